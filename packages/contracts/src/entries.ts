@@ -1,0 +1,321 @@
+import { z } from 'zod';
+import { limits } from './events.ts';
+import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { digestOf } from './json.ts';
+
+const JSON_POINTER = /^(\/([^~/]|~[01])*)*$/;
+
+/** A JSON Schema as a tool declares it; what it means is checked where it is compiled. */
+export const jsonSchemaSchema = z.record(z.string(), z.json());
+
+/** What a tool does to the world, in words policy can use. */
+export const toolLabelSchema = z.enum([
+  'reads-private',
+  'returns-untrusted',
+  'sends-external',
+  'destructive',
+  'spends',
+  'writes',
+]);
+
+/** How a credential goes into a request. */
+export const injectionSchema = z.discriminatedUnion('as', [
+  z.strictObject({ as: z.literal('bearer') }),
+  z.strictObject({ as: z.literal('basic'), username: z.string().max(256) }),
+  z.strictObject({
+    as: z.literal('header'),
+    header: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
+    prefix: z.string().max(64).default(''),
+  }),
+  z.strictObject({ as: z.literal('query'), parameter: z.string().min(1).max(64) }),
+]);
+export type Injection = z.infer<typeof injectionSchema>;
+
+const credentialUseSchema = z.strictObject({ name: idSchema, inject: injectionSchema });
+
+/** Where a tool may connect to, and how much it may take. */
+export const egressPolicySchema = z.strictObject({
+  /** `host`, `host:port`, `*.suffix`, or `http://host:port` where plain HTTP is meant. */
+  allow: z.array(z.string().max(256)).min(1).max(32),
+  redirects: z.int().min(0).max(5).default(0),
+  /** Addresses or CIDR ranges that are private and meant all the same. */
+  allowPrivate: z.array(z.string().max(64)).max(32).default([]),
+  timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
+  maxResponseBytes: z.int().positive().max(limits.resultBytes).default(1_048_576),
+});
+export type EgressPolicy = z.infer<typeof egressPolicySchema>;
+
+const templateSchema = z.string().max(2_048);
+
+/** A tool that is one HTTP request. Where `body` is absent and the method takes one, arguments not used elsewhere are the JSON body. */
+export const httpTargetSchema = z.strictObject({
+  kind: z.literal('http'),
+  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+  /** `https://host/path/{argument}`: each argument is one escaped path segment. */
+  url: templateSchema,
+  /** Fixed text, or `{argument}` for the whole of an argument. */
+  headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), templateSchema).default({}),
+  query: z.record(z.string().max(64), templateSchema).default({}),
+  /** Names of the arguments that make up the JSON body; `all` for those not used elsewhere; `none` for no body. */
+  body: z.union([z.enum(['all', 'none']), z.array(z.string().max(64)).max(64)]).default('all'),
+  egress: egressPolicySchema,
+  /** Header in which the call id goes as the upstream's idempotency key. */
+  idempotencyHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/)
+    .optional(),
+});
+
+/** How an upstream MCP server is reached. */
+export const mcpTransportSchema = z.discriminatedUnion('transport', [
+  z.strictObject({
+    transport: z.literal('stdio'),
+    command: z.string().max(1_024),
+    args: z.array(z.string().max(4_096)).max(64).default([]),
+    env: z.record(z.string(), z.string().max(4_096)).default({}),
+  }),
+  z.strictObject({ transport: z.literal('http'), url: templateSchema, egress: egressPolicySchema }),
+]);
+export type McpTransport = z.infer<typeof mcpTransportSchema>;
+
+export const mcpTargetSchema = z.strictObject({
+  kind: z.literal('mcp'),
+  server: idSchema,
+  /** The tool's name on the upstream server. */
+  name: z.string().max(128),
+  connection: mcpTransportSchema,
+  /** Digest of the definition the server gave when the tool was applied. */
+  definitionDigest: digestSchema,
+  timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
+});
+
+/** A tool as it is stored: KV bucket `tools`, key = its name. */
+export const toolSchema = z.strictObject({
+  name: idSchema,
+  title: z.string().max(256).optional(),
+  description: z.string().max(4_096),
+  labels: z.array(toolLabelSchema).max(16).default([]),
+  inputSchema: jsonSchemaSchema,
+  target: z.discriminatedUnion('kind', [httpTargetSchema, mcpTargetSchema]),
+  credential: credentialUseSchema.optional(),
+  /** True when the upstream does the same call twice as once: it may then be claimed again after a crash. */
+  idempotent: z.boolean().default(false),
+  /** JSON Pointer to the argument that says what a call spends. */
+  spends: z.string().regex(JSON_POINTER).optional(),
+  claimMs: z.int().min(500).max(limits.claimMs).default(30_000),
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+/** Returns a tool's version: the digest of its whole definition. */
+export function toolVersionOf(tool: Tool): string {
+  return digestOf(tool);
+}
+
+/** An agent: KV bucket `agents`, key = `<tenant>.<agent>`. */
+export const agentEntrySchema = z.strictObject({
+  tenant: idSchema,
+  agent: idSchema,
+  /** The user this agent acts for. */
+  user: idSchema,
+  roles: z.array(idSchema).max(32).default([]),
+  /** The one session a bare API key has. */
+  session: idSchema,
+  keys: z
+    .array(
+      z.strictObject({
+        keyId: idSchema,
+        /** SHA-256 of the key: keys are 256 random bits, so a fast hash is enough. */
+        hash: digestSchema,
+        createdAt: instantMsSchema,
+        notAfter: instantMsSchema,
+      }),
+    )
+    .max(16),
+  caps: z
+    .strictObject({
+      ratePerSecond: z.number().positive().max(100_000),
+      burst: z.int().positive().max(100_000),
+      inFlight: z.int().positive().max(10_000),
+    })
+    .default({ ratePerSecond: 50, burst: 100, inFlight: 32 }),
+});
+export type AgentEntry = z.infer<typeof agentEntrySchema>;
+
+export const personRoleSchema = idSchema.meta({
+  description:
+    '`admin` may do everything, `operator` may kill and read, `approver` may answer; others are yours.',
+});
+
+/** A person: KV bucket `people`, key = the person's id. */
+export const personEntrySchema = z.strictObject({
+  person: idSchema,
+  name: z.string().max(128).optional(),
+  roles: z.array(personRoleSchema).max(16),
+  /** Tenants the person may act in; absent means all. */
+  tenants: z.array(idSchema).max(64).optional(),
+  /** SHA-256 of the person's token. */
+  tokenHash: digestSchema,
+});
+export type PersonEntry = z.infer<typeof personEntrySchema>;
+
+const dimensionSchema = z.enum(['tenant', 'agent', 'user', 'tool']);
+
+/** One limit. It counts apart for each combination of `per`, and applies where all of `match` fit. */
+export const limitSchema = z
+  .strictObject({
+    name: idSchema,
+    per: z.array(dimensionSchema).min(1).max(4),
+    match: z
+      .strictObject({ tenant: idSchema, agent: idSchema, user: idSchema, tool: idSchema })
+      .partial()
+      .default({}),
+    rate: z
+      .strictObject({ calls: z.int().positive(), windowMs: z.int().min(100).max(86_400_000) })
+      .optional(),
+    concurrency: z.int().positive().max(10_000).optional(),
+    spend: z
+      .strictObject({
+        amount: z.number().positive(),
+        windowMs: z
+          .int()
+          .min(1_000)
+          .max(31 * 86_400_000),
+      })
+      .optional(),
+  })
+  .refine(
+    (limit) => limit.rate !== undefined || limit.concurrency !== undefined || limit.spend !== undefined,
+    'must set rate, concurrency or spend',
+  );
+export type Limit = z.infer<typeof limitSchema>;
+
+/** KV bucket `settings`, key `limits`. */
+export const limitsEntrySchema = z.strictObject({ limits: z.array(limitSchema).max(256) });
+export type LimitsEntry = z.infer<typeof limitsEntrySchema>;
+
+/** KV bucket `settings`, key `approvals`: who is asked and for how long. */
+export const approvalsEntrySchema = z.strictObject({
+  /** Roles any of which may answer, unless a rule below or an obligation says otherwise. */
+  roles: z.array(idSchema).min(1).max(16).default(['approver']),
+  expiresMs: z
+    .int()
+    .min(1_000)
+    .max(7 * 86_400_000)
+    .default(900_000),
+  /** True when the person an agent acts for may not answer for its calls. */
+  separateDuties: z.boolean().default(false),
+  rules: z
+    .array(
+      z.strictObject({
+        tool: idSchema,
+        roles: z.array(idSchema).min(1).max(16).optional(),
+        expiresMs: z
+          .int()
+          .min(1_000)
+          .max(7 * 86_400_000)
+          .optional(),
+        separateDuties: z.boolean().optional(),
+      }),
+    )
+    .max(256)
+    .default([]),
+});
+export type ApprovalsEntry = z.infer<typeof approvalsEntrySchema>;
+
+/** A credential at rest: KV bucket `credentials`, key = its name. Only the broker holds the key-encryption key. */
+export const credentialEntrySchema = z.strictObject({
+  name: idSchema,
+  /** AES-256-GCM under the key-encryption key `kekId`, with the name as additional data. */
+  kekId: idSchema,
+  nonce: z.base64url(),
+  ciphertext: z.base64url(),
+  setAt: instantMsSchema,
+});
+export type CredentialEntry = z.infer<typeof credentialEntrySchema>;
+
+/** One kill switch: KV bucket `switches`; see `switchKey`. */
+export const switchEntrySchema = z.strictObject({
+  on: z.boolean(),
+  by: idSchema,
+  reason: z.string().max(1_000).optional(),
+  at: instantMsSchema,
+});
+export type SwitchEntry = z.infer<typeof switchEntrySchema>;
+
+/** What a kill switch stops. */
+export type SwitchTarget =
+  | { kind: 'all' }
+  | { kind: 'tenant'; tenant: string }
+  | { kind: 'agent'; tenant: string; agent: string }
+  | { kind: 'tool'; tool: string }
+  | { kind: 'credential'; credential: string };
+
+/** Returns the key of a kill switch in its bucket. */
+export function switchKey(target: SwitchTarget): string {
+  switch (target.kind) {
+    case 'all':
+      return 'all';
+    case 'tenant':
+      return `tenant.${target.tenant}`;
+    case 'agent':
+      return `agent.${target.tenant}.${target.agent}`;
+    case 'tool':
+      return `tool.${target.tool}`;
+    case 'credential':
+      return `credential.${target.credential}`;
+    default:
+      return target satisfies never;
+  }
+}
+
+/** Returns the keys of every switch that would stop a call. */
+export function switchKeysOf(call: {
+  tenant: string;
+  agent: string;
+  tool: string;
+  credential?: string | undefined;
+}): string[] {
+  const { tenant, agent, tool, credential } = call;
+  const keys = [
+    switchKey({ kind: 'all' }),
+    switchKey({ kind: 'tenant', tenant }),
+    switchKey({ kind: 'agent', tenant, agent }),
+    switchKey({ kind: 'tool', tool }),
+  ];
+  if (credential !== undefined) keys.push(switchKey({ kind: 'credential', credential }));
+  return keys;
+}
+
+/** Which policy bundle is current: KV bucket `policies`, key `current`. The bundle's bytes stand beside it in chunks. */
+export const policyEntrySchema = z.strictObject({
+  version: z.int().positive(),
+  digest: digestSchema,
+  bytes: z.int().positive(),
+  publishedAt: instantMsSchema,
+  by: idSchema,
+});
+export type PolicyEntry = z.infer<typeof policyEntrySchema>;
+
+/** The schema of each signed entry's value, by bucket. A bucket with several kinds of entries lists them by key. */
+export const entrySchemas = {
+  tools: toolSchema,
+  agents: agentEntrySchema,
+  people: personEntrySchema,
+  credentials: credentialEntrySchema,
+  switches: switchEntrySchema,
+  policies: policyEntrySchema,
+  settings: z.union([limitsEntrySchema, approvalsEntrySchema]),
+} as const;
+export type EntryBucket = keyof typeof entrySchemas;
+export type EntryValue<B extends EntryBucket> = z.infer<(typeof entrySchemas)[B]>;
+
+/** What the decider remembers of a session: KV bucket `sessions`, key = `<tenant>.<session>`. */
+export const sessionSchema = z.strictObject({
+  tenant: idSchema,
+  session: idSchema,
+  agent: idSchema,
+  user: idSchema,
+  openedAt: instantMsSchema,
+  labels: z.array(idSchema).max(64),
+});
+export type Session = z.infer<typeof sessionSchema>;

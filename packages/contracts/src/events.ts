@@ -1,0 +1,234 @@
+import { z } from 'zod';
+import { faultCodes } from './faults.ts';
+import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { digestOf } from './json.ts';
+import { type Step, services } from './lifecycle.ts';
+import { sealedSchema } from './seal.ts';
+import { identitySchema, obligationSchema, signedSchema } from './statements.ts';
+
+/** Limits of what travels: both sides of every boundary check them. */
+export const limits = {
+  /** Canonical JSON of a call's arguments, UTF-8 bytes. */
+  argumentsBytes: 512 * 1_024,
+  /** One frame of a result on the channel, bytes. */
+  frameBytes: 256 * 1_024,
+  /** A whole result body, bytes. */
+  resultBytes: 8 * 1_024 * 1_024,
+  /** Nesting of a request's body. */
+  depth: 32,
+  /** One string in a request's body, UTF-16 units. */
+  stringLength: 256 * 1_024,
+  /** From the request to the last instant at which the call may start, unless a person is asked. */
+  callMs: 30_000,
+  /** From a person's approval to the last instant at which the call may start. */
+  approvedCallMs: 60_000,
+  /** From `started` to `settled`, the longest a tool may ask for. */
+  claimMs: 120_000,
+  /** How long the ledger keeps a call at least, and so how long an Idempotency-Key works. */
+  idempotencyWindowMs: 24 * 3_600_000,
+} as const;
+
+const codeSchema = z.enum(faultCodes);
+
+/** What a call is. `arguments` is canonical JSON (RFC 8785): its digest is the digest of these very characters. */
+export const callSchema = z.strictObject({
+  ...identitySchema.shape,
+  door: z.strictObject({ kind: z.literal('executor'), replica: z.literal('any') }),
+  tool: idSchema,
+  toolVersion: digestSchema,
+  arguments: z.string().max(limits.argumentsBytes),
+  argumentsDigest: digestSchema,
+  callDigest: digestSchema,
+  purpose: z.string().max(1_000).optional(),
+  /** The ingress replica whose channel takes the result's body. */
+  replyTo: idSchema,
+  /** True when the result's body is to be kept for a later asking. */
+  keepResult: z.boolean(),
+  requestedAt: instantMsSchema,
+  /** Nothing starts after this instant. */
+  notAfter: instantMsSchema,
+});
+export type Call = z.infer<typeof callSchema>;
+
+/** Why a verdict came out as it did, in terms the agent may see. */
+export const reasonSchema = z.strictObject({ rule: z.string().max(128), text: z.string().max(1_000) });
+
+/** What the decider found, kept as evidence beside the signed statement. */
+export const decisionRecordSchema = z.strictObject({
+  verdict: z.enum(['allow', 'ask', 'deny']),
+  reasons: z.array(reasonSchema).max(64),
+  obligations: z.array(obligationSchema).max(32),
+  policyDigest: digestSchema,
+  /** The policy's input without the arguments, which stand in the call. */
+  facts: z.record(z.string(), z.json()),
+  decidedAt: instantMsSchema,
+});
+export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
+
+/** One taking from a limit. */
+export const takingSchema = z.strictObject({
+  limit: idSchema,
+  kind: z.enum(['rate', 'concurrency', 'spend']),
+  amount: z.number(),
+  left: z.number(),
+});
+
+/** Everything known about a call when it starts or is refused; sealed for the auditor, it is the record. */
+export const evidenceSchema = z.strictObject({
+  call: callSchema.partial().optional(),
+  decision: decisionRecordSchema.optional(),
+  statement: signedSchema.optional(),
+  takings: z.array(takingSchema).optional(),
+  detail: z.record(z.string(), z.json()).optional(),
+});
+export type Evidence = z.infer<typeof evidenceSchema>;
+
+const decided = { call: callSchema, decision: decisionRecordSchema, statement: signedSchema };
+
+/** What every ledger event says in clear: enough to find a call and to answer its owner. */
+const ledgerHead = {
+  tenant: idSchema,
+  agent: idSchema,
+  call: idSchema,
+  tool: idSchema,
+  at: instantMsSchema,
+};
+
+const claimSchema = z.strictObject({
+  ...ledgerHead,
+  session: idSchema,
+  user: idSchema,
+  toolVersion: digestSchema,
+  argumentsDigest: digestSchema,
+  callDigest: digestSchema,
+  replyTo: idSchema,
+  keepResult: z.boolean(),
+  /** Who claims, and the nonce that tells after a lost acknowledgement whose claim was stored. */
+  executor: idSchema,
+  nonce: idSchema,
+  /** The claim runs out this long after `at`. */
+  claimMs: z.int().positive().max(limits.claimMs),
+  /** True when the call may be claimed once more after its limit. */
+  idempotent: z.boolean(),
+  /** One-time X25519 public key (base64url) to which the broker seals the credential; absent when none is needed. */
+  leaseKey: z.base64url().optional(),
+  evidence: sealedSchema,
+});
+export type Claim = z.infer<typeof claimSchema>;
+
+const settledSchema = z.strictObject({
+  ...ledgerHead,
+  outcome: z.enum(['succeeded', 'failed', 'unknown']),
+  /** Why a call failed or is unknown, when it was not the upstream that said so. */
+  code: codeSchema.optional(),
+  upstreamStatus: z.int().min(100).max(599).optional(),
+  /** The body as the agent gets it, after redaction; absent when the outcome is unknown. */
+  result: z
+    .strictObject({ digest: digestSchema, bytes: z.int().nonnegative(), mediaType: z.string().max(256) })
+    .optional(),
+  /** Places where a credential was removed from the body or headers. */
+  redactions: z.int().nonnegative(),
+  labels: z.array(idSchema).max(32),
+  executor: idSchema,
+  keepResult: z.boolean(),
+  argumentsDigest: digestSchema,
+});
+export type Settled = z.infer<typeof settledSchema>;
+
+const refusedSchema = z.strictObject({
+  ...ledgerHead,
+  by: z.enum(services),
+  code: codeSchema,
+  /** Public words about it. */
+  detail: z.string().max(2_000),
+  rule: z.string().max(128).optional(),
+  pointer: z.string().max(1_024).optional(),
+  retryAfterMs: z.int().nonnegative().optional(),
+  /** How many requests this one record stands for, when a flood was refused as one. */
+  count: z.int().positive().optional(),
+  argumentsDigest: digestSchema.optional(),
+  evidence: sealedSchema,
+});
+export type Refused = z.infer<typeof refusedSchema>;
+
+/** What is asked of a person. Its digest binds the answer; it contains the call's own digest. */
+export const questionSchema = z.strictObject({
+  ...identitySchema.shape,
+  tool: idSchema,
+  toolVersion: digestSchema,
+  argumentsDigest: digestSchema,
+  callDigest: digestSchema,
+  reasons: z.array(reasonSchema).max(64),
+  purpose: z.string().max(1_000).optional(),
+  /** Roles any of which may answer. */
+  roles: z.array(idSchema).min(1).max(16),
+  /** True when the person the agent acts for may not answer. */
+  separateDuties: z.boolean(),
+  askedAt: instantMsSchema,
+  expiresAt: instantMsSchema,
+});
+export type Question = z.infer<typeof questionSchema>;
+
+/** The exact held call and its decision: sealed for decider, console and auditor until the question resolves. */
+export const heldCallSchema = z.strictObject({
+  call: callSchema,
+  decision: decisionRecordSchema,
+  heldSequence: z.int().positive(),
+});
+export type HeldCall = z.infer<typeof heldCallSchema>;
+
+/** The body of each event, by step. */
+export const eventSchemas = {
+  requested: z.strictObject({ call: callSchema }),
+  decided: z.strictObject(decided),
+  held: z.strictObject(decided),
+  admitted: z.strictObject({ ...decided, takings: z.array(takingSchema) }),
+  started: claimSchema,
+  restarted: claimSchema,
+  settled: settledSchema,
+  refused: refusedSchema,
+  asked: z.strictObject({ question: questionSchema, questionDigest: digestSchema, sealed: sealedSchema }),
+  answered: z.strictObject({ tenant: idSchema, call: idSchema, statement: signedSchema }),
+  resolved: z.strictObject({
+    tenant: idSchema,
+    call: idSchema,
+    statement: signedSchema,
+    sealed: sealedSchema,
+  }),
+} as const satisfies Record<Step, z.ZodType>;
+
+/** The body of a step's event. */
+export type EventBody<S extends Step> = z.infer<(typeof eventSchemas)[S]>;
+
+/** A management act, on the CONTROL stream. */
+export const controlSchema = z.strictObject({
+  kind: idSchema,
+  verb: idSchema,
+  tenant: idSchema,
+  name: z.string().max(256),
+  by: idSchema,
+  reason: z.string().max(1_000).optional(),
+  at: instantMsSchema,
+  /** Digest of the signed entry that was written, where one was. */
+  entryDigest: digestSchema.optional(),
+});
+export type Control = z.infer<typeof controlSchema>;
+
+/**
+ * Returns a call's digest: tenant, agent, user, session, tool, its version, and the arguments.
+ * An approval and a statement hold for this digest and no other.
+ */
+export function callDigestOf(
+  call: Pick<Call, 'tenant' | 'agent' | 'user' | 'session' | 'tool' | 'toolVersion' | 'argumentsDigest'>,
+): string {
+  const { tenant, agent, user, session, tool, toolVersion, argumentsDigest } = call;
+  return digestOf({ tenant, agent, user, session, tool, toolVersion, argumentsDigest });
+}
+
+/** The contexts under which boxes are sealed: a box made for one does not open for another. */
+export function sealContext(
+  purpose: 'evidence' | 'held' | 'result' | 'lease' | 'credential',
+  subject: string,
+): string {
+  return `${purpose}:${subject}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * Who may say what, and what may follow. Types, NATS accounts, streams, consumers, permissions and tests
+ * are derived from the tables of this file; nothing else grants anything.
+ *
+ * 1. A step has one stream and its owners; `follows` names the steps it may succeed.
+ * 2. On the LINE a successor replaces its predecessor: it is published against the predecessor's sequence.
+ * 3. On the LEDGER a call gets `started` or `refused`, never both, and `settled` once.
+ */
+
+/** Every service that has a NATS account. */
+export const services = [
+  'ingress',
+  'decider',
+  'limiter',
+  'approver',
+  'broker',
+  'executor',
+  'auditor',
+  'console',
+  'provisioner',
+] as const;
+export type ServiceName = (typeof services)[number];
+
+export type StreamName = 'LINE' | 'LEDGER' | 'APPROVALS' | 'CONTROL' | 'ANCHORS';
+
+interface StepDefinition {
+  stream: StreamName;
+  /** The word in the subject. */
+  token: string;
+  owners: readonly ServiceName[];
+  follows: readonly string[];
+}
+
+export const lifecycle = {
+  requested: { stream: 'LINE', token: 'requested', owners: ['ingress'], follows: [] },
+  decided: { stream: 'LINE', token: 'decided', owners: ['decider'], follows: ['requested', 'resolved'] },
+  held: { stream: 'LINE', token: 'held', owners: ['decider'], follows: ['requested'] },
+  admitted: { stream: 'LINE', token: 'admitted', owners: ['limiter'], follows: ['decided'] },
+  started: { stream: 'LEDGER', token: 'started', owners: ['executor'], follows: ['admitted'] },
+  restarted: { stream: 'LEDGER', token: 'restarted', owners: ['executor'], follows: ['started'] },
+  settled: { stream: 'LEDGER', token: 'settled', owners: ['executor'], follows: ['started', 'restarted'] },
+  refused: {
+    stream: 'LEDGER',
+    token: 'refused',
+    owners: ['ingress', 'decider', 'limiter', 'approver', 'executor'],
+    follows: ['requested', 'decided', 'held', 'admitted', 'resolved'],
+  },
+  asked: { stream: 'APPROVALS', token: 'requested', owners: ['approver'], follows: ['held'] },
+  answered: { stream: 'APPROVALS', token: 'answered', owners: ['console'], follows: ['asked'] },
+  resolved: { stream: 'APPROVALS', token: 'resolved', owners: ['approver'], follows: ['asked', 'answered'] },
+} as const satisfies Record<string, StepDefinition>;
+
+export type Lifecycle = typeof lifecycle;
+export type Step = keyof Lifecycle;
+export type LineStep = 'requested' | 'decided' | 'held' | 'admitted';
+export type LedgerStep = 'started' | 'restarted' | 'settled' | 'refused';
+export type ApprovalStep = 'asked' | 'answered' | 'resolved';
+
+/** The steps that may follow a step. */
+export type Successor<S extends Step> = {
+  [N in Step]: S extends Lifecycle[N]['follows'][number] ? N : never;
+}[Step];
+
+interface ConsumerDefinition {
+  stream: StreamName;
+  service: ServiceName;
+  /** Steps it delivers; a CONTROL consumer delivers everything. */
+  steps: readonly Step[];
+  /** How long a delivery may stay unacknowledged before it is delivered again. */
+  ackWaitMs: number;
+  /** Deliveries in flight over all replicas. */
+  maxAckPending: number;
+  headersOnly: boolean;
+}
+
+const STEP_WAIT_MS = 5_000;
+const STEP_PENDING = 2_000;
+
+/** Durable consumers: a service pulls its own and no other. */
+export const consumers = {
+  decider: consumer('LINE', 'decider', ['requested']),
+  'decider-resolved': consumer('APPROVALS', 'decider', ['resolved']),
+  limiter: consumer('LINE', 'limiter', ['decided']),
+  approver: consumer('LINE', 'approver', ['held']),
+  'approver-answered': consumer('APPROVALS', 'approver', ['answered']),
+  executor: { ...consumer('LINE', 'executor', ['admitted']), ackWaitMs: 10_000 },
+  'executor-claims': {
+    ...consumer('LEDGER', 'executor', ['started', 'restarted']),
+    ackWaitMs: 60_000,
+    maxAckPending: 50_000,
+    headersOnly: true,
+  },
+  'auditor-ledger': { ...consumer('LEDGER', 'auditor', []), ackWaitMs: 30_000 },
+  'auditor-approvals': { ...consumer('APPROVALS', 'auditor', []), ackWaitMs: 30_000 },
+  'auditor-control': { ...consumer('CONTROL', 'auditor', []), ackWaitMs: 30_000 },
+} as const satisfies Record<string, ConsumerDefinition>;
+export type ConsumerName = keyof typeof consumers;
+
+function consumer<S extends readonly Step[], V extends ServiceName>(
+  stream: StreamName,
+  service: V,
+  steps: S,
+) {
+  return { stream, service, steps, ackWaitMs: STEP_WAIT_MS, maxAckPending: STEP_PENDING, headersOnly: false };
+}
+
+interface BucketDefinition {
+  /** The one service that writes it. */
+  writer: ServiceName;
+  readers: readonly ServiceName[];
+  /** Entries older than this are gone; 0 keeps them. */
+  maxAgeMs: number;
+  maxBytes: number;
+}
+
+const HOUR_MS = 3_600_000;
+const MEBIBYTE = 1_048_576;
+
+/** KV buckets. Management entries (written by the console) are signed statements; see `entries.ts`. */
+export const buckets = {
+  tools: bucket('console', ['ingress', 'decider', 'limiter', 'broker', 'executor']),
+  agents: bucket('console', ['ingress']),
+  people: bucket('console', ['approver']),
+  settings: bucket('console', ['ingress', 'limiter', 'approver']),
+  credentials: bucket('console', ['broker']),
+  switches: bucket('console', ['limiter', 'broker', 'executor']),
+  policies: { ...bucket('console', ['decider']), maxBytes: 256 * MEBIBYTE },
+  sessions: bucket('decider', ['decider']),
+  questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
+  results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
+} as const satisfies Record<string, BucketDefinition>;
+export type BucketName = keyof typeof buckets;
+
+function bucket<R extends readonly ServiceName[], W extends ServiceName>(writer: W, readers: R) {
+  return { writer, readers, maxAgeMs: 0, maxBytes: 64 * MEBIBYTE };
+}
+
+interface RpcDefinition {
+  server: ServiceName;
+  clients: readonly ServiceName[];
+}
+
+/** Request-reply: who serves a verb and who may ask. */
+export const rpcs = {
+  'broker.lease': { server: 'broker', clients: ['executor'] },
+  'broker.seal': { server: 'broker', clients: ['console'] },
+  'executor.discover': { server: 'executor', clients: ['console'] },
+  'auditor.show': { server: 'auditor', clients: ['console'] },
+  'auditor.search': { server: 'auditor', clients: ['console'] },
+  'auditor.verify': { server: 'auditor', clients: ['console'] },
+} as const satisfies Record<string, RpcDefinition>;
+export type RpcName = keyof typeof rpcs;

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './entries.ts';
+import { evidenceSchema } from './events.ts';
+import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import type { RpcName } from './lifecycle.ts';
+import { sealedSchema } from './seal.ts';
+import { signedSchema } from './statements.ts';
+
+/** An audit record as it is shown to a person: what the stream said, and the opened evidence. */
+export const auditRecordSchema = z.strictObject({
+  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  sequence: z.int().positive(),
+  step: z.string(),
+  tenant: idSchema.optional(),
+  agent: idSchema.optional(),
+  call: idSchema.optional(),
+  tool: idSchema.optional(),
+  at: instantMsSchema,
+  /** The event's body without its sealed parts. */
+  event: z.record(z.string(), z.json()),
+  evidence: evidenceSchema.optional(),
+  hash: digestSchema,
+});
+export type AuditRecord = z.infer<typeof auditRecordSchema>;
+
+/** What a check of the audit trail found wrong, and where. */
+export const auditProblemSchema = z.strictObject({
+  kind: z.enum([
+    'edited',
+    'missing',
+    'reordered',
+    'truncated',
+    'anchor-mismatch',
+    'anchor-forged',
+    'unexpected',
+  ]),
+  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  sequence: z.int().nonnegative(),
+  detail: z.string(),
+});
+
+export const auditVerificationSchema = z.strictObject({
+  intact: z.boolean(),
+  /** Records that were checked, by stream. */
+  checked: z.strictObject({ LEDGER: z.int(), APPROVALS: z.int(), CONTROL: z.int() }),
+  anchors: z.int(),
+  problems: z.array(auditProblemSchema).max(100),
+});
+export type AuditVerification = z.infer<typeof auditVerificationSchema>;
+
+/** The definition of one tool of an upstream MCP server. */
+export const discoveredToolSchema = z.strictObject({
+  name: z.string().max(128),
+  title: z.string().max(256).optional(),
+  description: z.string().max(4_096),
+  inputSchema: z.record(z.string(), z.json()),
+  definitionDigest: digestSchema,
+});
+
+/** Shapes of every request-reply verb. */
+export const rpcSchemas = {
+  /** Leases one credential for one claimed call; the reply opens with the one-time key in `started`. */
+  'broker.lease': {
+    request: z.strictObject({
+      tenant: idSchema,
+      call: idSchema,
+      statement: signedSchema,
+      arguments: z.string(),
+    }),
+    reply: z.strictObject({
+      /** A sealed credential (`sealContext('lease', call)`). */
+      sealed: sealedSchema,
+      inject: injectionSchema,
+      /** The only origin the credential may be sent to. */
+      origin: z.url(),
+      notAfter: instantMsSchema,
+    }),
+  },
+  /** Encrypts a credential for storage. `sealed` is for the broker (`sealContext('credential', name)`). */
+  'broker.seal': {
+    request: z.strictObject({ name: idSchema, sealed: sealedSchema }),
+    reply: credentialEntrySchema,
+  },
+  'executor.discover': {
+    request: z.strictObject({ connection: mcpTransportSchema }),
+    reply: z.strictObject({ tools: z.array(discoveredToolSchema).max(512) }),
+  },
+  'auditor.show': {
+    request: z.strictObject({ call: idSchema, tenants: z.array(idSchema).optional() }),
+    reply: z.strictObject({ records: z.array(auditRecordSchema) }),
+  },
+  'auditor.search': {
+    request: z.strictObject({
+      tenants: z.array(idSchema).optional(),
+      agent: idSchema.optional(),
+      tool: idSchema.optional(),
+      step: z.string().optional(),
+      since: instantMsSchema.optional(),
+      until: instantMsSchema.optional(),
+      limit: z.int().positive().max(1_000).default(100),
+    }),
+    reply: z.strictObject({ records: z.array(auditRecordSchema.omit({ evidence: true })) }),
+  },
+  'auditor.verify': {
+    request: z.strictObject({}),
+    reply: auditVerificationSchema,
+  },
+} as const satisfies Record<RpcName, { request: z.ZodType; reply: z.ZodType }>;
+
+export type RpcRequest<N extends RpcName> = z.infer<(typeof rpcSchemas)[N]['request']>;
+export type RpcReply<N extends RpcName> = z.infer<(typeof rpcSchemas)[N]['reply']>;

@@ -1,0 +1,130 @@
+/**
+ * Sealed boxes: content that only the holders of named keys can read.
+ *
+ * A random content key encrypts the content with AES-256-GCM; the content key is wrapped for each recipient
+ * under HKDF-SHA-256 (RFC 5869) of an X25519 agreement (RFC 7748) with the sender's ephemeral key.
+ * 1. Every box has a fresh random salt and content key, so no (key, nonce) pair is ever used twice.
+ * 2. `context` is authenticated: a box sealed for one purpose does not open for another.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
+import { z } from 'zod';
+import { Fault } from './fault.ts';
+import { idSchema } from './ids.ts';
+import { publicKeyFromRaw, rawPublicKey, type SealKey } from './keyring.ts';
+
+const KEY_BYTES = 32;
+const TAG_BYTES = 16;
+const NONCE = Buffer.alloc(12);
+/** A sender's ephemeral key is replaced after this many boxes. */
+const BOXES_PER_SENDER_KEY = 65_536;
+const RECIPIENTS_MAX = 16;
+
+export const sealedSchema = z.strictObject({
+  /** The sender's ephemeral X25519 public key, base64url. */
+  sender: z.base64url(),
+  salt: z.base64url(),
+  recipients: z
+    .array(z.strictObject({ keyId: idSchema, key: z.base64url() }))
+    .min(1)
+    .max(RECIPIENTS_MAX),
+  content: z.base64url(),
+});
+export type Sealed = z.infer<typeof sealedSchema>;
+
+interface Sender {
+  publicKey: string;
+  privateKey: KeyObject;
+  shared: Map<string, Buffer>;
+  boxes: number;
+}
+
+let sender: Sender | undefined;
+
+/** Seals content so that each of the recipients, and nobody else, can open it under the same context. */
+export function seal(content: string | Uint8Array, recipients: SealKey[], context: string): Sealed {
+  if (recipients.length === 0) throw new Fault('internal', { detail: 'Nothing can be sealed for nobody.' });
+  const from = currentSender();
+  const salt = randomBytes(KEY_BYTES);
+  const contentKey = randomBytes(KEY_BYTES);
+  return {
+    sender: from.publicKey,
+    salt: salt.toString('base64url'),
+    recipients: recipients.map((recipient) => ({
+      keyId: recipient.keyId,
+      key: encrypt(wrappingKey(sharedWith(from, recipient), salt, context), contentKey, context).toString(
+        'base64url',
+      ),
+    })),
+    content: encrypt(contentKey, content, context).toString('base64url'),
+  };
+}
+
+/** Opens a sealed box with a recipient's private key. Throws `statement_invalid` when it is not for this key, or altered. */
+export function unseal(
+  sealed: Sealed,
+  recipient: { keyId: string; privateKey: KeyObject },
+  context: string,
+): Buffer {
+  const own = sealed.recipients.find(({ keyId }) => keyId === recipient.keyId);
+  if (own === undefined)
+    throw new Fault('statement_invalid', { detail: 'A sealed box is for somebody else.' });
+  try {
+    const shared = diffieHellman({
+      privateKey: recipient.privateKey,
+      publicKey: publicKeyFromRaw('X25519', sealed.sender),
+    });
+    const wrapping = wrappingKey(shared, Buffer.from(sealed.salt, 'base64url'), context);
+    const contentKey = decrypt(wrapping, Buffer.from(own.key, 'base64url'), context);
+    return decrypt(contentKey, Buffer.from(sealed.content, 'base64url'), context);
+  } catch (cause) {
+    throw new Fault('statement_invalid', { detail: 'A sealed box does not open.', cause });
+  }
+}
+
+function currentSender(): Sender {
+  if (sender === undefined || sender.boxes >= BOXES_PER_SENDER_KEY) {
+    const pair = generateKeyPairSync('x25519');
+    sender = {
+      publicKey: rawPublicKey(pair.publicKey),
+      privateKey: pair.privateKey,
+      shared: new Map(),
+      boxes: 0,
+    };
+  }
+  sender.boxes += 1;
+  return sender;
+}
+
+function sharedWith(from: Sender, recipient: SealKey): Buffer {
+  const known = from.shared.get(recipient.keyId);
+  if (known !== undefined) return known;
+  const shared = diffieHellman({ privateKey: from.privateKey, publicKey: recipient.key });
+  from.shared.set(recipient.keyId, shared);
+  return shared;
+}
+
+function wrappingKey(shared: Buffer, salt: Buffer, context: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', shared, salt, `interlock seal ${context}`, KEY_BYTES));
+}
+
+function encrypt(key: Buffer, content: string | Uint8Array, context: string): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', key, NONCE).setAAD(Buffer.from(context));
+  const body = typeof content === 'string' ? cipher.update(content, 'utf8') : cipher.update(content);
+  return Buffer.concat([body, cipher.final(), cipher.getAuthTag()]);
+}
+
+function decrypt(key: Buffer, box: Buffer, context: string): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES }).setAAD(
+    Buffer.from(context),
+  );
+  decipher.setAuthTag(box.subarray(box.length - TAG_BYTES));
+  return Buffer.concat([decipher.update(box.subarray(0, box.length - TAG_BYTES)), decipher.final()]);
+}

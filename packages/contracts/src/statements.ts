@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { Fault } from './fault.ts';
+import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { type SigningKey, signJws, verifyJws } from './jws.ts';
+import type { Keyring } from './keyring.ts';
+import type { ServiceName } from './lifecycle.ts';
+
+/** Who calls, for whom, and which call: all of it from authentication. */
+export const identitySchema = z.strictObject({
+  tenant: idSchema,
+  agent: idSchema,
+  user: idSchema,
+  session: idSchema,
+  call: idSchema,
+});
+export type Identity = z.infer<typeof identitySchema>;
+
+/** What a person's approval adds to a decision. */
+export const approvalSchema = z.strictObject({
+  questionDigest: digestSchema,
+  person: idSchema,
+  resolvedAt: instantMsSchema,
+});
+
+/** An instruction that goes with a verdict and that somebody downstream carries out. */
+export const obligationSchema = z.strictObject({
+  name: idSchema,
+  parameters: z.record(z.string(), z.json()).optional(),
+});
+
+const decisionSchema = z.strictObject({
+  type: z.literal('decision'),
+  ...identitySchema.shape,
+  door: z.strictObject({ kind: z.literal('executor'), replica: z.literal('any') }),
+  tool: idSchema,
+  toolVersion: digestSchema,
+  argumentsDigest: digestSchema,
+  callDigest: digestSchema,
+  verdict: z.enum(['allow', 'ask']),
+  obligations: z.array(obligationSchema).max(32),
+  policyDigest: digestSchema,
+  approval: approvalSchema.optional(),
+  issuedAt: instantMsSchema,
+  /** Nothing starts after this instant. */
+  notAfter: instantMsSchema,
+});
+
+const answerSchema = z.strictObject({
+  type: z.literal('answer'),
+  answer: idSchema,
+  tenant: idSchema,
+  call: idSchema,
+  questionDigest: digestSchema,
+  person: idSchema,
+  verdict: z.enum(['approve', 'deny']),
+  reason: z.string().max(1_000).optional(),
+  channel: idSchema,
+  issuedAt: instantMsSchema,
+});
+
+const resolutionSchema = z.strictObject({
+  type: z.literal('resolution'),
+  tenant: idSchema,
+  call: idSchema,
+  callDigest: digestSchema,
+  questionDigest: digestSchema,
+  resolution: z.enum(['approved', 'denied', 'expired']),
+  /** Who answered; absent when the question expired. */
+  person: idSchema.optional(),
+  reason: z.string().max(1_000).optional(),
+  issuedAt: instantMsSchema,
+  /** The call must start before this instant. */
+  notAfter: instantMsSchema,
+});
+
+const entrySchema = z.strictObject({
+  type: z.literal('entry'),
+  bucket: z.string(),
+  key: z.string(),
+  /** Grows with every writing of this key, so that an older entry cannot be replayed as newer. */
+  version: z.int().positive(),
+  issuedAt: instantMsSchema,
+  /** The entry, or null where it was removed. */
+  value: z.unknown(),
+});
+
+const anchorSchema = z.strictObject({
+  type: z.literal('anchor'),
+  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  /** When the stream was made (RFC 3339): sequences of another stream of that name do not mix. */
+  created: z.string(),
+  /** The last sequence under this anchor. */
+  sequence: z.int().nonnegative(),
+  /** The chain's hash at that sequence. */
+  hash: digestSchema,
+  issuedAt: instantMsSchema,
+});
+
+/** Each type of statement: its shape and the one role that may make it. */
+const statements = {
+  decision: { schema: decisionSchema, signer: 'decider' },
+  answer: { schema: answerSchema, signer: 'console' },
+  resolution: { schema: resolutionSchema, signer: 'approver' },
+  entry: { schema: entrySchema, signer: 'console' },
+  anchor: { schema: anchorSchema, signer: 'auditor' },
+} as const satisfies Record<string, { schema: z.ZodType; signer: ServiceName }>;
+
+export type StatementType = keyof typeof statements;
+export type Statement<T extends StatementType> = z.infer<(typeof statements)[T]['schema']>;
+
+/** A signed statement as it travels: a compact JWS (RFC 7515). */
+export const signedSchema = z.string().max(64 * 1_024);
+
+/** The schemas of all statements, for JSON Schema export. */
+export const statementSchemas = {
+  decision: decisionSchema,
+  answer: answerSchema,
+  resolution: resolutionSchema,
+  entry: entrySchema,
+  anchor: anchorSchema,
+};
+
+/** Signs a statement. */
+export function signStatement<T extends StatementType>(
+  statement: Statement<T> & { type: T },
+  key: SigningKey,
+): string {
+  return signJws(`interlock-${statement.type}`, statement, key);
+}
+
+/**
+ * Verifies a statement's signature, type and signer, and returns it.
+ * It does not look at `notAfter`: that is the reader's to check when it acts.
+ * Throws `statement_invalid`.
+ */
+export function verifyStatement<T extends StatementType>(
+  jws: string,
+  type: T,
+  keyring: Keyring,
+  nowMs: number,
+): Statement<T> {
+  const { schema, signer } = statements[type];
+  const { payload } = verifyJws(jws, `interlock-${type}`, (keyId) => {
+    const found = keyring.find(keyId, 'sign', nowMs);
+    return found?.service === signer ? found.key : undefined;
+  });
+  const parsed = schema.safeParse(payload);
+  if (!parsed.success)
+    throw new Fault('statement_invalid', {
+      detail: 'A statement lacks what it must say.',
+      cause: parsed.error,
+    });
+  return parsed.data as Statement<T>;
+}

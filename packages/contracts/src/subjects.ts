@@ -1,0 +1,83 @@
+import {
+  buckets,
+  type ConsumerName,
+  consumers,
+  lifecycle,
+  type RpcName,
+  type Step,
+  type StreamName,
+} from './lifecycle.ts';
+
+/** Who performs a call: any executor, or one replica of the proxy. */
+export interface Door {
+  kind: 'executor';
+  replica: 'any';
+}
+
+/** The call an event belongs to, as its subject names it. */
+export interface CallAddress {
+  tenant: string;
+  call: string;
+  door: Door;
+}
+
+const families = {
+  LINE: 'interlock.line.v1',
+  LEDGER: 'interlock.ledger.v1',
+  APPROVALS: 'interlock.approval.v1',
+  CONTROL: 'interlock.control.v1',
+  ANCHORS: 'interlock.anchor.v1',
+} as const satisfies Record<StreamName, string>;
+
+/** Returns the subject an event of a step is published on. */
+export function stepSubject(step: Step, { tenant, call, door }: CallAddress): string {
+  const { stream, token } = lifecycle[step];
+  const family = families[stream];
+  if (stream === 'LINE') return `${family}.${token}.${door.kind}.${door.replica}.${tenant}.${call}`;
+  return `${family}.${token}.${tenant}.${call}`;
+}
+
+/** Returns the subject pattern of every event of a step. */
+export function stepPattern(step: Step): string {
+  const { stream, token } = lifecycle[step];
+  return `${families[stream]}.${token}.>`;
+}
+
+/** Returns the subject pattern of every event of a stream. */
+export function streamPattern(stream: StreamName): string {
+  return `${families[stream]}.>`;
+}
+
+/** Returns the filters of a durable consumer. */
+export function consumerPatterns(name: ConsumerName): string[] {
+  const { steps, stream } = consumers[name];
+  return steps.length === 0 ? [streamPattern(stream)] : steps.map(stepPattern);
+}
+
+/** Returns the subject of a management act: what kind of thing, what was done, for which tenant (`all` for none). */
+export function controlSubject(kind: string, verb: string, tenant: string): string {
+  return `${families.CONTROL}.${kind}.${verb}.${tenant}`;
+}
+
+/** Returns the subject of a stream's signed checkpoints. */
+export function anchorSubject(stream: StreamName): string {
+  return `${families.ANCHORS}.${stream}`;
+}
+
+/** Returns the subject a ledger or approval event appears on after it was stored. */
+export function storedPattern(step: 'settled' | 'refused' | 'asked'): string {
+  return step === 'asked' ? 'interlock.asked.v1.requested.>' : `interlock.done.v1.${step}.>`;
+}
+
+/** Returns the subject of a request-reply verb. */
+export function rpcSubject(name: RpcName): string {
+  return `interlock.rpc.v1.${name}`;
+}
+
+/** Returns the subject of one direction of the channel between a call's door and its executor. */
+export function channelSubject(replica: string, call: string, direction: 'in' | 'out'): string {
+  return `interlock.channel.v1.${replica}.${call}.${direction}`;
+}
+
+/** Names of all KV buckets' streams. */
+export const bucketStreams = Object.keys(buckets).map((name) => `KV_${name}`);

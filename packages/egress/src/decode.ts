@@ -1,0 +1,64 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
+import { EgressFault } from './fault.ts';
+
+const decoders = {
+  gzip: promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
+  'x-gzip': promisify<Uint8Array, ZlibOptions, Buffer>(gunzip),
+  br: promisify<Uint8Array, ZlibOptions, Buffer>(brotliDecompress),
+  zlib: promisify<Uint8Array, ZlibOptions, Buffer>(inflate),
+  raw: promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw),
+};
+
+/** RFC 1950: the low half of a zlib header's first byte says `deflate`. */
+const ZLIB_METHOD_DEFLATE = 8;
+
+/**
+ * Undoes a Content-Encoding that was not asked for. Decoding stops at the cap: a small body that would grow
+ * beyond it is refused without being grown.
+ * @throws EgressFault `egress_too_large` or `egress_broken`, both `sent: 'maybe'`.
+ */
+export async function decodeBody(
+  body: Uint8Array,
+  { encoding, maxBytes }: { encoding: string | undefined; maxBytes: number },
+): Promise<Uint8Array> {
+  const name = encoding?.trim().toLowerCase() ?? '';
+  if (name === '' || name === 'identity' || body.byteLength === 0) return body;
+  const decode = chooseDecoder(name, body);
+  if (decode === undefined)
+    throw malformed('The answer is encoded in a way that was not asked for.', undefined);
+  try {
+    // zlib wants a limit of at least one byte; a cap of nothing is checked here.
+    const decoded = await decode(body, { maxOutputLength: Math.max(1, maxBytes) });
+    if (decoded.byteLength > maxBytes) throw tooLarge(maxBytes);
+    return decoded;
+  } catch (cause) {
+    if (cause instanceof EgressFault) throw cause;
+    if (cause instanceof RangeError) throw tooLarge(maxBytes);
+    throw malformed('The answer does not match its own Content-Encoding.', cause);
+  }
+}
+
+/** The one wording for an answer beyond the cap, encoded or decoded. */
+export function tooLarge(maxBytes: number): EgressFault {
+  const detail = `The answer is larger than the ${maxBytes} bytes this tool may take.`;
+  return new EgressFault('egress_too_large', { sent: 'maybe', detail });
+}
+
+function chooseDecoder(name: string, body: Uint8Array) {
+  switch (name) {
+    case 'gzip':
+    case 'x-gzip':
+    case 'br':
+      return decoders[name];
+    case 'deflate':
+      // Servers disagree whether `deflate` has the zlib wrapper (RFC 9110 §8.4.1.2 says it has).
+      return ((body[0] ?? 0) & 0x0f) === ZLIB_METHOD_DEFLATE ? decoders.zlib : decoders.raw;
+    default:
+      return undefined;
+  }
+}
+
+function malformed(detail: string, cause: unknown): EgressFault {
+  return new EgressFault('egress_broken', { sent: 'maybe', detail, cause });
+}

@@ -1,0 +1,124 @@
+/**
+ * One request and its answer, as a life: waiting → started → answered | failed.
+ *
+ * 1. `started` begins when the connection is ready and nothing has been written; the claim's limit is asked
+ *    there, and nowhere earlier, because a connection may have taken long.
+ * 2. A life starts once. A client that would write a second time is stopped: the effect may have happened.
+ * 3. Whoever ends the life first decides how it ended; what comes later is ignored.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { decodeBody, tooLarge } from './decode.ts';
+import { explainFailure } from './explain.ts';
+import { EgressFault } from './fault.ts';
+import { type HeaderList, headerValue } from './headers.ts';
+
+/** What came back over one connection, decoded. */
+export type Answer = { status: number; headers: HeaderList; body: Uint8Array };
+
+/** The part of an HTTP client's controller that is needed to stop it. */
+export type Controller = { abort(reason: Error): void };
+
+type ExchangeOptions = { mayStart: () => boolean; signal: AbortSignal; maxResponseBytes: number };
+
+/** Observes one request of an HTTP client and promises its answer. */
+export class Exchange {
+  readonly answer: Promise<Answer>;
+  readonly #options: ExchangeOptions;
+  readonly #settle: PromiseWithResolvers<Answer>;
+  readonly #onAbort: () => void;
+  readonly #chunks: Uint8Array[] = [];
+  #receivedBytes = 0;
+  #controller: Controller | undefined;
+  #started = false;
+  #over = false;
+  #status = 0;
+  #headers: HeaderList = [];
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#settle = Promise.withResolvers<Answer>();
+    this.answer = this.#settle.promise;
+    this.#onAbort = () => this.#fail(options.signal.reason);
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (options.signal.aborted) this.#onAbort();
+  }
+
+  /** The connection is ready and the next thing to happen is the first byte (1, 2). */
+  onRequestStart(controller: Controller): void {
+    if (this.#over) return controller.abort(new Error('The request is over.'));
+    const again = this.#controller !== undefined;
+    this.#controller = controller;
+    if (again) return this.#fail(new Error('The client wanted to send again.'));
+    if (!this.#options.mayStart()) return this.#fail(notStarted());
+    this.#started = true;
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = listHeaders(headers);
+    const announced = Number(headerValue(this.#headers, 'content-length') ?? 0);
+    if (announced > this.#options.maxResponseBytes) this.#fail(tooLarge(this.#options.maxResponseBytes));
+  }
+
+  onResponseData(_controller: Controller, chunk: Uint8Array): void {
+    if (this.#over) return;
+    this.#receivedBytes += chunk.byteLength;
+    if (this.#receivedBytes > this.#options.maxResponseBytes) {
+      return this.#fail(tooLarge(this.#options.maxResponseBytes));
+    }
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const encoding = headerValue(this.#headers, 'content-encoding');
+    const maxBytes = this.#options.maxResponseBytes;
+    decodeBody(Buffer.concat(this.#chunks), { encoding, maxBytes }).then(
+      (body) => this.#succeed(body),
+      (cause: unknown) => this.#fail(cause),
+    );
+  }
+
+  onResponseError(_controller: Controller | undefined, cause: Error): void {
+    this.#fail(cause);
+  }
+
+  #succeed(body: Uint8Array): void {
+    if (this.#over) return;
+    this.#end();
+    const decoded = headerValue(this.#headers, 'content-encoding') !== undefined;
+    const headers = decoded ? this.#headers.filter(([name]) => !DESCRIBES_ENCODED.has(name)) : this.#headers;
+    this.#settle.resolve({ status: this.#status, headers, body });
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#over) return;
+    this.#end();
+    const fault = explainFailure(cause, this.#started ? 'maybe' : 'no');
+    this.#settle.reject(fault);
+    this.#controller?.abort(fault);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** Headers that speak of the body as it was on the wire and would lie about the decoded one. */
+const DESCRIBES_ENCODED: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'content-md5']);
+
+function listHeaders(headers: IncomingHttpHeaders): HeaderList {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const values = typeof value === 'string' ? [value] : value;
+    return values.map((single) => [name.toLowerCase(), single] as const);
+  });
+}
+
+function notStarted(): EgressFault {
+  return new EgressFault('egress_expired', {
+    sent: 'no',
+    detail: 'The time in which this call could begin was over before the connection was ready.',
+  });
+}

@@ -1,0 +1,179 @@
+/**
+ * Removes secrets from what comes back, in every spelling an echoing server is likely to choose.
+ *
+ * 1. The body is read in views (raw, JSON unescaped once and twice, percent decoded, and these combined), so an escape may
+ *    cover any part of the secret in any mixture.
+ * 2. In each view the secret is sought in plain and as base64 in both alphabets, at all three alignments, so
+ *    it is found inside a longer encoded text such as `user:password`.
+ * 3. What was found is mapped back to the original's bytes. Nothing else is touched, and a body without a hit
+ *    is returned as it came.
+ */
+import { Fault, Secret } from '@interlock/contracts';
+import type { HeaderList } from './headers.ts';
+import {
+  isBase64,
+  joinLines,
+  originalRange,
+  type Relevant,
+  rawView,
+  unescapeJson,
+  unescapePercent,
+  type View,
+} from './views.ts';
+
+/** What stands where a secret stood. */
+const REPLACEMENT = Buffer.from('[secret]');
+/**
+ * Below this, base64 leaves so few whole characters (4 at the worst alignment of 4 bytes) that ordinary text
+ * would match. Shorter secrets are removed where they are plain, percent-encoded or JSON-escaped.
+ */
+const MIN_BASE64_SECRET_BYTES = 6;
+/** Larger than any credential in use; a search stays linear in the body. */
+const MAX_SECRET_BYTES = 16 * 1024;
+const MAX_SECRETS = 64;
+
+/** One spelling of a secret. Its first or last base64 character may carry bits of the neighbour, too. */
+type Needle = { bytes: Buffer; shares: { left: boolean; right: boolean }; base64: boolean };
+
+type Range = readonly [start: number, end: number];
+
+/** A body without its secrets, and how many places were changed. */
+export type Redacted<Body> = { body: Body; redactions: number };
+
+/**
+ * Removes every secret from a body. Text is treated as UTF-8; bytes need not be text.
+ * @throws Fault `configuration_invalid` for more than 64 secrets or one above 16 KiB: what cannot be redacted
+ * must not be handed out.
+ */
+export function redact(body: string, secrets: readonly Secret[]): Redacted<string>;
+export function redact(body: Uint8Array, secrets: readonly Secret[]): Redacted<Uint8Array>;
+export function redact(body: string | Uint8Array, secrets: readonly Secret[]): Redacted<string | Uint8Array> {
+  const needles = makeNeedles(secrets);
+  if (needles.length === 0) return { body, redactions: 0 };
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  const ranges = mergeRanges(findAll(bytes, needles));
+  if (ranges.length === 0) return { body, redactions: 0 };
+  const clean = replaceRanges(bytes, ranges);
+  return { body: typeof body === 'string' ? clean.toString('utf8') : clean, redactions: ranges.length };
+}
+
+/** Removes every secret from header values, as `redact` does. */
+export function redactHeaders(
+  headers: HeaderList,
+  secrets: readonly Secret[],
+): { headers: HeaderList; redactions: number } {
+  const clean = headers.map(([name, value]) => ({ name, ...redact(value, secrets) }));
+  return {
+    headers: clean.map(({ name, body }) => [name, body]),
+    redactions: clean.reduce((sum, { redactions }) => sum + redactions, 0),
+  };
+}
+
+/**
+ * What to redact when a credential is sent as basic authentication: the password and the composite, so that a
+ * password too short to be sought as base64 is still found in it.
+ */
+export function basicSecrets(user: string, password: Secret): readonly Secret[] {
+  return [password, new Secret(`${user}:${password.reveal()}`)];
+}
+
+function makeNeedles(secrets: readonly Secret[]): readonly Needle[] {
+  if (secrets.length > MAX_SECRETS) throw unfit('There are more secrets than can be redacted.');
+  return secrets.flatMap((secret) => {
+    const bytes = Buffer.from(secret.reveal(), 'utf8');
+    if (bytes.length === 0) return [];
+    if (bytes.length > MAX_SECRET_BYTES) throw unfit('A secret is too long to be redacted.');
+    const plain: Needle = { bytes, shares: { left: false, right: false }, base64: false };
+    if (bytes.length < MIN_BASE64_SECRET_BYTES) return [plain];
+    return [plain, ...[0, 1, 2].flatMap((alignment) => base64Needles(bytes, alignment))];
+  });
+}
+
+/** The base64 characters that depend on the secret alone when `alignment` other bytes precede it in its group. */
+function base64Needles(secret: Buffer, alignment: number): readonly Needle[] {
+  const firstBit = alignment * 8;
+  const endBit = firstBit + secret.length * 8;
+  const from = Math.ceil(firstBit / 6);
+  const to = Math.floor(endBit / 6);
+  const shares = { left: firstBit % 6 !== 0, right: endBit % 6 !== 0 };
+  const standard = Buffer.concat([Buffer.alloc(alignment), secret])
+    .toString('base64')
+    .slice(from, to);
+  const url = standard.replaceAll('+', '-').replaceAll('/', '_');
+  const spellings = standard === url ? [standard] : [standard, url];
+  return spellings.map((text) => ({ bytes: Buffer.from(text, 'latin1'), shares, base64: true }));
+}
+
+function findAll(body: Uint8Array, needles: readonly Needle[]): Range[] {
+  const onlyBase64 = needles.filter(({ base64 }) => base64);
+  const ranges: Range[] = [];
+  for (const view of viewsOf(rawView(body), needles)) {
+    findIn(view, needles, ranges);
+    const joined = onlyBase64.length === 0 ? undefined : joinLines(view);
+    if (joined !== undefined) findIn(joined, onlyBase64, ranges);
+  }
+  return ranges;
+}
+
+/** At most ten views, each made only where the body has an escape that matters. */
+function viewsOf(raw: View, needles: readonly Needle[]): readonly View[] {
+  const relevant = relevantBytes(needles);
+  const plusMatters = needles.some(({ bytes }) => bytes.includes(' '));
+  const jsonOf = (view: View | undefined) => (view === undefined ? undefined : unescapeJson(view, relevant));
+  const percentOf = (view: View | undefined) =>
+    [false, ...(plusMatters ? [true] : [])].map((plusIsSpace) =>
+      view === undefined ? undefined : unescapePercent(view, { plusIsSpace, relevant }),
+    );
+  const json = jsonOf(raw);
+  const percent = percentOf(raw);
+  const views = [raw, json, jsonOf(json), ...percent, ...percentOf(json), ...percent.map(jsonOf)];
+  return views.filter((view) => view !== undefined);
+}
+
+/** Every byte of a needle, what introduces another escape, and the line ends that may wrap base64. */
+function relevantBytes(needles: readonly Needle[]): Relevant {
+  const relevant = new Uint8Array(256);
+  for (const { bytes } of needles) for (const byte of bytes) relevant[byte] = 1;
+  for (const byte of Buffer.from('\\%\r\n')) relevant[byte] = 1;
+  return relevant;
+}
+
+function findIn(view: View, needles: readonly Needle[], ranges: Range[]): void {
+  const haystack = view.bytes;
+  for (const { bytes, shares } of needles) {
+    let at = haystack.indexOf(bytes);
+    while (at !== -1) {
+      const end = at + bytes.length;
+      const start = shares.left && isBase64(haystack[at - 1]) ? at - 1 : at;
+      const stop = shares.right && isBase64(haystack[end]) ? end + 1 : end;
+      ranges.push(originalRange(view, start, stop));
+      at = haystack.indexOf(bytes, end);
+    }
+  }
+}
+
+function mergeRanges(ranges: Range[]): readonly Range[] {
+  const sorted = ranges.sort(([a], [b]) => a - b);
+  const merged: Range[] = [];
+  for (const [start, end] of sorted) {
+    const last = merged.at(-1);
+    if (last !== undefined && start < last[1]) merged[merged.length - 1] = [last[0], Math.max(last[1], end)];
+    else merged.push([start, end]);
+  }
+  return merged;
+}
+
+function replaceRanges(body: Uint8Array, ranges: readonly Range[]): Buffer {
+  const parts: Uint8Array[] = [];
+  let position = 0;
+  for (const [start, end] of ranges) {
+    parts.push(body.subarray(position, start), REPLACEMENT);
+    position = end;
+  }
+  parts.push(body.subarray(position));
+  return Buffer.concat(parts);
+}
+
+function unfit(detail: string): Fault {
+  return new Fault('configuration_invalid', { detail });
+}

@@ -1,0 +1,167 @@
+/**
+ * Outbound HTTP. One request is: policy understood → URL permitted → connection to a checked address → the
+ * caller asked a last time → bytes. Nothing is ever sent twice; a redirect is a request of its own and passes
+ * every check again.
+ */
+import { type AgentLimits, PinnedAgent } from './agent.ts';
+import type { Answer } from './exchange.ts';
+import { EgressFault } from './fault.ts';
+import { type HeaderList, type HeaderRecord, readRequestHeaders } from './headers.ts';
+import { type Resolve, resolveBySystem } from './pin.ts';
+import { type CompiledPolicy, compilePolicy, type EgressPolicy, permitUrl } from './policy.ts';
+import { type Leg, nextLeg } from './redirect.ts';
+
+/** What to send, where it may go, and until when. */
+export type EgressRequest = {
+  /** An upper-case method; CONNECT and TRACE are refused. */
+  method: string;
+  url: string;
+  /** Names in any case; framing and routing headers are refused. */
+  headers: HeaderRecord;
+  body: Uint8Array | undefined;
+  policy: EgressPolicy;
+  /** Names of headers that carry a credential, besides Authorization and Cookie. */
+  sensitiveHeaders: readonly string[];
+  signal: AbortSignal;
+  /** Asked when the connection stands and the first byte is next; `false` means that nothing is sent. */
+  mayStart: () => boolean;
+};
+
+/** The answer whole: decoded, within its cap, not redacted. */
+export type EgressResponse = {
+  status: number;
+  /** Lower-case names in order; a name may occur more than once. */
+  headers: HeaderList;
+  body: Uint8Array;
+  /** Where the answer came from, after redirects. */
+  url: string;
+  redirects: number;
+};
+
+/** Safe outbound HTTP for one process. Dispose of it to close its connections. */
+export type Egress = AsyncDisposable & {
+  /** @throws EgressFault only; its `sent` says whether an effect is possible. */
+  request(request: EgressRequest): Promise<EgressResponse>;
+};
+
+/** Everything has a default that is safe. */
+export type EgressOptions = {
+  /** Certificate authorities (PEM) trusted in addition to the system's. */
+  ca?: readonly string[];
+  /** Looks names up; every address it returns is still checked. */
+  resolve?: Resolve;
+  limits?: Partial<AgentLimits>;
+};
+
+/** Sized for one executor: some hundred calls at once, towards some dozen tools. */
+const DEFAULT_LIMITS: AgentLimits = { maxPools: 128, maxConnectionsPerPool: 32, maxInFlight: 512 };
+
+/** Methods with a meaning for APIs. CONNECT makes a tunnel, TRACE echoes credentials. */
+const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'QUERY',
+]);
+
+/** Opens outbound HTTP with its own connection pools. */
+export function createEgress({
+  ca = [],
+  resolve = resolveBySystem,
+  limits = {},
+}: EgressOptions = {}): Egress {
+  const agent = new PinnedAgent({ ca, resolve, limits: { ...DEFAULT_LIMITS, ...limits } });
+  return {
+    request: (request) => perform(agent, request),
+    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
+  };
+}
+
+async function perform(agent: PinnedAgent, request: EgressRequest): Promise<EgressResponse> {
+  const compiled = compilePolicy(request.policy);
+  if (!METHODS.has(request.method)) {
+    throw new EgressFault('configuration_invalid', {
+      sent: 'no',
+      detail: 'This method is not sent.',
+      pointer: '/method',
+    });
+  }
+  const first: Leg = {
+    method: request.method,
+    url: permitUrl(request.url, compiled),
+    headers: readRequestHeaders(request.headers),
+    body: request.body,
+  };
+  const deadline = startDeadline(request.policy.timeoutMs, request.signal);
+  try {
+    return await follow(agent, request, { compiled, first, signal: deadline.signal });
+  } finally {
+    deadline.stop();
+  }
+}
+
+type Journey = { compiled: CompiledPolicy; first: Leg; signal: AbortSignal };
+
+async function follow(
+  agent: PinnedAgent,
+  { policy, sensitiveHeaders, mayStart }: EgressRequest,
+  { compiled, first, signal }: Journey,
+): Promise<EgressResponse> {
+  let leg = first;
+  for (let redirects = 0; ; redirects += 1) {
+    const answer = await sendLeg(agent, { ...leg, compiled, signal, mayStart }, redirects);
+    const next = redirects < policy.redirects ? nextLeg(leg, answer, sensitiveHeaders) : undefined;
+    if (next === undefined) return { ...answer, url: leg.url.href, redirects };
+    leg = { ...next, url: permitAfterSending(next.url, compiled) };
+  }
+}
+
+async function sendLeg(
+  agent: PinnedAgent,
+  errand: Parameters<PinnedAgent['send']>[0],
+  redirects: number,
+): Promise<Answer> {
+  const headers: HeaderList = [...errand.headers, ['accept-encoding', 'identity']];
+  try {
+    return await agent.send({ ...errand, headers });
+  } catch (cause) {
+    throw redirects > 0 && cause instanceof EgressFault ? cause.afterSending() : cause;
+  }
+}
+
+function permitAfterSending(url: URL, compiled: CompiledPolicy): URL {
+  try {
+    return permitUrl(url.href, compiled);
+  } catch (cause) {
+    throw cause instanceof EgressFault ? cause.afterSending() : cause;
+  }
+}
+
+/** One clock for all legs. The reason of its signal is the fault that the request ends with. */
+function startDeadline(timeoutMs: number, outer: AbortSignal): { signal: AbortSignal; stop: () => void } {
+  const controller = new AbortController();
+  const onTimeout = () =>
+    controller.abort(
+      new EgressFault('egress_timeout', { sent: 'no', detail: 'The destination did not answer in time.' }),
+    );
+  const onAbort = () =>
+    controller.abort(
+      new EgressFault('egress_expired', {
+        sent: 'no',
+        detail: 'The request was cancelled.',
+        cause: outer.reason,
+      }),
+    );
+  const timer = setTimeout(onTimeout, timeoutMs);
+  outer.addEventListener('abort', onAbort, { once: true });
+  if (outer.aborted) onAbort();
+  const stop = () => {
+    clearTimeout(timer);
+    outer.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, stop };
+}

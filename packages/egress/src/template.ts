@@ -1,0 +1,143 @@
+/**
+ * URLs of HTTP tools. The template is the operator's, the arguments are the agent's: an argument can fill one
+ * path segment (or a part of one) and can neither leave it nor add one.
+ */
+import { Fault } from '@interlock/contracts';
+
+/** What may fill a placeholder. Anything else is refused. */
+type Scalar = string | number | boolean;
+
+/** Query parameters by name; a list repeats the name. */
+export type Query = Readonly<Record<string, Scalar | readonly Scalar[]>>;
+
+const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
+/** Scheme and authority: no user, no placeholder; then a path of characters that RFC 3986 allows there. */
+const TEMPLATE =
+  /^(https?:\/\/[^/?#@{}\\\s]+)(\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@%/]|\{[A-Za-z0-9_.-]{1,64}\})*)$/;
+/** `encodeURIComponent` leaves these alone, some servers give them a meaning. */
+const LEFT_BY_ENCODING = /[!'()*]/g;
+/** Decoded once more by a careless server, these leave the segment or end a string. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
+const CONTROL = /[\u0000-\u001f\u007f]/;
+/** What servers commonly accept as a request line. */
+const MAX_URL_BYTES = 8 * 1024;
+/** Undoes as many layers of percent-encoding as anyone would stack to hide dots. */
+const MAX_DOT_LAYERS = 5;
+
+/**
+ * Builds a URL from an operator's template such as `https://host/path/{id}/x`.
+ * @param args the call's arguments; only those that the template names are read.
+ * @param query names and values that become the query, in this order.
+ * @returns an absolute URL with the template's origin and its number of path segments.
+ * @throws Fault `template_argument_missing` or `template_argument_refused` with a JSON pointer into `args`,
+ * `configuration_invalid` for the template itself.
+ */
+export function buildUrl(
+  template: string,
+  args: Readonly<Record<string, unknown>>,
+  query: Query = {},
+): string {
+  const { origin, path } = parseTemplate(template);
+  const filled = path
+    .split('/')
+    .map((segment) => fillSegment(segment, args))
+    .join('/');
+  const search = buildQuery(query);
+  const text = `${origin}${filled}${search === '' ? '' : `?${search}`}`;
+  if (text.length > MAX_URL_BYTES) throw refused('', 'The URL is too long.');
+  const url = new URL(text);
+  // The parser agrees that nothing moved: same origin, same path, hence as many segments as the template.
+  if (url.origin !== origin || url.pathname !== filled || countSegments(filled) !== countSegments(path)) {
+    throw refused('', 'The arguments would change where the URL leads.');
+  }
+  return url.href;
+}
+
+function parseTemplate(template: string): { origin: string; path: string } {
+  const [, authority, path] = TEMPLATE.exec(template) ?? [];
+  if (authority === undefined || path === undefined || !URL.canParse(template)) throw badTemplate();
+  const url = new URL(`${authority}${path.replaceAll(PLACEHOLDER, 'x')}`);
+  if (url.pathname !== path.replaceAll(PLACEHOLDER, 'x')) throw badTemplate();
+  return { origin: url.origin, path };
+}
+
+function fillSegment(segment: string, args: Readonly<Record<string, unknown>>): string {
+  const names: string[] = [];
+  const filled = segment.replaceAll(PLACEHOLDER, (_whole, name: string) => {
+    names.push(name);
+    return escapeSegment(args, name);
+  });
+  const [first] = names;
+  if (first !== undefined && isDots(filled))
+    throw refused(pointerTo(first), 'A path segment must not be dots.');
+  return filled;
+}
+
+function escapeSegment(args: Readonly<Record<string, unknown>>, name: string): string {
+  const pointer = pointerTo(name);
+  const value = Object.hasOwn(args, name) ? args[name] : undefined;
+  if (value === undefined || value === null) {
+    throw new Fault('template_argument_missing', { detail: `The URL of the tool needs ${name}.`, pointer });
+  }
+  if (!isScalar(value)) throw refused(pointer, 'Only a text, a number or a boolean fits into a path.');
+  const text = String(value);
+  if (text === '' || isDots(text)) throw refused(pointer, 'A path segment must be neither empty nor dots.');
+  if (!text.isWellFormed() || CONTROL.test(text)) {
+    throw refused(pointer, 'A path segment must be well-formed text without control characters.');
+  }
+  return encodeURIComponent(text).replaceAll(LEFT_BY_ENCODING, percentEncode);
+}
+
+function buildQuery(query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    const values = typeof value === 'object' ? value : [value];
+    for (const single of values) {
+      const text = String(single);
+      const finite = typeof single !== 'number' || Number.isFinite(single);
+      if (!finite || !text.isWellFormed())
+        throw refused(pointerTo(name), 'This value does not fit into a query.');
+      search.append(name, text);
+    }
+  }
+  return search.toString();
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'boolean' ||
+    (typeof value === 'number' && Number.isFinite(value))
+  );
+}
+
+/** `.` and `..`, in clear or under layers of percent-encoding. */
+function isDots(text: string): boolean {
+  let plain = text.toLowerCase();
+  for (let layer = 0; layer < MAX_DOT_LAYERS; layer += 1)
+    plain = plain.replaceAll('%25', '%').replaceAll('%2e', '.');
+  return plain === '.' || plain === '..';
+}
+
+function percentEncode(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+function countSegments(path: string): number {
+  return path.split('/').length;
+}
+
+function pointerTo(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+function refused(pointer: string, detail: string): Fault {
+  return new Fault('template_argument_refused', { detail, pointer });
+}
+
+function badTemplate(): Fault {
+  return new Fault('configuration_invalid', {
+    detail: 'A URL template is http(s)://host/path with {name} only in the path, without query and fragment.',
+    pointer: '/url',
+  });
+}

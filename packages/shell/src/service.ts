@@ -1,0 +1,42 @@
+import type { Keyring, ServiceKeys, ServiceName } from '@interlock/contracts';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { Clock } from './clock.ts';
+import type { Health } from './health.ts';
+
+/** What a service is given when it starts. */
+export interface ServiceContext<C> {
+  readonly service: ServiceName;
+  /** Names this process among the replicas of the service. */
+  readonly replica: string;
+  /** The service's own variables, checked and frozen. */
+  readonly config: Readonly<C>;
+  /** `nats://…` of the bus. */
+  readonly natsUrl: string;
+  readonly keys: ServiceKeys;
+  readonly keyring: Keyring;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly health: Health;
+  /** Aborted when the process is asked to stop: take no new work. */
+  readonly signal: AbortSignal;
+}
+
+/** A service that is running. Disposing it drains: what has not started goes back to the bus. */
+export interface RunningService extends AsyncDisposable {
+  /** Where it can be reached, for a service that has a door of its own. */
+  readonly url?: string;
+}
+
+/** A service, before it runs: its name, the environment variables it reads, and how it starts. */
+export interface ServiceDefinition<C> {
+  readonly name: ServiceName;
+  /** Keys are names of environment variables; each has a parser from text. */
+  readonly config: z.ZodType<C>;
+  readonly start: (context: ServiceContext<C>) => Promise<RunningService>;
+}
+
+/** Types a service definition. */
+export function defineService<C>(definition: ServiceDefinition<C>): ServiceDefinition<C> {
+  return definition;
+}
