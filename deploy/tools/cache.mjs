@@ -42,7 +42,7 @@ process.on('exit', () => {
 
 /** @returns {string} the cache folder, made when missing (XDG Base Directory Specification) */
 export function cacheFolder() {
-  const base = process.env['XDG_CACHE_HOME'];
+  const base = process.env.XDG_CACHE_HOME;
   const folder = join(base !== undefined && isAbsolute(base) ? base : join(homedir(), '.cache'), 'interlock');
   mkdirSync(folder, { recursive: true });
   return folder;

@@ -76,7 +76,7 @@ function endTree(child) {
  * @returns {string | undefined} its absolute path
  */
 export function findOnPath(name, extraFolders = []) {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder.startsWith('/'));
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder.startsWith('/'));
   return [...folders, ...extraFolders].map((folder) => join(folder, name)).find(isExecutable);
 }
 

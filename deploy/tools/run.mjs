@@ -96,7 +96,7 @@ async function setUp(command) {
 }
 
 function environmentWith(programs, node) {
-  const folders = [join(ROOT, 'node_modules', '.bin'), dirname(node), process.env['PATH']];
+  const folders = [join(ROOT, 'node_modules', '.bin'), dirname(node), process.env.PATH];
   const paths = programs.filter((program) => program.path !== undefined);
   return {
     node,

@@ -145,7 +145,7 @@ function makeWritable(path) {
 export async function installWithApt(tool, folder) {
   const apt = findOnPath('apt-get', ADMINISTRATION_FOLDERS);
   const options = ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300'];
-  const path = [process.env['PATH'], ...ADMINISTRATION_FOLDERS].filter(Boolean).join(':');
+  const path = [process.env.PATH, ...ADMINISTRATION_FOLDERS].filter(Boolean).join(':');
   const env = { PATH: path, DEBIAN_FRONTEND: 'noninteractive' };
   await mustRun(apt, [...options, 'update'], PACKAGE_MS, { env });
   await mustRun(apt, [...options, '--no-install-recommends', 'install', tool.debianPackage], PACKAGE_MS, {
