@@ -10,6 +10,27 @@ export {
   toolListSchema,
 } from './api.ts';
 export {
+  type AgentFile,
+  type Applied,
+  agentFileSchema,
+  appliedSchema,
+  approvalsFileSchema,
+  type Configuration,
+  type ConfiguredPerson,
+  configurationJsonSchemas,
+  configurationSchema,
+  type HttpToolFile,
+  httpToolFileSchema,
+  limitsFileSchema,
+  type McpServer,
+  type McpToolFile,
+  mcpToolFileSchema,
+  peopleFileSchema,
+  type ToolFile,
+  toolFileSchema,
+  toolFileSchemaFor,
+} from './configuration.ts';
+export {
   type AgentEntry,
   type ApprovalsEntry,
   agentEntrySchema,
