@@ -101,7 +101,8 @@ export class PinnedAgent {
     for (const [key, { pool, inFlight }] of this.#entries) {
       if (inFlight > 0) continue;
       this.#entries.delete(key);
-      return this.#close(pool);
+      this.#close(pool);
+      return;
     }
     throw busy('Too many destinations are in use.');
   }
@@ -143,12 +144,21 @@ export class PinnedAgent {
     });
     return (options, callback) => {
       const refusal = refusalOf(() => assertLiteral(options.hostname, opened));
-      // A connector answers later, never before it has returned.
-      if (refusal !== undefined) return void setImmediate(() => callback(refusal, null));
+      if (refusal !== undefined) {
+        // A connector answers later, never before it has returned.
+        setImmediate(() => callback(refusal, null));
+        return;
+      }
       connect(options, (...[failure, socket]) => {
-        if (failure !== null) return callback(failure, null);
+        if (failure !== null) {
+          callback(failure, null);
+          return;
+        }
         const objection = refusalOf(() => assertPeer(socket, opened));
-        if (objection === undefined) return callback(null, socket);
+        if (objection === undefined) {
+          callback(null, socket);
+          return;
+        }
         socket.destroy();
         callback(objection, null);
       });
@@ -171,7 +181,7 @@ function dispatch(pool: Pool, { method, url, headers, body }: Errand, exchange: 
       {
         method,
         path: `${url.pathname}${url.search}`,
-        headers: headers.flatMap(([name, value]) => [name, value]),
+        headers: headers.flat(),
         body: body ?? null,
         idempotent: false,
       },

@@ -45,12 +45,15 @@ export class Exchange {
 
   /** The connection is ready and the next thing to happen is the first byte (1, 2). */
   onRequestStart(controller: Controller): void {
-    if (this.#over) return controller.abort(new Error('The request is over.'));
+    if (this.#over) {
+      controller.abort(new Error('The request is over.'));
+      return;
+    }
     const again = this.#controller !== undefined;
     this.#controller = controller;
-    if (again) return this.#fail(new Error('The client wanted to send again.'));
-    if (!this.#options.mayStart()) return this.#fail(notStarted());
-    this.#started = true;
+    if (again) this.#fail(new Error('The client wanted to send again.'));
+    else if (this.#options.mayStart()) this.#started = true;
+    else this.#fail(notStarted());
   }
 
   onResponseStart(_controller: Controller, status: number, headers: IncomingHttpHeaders): void {
@@ -64,10 +67,8 @@ export class Exchange {
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
     if (this.#over) return;
     this.#receivedBytes += chunk.byteLength;
-    if (this.#receivedBytes > this.#options.maxResponseBytes) {
-      return this.#fail(tooLarge(this.#options.maxResponseBytes));
-    }
-    this.#chunks.push(chunk);
+    if (this.#receivedBytes <= this.#options.maxResponseBytes) this.#chunks.push(chunk);
+    else this.#fail(tooLarge(this.#options.maxResponseBytes));
   }
 
   onResponseEnd(): void {

@@ -9,7 +9,6 @@ export type HeaderRecord = Readonly<Record<string, string>>;
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 /** RFC 9110 §5.5: visible characters, space, tab and obs-text, nothing that ends a line or a string. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a tab is a legal character of a field value.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Servers commonly stop at 8 KiB for a line and 16 KiB for all. */
 const MAX_VALUE_BYTES = 8 * 1024;
