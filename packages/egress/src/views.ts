@@ -110,15 +110,15 @@ function rewrite(
   let length = 0;
   let run = 0;
   for (let at = next(0); at < source.length; ) {
-    const escape = readEscape(source, at);
-    if (escape === undefined || !matters(escape.meaning, relevant)) {
-      at = next(at + (escape?.length ?? 1));
+    const found = readEscape(source, at);
+    if (found === undefined || !matters(found.meaning, relevant)) {
+      at = next(at + (found?.length ?? 1));
       continue;
     }
     length = copyRun(bytes, pieces, { source, from: run, to: at, length });
-    run = at + escape.length;
+    run = at + found.length;
     addPiece(pieces, length, at, run);
-    length += writeMeaning(bytes, length, escape.meaning);
+    length += writeMeaning(bytes, length, found.meaning);
     at = next(run);
   }
   if (run === 0) return undefined;

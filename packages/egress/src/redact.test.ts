@@ -1,0 +1,187 @@
+import { Secret } from '@interlock/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { basicSecrets, redact, redactHeaders } from './redact.ts';
+
+const KEY = 'sk-Live/4f9+8b7c"6d\\5e ü~';
+
+/** Secrets that do not overlap the text that replaces them. */
+const anySecret = fc
+  .string({ unit: fc.constantFrom(...'abcXYZ019-_+/="\\%& ~üλ😀'), minLength: 8, maxLength: 40 })
+  .filter((text) => !text.includes('[') && Buffer.byteLength(text) >= 8);
+const anyBytes = fc.uint8Array({ maxLength: 200 });
+
+describe('redaction', () => {
+  it.each([
+    ['plain', KEY],
+    ['base64', base64(KEY)],
+    ['base64 without padding', base64(KEY).replace(/=+$/, '')],
+    ['base64 of the url alphabet', Buffer.from(KEY).toString('base64url')],
+    ['base64 wrapped into lines', base64(`${'x'.repeat(50)}${KEY}`).replaceAll(/.{20}/g, '$&\r\n')],
+    [
+      'base64 inside JSON that escapes slashes',
+      base64(KEY).replaceAll('/', '\\/').replaceAll('+', '\\u002B'),
+    ],
+    ['basic authentication', `Basic ${base64(`someone:${KEY}`)}`],
+    ['URL-encoded', encodeURIComponent(KEY)],
+    [
+      'URL-encoded in lower case',
+      encodeURIComponent(KEY).replaceAll(/%../g, (triplet) => triplet.toLowerCase()),
+    ],
+    ['a form', new URLSearchParams({ key: KEY }).toString()],
+    ['every byte percent-encoded', [...Buffer.from(KEY)].map((byte) => `%${byte.toString(16)}`).join('')],
+    ['JSON', JSON.stringify({ key: KEY })],
+    ['JSON in ASCII', JSON.stringify(KEY).replaceAll(/[^\x20-\x7e]/g, unicodeEscape)],
+    ['every character as a JSON escape', [...KEY].map(unicodeEscape).join('')],
+    ['JSON with escaped slashes', JSON.stringify(KEY).replaceAll('/', '\\/')],
+    ['JSON inside JSON', JSON.stringify(JSON.stringify(KEY))],
+    [
+      'a URL inside JSON with escaped slashes',
+      JSON.stringify(`https://h/?k=${encodeURIComponent(KEY)}`).replaceAll('/', '\\/'),
+    ],
+  ])('removes the secret from %s', (_form, text) => {
+    const { body, redactions } = redact(`before ${text} after`, [new Secret(KEY)]);
+    expect(redactions).toBe(1);
+    expect(body).toMatch(/^before .*\[secret\].* after$/s);
+    expect(body.length).toBeLessThan('before  after'.length + text.length);
+  });
+
+  it('leaves no bits of the secret at the edges of an encoded text', () => {
+    for (const prefix of ['', 'u', 'us', 'use']) {
+      for (const suffix of ['', 'x', 'xy']) {
+        const { body } = redact(base64(`${prefix}topsecret${suffix}`), [new Secret('topsecret')]);
+        const [before = '', after = ''] = body.split('[secret]');
+        expect(prefix.startsWith(Buffer.from(before, 'base64').toString())).toBe(true);
+        expect(after.replaceAll('=', '').length).toBeLessThanOrEqual(Math.ceil((suffix.length * 8) / 6));
+      }
+    }
+  });
+
+  it('removes a short secret where it is plain or escaped, and its basic composite', () => {
+    const password = new Secret('pw1/');
+    expect(redact('a pw1/ b pw1%2F c', [password])).toEqual({
+      body: 'a [secret] b [secret] c',
+      redactions: 2,
+    });
+    const header = `Basic ${base64('someone:pw1/')}`;
+    expect(redact(header, basicSecrets('someone', password)).body).toMatch(/^Basic \[secret\]=*$/);
+  });
+
+  it('refuses what it could not redact instead of letting it pass', () => {
+    expect(() => redact('x', [new Secret('s'.repeat(20_000))])).toThrow(/too long/);
+    expect(() =>
+      redact(
+        'x',
+        Array.from({ length: 65 }, () => new Secret('secret')),
+      ),
+    ).toThrow(/more secrets/);
+  });
+
+  it('removes overlapping secrets as one', () => {
+    const secrets = [new Secret('abcdefgh'), new Secret('efghijkl'), new Secret('')];
+    expect(redact('<abcdefghijkl>', secrets)).toEqual({ body: '<[secret]>', redactions: 1 });
+  });
+
+  it('redacts header values and counts them', () => {
+    const headers = [
+      ['x-echo', `Bearer ${KEY.slice(0, 8)}`],
+      ['set-cookie', 'a=b'],
+      ['set-cookie', `k=${encodeURIComponent(KEY)}`],
+    ] as const;
+    expect(redactHeaders(headers, [new Secret(KEY)])).toEqual({
+      headers: [headers[0], headers[1], ['set-cookie', 'k=[secret]']],
+      redactions: 1,
+    });
+  });
+
+  it('returns a body without a secret as it came, byte for byte', () => {
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        const { body, redactions } = redact(bytes, [new Secret('a secret that is not there')]);
+        expect(redactions).toBe(0);
+        expect(body).toBe(bytes);
+      }),
+    );
+  });
+
+  it('finds any secret in any spelling between any bytes, and keeps those bytes', () => {
+    const spellings: readonly ((text: string) => string)[] = [
+      (text) => text,
+      (text) => encodeURIComponent(text),
+      (text) => encodeURIComponent(text).replaceAll('%20', '+'),
+      (text) => JSON.stringify(text).slice(1, -1),
+      (text) => text.replaceAll(/./gs, unicodeEscape),
+    ];
+    fc.assert(
+      fc.property(
+        anySecret,
+        fc.constantFrom(...spellings),
+        anyBytes,
+        anyBytes,
+        (text, spell, before, after) => {
+          const around = [
+            Buffer.from(before),
+            Buffer.from('|'),
+            Buffer.from('|'),
+            Buffer.from(after),
+          ] as const;
+          const whole = Buffer.concat([around[0], around[1], Buffer.from(spell(text)), around[2], around[3]]);
+          const clean = Buffer.from(redact(whole, [new Secret(text)]).body);
+          expect(clean.includes(`|[secret]|`)).toBe(true);
+          expect(clean.subarray(0, before.length).equals(around[0])).toBe(true);
+          expect(clean.subarray(clean.length - after.length).equals(around[3])).toBe(true);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('finds any secret at any place of any longer base64 text', () => {
+    const alphabets = fc.constantFrom<'base64' | 'base64url'>('base64', 'base64url');
+    fc.assert(
+      fc.property(anySecret, alphabets, anyBytes, anyBytes, (text, alphabet, before, after) => {
+        const encoded = Buffer.concat([before, Buffer.from(text), after]).toString(alphabet);
+        const { body, redactions } = redact(encoded, [new Secret(text)]);
+        expect(redactions).toBeGreaterThan(0);
+        for (const part of body.split('[secret]')) {
+          expect(Buffer.from(part, alphabet).includes(Buffer.from(text).subarray(1, -1))).toBe(false);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('takes under a millisecond for 100 kB without a hit', () => {
+    const row = { id: 1, name: 'an "item"', url: 'https://x.example/a%20b?c=1+2', note: 'ünïcode' };
+    const body = Buffer.from(JSON.stringify(Array.from({ length: 2000 }, () => row))).subarray(0, 100_000);
+    const times = Array.from({ length: 200 }, () =>
+      timeMs(() => redact(body, [new Secret(KEY.slice(0, 14))])),
+    );
+    expect(Math.min(...times)).toBeLessThan(1);
+  });
+
+  it('stays linear for bodies made of escapes', () => {
+    const body = '\\u0061%61\n'.repeat(20_000);
+    const once = Math.min(...[1, 2, 3].map(() => timeMs(() => redact(body, [new Secret('aaaaaaaab')]))));
+    const eightfold = Math.min(
+      ...[1, 2, 3].map(() => timeMs(() => redact(body.repeat(8), [new Secret('aaaaaaaab')]))),
+    );
+    expect(eightfold / once).toBeLessThan(24);
+  });
+});
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function unicodeEscape(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
+    .map((code) => `\\u${code.toString(16).padStart(4, '0')}`)
+    .join('');
+}
+
+function timeMs(act: () => unknown): number {
+  const start = performance.now();
+  act();
+  return performance.now() - start;
+}

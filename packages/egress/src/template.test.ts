@@ -1,0 +1,141 @@
+import { Fault } from '@interlock/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { buildUrl } from './template.ts';
+
+const TEMPLATE = 'https://api.example.com/v1/users/{id}/notes';
+
+describe('a URL template', () => {
+  it.each([
+    ['nothing', {}],
+    ['null', { id: null }],
+    ['a property every object has', Object.create({ id: 'inherited' })],
+  ])('names the argument that is missing: %s', (_what, args) => {
+    expect(faultOf(() => buildUrl(TEMPLATE, args))).toMatchObject({
+      code: 'template_argument_missing',
+      pointer: '/id',
+    });
+  });
+
+  it.each([
+    '',
+    '.',
+    '..',
+    '%2e',
+    '%2E%2e',
+    '.%2e',
+    '%252e%252e',
+    '%25252e',
+    'a\nb',
+    'a\u0000b',
+    '\ud800',
+    'a\u007f',
+  ])('refuses %j as a path segment', (id) => {
+    expect(faultOf(() => buildUrl(TEMPLATE, { id }))).toMatchObject({
+      code: 'template_argument_refused',
+      pointer: '/id',
+    });
+  });
+
+  it.each([
+    { id: {} },
+    { id: ['a'] },
+    { id: Number.NaN },
+    { id: Number.POSITIVE_INFINITY },
+    { id: () => 'a' },
+  ])('refuses what is no text, number or boolean', (args) =>
+    expect(faultOf(() => buildUrl(TEMPLATE, args)).code).toBe('template_argument_refused'),
+  );
+
+  it('refuses dots that two placeholders would make together', () => {
+    expect(faultOf(() => buildUrl('https://h.example/.{a}/x', { a: '.' })).code).toBe(
+      'template_argument_refused',
+    );
+    expect(faultOf(() => buildUrl('https://h.example/%2{a}/x', { a: 'e' })).code).toBe(
+      'template_argument_refused',
+    );
+  });
+
+  it('refuses a URL longer than servers take', () => {
+    expect(faultOf(() => buildUrl(TEMPLATE, { id: 'a'.repeat(9000) })).code).toBe(
+      'template_argument_refused',
+    );
+  });
+
+  it.each([
+    '{scheme}://h.example/a',
+    'https://{host}/a',
+    'https://h.example:{port}/a',
+    'https://{user}@h.example/a',
+    'https://user@h.example/a',
+    'https://h.example/a?q={q}',
+    'https://h.example/a#{f}',
+    'https://h.example/a/../b',
+    'https://h.example/a/%2e%2e/b',
+    'https://h.example/{a b}',
+    'https://h.example/{a',
+    'https://h.example\\evil/a',
+    'https://h.example',
+    'ftp://h.example/a',
+    '//h.example/a',
+  ])('refuses a template that an argument could lead astray: %s', (template) => {
+    const args = { scheme: 'https', host: 'h', port: '1', user: 'u', q: 'q', f: 'f', a: 'a' };
+    expect(faultOf(() => buildUrl(template, args)).code).toBe('configuration_invalid');
+  });
+
+  it('escapes an argument so that it stays one segment', () => {
+    expect(buildUrl(TEMPLATE, { id: "a/b?c#d\\e%2f;'()*! ü" })).toBe(
+      'https://api.example.com/v1/users/a%2Fb%3Fc%23d%5Ce%252f%3B%27%28%29%2A%21%20%C3%BC/notes',
+    );
+    expect(buildUrl(TEMPLATE, { id: 7, other: 'ignored' })).toBe('https://api.example.com/v1/users/7/notes');
+    expect(buildUrl('https://h.example/r/{owner}.git', { owner: 'x' })).toBe('https://h.example/r/x.git');
+  });
+
+  it('writes query values that cannot become further parameters', () => {
+    const url = buildUrl('https://h.example/s', {}, { q: 'a&b=c#d', n: 1, tag: ['x', 'y'] });
+    expect(url).toBe('https://h.example/s?q=a%26b%3Dc%23d&n=1&tag=x&tag=y');
+    expect(faultOf(() => buildUrl('https://h.example/s', {}, { q: '\ud800' })).pointer).toBe('/q');
+  });
+
+  it('never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
+    const nasty = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({
+        unit: fc.constantFrom('.', '/', '%', '2', 'e', 'E', 'f', '\\', '?', '#', '@', ':', ';', ' ', '\t'),
+      }),
+    );
+    fc.assert(
+      fc.property(nasty, nasty, (first, second) => {
+        const url = build({ first, second });
+        if (url === undefined) return;
+        expect(url.origin).toBe('https://h.example');
+        expect(url.username + url.search + url.hash).toBe('');
+        const segments = url.pathname.split('/');
+        expect(segments.slice(0, 2)).toEqual(['', 'a']);
+        expect(segments.length).toBe(5);
+        expect(segments[2] === undefined ? undefined : decodeURIComponent(segments[2])).toBe(first);
+        expect(segments[4] === undefined ? undefined : decodeURIComponent(segments[4])).toBe(`x-${second}`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+function build(args: Record<string, string>): URL | undefined {
+  try {
+    return new URL(buildUrl('https://h.example/a/{first}/b/x-{second}', args));
+  } catch (cause) {
+    expect(cause).toBeInstanceOf(Fault);
+    return undefined;
+  }
+}
+
+function faultOf(act: () => unknown): Fault {
+  try {
+    act();
+  } catch (cause) {
+    if (cause instanceof Fault) return cause;
+    throw cause;
+  }
+  throw new Error('Nothing was refused.');
+}
