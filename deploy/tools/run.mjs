@@ -25,7 +25,17 @@ const COMMANDS = {
   interlock: { script: [CLI], ownServers: false, does: 'the interlock command line (try: interlock --help)' },
   test: { script: [VITEST, 'run'], ownServers: true, does: 'all tests, or those whose path matches' },
   verify: {
-    script: [TURBO, 'run', 'types', 'lint', 'tidy', 'test', '--ui=stream', '--log-order=grouped'],
+    script: [
+      TURBO,
+      'run',
+      'types',
+      'lint',
+      'tidy',
+      'test',
+      '--ui=stream',
+      '--log-order=grouped',
+      '--continue=dependencies-successful',
+    ],
     ownServers: true,
     does: 'types, lint, tidy and all tests',
   },
