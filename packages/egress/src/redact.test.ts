@@ -51,8 +51,8 @@ describe('redaction', () => {
       for (const suffix of ['', 'x', 'xy']) {
         const { body } = redact(base64(`${prefix}topsecret${suffix}`), [new Secret('topsecret')]);
         const [before = '', after = ''] = body.split('[secret]');
-        expect(prefix.startsWith(Buffer.from(before, 'base64').toString())).toBe(true);
-        expect(after.replaceAll('=', '').length).toBeLessThanOrEqual(Math.ceil((suffix.length * 8) / 6));
+        expect(before.length).toBe(Math.floor((prefix.length * 8) / 6));
+        expect(after.replaceAll('=', '').length).toBeLessThanOrEqual(Math.floor((suffix.length * 8) / 6));
       }
     }
   });
