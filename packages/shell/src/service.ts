@@ -33,7 +33,8 @@ export interface ServiceDefinition<C> {
   readonly name: ServiceName;
   /** Keys are names of environment variables; each has a parser from text. */
   readonly config: z.ZodType<C>;
-  readonly start: (context: ServiceContext<C>) => Promise<RunningService>;
+  /** A method, so that definitions with different configurations fit into one list. */
+  start(context: ServiceContext<C>): Promise<RunningService>;
 }
 
 /** Types a service definition. */

@@ -1,0 +1,35 @@
+export { type Clock, systemClock } from './clock.ts';
+export {
+  type Environment,
+  listenAddressSchema,
+  readConfig,
+  secretTextSchema,
+} from './config.ts';
+export { type DescribedError, describeError } from './describe-error.ts';
+export type { Health, Readiness } from './health.ts';
+export { loadKeyring, loadKeys } from './identity.ts';
+export { createLog, type LogOptions } from './log.ts';
+export { counter, gauge, histogram } from './metrics.ts';
+export {
+  createIdentities,
+  createOperator,
+  type IdentityFile,
+  type Operator,
+  operatorFile,
+  readOperator,
+  writeIdentities,
+} from './operator.ts';
+export { type ReadyMessage, run } from './run.ts';
+export {
+  defineService,
+  type RunningService,
+  type ServiceContext,
+  type ServiceDefinition,
+} from './service.ts';
+export {
+  DRAIN_MS,
+  type ServiceDefinitions,
+  type StartedServices,
+  type StartOptions,
+  startServices,
+} from './start.ts';

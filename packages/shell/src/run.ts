@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { Fault } from '@interlock/contracts';
+import type { Logger } from 'pino';
+import { type CommonConfig, commonConfigSchema, processEnvironment, readConfig } from './config.ts';
+import { withDeadline } from './deadline.ts';
+import { createLog, standardOutput } from './log.ts';
+import { DRAIN_MS, processName, type ServiceDefinitions, startServices } from './start.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** EX_CONFIG of sysexits.h: starting again without another configuration is of no use. */
+const EXIT_CONFIGURATION = 78;
+const EXIT_FAILED = 1;
+/** How long the last spans may take to reach the collector. */
+const FLUSH_MS = 2_000;
+/** What is left for the event loop to empty itself after draining and flushing. */
+const LEAVE_MS = 2_000;
+
+/** What a process with an IPC channel tells its parent, once per service. */
+export interface ReadyMessage {
+  type: 'ready';
+  service: string;
+  url: string | undefined;
+  healthUrl: string;
+  pid: number;
+}
+
+/**
+ * Runs services as this process until SIGTERM, SIGINT, or the parent's end when INTERLOCK_EXIT_WITH_PARENT is 1.
+ * Then they are not ready at once, drain within `DRAIN_MS`, telemetry is flushed, and the process ends by having
+ * nothing left to do. The exit code is 0; 78 after a configuration error, told in one line on standard error;
+ * 1 after any other error, logged once with its causes.
+ */
+export async function run(definitions: ServiceDefinitions): Promise<void> {
+  const stop = new AbortController();
+  try {
+    const common = readConfig(commonConfigSchema, processEnvironment());
+    const service = processName(definitions);
+    const level = common.INTERLOCK_LOG_LEVEL;
+    const replica = common.INTERLOCK_REPLICA;
+    const log = createLog({ level, service, replica, stream: standardOutput() });
+    using _ending = listenForTheEnd(stop, common, log);
+    await live(definitions, common, stop.signal, log);
+  } catch (error) {
+    reportConfiguration(error);
+  } finally {
+    stop.abort();
+    if (process.connected) process.disconnect();
+  }
+}
+
+async function live(
+  definitions: ServiceDefinitions,
+  common: CommonConfig,
+  stop: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  // Loaded here, since only a process that runs needs the SDK's memory and start-up time.
+  const { startTelemetry } = await import('./telemetry.ts');
+  const telemetry = startTelemetry(`interlock-${processName(definitions)}`, common);
+  try {
+    await serve(definitions, common, stop, log);
+  } catch (error) {
+    if (isConfiguration(error)) throw error;
+    log.fatal({ error }, 'the process ends because of an error');
+    process.exitCode = EXIT_FAILED;
+  } finally {
+    await flush(telemetry, log);
+  }
+}
+
+async function flush(telemetry: Telemetry, log: Logger): Promise<void> {
+  try {
+    await withDeadline(telemetry.shutdown(), FLUSH_MS, 'Sending the last spans');
+  } catch (error) {
+    log.warn({ error }, 'the last spans were lost');
+  }
+}
+
+async function serve(
+  definitions: ServiceDefinitions,
+  common: CommonConfig,
+  stop: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  const env = { ...processEnvironment(), INTERLOCK_REPLICA: common.INTERLOCK_REPLICA };
+  await using started = await startServices(definitions, { env, stop });
+  const { healthUrl, services } = started;
+  for (const { name: service, url } of services) {
+    log.info({ part: service, url, healthUrl, pid: process.pid }, 'ready');
+    announce({ type: 'ready', service, url, healthUrl, pid: process.pid }, log);
+  }
+  if (!stop.aborted) await once(stop, 'abort');
+  log.info('draining');
+}
+
+function announce(message: ReadyMessage, log: Logger): void {
+  process.send?.(message, undefined, {}, (error) => {
+    if (error !== null) log.warn({ error }, 'the parent process does not hear that the service is ready');
+  });
+}
+
+/** Aborts `stop` when the process is asked to end, or when a bug shows itself as an unhandled error. */
+function listenForTheEnd(stop: AbortController, common: CommonConfig, log: Logger): Disposable {
+  const end = (why: string) => {
+    if (stop.signal.aborted) return;
+    log.info({ why }, 'asked to stop');
+    armLastResort(log);
+    stop.abort(new DOMException(why, 'AbortError'));
+  };
+  const onSigterm = () => end('SIGTERM');
+  const onSigint = () => end('SIGINT');
+  const onDisconnect = () => end('the parent process is gone');
+  const onUncaught = (error: unknown, origin: string) => {
+    log.fatal({ error, origin }, 'nobody handled an error');
+    process.exitCode = EXIT_FAILED;
+    end('an unhandled error');
+  };
+  process.on('SIGTERM', onSigterm).on('SIGINT', onSigint).on('uncaughtException', onUncaught);
+  if (process.connected && common.INTERLOCK_EXIT_WITH_PARENT) process.on('disconnect', onDisconnect);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('SIGTERM', onSigterm).off('SIGINT', onSigint).off('uncaughtException', onUncaught);
+      process.off('disconnect', onDisconnect);
+    },
+  };
+}
+
+/**
+ * The only place that ends the process by force. A service that hangs while it starts or drains, or a handle
+ * that somebody left open, would otherwise keep a process alive that is not ready and takes no work.
+ */
+function armLastResort(log: Logger): void {
+  const deadline = setTimeout(
+    () => {
+      log.fatal({ active: process.getActiveResourcesInfo() }, 'the process did not end by itself');
+      process.exit(EXIT_FAILED);
+    },
+    DRAIN_MS + FLUSH_MS + LEAVE_MS,
+  );
+  deadline.unref();
+}
+
+/** Tells a configuration error in one line, without a stack; anything else is thrown on. */
+function reportConfiguration(error: unknown): void {
+  if (!isConfiguration(error)) throw error;
+  process.stderr.write(`${error.detail}\n`);
+  process.exitCode = EXIT_CONFIGURATION;
+}
+
+function isConfiguration(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === 'configuration_invalid';
+}

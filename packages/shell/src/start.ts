@@ -1,0 +1,136 @@
+import type { Keyring, ServiceKeys } from '@interlock/contracts';
+import type { DestinationStream, Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
+import { type CommonConfig, commonConfigSchema, type Environment, readConfig } from './config.ts';
+import { withDeadline } from './deadline.ts';
+import { type Health, HealthBoard, startHealthServer } from './health.ts';
+import { loadKeyring, loadKeys } from './identity.ts';
+import { createLog, standardOutput } from './log.ts';
+import type { RunningService, ServiceDefinition } from './service.ts';
+
+/** How long services may take to drain: longer than most calls, shorter than what supervisors wait (30 s). */
+export const DRAIN_MS = 15_000;
+
+/** A list of definitions with any configurations: each is only ever given what its own schema parsed. */
+export type ServiceDefinitions = readonly ServiceDefinition<unknown>[];
+
+export interface StartOptions {
+  env: Environment;
+  /** Aborted when the process is asked to stop: the services are not ready at once and take no new work. */
+  stop: AbortSignal;
+  clock?: Clock;
+  /** Where the log goes; standard output when left out. */
+  logStream?: DestinationStream;
+}
+
+/** Services that run together in this process. Disposing them drains each, last started first. */
+export interface StartedServices extends AsyncDisposable {
+  readonly services: readonly { name: string; url: string | undefined }[];
+  readonly healthUrl: string;
+}
+
+/** One service with everything it needs, checked. */
+interface Part {
+  definition: ServiceDefinition<unknown>;
+  config: Readonly<unknown>;
+  keys: ServiceKeys;
+  log: Logger;
+}
+
+/** What the services of one process share, checked. */
+interface Plan {
+  common: CommonConfig;
+  keyring: Keyring;
+  clock: Clock;
+  parts: Part[];
+}
+
+/**
+ * Starts services in this process. Every configuration and key is read before the first of them starts.
+ * Throws `configuration_invalid`; when a service cannot start, those before it are drained and its error
+ * is thrown. Disposing rejects when the services did not drain within `DRAIN_MS`.
+ */
+export async function startServices(
+  definitions: ServiceDefinitions,
+  options: StartOptions,
+): Promise<StartedServices> {
+  const plan = await prepare(definitions, options);
+  const disposing = new AbortController();
+  const signal = AbortSignal.any([options.stop, disposing.signal]);
+  await using resources = new AsyncDisposableStack();
+  const board = new HealthBoard();
+  let running = false;
+  board.add('process', () => {
+    if (signal.aborted) return 'the process is stopping';
+    return running || 'the process is starting';
+  });
+  const health = resources.use(await startHealthServer(board, plan.common.INTERLOCK_HEALTH_ADDRESS));
+  const services = [];
+  for (const part of plan.parts) {
+    const own = plan.parts.length === 1 ? board : board.part(part.definition.name);
+    const service = resources.use(await startPart(part, plan, own, signal));
+    services.push({ name: part.definition.name, url: service.url });
+  }
+  running = true;
+  const owned = resources.move();
+  return {
+    services,
+    healthUrl: health.url,
+    [Symbol.asyncDispose]: async () => {
+      disposing.abort(new DOMException('The process is stopping.', 'AbortError'));
+      await withDeadline(owned.disposeAsync(), DRAIN_MS, 'Draining the services');
+    },
+  };
+}
+
+/** Returns the service's name, or `interlock` when several share the process. */
+export function processName(definitions: ServiceDefinitions): string {
+  const [only, ...others] = definitions;
+  return only !== undefined && others.length === 0 ? only.name : 'interlock';
+}
+
+async function prepare(definitions: ServiceDefinitions, options: StartOptions): Promise<Plan> {
+  const { env, clock = systemClock, logStream: stream = standardOutput() } = options;
+  const common = readConfig(commonConfigSchema, env);
+  const configured = definitions.map((definition) => ({
+    definition,
+    config: readConfig(definition.config, env),
+  }));
+  const keyring = await loadKeyring({
+    keyringFile: common.INTERLOCK_KEYRING,
+    rootKey: common.INTERLOCK_ROOT_KEY,
+  });
+  const parts: Part[] = [];
+  for (const { definition, config } of configured) {
+    const service = definition.name;
+    const keys = await loadKeys(service, common.INTERLOCK_KEYS, keyring, clock.nowMs());
+    const log = createLog({
+      level: common.INTERLOCK_LOG_LEVEL,
+      service,
+      replica: common.INTERLOCK_REPLICA,
+      stream,
+    });
+    parts.push({ definition, config, keys, log });
+  }
+  return { common, keyring, clock, parts };
+}
+
+async function startPart(
+  { definition, config, keys, log }: Part,
+  { common, keyring, clock }: Plan,
+  health: Health,
+  signal: AbortSignal,
+): Promise<RunningService> {
+  return await definition.start({
+    service: definition.name,
+    replica: common.INTERLOCK_REPLICA,
+    config,
+    natsUrl: common.NATS_URL,
+    keys,
+    keyring,
+    log,
+    clock,
+    health,
+    signal,
+  });
+}
