@@ -130,6 +130,30 @@ export {
   type Successor,
   services,
 } from './lifecycle.ts';
+export {
+  type AgentKey,
+  agentCreateSchema,
+  agentKeySchema,
+  agentListSchema,
+  agentRevokeSchema,
+  agentRotateSchema,
+  agentViewSchema,
+  answerReplySchema,
+  answerRequestSchema,
+  approvalListSchema,
+  type CallTraces,
+  callTracesSchema,
+  credentialListSchema,
+  credentialSetSchema,
+  killRequestSchema,
+  type OpenApproval,
+  openApprovalSchema,
+  personListSchema,
+  switchListSchema,
+  switchTargetSchema,
+  type TraceSpan,
+  traceSpanSchema,
+} from './management.ts';
 export { type QuestionEntry, questionEntrySchema } from './questions.ts';
 export {
   type AuditRecord,

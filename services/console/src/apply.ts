@@ -1,0 +1,135 @@
+import type { Bus } from '@interlock/bus';
+import {
+  type Applied,
+  type ApprovalsEntry,
+  approvalsEntrySchema,
+  type Configuration,
+  configurationSchema,
+  type EntryBucket,
+  Fault,
+  type LimitsEntry,
+  limitsEntrySchema,
+  newId,
+  sha256,
+} from '@interlock/contracts';
+import { resolveTools } from './discover.ts';
+import type { Route } from './door.ts';
+import { type Management, writeEntry } from './management.ts';
+import { requireEveryTenant } from './people.ts';
+import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
+import { faultOf, parseInput } from './problem.ts';
+
+/** A whole configuration: the policy bundle is the bulk of it. */
+const BODY_BYTES = 24 * 1_048_576;
+/** An MCP server is started to be asked. */
+const DISCOVER_TIMEOUT_MS = 30_000;
+
+/** The route that applies a whole configuration. Applying the same twice changes nothing the second time. */
+export function applyRoutes(management: Management): Route[] {
+  return [
+    {
+      method: 'POST',
+      url: '/v1/apply',
+      roles: [],
+      bodyBytes: BODY_BYTES,
+      answer: async ({ person, body }) => {
+        requireEveryTenant(person);
+        const configuration = parseInput(configurationSchema, body);
+        return await management.inTurn(() => apply(management, configuration, person.person));
+      },
+    },
+  ];
+}
+
+/** Everything is checked, and every MCP server asked, before the first entry is written. */
+async function apply(management: Management, configuration: Configuration, by: string): Promise<Applied> {
+  const { bus, clock } = management;
+  const tools = await resolveTools(configuration.tools, async (connection) => {
+    const reply = await bus.ask('executor.discover', { connection }, DISCOVER_TIMEOUT_MS);
+    return reply.tools;
+  });
+  const bundle =
+    configuration.policyBundle === undefined ? undefined : Buffer.from(configuration.policyBundle, 'base64');
+  const policy = bundle === undefined ? undefined : { digest: sha256(bundle), bytes: bundle.length };
+  const facts = { nowMs: clock.nowMs(), by, newSession: () => newId('ses') };
+  const plan = planChanges({ ...configuration, tools, policy }, await readStanding(bus), facts);
+  await carryOut(management, plan, bundle, by);
+  return appliedOf(plan);
+}
+
+async function carryOut(
+  management: Management,
+  { changes }: Plan,
+  bundle: Uint8Array | undefined,
+  by: string,
+): Promise<void> {
+  const done: string[] = [];
+  for (const change of changes) {
+    try {
+      // The bytes come before the entry that names them, so that the entry never names what is not there.
+      if (change.bucket === 'policies' && change.value !== undefined && bundle !== undefined)
+        await management.bus.blobs('policies').put(change.value.digest, bundle);
+      await carryOutOne(management, change, by);
+      done.push(nameOf(change));
+    } catch (error) {
+      const fault = faultOf(error);
+      const stood =
+        done.length === 0 ? 'Nothing was changed before that.' : `Done before that: ${done.join(', ')}.`;
+      throw new Fault(fault.code, {
+        detail: `Stopped at ${nameOf(change)}: ${fault.detail} ${stood} Apply again to finish.`,
+        cause: error,
+      });
+    }
+  }
+}
+
+async function carryOutOne<B extends EntryBucket>(
+  management: Management,
+  change: Change<B>,
+  by: string,
+): Promise<void> {
+  const { bucket, key, value, kind, verb, tenant, name } = change;
+  await writeEntry(management, { bucket, key, value }, { kind, verb, tenant, name, by });
+}
+
+async function readStanding(bus: Bus): Promise<Standing> {
+  const [tools, agents, people, settings, policy] = await Promise.all([
+    bus.entries('tools').list(),
+    bus.entries('agents').list(),
+    bus.entries('people').list(),
+    bus.entries('settings').list(),
+    bus.entries('policies').get('current'),
+  ]);
+  const setting = (name: string) => settings.find(({ key }) => key === name)?.value;
+  return {
+    tools: new Map(tools.map(({ key, value }) => [key, value])),
+    agents: new Map(agents.map(({ key, value }) => [key, value])),
+    people: new Map(people.map(({ key, value }) => [key, value])),
+    limits: limitsOf(setting('limits')),
+    approvals: approvalsOf(setting('approvals')),
+    policy: policy?.value,
+  };
+}
+
+function limitsOf(value: unknown): LimitsEntry | undefined {
+  return value === undefined ? undefined : limitsEntrySchema.parse(value);
+}
+
+function approvalsOf(value: unknown): ApprovalsEntry | undefined {
+  return value === undefined ? undefined : approvalsEntrySchema.parse(value);
+}
+
+function appliedOf({ changes, unchanged, unlisted }: Plan): Applied {
+  const named = (verb: AnyChange['verb']) => changes.filter((change) => change.verb === verb).map(nameOf);
+  return {
+    created: named('created'),
+    changed: named('changed'),
+    removed: named('removed'),
+    unchanged,
+    unlisted: unlisted.map((key) => `agent/${key}`),
+  };
+}
+
+function nameOf({ kind, key }: AnyChange): string {
+  return `${kind}/${key}`;
+}

@@ -1,0 +1,117 @@
+import {
+  answerRequestSchema,
+  Fault,
+  idSchema,
+  newId,
+  type OpenApproval,
+  type PersonEntry,
+  type QuestionEntry,
+  questionEntrySchema,
+  type Statement,
+  signStatement,
+} from '@interlock/contracts';
+import { z } from 'zod';
+import type { Route } from './door.ts';
+import type { Management } from './management.ts';
+import { requireTenant } from './people.ts';
+import { parseInput } from './problem.ts';
+import { openQuestion } from './questions.ts';
+
+/** An answer is counted within milliseconds where the approver is up. */
+const ACCEPTANCE_TIMEOUT_MS = 5_000;
+const ACCEPTANCE_POLL_MS = 25;
+const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
+const DOOR = { kind: 'executor', replica: 'any' } as const;
+
+/** Routes of open questions. Who may answer is in the question: the approver has the last word. */
+export function approvalRoutes(management: Management): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/v1/approvals',
+      roles: 'person',
+      answer: async ({ person }) => await listOpen(management, person),
+    },
+    {
+      method: 'POST',
+      url: '/v1/approvals/:tenant/:call',
+      roles: 'person',
+      answer: async ({ person, params, body }) => {
+        const address = parseInput(addressSchema, params, 'id_invalid');
+        const answer = parseInput(answerRequestSchema, body);
+        requireTenant(person, address.tenant);
+        const question = await readQuestion(management, address);
+        if (!mayLookAt(person, question)) throw new Fault('answer_not_allowed');
+        if (question.state !== 'open') throw new Fault('question_closed');
+        if (question.questionDigest !== answer.questionDigest) throw new Fault('answer_mismatch');
+        const statement: Statement<'answer'> = {
+          type: 'answer',
+          answer: newId('ans'),
+          ...address,
+          ...answer,
+          person: person.person,
+          channel: 'console',
+          issuedAt: management.clock.nowMs(),
+        };
+        return await handIn(management, statement);
+      },
+    },
+  ];
+}
+
+async function listOpen({ bus, keys, log }: Management, person: PersonEntry): Promise<object> {
+  const approvals: OpenApproval[] = [];
+  const unreadable: { tenant: string; call: string }[] = [];
+  for (const { value } of await bus.records('questions', questionEntrySchema).list()) {
+    if (value.state !== 'open' || !mayLookAt(person, value)) continue;
+    try {
+      approvals.push(openQuestion(value, keys.seal));
+    } catch (error) {
+      const { tenant, call } = value.question;
+      log.warn({ err: error, tenant, call }, 'an open question cannot be shown');
+      unreadable.push({ tenant, call });
+    }
+  }
+  approvals.sort((left, right) => left.askedAt - right.askedAt);
+  return { approvals, unreadable };
+}
+
+/** The exact call is for those who may answer; an admin oversees. */
+function mayLookAt(person: PersonEntry, { question }: QuestionEntry): boolean {
+  if (person.tenants !== undefined && !person.tenants.includes(question.tenant)) return false;
+  return person.roles.includes('admin') || question.roles.some((role) => person.roles.includes(role));
+}
+
+async function readQuestion({ bus }: Management, { tenant, call }: z.infer<typeof addressSchema>) {
+  const record = await bus.records('questions', questionEntrySchema).get(`${tenant}.${call}`);
+  if (record === undefined) throw new Fault('question_unknown');
+  return record.value;
+}
+
+/** Publishes the answer and waits until the approver has counted or rejected it. */
+async function handIn(management: Management, statement: Statement<'answer'>): Promise<object> {
+  const { bus, clock, keys } = management;
+  const { tenant, call, person } = statement;
+  const signed = signStatement(statement, keys.sign);
+  await bus.publish('answered', { tenant, call, door: DOOR }, { tenant, call, statement: signed }, 'any');
+  const endMs = clock.monotonicMs() + ACCEPTANCE_TIMEOUT_MS;
+  while (clock.monotonicMs() < endMs) {
+    const question = await readQuestion(management, { tenant, call });
+    const state = stateOfAnswer(question, statement.answer);
+    if (state !== undefined) return { tenant, call, state, person };
+    await clock.sleep(ACCEPTANCE_POLL_MS);
+  }
+  throw new Fault('outcome_unknown', {
+    detail:
+      'The answer is handed in, but it is not known yet whether it was counted. List the open questions.',
+  });
+}
+
+/** Returns what became of an answer, or undefined while that is open. Throws the fault it was rejected with. */
+export function stateOfAnswer(question: QuestionEntry, answer: string): 'approved' | 'denied' | undefined {
+  const rejected = question.rejected.find((rejection) => rejection.answer === answer);
+  if (rejected !== undefined) throw new Fault(rejected.code);
+  if (question.state === 'open') return undefined;
+  if (question.answer !== answer || question.state === 'expired') throw new Fault('question_closed');
+  return question.state;
+}

@@ -1,0 +1,69 @@
+import { idSchema, rpcSchemas } from '@interlock/contracts';
+import { z } from 'zod';
+import type { Route } from './door.ts';
+import type { Management } from './management.ts';
+import { requireEveryTenant } from './people.ts';
+import { parseInput } from './problem.ts';
+
+const LOOK_UP_TIMEOUT_MS = 10_000;
+/** A check reads every record there is. */
+const VERIFY_TIMEOUT_MS = 110_000;
+
+const callSchema = z.strictObject({ call: idSchema });
+const numberTextSchema = z
+  .string()
+  .regex(/^[0-9]{1,15}$/, 'must be a whole number')
+  .transform(Number);
+const searchSchema = z
+  .strictObject({
+    agent: z.string(),
+    tool: z.string(),
+    step: z.string(),
+    since: numberTextSchema,
+    until: numberTextSchema,
+    limit: numberTextSchema,
+  })
+  .partial();
+
+/** Routes of the audit trail. A person with some tenants sees the records of these alone. */
+export function auditRoutes({ bus }: Management): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/v1/audit/calls/:call',
+      roles: ['operator', 'reader'],
+      answer: async ({ person, params }) => {
+        const { call } = parseInput(callSchema, params, 'id_invalid');
+        return await bus.ask('auditor.show', { call, ...scopeOf(person) }, LOOK_UP_TIMEOUT_MS);
+      },
+    },
+    {
+      method: 'GET',
+      url: '/v1/audit/search',
+      roles: ['operator', 'reader'],
+      answer: async ({ person, query }) => {
+        const wanted = parseInput(searchSchema, query, 'query_invalid');
+        const request = parseInput(
+          rpcSchemas['auditor.search'].request,
+          { ...wanted, ...scopeOf(person) },
+          'query_invalid',
+        );
+        return await bus.ask('auditor.search', request, LOOK_UP_TIMEOUT_MS);
+      },
+    },
+    {
+      method: 'POST',
+      url: '/v1/audit/verify',
+      roles: ['operator', 'reader'],
+      answer: async ({ person }) => {
+        requireEveryTenant(person);
+        return await bus.ask('auditor.verify', {}, VERIFY_TIMEOUT_MS);
+      },
+    },
+  ];
+}
+
+/** Returns what narrows a look-up to a person's tenants. */
+export function scopeOf({ tenants }: { tenants?: string[] | undefined }): { tenants?: string[] } {
+  return tenants === undefined ? {} : { tenants };
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { Fault, type PersonEntry, sha256 } from '@interlock/contracts';
+import { readConfig } from '@interlock/shell';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { consoleConfigSchema } from './config.ts';
+import { buildDoor, openDoor, type Route } from './door.ts';
+import { requireTenant } from './people.ts';
+
+const token = (name: string): string => `ilp_${name.padEnd(43, '0')}`;
+const person = (name: string, changes: Partial<PersonEntry>): PersonEntry => ({
+  person: name,
+  roles: [],
+  tokenHash: sha256(token(name)),
+  ...changes,
+});
+
+const known = [
+  person('alice', { roles: ['admin'] }),
+  person('otto', { roles: ['operator'], tenants: ['acme'] }),
+  person('rita', { roles: ['reader'] }),
+];
+const people = { current: true, all: () => known.map((value) => ({ key: value.person, value, version: 1 })) };
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const routes: Route[] = [
+  {
+    method: 'GET',
+    url: '/v1/act',
+    roles: ['operator'],
+    answer: async ({ person: { person } }) => ({ person }),
+  },
+  { method: 'POST', url: '/v1/act', roles: [], answer: async ({ body }) => ({ body }) },
+  {
+    method: 'GET',
+    url: '/v1/elsewhere',
+    roles: ['operator'],
+    answer: async ({ person: visitor }) => {
+      requireTenant(visitor, 'globex');
+      return {};
+    },
+  },
+  {
+    method: 'GET',
+    url: '/v1/bug',
+    roles: 'person',
+    answer: async () => {
+      throw new TypeError('the database password is hunter2');
+    },
+  },
+];
+
+const door = buildDoor({ management: { people, log: quiet }, routes, hosts: [] });
+let url = '';
+beforeAll(async () => {
+  url = await openDoor(door, { host: '127.0.0.1', port: 0 });
+});
+afterAll(async () => {
+  await door.close();
+});
+
+/** `fetch` would not let a Host header through. */
+async function ask(path: string, headers: Record<string, string>, method = 'GET', body?: string) {
+  const sent = request(`${url}${path}`, { method, headers });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  const problem: unknown = JSON.parse(await text(response));
+  return { status: response.statusCode, type: response.headers['content-type'], problem };
+}
+
+const as = (name: string) => ({ authorization: `Bearer ${token(name)}` });
+
+describe('the management door', () => {
+  test('refuses who shows no token, or one that nobody has', async () => {
+    expect(await ask('/v1/act', {})).toMatchObject({ status: 401, problem: { code: 'token_missing' } });
+    expect(await ask('/v1/act', as('mallory'))).toMatchObject({
+      status: 401,
+      problem: { code: 'token_invalid' },
+    });
+    expect(await ask('/v1/act', as('alice'))).toMatchObject({ status: 200, problem: { person: 'alice' } });
+  });
+
+  test('refuses an agent key where a person is needed', async () => {
+    const agent = { authorization: `Bearer ilk_${'0'.repeat(43)}` };
+    expect(await ask('/v1/act', agent)).toMatchObject({ status: 401, problem: { code: 'token_invalid' } });
+  });
+
+  test('refuses who lacks the role', async () => {
+    expect(await ask('/v1/act', as('rita'))).toMatchObject({
+      status: 403,
+      problem: { code: 'role_missing' },
+    });
+    expect(await ask('/v1/act', as('otto'))).toMatchObject({ status: 200 });
+  });
+
+  test('refuses a person outside of its tenants', async () => {
+    expect(await ask('/v1/elsewhere', as('otto'))).toMatchObject({
+      status: 403,
+      problem: { code: 'role_missing' },
+    });
+    expect(await ask('/v1/elsewhere', as('alice'))).toMatchObject({ status: 200 });
+  });
+
+  test('is not reached through a host name that was made to point at it', async () => {
+    const rebound = { ...as('alice'), host: 'attacker.example' };
+    expect(await ask('/v1/act', rebound)).toMatchObject({ status: 400, problem: { code: 'header_invalid' } });
+  });
+
+  test('is not reached from a page of another origin', async () => {
+    const page = { ...as('alice'), origin: 'https://attacker.example' };
+    expect(await ask('/v1/act', page)).toMatchObject({ status: 400, problem: { code: 'header_invalid' } });
+  });
+
+  test('answers what is not there, and what is no JSON, with a problem document', async () => {
+    const json = { ...as('alice'), 'content-type': 'application/json' };
+    const problem = expect.stringContaining('application/problem+json');
+    expect(await ask('/v1/nothing', as('alice'))).toMatchObject({
+      type: problem,
+      problem: { code: 'route_unknown' },
+    });
+    expect(await ask('/v1/act', json, 'POST', '{')).toMatchObject({
+      status: 400,
+      problem: { code: 'body_malformed' },
+    });
+    const form = { ...as('alice'), 'content-type': 'application/x-www-form-urlencoded' };
+    expect(await ask('/v1/act', form, 'POST', 'a=b')).toMatchObject({
+      status: 415,
+      problem: { code: 'content_type_unsupported' },
+    });
+  });
+
+  test('says nothing of its insides when it makes a mistake', async () => {
+    const answer = await ask('/v1/bug', as('alice'));
+    expect(answer).toMatchObject({ status: 500, problem: { code: 'internal' } });
+    expect(JSON.stringify(answer)).not.toContain('hunter2');
+  });
+});
+
+describe('the address of the management door', () => {
+  test('is refused when others could reach it, unless that is meant', () => {
+    const open = { INTERLOCK_CONSOLE_ADDRESS: '0.0.0.0:7000' };
+    expect(() => readConfig(consoleConfigSchema, open)).toThrow(Fault);
+    expect(() => readConfig(consoleConfigSchema, open)).toThrow('INTERLOCK_CONSOLE_ADDRESS');
+    expect(readConfig(consoleConfigSchema, { ...open, INTERLOCK_CONSOLE_PUBLIC: '1' })).toMatchObject({
+      INTERLOCK_CONSOLE_ADDRESS: { host: '0.0.0.0', port: 7000 },
+    });
+    expect(readConfig(consoleConfigSchema, {})).toMatchObject({
+      INTERLOCK_CONSOLE_ADDRESS: { host: '127.0.0.1', port: 0 },
+    });
+  });
+});

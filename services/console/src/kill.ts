@@ -1,0 +1,59 @@
+import {
+  killRequestSchema,
+  type PersonEntry,
+  type SwitchEntry,
+  type SwitchTarget,
+  switchKey,
+} from '@interlock/contracts';
+import type { Route } from './door.ts';
+import { type Management, writeEntry } from './management.ts';
+import { requireEveryTenant, requireTenant } from './people.ts';
+import { parseInput } from './problem.ts';
+
+/** Routes of the kill switch. A switch that is set twice stands as it was set last. */
+export function killRoutes(management: Management): Route[] {
+  return [
+    {
+      method: 'POST',
+      url: '/v1/kill',
+      roles: ['operator'],
+      answer: async ({ person, body }) => {
+        const { target, on, reason } = parseInput(killRequestSchema, body);
+        requireReach(person, target);
+        const key = switchKey(target);
+        const value: SwitchEntry = {
+          on,
+          by: person.person,
+          at: management.clock.nowMs(),
+          ...(reason === undefined ? {} : { reason }),
+        };
+        const act = {
+          kind: 'switch',
+          verb: on ? 'on' : 'off',
+          tenant: 'tenant' in target ? target.tenant : 'all',
+          name: key,
+          by: person.person,
+          ...(reason === undefined ? {} : { reason }),
+        };
+        await management.inTurn(() => writeEntry(management, { bucket: 'switches', key, value }, act));
+        return { switches: [{ key, ...value }] };
+      },
+    },
+    {
+      method: 'GET',
+      url: '/v1/kill',
+      roles: ['operator', 'reader', 'approver'],
+      answer: async () => {
+        const switches = await management.bus.entries('switches').list();
+        return {
+          switches: switches.filter(({ value }) => value.on).map(({ key, value }) => ({ key, ...value })),
+        };
+      },
+    },
+  ];
+}
+
+function requireReach(person: PersonEntry, target: SwitchTarget): void {
+  if ('tenant' in target) requireTenant(person, target.tenant);
+  else requireEveryTenant(person);
+}

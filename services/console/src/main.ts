@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { connectBus } from '@interlock/bus';
+import { Fault, Secret } from '@interlock/contracts';
+import { defineService, run } from '@interlock/shell';
+import { agentRoutes } from './agents.ts';
+import { applyRoutes } from './apply.ts';
+import { approvalRoutes } from './approvals.ts';
+import { auditRoutes } from './audit.ts';
+import { type ConsoleConfig, consoleConfigSchema } from './config.ts';
+import { credentialRoutes } from './credentials.ts';
+import { buildDoor, openDoor } from './door.ts';
+import { killRoutes } from './kill.ts';
+import { createTurns, type Management } from './management.ts';
+import { addSpanReceiver } from './otlp.ts';
+import { seedPeople } from './people.ts';
+import { personRoutes } from './people-routes.ts';
+import { toolRoutes } from './tools.ts';
+import { traceRoutes } from './trace-routes.ts';
+import { TraceStore } from './traces.ts';
+
+const TRACE_TOKEN_LENGTH_MIN = 32;
+
+/** The management door: the only writer of signed entries and of CONTROL. */
+export const consoleService = defineService({
+  name: 'console',
+  config: consoleConfigSchema,
+  start: async (context) => {
+    const { config, service, natsUrl, keys, keyring, clock, log, health } = context;
+    const traceToken = await readTraceToken(config);
+    await using owned = new AsyncDisposableStack();
+    const bus = owned.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
+    if (config.INTERLOCK_PEOPLE_FILE !== undefined)
+      await seedPeople(bus, clock, config.INTERLOCK_PEOPLE_FILE);
+    const people = owned.use(await bus.entries('people').watch());
+    const management: Management = { bus, clock, log, keys, keyring, people, inTurn: createTurns() };
+    const store = new TraceStore();
+    const door = buildDoor({
+      management,
+      hosts: config.INTERLOCK_CONSOLE_HOSTS,
+      routes: routesOf(management, store),
+    });
+    if (traceToken !== undefined) addSpanReceiver(door, store, traceToken);
+    owned.defer(() => door.close());
+    const url = await openDoor(door, config.INTERLOCK_CONSOLE_ADDRESS);
+    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('people', () => people.current || 'the list of people may be out of date');
+    const open = owned.move();
+    return { url, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  },
+});
+
+function routesOf(management: Management, store: TraceStore) {
+  return [
+    ...toolRoutes(management),
+    ...applyRoutes(management),
+    ...agentRoutes(management),
+    ...personRoutes(management),
+    ...credentialRoutes(management),
+    ...approvalRoutes(management),
+    ...killRoutes(management),
+    ...auditRoutes(management),
+    ...traceRoutes(management, store),
+  ];
+}
+
+/** Returns the token that whoever sends spans must show, or undefined where none are taken. */
+async function readTraceToken(config: ConsoleConfig): Promise<Secret | undefined> {
+  const { INTERLOCK_TRACES: traces, INTERLOCK_TRACE_TOKEN_FILE: file } = config;
+  if (traces === 'off' || file === undefined) return undefined;
+  const token = (await readFile(file, 'utf8')).trim();
+  if (token.length >= TRACE_TOKEN_LENGTH_MIN) return new Secret(token);
+  throw new Fault('configuration_invalid', {
+    detail: `INTERLOCK_TRACE_TOKEN_FILE: expected at least ${TRACE_TOKEN_LENGTH_MIN} characters in the file.`,
+  });
+}
+
+if (import.meta.main) await run([consoleService]);

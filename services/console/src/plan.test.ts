@@ -1,0 +1,135 @@
+import { type AgentFile, type PersonEntry, type Tool, toolSchema } from '@interlock/contracts';
+import { describe, expect, test } from 'vitest';
+import { pinnedTools } from './discover.ts';
+import { planChanges, type Standing, type Wanted } from './plan.ts';
+
+const HASH = 'a'.repeat(64);
+const facts = { nowMs: 1_000, by: 'alice', newSession: () => 'ses_new' };
+const nothing: Standing = {
+  tools: new Map(),
+  agents: new Map(),
+  people: new Map(),
+  limits: undefined,
+  approvals: undefined,
+  policy: undefined,
+};
+const alice: PersonEntry = { person: 'alice', roles: ['admin'], tokenHash: HASH };
+const helper: AgentFile = {
+  tenant: 'acme',
+  agent: 'helper',
+  user: 'ada',
+  roles: [],
+  caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
+};
+
+function tool(name: string, description = 'Reads a note.'): Tool {
+  const http = {
+    kind: 'http',
+    method: 'GET',
+    url: 'https://notes.example/',
+    egress: { allow: ['notes.example'] },
+  };
+  return toolSchema.parse({ name, description, inputSchema: {}, target: http });
+}
+
+function wanted(changes: Partial<Wanted> = {}): Wanted {
+  return { tools: [], agents: [], ...changes };
+}
+
+function said(plan: ReturnType<typeof planChanges>): string[] {
+  return plan.changes.map(({ verb, kind, key }) => `${verb} ${kind}/${key}`);
+}
+
+describe('applying a configuration', () => {
+  test('refuses to leave nobody who may do everything', () => {
+    const people = [{ ...alice, roles: ['reader'] }];
+    expect(() => planChanges(wanted({ people }), nothing, facts)).toThrow(
+      expect.objectContaining({ code: 'configuration_invalid', pointer: '/people' }),
+    );
+  });
+
+  test('refuses a new person without a token', () => {
+    const people = [alice, { person: 'bob', roles: ['approver'] }];
+    expect(() => planChanges(wanted({ people }), nothing, facts)).toThrow(
+      expect.objectContaining({ pointer: '/people/1/tokenHash' }),
+    );
+  });
+
+  test('keeps the token of a person whose file names none', () => {
+    const standing = { ...nothing, people: new Map([['alice', alice]]) };
+    const people = [{ person: 'alice', roles: ['admin', 'approver'] }];
+    const [change] = planChanges(wanted({ people }), standing, facts).changes;
+    expect(change).toMatchObject({ verb: 'changed', value: { tokenHash: HASH } });
+  });
+
+  test('removes a tool that is not listed before anything else is written', () => {
+    const standing = { ...nothing, tools: new Map([['old', tool('old')]]) };
+    expect(said(planChanges(wanted({ tools: [tool('new')], agents: [helper] }), standing, facts))).toEqual([
+      'removed tool/old',
+      'created agent/acme.helper',
+      'created tool/new',
+    ]);
+  });
+
+  test('writes nothing the second time', () => {
+    const standing = {
+      ...nothing,
+      tools: new Map([['note', tool('note')]]),
+      people: new Map([['alice', alice]]),
+    };
+    const plan = planChanges(wanted({ tools: [tool('note')], people: [alice] }), standing, facts);
+    expect(plan).toEqual({ changes: [], unchanged: 2, unlisted: [] });
+  });
+
+  test('an agent that stands in no file stays, and is named', () => {
+    const entry = { ...helper, session: 'ses_1', keys: [] };
+    const plan = planChanges(wanted(), { ...nothing, agents: new Map([['acme.helper', entry]]) }, facts);
+    expect(plan).toEqual({ changes: [], unchanged: 0, unlisted: ['acme.helper'] });
+  });
+
+  test('an agent keeps its keys, and gets a new session with another user', () => {
+    const keys = [{ keyId: 'key_1', hash: HASH, createdAt: 1, notAfter: 2 }];
+    const agents = new Map([['acme.helper', { ...helper, session: 'ses_1', keys }]]);
+    const [change] = planChanges(
+      wanted({ agents: [{ ...helper, user: 'eve' }] }),
+      { ...nothing, agents },
+      facts,
+    ).changes;
+    expect(change).toMatchObject({ verb: 'changed', value: { keys, session: 'ses_new', user: 'eve' } });
+  });
+
+  test('a policy bundle is published under the next version, and only when it is another', () => {
+    const policy = { digest: HASH, bytes: 10, version: 4, publishedAt: 1, by: 'alice' };
+    const standing = { ...nothing, policy };
+    expect(planChanges(wanted({ policy: { digest: HASH, bytes: 10 } }), standing, facts).changes).toEqual([]);
+    const other = { digest: 'b'.repeat(64), bytes: 12 };
+    expect(planChanges(wanted({ policy: other }), standing, facts).changes[0]?.value).toMatchObject({
+      version: 5,
+    });
+  });
+});
+
+describe('tools of an MCP server', () => {
+  const use = { labels: [], idempotent: false, claimMs: 30_000 };
+  const server = {
+    server: 'files',
+    connection: { transport: 'stdio' as const, command: 'files', args: [], env: {} },
+    prefix: 'files_',
+    timeoutMs: 20_000,
+  };
+  const offered = { name: 'read', description: 'Reads.', inputSchema: {}, definitionDigest: HASH };
+
+  test('a listed tool that the server does not offer is refused with its pointer', () => {
+    expect(() => pinnedTools({ ...server, tools: { write: use } }, [offered], '/tools/0')).toThrow(
+      expect.objectContaining({ pointer: '/tools/0/mcp/tools/write' }),
+    );
+  });
+
+  test('a tool that is not listed is not exposed, and a listed one is pinned to its definition', () => {
+    const other = { ...offered, name: 'delete' };
+    const tools = pinnedTools({ ...server, tools: { read: use } }, [offered, other], '/tools/0');
+    expect(tools.map(({ name, target }) => [name, target])).toMatchObject([
+      ['files_read', { kind: 'mcp', name: 'read', definitionDigest: HASH }],
+    ]);
+  });
+});

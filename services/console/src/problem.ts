@@ -1,0 +1,57 @@
+import { Fault, type FaultCode, faults, type Problem } from '@interlock/contracts';
+import type { z } from 'zod';
+
+/** Codes of the HTTP framework's own refusals, and ours. */
+const frameworkCodes: Readonly<Record<string, FaultCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'content_type_unsupported',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'body_malformed',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'body_malformed',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'header_invalid',
+};
+
+/** Returns what was thrown as a fault. What nobody foresaw is `internal`, and says nothing of itself. */
+export function faultOf(thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown;
+  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
+    const code = frameworkCodes[thrown.code];
+    if (code !== undefined) return new Fault(code, { cause: thrown });
+  }
+  if (thrown instanceof SyntaxError && 'statusCode' in thrown)
+    return new Fault('body_malformed', { cause: thrown });
+  return new Fault('internal', { cause: thrown });
+}
+
+/** Returns the problem document (RFC 9457) of a fault. */
+export function problemOf(fault: Fault): Problem {
+  const { text, next, status } = faults[fault.code];
+  return {
+    type: `urn:interlock:problem:${fault.code}`,
+    title: text,
+    status,
+    detail: fault.detail,
+    code: fault.code,
+    ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
+    next,
+  };
+}
+
+/** Parses what came from outside. Throws a fault with the JSON Pointer of the first thing that is wrong. */
+export function parseInput<S extends z.ZodType>(
+  schema: S,
+  input: unknown,
+  code: 'body_invalid' | 'query_invalid' | 'id_invalid' = 'body_invalid',
+): z.output<S> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new Fault(code, {
+    detail: issue?.message ?? faults[code].text,
+    pointer: pointerOf(issue?.path ?? []),
+  });
+}
+
+/** Returns the JSON Pointer (RFC 6901) of a path. */
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}

@@ -1,0 +1,31 @@
+import {
+  digestOf,
+  Fault,
+  heldCallSchema,
+  type OpenApproval,
+  type QuestionEntry,
+  type ServiceKeys,
+  sealContext,
+  sha256,
+  unseal,
+} from '@interlock/contracts';
+import { z } from 'zod';
+
+const argumentsSchema = z.record(z.string(), z.json());
+
+/**
+ * Opens a question for a person: what is shown are the arguments whose digest the question carries, or nothing.
+ * Throws `answer_mismatch` or `statement_invalid` when the box does not open or is about another call.
+ */
+export function openQuestion(entry: QuestionEntry, sealKey: ServiceKeys['seal']): OpenApproval {
+  const { question, questionDigest, sealed } = entry;
+  if (sealed === undefined || digestOf(question) !== questionDigest) throw new Fault('answer_mismatch');
+  const opened = unseal(sealed, sealKey, sealContext('held', question.call)).toString('utf8');
+  const held = heldCallSchema.parse(JSON.parse(opened));
+  const isSame =
+    held.call.callDigest === question.callDigest &&
+    held.call.argumentsDigest === question.argumentsDigest &&
+    sha256(held.call.arguments) === question.argumentsDigest;
+  if (!isSame) throw new Fault('answer_mismatch');
+  return { ...question, questionDigest, arguments: argumentsSchema.parse(JSON.parse(held.call.arguments)) };
+}

@@ -1,0 +1,71 @@
+import { Fault, idSchema, type Tool, toolSchema } from '@interlock/contracts';
+import { z } from 'zod';
+import type { Route } from './door.ts';
+import { type Management, writeEntry } from './management.ts';
+import { requireEveryTenant } from './people.ts';
+import { parseInput } from './problem.ts';
+
+const nameSchema = z.strictObject({ name: idSchema });
+
+/** Routes of single tools. A tool's version is the digest of its definition, so a change is a new version. */
+export function toolRoutes(management: Management): Route[] {
+  const url = '/v1/tools/:name';
+  return [
+    {
+      method: 'GET',
+      url: '/v1/tools',
+      roles: ['operator', 'reader', 'approver'],
+      answer: async () => {
+        const tools = await management.bus.entries('tools').list();
+        return { tools: tools.map(({ value }) => value) };
+      },
+    },
+    {
+      method: 'PUT',
+      url,
+      roles: [],
+      answer: async ({ person, params, body }) => {
+        requireEveryTenant(person);
+        const { name } = parseInput(nameSchema, params, 'id_invalid');
+        const tool = parseInput(toolSchema, body);
+        if (tool.name !== name)
+          throw new Fault('body_invalid', {
+            detail: 'The tool has another name than its address.',
+            pointer: '/name',
+          });
+        return await putTool(management, tool, person.person);
+      },
+    },
+    {
+      method: 'DELETE',
+      url,
+      roles: [],
+      answer: async ({ person, params }) => {
+        requireEveryTenant(person);
+        const { name } = parseInput(nameSchema, params, 'id_invalid');
+        const act = { kind: 'tool', verb: 'removed', tenant: 'all', name, by: person.person };
+        await management.inTurn(async () => {
+          if ((await management.bus.entries('tools').get(name)) === undefined)
+            throw new Fault('name_unknown');
+          await writeEntry(management, { bucket: 'tools', key: name, value: undefined }, act);
+        });
+        return { name };
+      },
+    },
+  ];
+}
+
+async function putTool(management: Management, tool: Tool, by: string): Promise<Tool> {
+  return await management.inTurn(async () => {
+    const before = await management.bus.entries('tools').get(tool.name);
+    const act = {
+      kind: 'tool',
+      verb: before === undefined ? 'created' : 'changed',
+      tenant: 'all',
+      name: tool.name,
+      by,
+    };
+    await writeEntry(management, { bucket: 'tools', key: tool.name, value: tool }, act);
+    return tool;
+  });
+}

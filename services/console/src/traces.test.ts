@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { readSpans } from './otlp.ts';
+import { drawTrace, type Span, TraceStore } from './traces.ts';
+
+function span(spanId: string, changes: Partial<Span> = {}): Span {
+  return {
+    traceId: 'a1',
+    spanId,
+    parentSpanId: undefined,
+    name: spanId,
+    service: 'ingress',
+    startMs: 1_000,
+    endMs: 1_010,
+    failed: false,
+    attributes: {},
+    ...changes,
+  };
+}
+
+describe('a trace', () => {
+  test('is printed as a tree: parents before children, siblings in the order they began', () => {
+    const { spans, durationMs } = drawTrace([
+      span('settle', { parentSpanId: 'call', startMs: 1_008, endMs: 1_012 }),
+      span('lease', { parentSpanId: 'start', startMs: 1_003 }),
+      span('start', { parentSpanId: 'call', startMs: 1_002 }),
+      span('call'),
+    ]);
+    expect(spans.map(({ name, depth, offsetMs }) => [name, depth, offsetMs])).toEqual([
+      ['call', 0, 0],
+      ['start', 1, 2],
+      ['lease', 2, 3],
+      ['settle', 1, 8],
+    ]);
+    expect(durationMs).toBe(12);
+  });
+
+  test('shows a span whose parent is not here at the top', () => {
+    const { spans } = drawTrace([span('orphan', { parentSpanId: 'elsewhere' })]);
+    expect(spans.map(({ name, depth }) => [name, depth])).toEqual([['orphan', 0]]);
+  });
+
+  test('ends even where spans name each other as parents', () => {
+    const circle = [span('one', { parentSpanId: 'two' }), span('two', { parentSpanId: 'one' })];
+    expect(drawTrace(circle).spans).toEqual([]);
+  });
+});
+
+describe('the store of traces', () => {
+  test('knows nothing of a call it was not told of', () => {
+    expect(new TraceStore().find('call_1')).toBeUndefined();
+  });
+
+  test('finds the whole trace by the call that one of its spans names', () => {
+    const store = new TraceStore();
+    store.add(span('root'));
+    store.add(span('step', { parentSpanId: 'root', attributes: { 'interlock.call': 'call_1' } }));
+    expect(store.find('call_1')?.traces[0]?.spans.map(({ name }) => name)).toEqual(['root', 'step']);
+  });
+
+  test('forgets the oldest trace when there are too many', () => {
+    const store = new TraceStore({ traces: 2, bytes: 1_048_576, spansPerTrace: 8 });
+    for (const id of ['1', '2', '3'])
+      store.add(span(id, { traceId: id, attributes: { 'interlock.call': `call_${id}` } }));
+    expect(store.find('call_1')).toBeUndefined();
+    expect(store.find('call_3')).toBeDefined();
+  });
+
+  test('forgets the oldest trace when they are too large together', () => {
+    const store = new TraceStore({ traces: 100, bytes: 2_000, spansPerTrace: 8 });
+    for (const id of ['1', '2', '3'])
+      store.add(
+        span(id, { traceId: id, attributes: { 'interlock.call': `call_${id}`, text: 'x'.repeat(600) } }),
+      );
+    expect(store.find('call_1')).toBeUndefined();
+    expect(store.find('call_3')).toBeDefined();
+  });
+});
+
+describe('OTLP', () => {
+  test('a body that is no export request is refused with a pointer', () => {
+    expect(() => readSpans({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: '!' }] }] }] })).toThrow(
+      expect.objectContaining({
+        code: 'body_invalid',
+        pointer: '/resourceSpans/0/scopeSpans/0/spans/0/traceId',
+      }),
+    );
+  });
+
+  test('spans keep their service, times and attributes', () => {
+    const service = { key: 'service.name', value: { stringValue: 'executor' } };
+    const sent = {
+      traceId: 'AB',
+      spanId: '01',
+      parentSpanId: '',
+      name: 'execute_tool files_read',
+      kind: 3,
+      startTimeUnixNano: '1700000000000500000',
+      endTimeUnixNano: '1700000000002000000',
+      attributes: [
+        { key: 'interlock.call', value: { stringValue: 'call_1' } },
+        { key: 'http.response.status_code', value: { intValue: '200' } },
+        { key: 'list', value: { arrayValue: {} } },
+      ],
+      status: { code: 2 },
+    };
+    const body = {
+      resourceSpans: [{ resource: { attributes: [service] }, scopeSpans: [{ spans: [sent] }] }],
+    };
+    expect(readSpans(body)).toEqual([
+      {
+        traceId: 'ab',
+        spanId: '01',
+        parentSpanId: undefined,
+        name: 'execute_tool files_read',
+        service: 'executor',
+        startMs: 1_700_000_000_000.5,
+        endMs: 1_700_000_000_002,
+        failed: true,
+        attributes: { 'interlock.call': 'call_1', 'http.response.status_code': 200 },
+      },
+    ]);
+  });
+});
