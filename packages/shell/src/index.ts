@@ -2,6 +2,7 @@ export { type Clock, systemClock } from './clock.ts';
 export {
   type Environment,
   listenAddressSchema,
+  processEnvironment,
   readConfig,
   secretTextSchema,
 } from './config.ts';

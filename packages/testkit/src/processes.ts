@@ -1,0 +1,217 @@
+/**
+ * Real servers as children of the test process.
+ *
+ * 1. A server gets a free port and a temporary folder of its own, and keeps both when it is restarted.
+ * 2. It is ready when its own protocol answers, never after a while.
+ * 3. It does not outlive the test process: a guard holds a pipe from it and kills the server when the pipe breaks.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { processEnvironment } from '@interlock/shell';
+import { eventually } from './eventually.ts';
+
+const READY_DEADLINE_MS = 20_000;
+const ANSWER_DEADLINE_MS = 2_000;
+/** A server that does not stop by then is killed. */
+const STOP_MS = 5_000;
+/** Between finding a free port and using it somebody else may take it. */
+const STARTS_MAX = 3;
+/** The end of what a server said, for the error. */
+const SAID_MAX_CHARACTERS = 4_000;
+
+/** How to start a server and to know that it is ready. */
+export interface ServerRecipe {
+  /** The environment variable that names the binary. */
+  variable: string;
+  /** The program on the PATH when the variable is not set. */
+  program: string;
+  /** Writes what it needs into its folder and returns its arguments. */
+  prepare: (folder: string, port: number) => Promise<string[]> | string[];
+  /** What is sent when connected; nothing for servers that speak first. */
+  greeting?: Uint8Array;
+}
+
+/** A server that runs. Disposing it stops it and removes its folder. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly port: number;
+  readonly folder: string;
+  readonly pid: number;
+  /** Stops it in its tracks (SIGSTOP): connections stay open and nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Kills it as a crash would (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data, after stopping it if it runs; resolves when it is ready. */
+  restart(): Promise<void>;
+}
+
+/** Starts a server and resolves when it is ready. Throws with what the server said when it is not in time. */
+export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'interlock-test-'));
+  try {
+    return await startOnFreePort(recipe, folder);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startOnFreePort(recipe: ServerRecipe, folder: string): Promise<ServerProcess> {
+  for (let start = 1; ; start += 1) {
+    const port = await freePort();
+    try {
+      return new ServerChild(recipe, folder, port, await launch(recipe, folder, port));
+    } catch (error) {
+      if (start === STARTS_MAX) throw error;
+    }
+  }
+}
+
+class ServerChild implements ServerProcess {
+  readonly port: number;
+  readonly folder: string;
+  readonly #recipe: ServerRecipe;
+  #running: Launched;
+
+  constructor(recipe: ServerRecipe, folder: string, port: number, running: Launched) {
+    this.#recipe = recipe;
+    this.folder = folder;
+    this.port = port;
+    this.#running = running;
+  }
+
+  get pid(): number {
+    return this.#running.pid;
+  }
+
+  pause(): void {
+    this.#running.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#running.child.kill('SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    this.#running.child.kill('SIGKILL');
+    await this.#running.ended;
+  }
+
+  async restart(): Promise<void> {
+    await end(this.#running);
+    this.#running = await launch(this.#recipe, this.folder, this.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await end(this.#running);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+interface Launched {
+  child: ChildProcess;
+  pid: number;
+  /** Resolves when the process is gone. */
+  ended: Promise<void>;
+}
+
+async function launch(recipe: ServerRecipe, folder: string, port: number): Promise<Launched> {
+  const { [recipe.variable]: named, PATH = '' } = processEnvironment();
+  const program = named || recipe.program;
+  const child = spawn(program, await recipe.prepare(folder, port), {
+    cwd: folder,
+    env: { PATH, HOME: folder, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = listen(child);
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', (cause) => {
+      reject(
+        new Error(`${program} does not start: set ${recipe.variable} or put it on the PATH.`, { cause }),
+      );
+    });
+    child.once('exit', () => reject(new Error(`${program} ended before it was ready:\n${said()}`)));
+  });
+  // Once the server is ready, its end is nobody's failure any more.
+  failed.catch(() => undefined);
+  const ended = once(child, 'close').then(() => undefined);
+  ended.catch(() => undefined);
+  const { pid } = child;
+  if (pid === undefined) return await failed;
+  const dismiss = guard(pid);
+  void ended.then(dismiss, dismiss);
+  const launched = { child, pid, ended };
+  try {
+    await Promise.race([eventually(() => answers(port, recipe.greeting), READY_DEADLINE_MS), failed]);
+    return launched;
+  } catch (cause) {
+    await end(launched);
+    throw new Error(`${program} was not ready in time:\n${said()}`, { cause });
+  }
+}
+
+/** Stops a server politely, then by force. A second call finds it gone. */
+async function end({ child, ended }: Launched): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGCONT');
+    child.kill('SIGTERM');
+    const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended.finally(() => clearTimeout(force));
+  }
+  await ended;
+}
+
+/** Kills a process when this one is gone, however it ends. Returns how to dismiss the guard. */
+function guard(pid: number): () => void {
+  const script = 'read -r word; test "$word" = dismissed || kill -9 "$1"';
+  const watcher = spawn('/bin/sh', ['-c', script, 'guard', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // A session of its own: an interrupt from the terminal must not end the guard before its charge.
+    detached: true,
+  });
+  watcher.unref();
+  watcher.on('error', () => undefined);
+  watcher.stdin.on('error', () => undefined);
+  return () => {
+    watcher.stdin.end('dismissed\n');
+  };
+}
+
+function listen(child: ChildProcess): () => string {
+  let said = '';
+  const hear = (chunk: Buffer) => {
+    said = (said + chunk.toString('utf8')).slice(-SAID_MAX_CHARACTERS);
+  };
+  child.stdout?.on('data', hear);
+  child.stderr?.on('data', hear);
+  return () => said;
+}
+
+/** Resolves to true when a server at the port says something. */
+async function answers(port: number, greeting: Uint8Array | undefined): Promise<true> {
+  const socket = connect({ host: '127.0.0.1', port });
+  try {
+    const signal = AbortSignal.timeout(ANSWER_DEADLINE_MS);
+    await once(socket, 'connect', { signal });
+    if (greeting !== undefined) socket.write(greeting);
+    await once(socket, 'data', { signal });
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('A TCP server has a port.');
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+  return address.port;
+}

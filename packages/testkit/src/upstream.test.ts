@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startUpstream, type Upstream } from './upstream.ts';
+
+let upstream: Upstream;
+beforeEach(async () => {
+  upstream = await startUpstream({ credential: 'swordfish' });
+});
+afterEach(async () => {
+  await upstream[Symbol.asyncDispose]();
+});
+
+function post(call: string, credential = 'swordfish', signal?: AbortSignal): Promise<Response> {
+  return fetch(`${upstream.url}/notes?x=1`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${credential}`, 'interlock-call': call },
+    body: 'hello',
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+test('a request with the wrong credential has no effect and is recorded', async () => {
+  expect((await post('call_1', 'guess')).status).toBe(401);
+  expect(upstream.effects.size).toBe(0);
+  expect(upstream.requests).toMatchObject([{ call: 'call_1', authorized: false }]);
+});
+
+test('a request that is told to fail has no effect', async () => {
+  upstream.behave({ kind: 'fail', status: 503 });
+  expect((await post('call_1')).status).toBe(503);
+  expect(upstream.effects.size).toBe(0);
+});
+
+test('effects are counted per call', async () => {
+  await post('call_1');
+  await post('call_1');
+  await post('call_2');
+  expect(Object.fromEntries(upstream.effects)).toEqual({ call_1: 2, call_2: 1 });
+});
+
+test('a request is recorded as it arrived', async () => {
+  await post('call_1');
+  expect(upstream.requests).toMatchObject([
+    { method: 'POST', url: '/notes?x=1', body: 'hello', call: 'call_1', authorized: true },
+  ]);
+});
+
+test('a dropped connection comes after the effect', async () => {
+  upstream.behave({ kind: 'drop' });
+  await expect(post('call_1')).rejects.toThrow('fetch failed');
+  expect(upstream.effects.get('call_1')).toBe(1);
+});
+
+test('a hanging upstream does not answer, and stops all the same', async () => {
+  upstream.behave({ kind: 'hang' });
+  await expect(post('call_1', 'swordfish', AbortSignal.timeout(200))).rejects.toThrow('timeout');
+  expect(upstream.effects.get('call_1')).toBe(1);
+});
+
+test('a delayed answer arrives late', async () => {
+  upstream.behave({ kind: 'delay', delayMs: 60 });
+  const began = performance.now();
+  expect((await post('call_1')).status).toBe(200);
+  expect(performance.now() - began).toBeGreaterThanOrEqual(55);
+});
+
+test('an echo holds the credential', async () => {
+  upstream.behave({ kind: 'echo' });
+  expect(await (await post('call_1')).json()).toEqual({ credential: 'swordfish' });
+});
+
+test('a huge answer has exactly the bytes it was told', async () => {
+  upstream.behave({ kind: 'huge', bytes: 1_000_000 });
+  expect(await (await post('call_1')).text()).toHaveLength(1_000_000);
+});
