@@ -1,6 +1,13 @@
 import { Secret } from '@interlock/contracts';
-import { trace } from '@opentelemetry/api';
-import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import {
+  type Bindings,
+  type ChildLoggerOptions,
+  type DestinationStream,
+  destination,
+  type Logger,
+  pino,
+} from 'pino';
 import { describeError } from './describe-error.ts';
 
 /** Names whose values are not printed, whoever logs them: the second net, after `Secret`. */
@@ -20,7 +27,7 @@ export interface LogOptions {
 
 /** Makes a logger: one JSON object a line, with service, replica and the active span's ids. */
 export function createLog({ level, service, replica, stream }: LogOptions): Logger {
-  return pino(
+  const log: Logger = pino(
     {
       level,
       base: { service, replica },
@@ -28,13 +35,19 @@ export function createLog({ level, service, replica, stream }: LogOptions): Logg
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => printableFields(fields, 0),
-        bindings: (fields) => printableFields(fields, 0),
       },
       serializers: { err: keep, error: keep },
       mixin: spanIds,
     },
     stream,
   );
+  // Fields bound to a child pass no formatter. Descendants inherit from this logger, so they are covered too.
+  const bind: (this: Logger, fields: Bindings, options?: ChildLoggerOptions) => Logger = log.child;
+  const child = function (this: Logger, fields: Bindings, options?: ChildLoggerOptions) {
+    return bind.call(this, printableFields(fields, 0), options);
+  };
+  Object.assign(log, { child });
+  return log;
 }
 
 /** Returns standard output. It is written at once: a line about the end of a process must not wait in a buffer. */
@@ -44,7 +57,7 @@ export function standardOutput(): DestinationStream {
 
 function spanIds(): object {
   const span = trace.getActiveSpan()?.spanContext();
-  return span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId };
+  return span !== undefined && isSpanContextValid(span) ? { traceId: span.traceId, spanId: span.spanId } : {};
 }
 
 function printableFields(fields: object, depth: number): Record<string, unknown> {
