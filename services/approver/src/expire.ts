@@ -1,0 +1,7 @@
+import type { QuestionEntry } from '@interlock/contracts';
+
+/** Returns the record of an open question whose time is over, or undefined when there is nothing to expire. */
+export function expire(entry: QuestionEntry, nowMs: number): QuestionEntry | undefined {
+  if (entry.state !== 'open' || nowMs < entry.question.expiresAt) return undefined;
+  return { ...entry, state: 'expired', resolvedAt: nowMs };
+}

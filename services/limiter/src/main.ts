@@ -1,0 +1,83 @@
+import { type Bus, connectBus, type Delivery, type Next } from '@interlock/bus';
+import { type Call, Fault } from '@interlock/contracts';
+import { defineService, run, type ServiceContext } from '@interlock/shell';
+import { checkDecision, concludeTaking, planTaking } from './admit.ts';
+import { birthSchema } from './birth.ts';
+import { configSchema } from './config.ts';
+import { type Counters, openCounters } from './counters.ts';
+import { type LimiterEntries, watchEntries } from './entries.ts';
+import { refusalOf } from './refuse.ts';
+
+/** Calls looked at together: one Redis connection answers them in one round trip. */
+const CONCURRENCY = 256;
+
+/** The limiter: takes from every limit of a decided call, and admits or refuses it. */
+export const limiterService = defineService({
+  name: 'limiter',
+  config: configSchema,
+  async start(context) {
+    await using stack = new AsyncDisposableStack();
+    const { service, natsUrl: url, keys, keyring, clock, log, health, config } = context;
+    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const entries = stack.use(await watchEntries(bus));
+    const counters = stack.use(
+      openCounters({ url: config.REDIS_URL, births: bus.records('births', birthSchema), log }),
+    );
+    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('redis', () => counters.ready);
+    health.add('entries', () => entries.ready);
+    giveBack(bus, { entries, counters, log });
+    stack.use(
+      await bus.step('limiter', {
+        verb: (delivery) => admit(delivery, { entries, counters, keyring, clock }),
+        poison: (delivery) => refusalOf(delivery, new Fault('poison'), keyring, clock.nowMs()),
+        concurrency: CONCURRENCY,
+      }),
+    );
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  },
+});
+
+/** A second run is harmless: what is taken is keyed by call, and the bus takes one successor. */
+async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<'decided'>> {
+  try {
+    return { step: 'admitted', body: { ...delivery.event, takings: await takeFor(delivery, parts) } };
+  } catch (error) {
+    // What passes by itself goes back to the bus and comes again until the call's deadline.
+    if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
+    return { step: 'refused', body: refusalOf(delivery, error, parts.keyring, parts.clock.nowMs()) };
+  }
+}
+
+async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyring, clock }: Parts) {
+  const decision = checkDecision(event, keyring, clock.nowMs());
+  // Told before anything is asked of others, so that an outage ends in a refusal and not in silence.
+  if (decision.notAfter <= clock.nowMs()) throw new Fault('deadline_passed');
+  const plan = planTaking(decision, event.call, entries.factsOf(decision), clock.nowMs());
+  if (plan.takings.length === 0) return [];
+  const { tenant, call } = decision;
+  return concludeTaking(plan.takings, await counters.take({ tenant, call, ...plan }));
+}
+
+/** Hears how calls end. What is missed here ends by its expiry, later and so in the operator's favour. */
+function giveBack(
+  bus: Bus,
+  { entries, counters, log }: Pick<Parts, 'entries' | 'counters'> & Pick<ServiceContext<unknown>, 'log'>,
+): void {
+  const ended = (call: Pick<Call, 'tenant' | 'call'>, step: 'settled' | 'refused') => {
+    if (!entries.givesBack) return;
+    counters.release(call, step).catch((error: unknown) => {
+      log.debug({ err: error, call: call.call }, 'what a call held was not given back');
+    });
+  };
+  bus.onStored('settled', (settled) => ended(settled, 'settled'));
+  bus.onStored('refused', (refused) => ended(refused, 'refused'));
+}
+
+type Parts = Pick<ServiceContext<unknown>, 'keyring' | 'clock'> & {
+  entries: LimiterEntries;
+  counters: Counters;
+};
+
+if (import.meta.main) await run([limiterService]);

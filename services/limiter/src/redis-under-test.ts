@@ -1,0 +1,67 @@
+/** What the limiter's tests need of a Redis: options of its own, commands, and the records of an installation. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Records } from '@interlock/bus';
+import { Secret } from '@interlock/contracts';
+import { type ServerProcess, startServer } from '@interlock/testkit';
+import { expect, vi } from 'vitest';
+import type { Birth } from './birth.ts';
+import { type Counters, openCounters } from './counters.ts';
+
+const READY_WITHIN_MS = 10_000;
+
+export interface RedisUnderTest extends AsyncDisposable {
+  readonly url: Secret;
+  readonly server: ServerProcess;
+  /** Runs one command on a connection of its own and returns the first line of the answer. */
+  command(line: string): Promise<string>;
+}
+
+/** Starts a Redis that keeps nothing over a restart unless its options say so. */
+export async function startRedis(options: Record<string, string> = {}): Promise<RedisUnderTest> {
+  const server = await startServer({
+    variable: 'INTERLOCK_REDIS_BIN',
+    program: 'redis-server',
+    prepare: (folder, port) =>
+      Object.entries({ port: `${port}`, bind: '127.0.0.1', dir: folder, save: '', ...options }).flatMap(
+        ([name, value]) => [`--${name}`, value],
+      ),
+    greeting: Buffer.from('PING\r\n'),
+  });
+  return {
+    url: new Secret(`redis://127.0.0.1:${server.port}`),
+    server,
+    async command(line) {
+      const socket = connect(server.port, '127.0.0.1').setEncoding('utf8');
+      socket.write(`${line}\r\n`);
+      const [answer] = await once(socket, 'data');
+      socket.destroy();
+      return String(answer).split('\r\n')[0] ?? '';
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** Opens counters on a Redis and waits until they are ready. */
+export async function readyCounters(redis: RedisUnderTest, births: Records<Birth>): Promise<Counters> {
+  const counters = openCounters({ url: redis.url, births, log: silent });
+  await vi.waitFor(() => expect(counters.ready).toBe(true), { timeout: READY_WITHIN_MS });
+  return counters;
+}
+
+/** The durable records of one installation, in memory, with the revisions the bus keeps. */
+export function installation(): Records<Birth> {
+  const stored = new Map<string, { value: Birth; revision: number }>();
+  return {
+    get: async (key) => stored.get(key),
+    list: async () => [...stored].map(([key, record]) => ({ key, ...record })),
+    async put(key, value, revision) {
+      if ((stored.get(key)?.revision ?? 0) !== revision) return undefined;
+      stored.set(key, { value, revision: revision + 1 });
+      return revision + 1;
+    },
+    watch: async () => ({ async [Symbol.asyncDispose]() {} }),
+  };
+}
+
+export const silent = { info() {}, warn() {}, debug() {}, error() {} };

@@ -1,0 +1,169 @@
+/**
+ * The only importer of the Redis client.
+ *
+ * 1. Nothing is queued or sent again behind our back: a command is answered within its timeout or fails, and whoever
+ *    asked tries again. Each script is harmless when it runs twice.
+ * 2. A connection is used only after the server was inspected: it must be new enough, writable, and must never evict,
+ *    because an evicted counter is forgotten in the agent's favour.
+ */
+import { createHash } from 'node:crypto';
+import { Fault, type Secret } from '@interlock/contracts';
+import { Redis } from 'ioredis';
+
+/** Connecting to a server that is there takes milliseconds; longer means that it is not. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** Scripts take well under a millisecond; a server that needs a second is away. */
+const COMMAND_TIMEOUT_MS = 1_000;
+/** A connection on which asked questions stay unanswered is broken: it is made anew. */
+const SILENCE_MAX_MS = 3_000;
+const RECONNECT_FIRST_MS = 50;
+/** Short enough to be back well within the ten seconds promised after an outage. */
+const RECONNECT_MAX_MS = 2_000;
+const KEEP_ALIVE_MS = 10_000;
+const VERSION_MIN = 7;
+
+/** A Lua script and the digest the server knows it by. */
+export interface Script {
+  readonly lua: string;
+  readonly sha1: string;
+}
+
+/** What the server says about itself. */
+export interface RedisServer {
+  /** Changes with every start of the server. */
+  runId: string;
+  /** True when each write is on disk before it is answered, so that a restart forgets nothing. */
+  keepsEveryWrite: boolean;
+}
+
+export interface RedisConnection extends AsyncDisposable {
+  readonly up: boolean;
+  /** Resolves when the connection is up. Throws `dependency_unavailable` after a while. */
+  whenUp(timeoutMs: number): Promise<void>;
+  /** Calls back at each change between up and away. */
+  onChange(listener: (up: boolean) => void): void;
+  /** Asks the server about itself. Throws `dependency_unavailable` when it may not be used. */
+  inspect(): Promise<RedisServer>;
+  /** Runs a script that answers with a text. Throws `dependency_unavailable` when it is not known whether it ran. */
+  run(script: Script, keys: string[], args: string[]): Promise<string>;
+}
+
+/** Returns a script under the digest the server will know it by. */
+export function scriptOf(lua: string): Script {
+  return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
+}
+
+/** Opens a connection that comes back by itself. It returns at once: `up` tells whether the server is there. */
+export function connectRedis(url: Secret, warn: (error: Error) => void): RedisConnection {
+  const client = new Redis(url.reveal(), {
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SILENCE_MAX_MS,
+    keepAlive: KEEP_ALIVE_MS,
+    noDelay: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: true,
+    enableAutoPipelining: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
+    connectionName: 'interlock-limiter',
+  });
+  client.on('error', (error: unknown) => warn(withoutCommand(error)));
+  // The first attempt may fail like any other: the retry strategy goes on and `error` has told of it.
+  client.connect().catch(() => undefined);
+  return {
+    get up() {
+      return client.status === 'ready';
+    },
+    whenUp: (timeoutMs) => whenUp(client, timeoutMs),
+    onChange(listener) {
+      client.on('ready', () => listener(true));
+      client.on('close', () => listener(false));
+    },
+    inspect: () => inspect(client),
+    run: (script, keys, args) => run(client, script, keys, args),
+    async [Symbol.asyncDispose]() {
+      client.disconnect();
+    },
+  };
+}
+
+async function whenUp(client: Redis, timeoutMs: number): Promise<void> {
+  if (client.status === 'ready') return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(away('Redis is away.')), timeoutMs);
+  client.once('ready', resolve);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    client.off('ready', resolve);
+  }
+}
+
+async function inspect(client: Redis): Promise<RedisServer> {
+  const facts = await asking(() => client.info()).then(parseFacts);
+  const version = facts.get('redis_version') ?? '';
+  if (!(Number.parseInt(version, 10) >= VERSION_MIN))
+    throw away(`Redis is version ${version || 'unknown'}; ${VERSION_MIN} or newer is needed.`);
+  if (facts.get('maxmemory_policy') !== 'noeviction')
+    throw away('Redis has a maxmemory-policy other than noeviction, so it could forget counters.');
+  if (facts.get('role') !== 'master') throw away('Redis is a replica, which takes no writes.');
+  const runId = facts.get('run_id');
+  if (runId === undefined) throw away('Redis does not say which run it is.');
+  return { runId, keepsEveryWrite: facts.get('aof_enabled') === '1' && (await syncsAlways(client)) };
+}
+
+function parseFacts(text: string): Map<string, string> {
+  return new Map(
+    text.split(/\r?\n/).flatMap((line): [string, string][] => {
+      const colon = line.indexOf(':');
+      return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]];
+    }),
+  );
+}
+
+/** A server that does not let us ask counts as one that may lose writes. */
+async function syncsAlways(client: Redis): Promise<boolean> {
+  try {
+    const answer: unknown = await client.config('GET', 'appendfsync');
+    return Array.isArray(answer) && answer[1] === 'always';
+  } catch {
+    return false;
+  }
+}
+
+async function run(client: Redis, script: Script, keys: string[], args: string[]): Promise<string> {
+  const answer: unknown = await asking(async () => {
+    try {
+      return await client.evalsha(script.sha1, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return await client.eval(script.lua, keys.length, ...keys, ...args);
+    }
+  });
+  if (typeof answer !== 'string') throw new Error('A script answered with something other than a text.');
+  return answer;
+}
+
+async function asking<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    throw away('Redis did not answer.', withoutCommand(cause));
+  }
+}
+
+/** The client hangs the failed command on its errors, which may be the one that logs in with the password. */
+function withoutCommand(error: unknown): Error {
+  const plain = new Error(error instanceof Error ? error.message : 'The Redis client threw something else.');
+  if (error instanceof Error) plain.name = error.name;
+  return plain;
+}
+
+function away(detail: string, cause?: unknown): Fault {
+  return new Fault('dependency_unavailable', { detail, cause });
+}

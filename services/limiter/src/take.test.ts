@@ -1,0 +1,190 @@
+import { Fault, newId } from '@interlock/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Counters, openCounters } from './counters.ts';
+import { installation, type RedisUnderTest, readyCounters, silent, startRedis } from './redis-under-test.ts';
+import type { Taking } from './take.ts';
+
+const HOUR_MS = 3_600_000;
+let redis: RedisUnderTest;
+let counters: Counters;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  counters = await readyCounters(redis, installation());
+});
+afterAll(async () => {
+  await counters?.[Symbol.asyncDispose]();
+  await redis?.[Symbol.asyncDispose]();
+});
+
+describe('taking', () => {
+  test('a rate lets through as many calls as it says, refuses the next and says how long to wait', async () => {
+    const limit = rate(3);
+    const answers = [];
+    for (let i = 0; i < 4; i++) answers.push(await takeFrom(counters, [limit]));
+    expect(answers.slice(0, 3)).toEqual([2, 1, 0].map((left) => ({ kind: 'admitted', left: [left] })));
+    expect(answers[3]).toMatchObject({ kind: 'refused', index: 0 });
+    const { waitMs } = refusedOf(answers[3]);
+    expect(waitMs).toBeGreaterThan(HOUR_MS / 3 - 60_000);
+    expect(waitMs).toBeLessThanOrEqual(HOUR_MS / 3);
+  });
+
+  test('two hundred calls racing for ten slots get exactly ten', async () => {
+    const limit = concurrency(10);
+    const answers = await Promise.all(Array.from({ length: 200 }, () => takeFrom(counters, [limit])));
+    expect(answers.filter(({ kind }) => kind === 'admitted')).toHaveLength(10);
+  });
+
+  test('a call that one limit refuses takes nothing from the others', async () => {
+    const [free, full, budget] = [rate(1), concurrency(1), spend(1_000, 1_000)];
+    await takeFrom(counters, [full]);
+    expect(await takeFrom(counters, [free, full, budget])).toMatchObject({ kind: 'refused', index: 1 });
+    expect(await takeFrom(counters, [free, budget])).toEqual({ kind: 'admitted', left: [0, 0] });
+  });
+
+  test('of several limits that refuse, the one that lasts longest is told', async () => {
+    const [slot, hourly] = [concurrency(1), rate(1)];
+    await takeFrom(counters, [slot, hourly]);
+    expect(await takeFrom(counters, [slot, hourly])).toMatchObject({ kind: 'refused', index: 1 });
+  });
+
+  test('the same call taking again gets its first answer and takes nothing', async () => {
+    const limit = rate(2);
+    const call = newId('call');
+    const first = await takeFrom(counters, [limit], call);
+    expect(await takeFrom(counters, [limit], call)).toEqual(first);
+    expect(await takeFrom(counters, [limit])).toEqual({ kind: 'admitted', left: [0] });
+    expect(refusedOf(await takeFrom(counters, [limit], 'again')).index).toBe(0);
+  });
+
+  test('a refused call taking again is refused again, even when room was made', async () => {
+    const limit = concurrency(1);
+    const [holder, refused] = [newId('call'), newId('call')];
+    await takeFrom(counters, [limit], holder);
+    const first = await takeFrom(counters, [limit], refused);
+    await counters.release({ tenant: 't', call: holder }, 'settled');
+    expect(await takeFrom(counters, [limit], refused)).toEqual(first);
+  });
+
+  test('a budget refuses what it no longer holds and keeps exact sums', async () => {
+    const tenth = spend(100_000, 300_000);
+    for (const left of [200_000, 100_000, 0])
+      expect(await takeFrom(counters, [tenth])).toEqual({ kind: 'admitted', left: [left] });
+    expect(refusedOf(await takeFrom(counters, [tenth])).waitMs).toBeLessThanOrEqual(HOUR_MS);
+    expect(await takeFrom(counters, [{ ...tenth, amountMicros: 0 }])).toEqual({
+      kind: 'admitted',
+      left: [0],
+    });
+  });
+});
+
+describe('giving back', () => {
+  test('a settled call gives its slot back but not its money', async () => {
+    const [slot, budget] = [concurrency(1), spend(600, 1_000)];
+    const call = newId('call');
+    await takeFrom(counters, [slot, budget], call);
+    await counters.release({ tenant: 't', call }, 'settled');
+    expect(await takeFrom(counters, [slot])).toMatchObject({ kind: 'admitted' });
+    expect(await takeFrom(counters, [budget])).toMatchObject({ kind: 'refused' });
+  });
+
+  test('a call refused later gives its money back once, however often that is heard', async () => {
+    const budget = spend(600, 1_000);
+    const call = newId('call');
+    await takeFrom(counters, [{ ...budget, amountMicros: 400 }]);
+    await takeFrom(counters, [budget], call);
+    for (let i = 0; i < 3; i++) await counters.release({ tenant: 't', call }, 'refused');
+    expect(await takeFrom(counters, [budget])).toEqual({ kind: 'admitted', left: [0] });
+  });
+
+  test('a slot nobody gives back ends by its expiry', async () => {
+    const limit = concurrency(1);
+    await takeFrom(counters, [limit], newId('call'), 200);
+    await expect.poll(() => takeFrom(counters, [limit]).then(({ kind }) => kind)).toBe('admitted');
+  });
+});
+
+describe('a Redis that lost its memory', () => {
+  test('gives no free tokens, slots or money, and recovers as time passes', async () => {
+    await using own = await startRedis();
+    await using limiter = await readyCounters(own, installation());
+    const [hourly, slot, budget, quick] = [rate(10), concurrency(10), spend(1, 10), rate(10, 1_000)];
+    expect(await takeFrom(limiter, [hourly, slot, budget])).toMatchObject({ kind: 'admitted' });
+    await own.command('FLUSHALL');
+    for (const limit of [hourly, slot, budget])
+      expect(await takeFrom(limiter, [limit])).toMatchObject({ kind: 'refused' });
+    await expect.poll(() => takeFrom(limiter, [quick]).then(({ kind }) => kind)).toBe('admitted');
+  });
+
+  test('is noticed after a restart, which forgets what was not on disk', async () => {
+    await using own = await startRedis();
+    const bus = installation();
+    await using limiter = await readyCounters(own, bus);
+    const hourly = rate(10);
+    await takeFrom(limiter, [hourly]);
+    await own.server.kill();
+    await expect(takeFrom(limiter, [hourly])).rejects.toThrow(Fault);
+    expect(limiter.ready).not.toBe(true);
+    await own.server.restart();
+    await expect.poll(() => limiter.ready, { timeout: 10_000 }).toBe(true);
+    expect(await takeFrom(limiter, [hourly])).toMatchObject({ kind: 'refused' });
+  });
+
+  test('is not suspected when every taking was on disk before it was answered', async () => {
+    await using own = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
+    await using limiter = await readyCounters(own, installation());
+    const hourly = rate(10);
+    await takeFrom(limiter, [hourly]);
+    await own.server.kill();
+    await own.server.restart();
+    await expect.poll(() => limiter.ready, { timeout: 10_000 }).toBe(true);
+    expect(await takeFrom(limiter, [hourly])).toEqual({ kind: 'admitted', left: [8] });
+  });
+
+  test('is known to every replica, whichever notices first', async () => {
+    await using own = await startRedis();
+    const bus = installation();
+    const replicas = await Promise.all(Array.from({ length: 5 }, () => readyCounters(own, bus)));
+    const hourly = rate(100);
+    await own.command('FLUSHALL');
+    const answers = await Promise.all(replicas.map((replica) => takeFrom(replica, [hourly])));
+    expect(answers.map(({ kind }) => kind)).toEqual(replicas.map(() => 'refused'));
+    await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));
+  });
+});
+
+describe('a Redis that may not be used', () => {
+  test('is refused when it could evict counters, and taken into use once it no longer can', async () => {
+    await using own = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
+    await using limiter = openCounters({ url: own.url, births: installation(), log: silent });
+    await expect(takeFrom(limiter, [rate(1)])).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    expect(limiter.ready).toContain('maxmemory-policy');
+    await own.command('CONFIG SET maxmemory-policy noeviction');
+    await expect.poll(() => limiter.ready, { timeout: 5_000 }).toBe(true);
+  });
+});
+
+function takeFrom(from: Counters, takings: Taking[], call = newId('call'), holdMs = 60_000) {
+  return from.take({ tenant: 't', call, takings, holdMs, rememberMs: 120_000 });
+}
+
+function rate(calls: number, windowMs = HOUR_MS): Taking {
+  const limit = newId('rate');
+  return { limit, key: `il:{limits}:rate:${limit}`, kind: 'rate', calls, windowMs };
+}
+
+function concurrency(slots: number): Taking {
+  const limit = newId('slots');
+  return { limit, key: `il:{limits}:concurrency:${limit}`, kind: 'concurrency', slots, unknownMs: 180_000 };
+}
+
+function spend(amountMicros: number, budgetMicros: number): Taking & { kind: 'spend' } {
+  const limit = newId('spend');
+  const key = `il:{limits}:spend:${limit}`;
+  return { limit, key, kind: 'spend', amountMicros, budgetMicros, windowMs: HOUR_MS };
+}
+
+function refusedOf(answer: Awaited<ReturnType<Counters['take']>> | undefined) {
+  if (answer?.kind !== 'refused') throw new Error('The call was not refused.');
+  return answer;
+}

@@ -1,0 +1,165 @@
+/**
+ * Takes from all limits of a call at once, and gives back.
+ *
+ * 1. All or nothing: the script looks at every counter before it writes to any.
+ * 2. Keyed by call: the answer is stored with the taking, so a second run for the same call returns the first answer.
+ * 3. Time is Redis's own; whatever began before its birth counts as taken.
+ */
+import { z } from 'zod';
+import { birthKey, callKey } from './keys.ts';
+import { type RedisConnection, scriptOf } from './redis.ts';
+
+/** One counter of a call. Money is in whole millionths, so that sums are exact. */
+export type Taking = { limit: string; key: string } & (
+  | { kind: 'rate'; calls: number; windowMs: number }
+  | { kind: 'concurrency'; slots: number; unknownMs: number }
+  | { kind: 'spend'; amountMicros: number; budgetMicros: number; windowMs: number }
+);
+
+export interface TakeRequest {
+  /** The marker that must still stand in Redis. */
+  birth: string;
+  tenant: string;
+  call: string;
+  takings: Taking[];
+  /** How long a slot is held at most: until nothing of the call can be running. */
+  holdMs: number;
+  /** How long the answer is remembered. */
+  rememberMs: number;
+}
+
+/** `left` and `index` go by the order of the takings. `reborn` means that Redis lost its memory: nothing was taken. */
+export type TakeAnswer =
+  | { kind: 'admitted'; left: number[] }
+  | { kind: 'refused'; index: number; waitMs: number }
+  | { kind: 'reborn' };
+
+/** Takes from all of a call's limits, or from none. Throws `dependency_unavailable`. */
+export async function take(redis: RedisConnection, request: TakeRequest): Promise<TakeAnswer> {
+  const { birth, tenant, call, takings, holdMs, rememberMs } = request;
+  const answer = await redis.run(
+    takeScript,
+    [birthKey, callKey(tenant, call), ...takings.map(({ key }) => key)],
+    [birth, `${tenant}.${call}`, `${holdMs}`, `${rememberMs}`, JSON.stringify(takings)],
+  );
+  return answerSchema.parse(answer.split(' '));
+}
+
+/**
+ * Gives a call's slots back, and what it was to spend if it was refused. Harmless when repeated: what a call holds is
+ * removed with the giving back. Throws `dependency_unavailable`; a slot then ends by its expiry.
+ */
+export async function release(
+  redis: RedisConnection,
+  { tenant, call }: { tenant: string; call: string },
+  step: 'settled' | 'refused',
+): Promise<void> {
+  await redis.run(releaseScript, [callKey(tenant, call)], [`${tenant}.${call}`, step]);
+}
+
+const numberSchema = z.coerce.number().int();
+
+const answerSchema = z.union([
+  z
+    .tuple([z.literal('admitted')], numberSchema)
+    .transform(([, ...left]) => ({ kind: 'admitted' as const, left })),
+  z
+    .tuple([z.literal('refused'), numberSchema, numberSchema])
+    .transform(([, index, waitMs]) => ({ kind: 'refused' as const, index, waitMs })),
+  z.tuple([z.literal('reborn')]).transform(() => ({ kind: 'reborn' as const })),
+]);
+
+const takeScript = scriptOf(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local birth = redis.call('HMGET', KEYS[1], 'id', 'bornAt')
+if birth[1] ~= ARGV[1] then return 'reborn' end
+local bornAt = tonumber(birth[2])
+local first = redis.call('HGET', KEYS[2], 'answer')
+if first then return first end
+local member, holdMs, rememberMs = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+
+-- Each look returns what is left after the taking and how to write it, or nil and how long to wait.
+local function rate(key, taking)
+  local bucket = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens, at = tonumber(bucket[1] or 0), tonumber(bucket[2] or 0)
+  if at < bornAt or not bucket[2] then tokens, at = 0, bornAt end
+  tokens = math.min(taking.calls, tokens + math.max(0, now - at) * taking.calls / taking.windowMs)
+  if tokens < 1 then return nil, (1 - tokens) * taking.windowMs / taking.calls end
+  return math.floor(tokens - 1), function()
+    redis.call('HSET', key, 'tokens', string.format('%.17g', tokens - 1), 'at', string.format('%.3f', math.max(at, now)))
+    redis.call('PEXPIRE', key, taking.windowMs + 60000)
+  end
+end
+
+local function concurrency(key, taking)
+  local unknownUntil = bornAt + taking.unknownMs
+  if bornAt > 0 and now < unknownUntil then return nil, unknownUntil - now end
+  local used = redis.call('ZCOUNT', key, '(' .. string.format('%.3f', now), '+inf')
+  if used >= taking.slots then return nil, 1000 end
+  return taking.slots - used - 1, function()
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.3f', now))
+    redis.call('ZADD', key, string.format('%.3f', now + holdMs), member)
+    local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    redis.call('PEXPIRE', key, string.format('%.0f', math.max(1, last[2] - now) + 1000))
+    return { kind = 'concurrency', key = key }
+  end
+end
+
+local function spend(key, taking)
+  local stored = redis.call('HMGET', key, 'window', 'spent')
+  local window, spent = math.floor(now / taking.windowMs) * taking.windowMs, 0
+  -- A window later than the clock's means that the clock went back: the later one goes on.
+  if stored[1] and tonumber(stored[1]) >= window then window, spent = tonumber(stored[1]), tonumber(stored[2]) end
+  local amount = taking.amountMicros
+  if amount > 0 and (bornAt > window or spent + amount > taking.budgetMicros) then
+    return nil, window + taking.windowMs - now
+  end
+  return math.max(0, taking.budgetMicros - spent - amount), function()
+    local name = string.format('%.0f', window)
+    redis.call('HSET', key, 'window', name, 'spent', string.format('%.0f', spent + amount))
+    redis.call('PEXPIRE', key, string.format('%.0f', window + taking.windowMs - now + 60000))
+    return { kind = 'spend', key = key, window = name, amount = string.format('%.0f', amount) }
+  end
+end
+
+local looks = { rate = rate, concurrency = concurrency, spend = spend }
+local answer, writes, worst = 'admitted', {}, -1
+for index, taking in ipairs(cjson.decode(ARGV[5])) do
+  local left, more = looks[taking.kind](KEYS[index + 2], taking)
+  if left then
+    answer = worst < 0 and answer .. ' ' .. string.format('%.0f', left) or answer
+    writes[index] = more
+  elseif more > worst then
+    worst = more
+    answer = 'refused ' .. (index - 1) .. ' ' .. string.format('%.0f', math.max(1, math.ceil(more)))
+  end
+end
+local held = {}
+if worst < 0 then
+  for _, write in ipairs(writes) do
+    local taken = write()
+    if taken then table.insert(held, taken) end
+  end
+end
+redis.call('HSET', KEYS[2], 'answer', answer)
+if #held > 0 then redis.call('HSET', KEYS[2], 'held', cjson.encode(held)) end
+redis.call('PEXPIRE', KEYS[2], rememberMs)
+return answer
+`);
+
+// The keys it touches beside its own stand in the call's record; they carry the same hash tag.
+const releaseScript = scriptOf(`
+local held = redis.call('HGET', KEYS[1], 'held')
+if not held then return 'nothing' end
+for _, taken in ipairs(cjson.decode(held)) do
+  if taken.kind == 'concurrency' then
+    redis.call('ZREM', taken.key, ARGV[1])
+  elseif ARGV[2] == 'refused' and redis.call('HGET', taken.key, 'window') == taken.window then
+    local spent = tonumber(redis.call('HGET', taken.key, 'spent')) - tonumber(taken.amount)
+    redis.call('HSET', taken.key, 'spent', string.format('%.0f', math.max(0, spent)))
+  end
+end
+redis.call('HDEL', KEYS[1], 'held')
+return 'released'
+`);
