@@ -133,6 +133,14 @@ test('an error that nobody handles ends the process non-zero, logged once with i
   ]);
 });
 
+test('a process that is asked to stop while it waits to become ready ends at once and without an error', async () => {
+  const fixture = start({ FIXTURE_FAILS: 'to-become-ready' });
+  await expect.poll(fixture.said, { timeout: DEADLINE_MS }).toContain('waiting');
+  fixture.child.kill('SIGTERM');
+  expect(await fixture.exit()).toBe(0);
+  expect(fixture.lines().at(-1)).toMatchObject({ level: 'info', msg: 'stopped while starting' });
+});
+
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'after %s a process is not ready, drains and ends by itself',
   async (signal) => {

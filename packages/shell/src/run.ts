@@ -61,6 +61,8 @@ async function live(
     await serve(definitions, common, stop, log);
   } catch (error) {
     if (isConfiguration(error)) throw error;
+    if (stop.aborted && error instanceof Error && error.name === 'AbortError')
+      return log.info('stopped while starting');
     log.fatal({ error }, 'the process ends because of an error');
     process.exitCode = EXIT_FAILED;
   } finally {

@@ -6,10 +6,14 @@ import { defineService } from '../src/service.ts';
 /** A service that does nothing but say what happens to it. Its parent tells it `reject` or `finish`. */
 const trivialService = defineService({
   name: 'limiter',
-  config: z.object({ FIXTURE_FAILS: z.enum(['at-start']).optional() }),
+  config: z.object({ FIXTURE_FAILS: z.enum(['at-start', 'to-become-ready']).optional() }),
   start: async (context) => {
     if (context.config.FIXTURE_FAILS === 'at-start')
       throw new Error('the fixture does not start', { cause: new Error('on purpose') });
+    if (context.config.FIXTURE_FAILS === 'to-become-ready') {
+      context.log.info('waiting');
+      await context.clock.sleep(60_000, context.signal);
+    }
     trace.getTracer('fixture').startActiveSpan('starting', (span) => {
       context.log.info('inside a span');
       span.end();
