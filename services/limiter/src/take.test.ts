@@ -1,4 +1,6 @@
-import { Fault, newId } from '@interlock/contracts';
+import { inspect } from 'node:util';
+import { Fault, newId, Secret } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Counters, openCounters } from './counters.ts';
 import { installation, type RedisUnderTest, readyCounters, silent, startRedis } from './redis-under-test.ts';
@@ -153,6 +155,20 @@ describe('a Redis that lost its memory', () => {
   });
 });
 
+describe('a Redis that hangs', () => {
+  test('sends calls back to wait, and is used again as soon as it answers', async () => {
+    await using own = await startRedis();
+    await using limiter = await readyCounters(own, installation());
+    const hourly = rate(2);
+    const call = newId('call');
+    own.server.pause();
+    await expect(takeFrom(limiter, [hourly], call)).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    own.server.resume();
+    const answer = await eventually(() => takeFrom(limiter, [hourly], call));
+    expect(answer).toEqual({ kind: 'admitted', left: [1] });
+  });
+});
+
 describe('a Redis that may not be used', () => {
   test('is refused when it could evict counters, and taken into use once it no longer can', async () => {
     await using own = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
@@ -161,6 +177,17 @@ describe('a Redis that may not be used', () => {
     expect(limiter.ready).toContain('maxmemory-policy');
     await own.command('CONFIG SET maxmemory-policy noeviction');
     await expect.poll(() => limiter.ready, { timeout: 5_000 }).toBe(true);
+  });
+
+  test('is never logged with its password', async () => {
+    await using own = await startRedis({ requirepass: 'right-password' });
+    const said: unknown[] = [];
+    const note = (fields: object) => said.push(fields);
+    const url = new Secret(own.url.reveal().replace('//', '//:wrong-password@'));
+    await using limiter = openCounters({ url, births: installation(), log: { info: note, warn: note } });
+    await eventually(() => said.length > 0);
+    expect(limiter.ready).not.toBe(true);
+    expect(inspect(said, { depth: null, showHidden: true })).not.toContain('wrong-password');
   });
 });
 
