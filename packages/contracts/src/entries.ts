@@ -190,7 +190,16 @@ export const limitSchema = z
 export type Limit = z.infer<typeof limitSchema>;
 
 /** KV bucket `settings`, key `limits`. */
-export const limitsEntrySchema = z.strictObject({ limits: z.array(limitSchema).max(256) });
+export const limitsEntrySchema = z.strictObject({
+  limits: z
+    .array(limitSchema)
+    .max(256)
+    // Counters are kept by the limit's name: two limits of one name would share them.
+    .refine(
+      (limits) => new Set(limits.map(({ name }) => name)).size === limits.length,
+      'must have distinct names',
+    ),
+});
 export type LimitsEntry = z.infer<typeof limitsEntrySchema>;
 
 /** KV bucket `settings`, key `approvals`: who is asked and for how long. */
