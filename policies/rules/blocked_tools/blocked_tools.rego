@@ -1,0 +1,40 @@
+# METADATA
+# title: A blocked tool is denied to everybody the block names
+# description: >-
+#   Denies a call to a tool in data.config.blocked_tools, whatever else allows it. A block names tools ("*" for
+#   all) and may narrow itself to agents or tenants. A malformed block denies everything until it is mended.
+# custom:
+#   severity: high
+#   owasp_asi: [ASI02, ASI10]
+package interlock.rules.blocked_tools
+
+deny contains "This tool is blocked." if {
+	some block in data.config.blocked_tools
+	_well_formed(block)
+	_among(input.tool.name, block.tools)
+	_among(input.subject.agent, object.get(block, "agents", ["*"]))
+	_among(input.subject.tenant, object.get(block, "tenants", ["*"]))
+}
+
+deny contains _malformed if {
+	blocks := data.config.blocked_tools
+	not is_array(blocks)
+}
+
+deny contains _malformed if {
+	some block in data.config.blocked_tools
+	not _well_formed(block)
+}
+
+_malformed := "The data of this rule is malformed."
+
+_well_formed(block) if {
+	is_array(block.tools)
+	count(object.keys(block) - {"tools", "agents", "tenants"}) == 0
+	is_array(object.get(block, "agents", []))
+	is_array(object.get(block, "tenants", []))
+}
+
+_among(name, names) if name in names
+
+_among(_, names) if "*" in names
