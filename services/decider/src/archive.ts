@@ -1,0 +1,63 @@
+import { gunzipSync } from 'node:zlib';
+import { Fault } from '@interlock/contracts';
+
+const BLOCK_BYTES = 512;
+/** A bundle holds a module, its data, the sources and a manifest: more entries than this are no bundle of ours. */
+const ENTRIES_MAX = 10_000;
+/** Unpacked; four times what is accepted packed. */
+const UNPACKED_MAX_BYTES = 64 * 1_048_576;
+
+/**
+ * Reads the named files of a gzipped tar archive (POSIX.1-1988 ustar). Each must be there exactly once.
+ * Throws `configuration_invalid`.
+ */
+export function readArchive<N extends string>(
+  packed: Uint8Array,
+  names: readonly N[],
+): Record<N, Uint8Array<ArrayBuffer>> {
+  const archive = unpack(packed);
+  const found = new Map<string, Uint8Array<ArrayBuffer>>();
+  let offset = 0;
+  for (let entries = 0; offset + BLOCK_BYTES <= archive.length; entries += 1) {
+    if (entries > ENTRIES_MAX) throw malformed('holds too many files');
+    const header = archive.subarray(offset, offset + BLOCK_BYTES);
+    // Blocks of zeros end the archive.
+    if (header[0] === 0) break;
+    const { name, bytes } = readHeader(header);
+    const start = offset + BLOCK_BYTES;
+    if (start + bytes > archive.length) throw malformed('is cut short');
+    if (found.has(name)) throw malformed(`holds ${name} twice`);
+    found.set(name, Uint8Array.from(archive.subarray(start, start + bytes)));
+    offset = start + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+  }
+  const files = names.map((name) => {
+    const content = found.get(name);
+    if (content === undefined) throw malformed(`lacks ${name}`);
+    return [name, content] as const;
+  });
+  return Object.fromEntries(files) as Record<N, Uint8Array<ArrayBuffer>>;
+}
+
+function unpack(packed: Uint8Array): Buffer {
+  try {
+    return gunzipSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES });
+  } catch (cause) {
+    throw malformed('does not unpack', cause);
+  }
+}
+
+function readHeader(header: Buffer): { name: string; bytes: number } {
+  const size = text(header, 124, 12).trim();
+  if (!/^[0-7]{1,11}$/.test(size)) throw malformed('has a malformed header');
+  return { name: text(header, 0, 100), bytes: Number.parseInt(size, 8) };
+}
+
+function text(header: Buffer, start: number, length: number): string {
+  const field = header.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return field.toString('utf8', 0, end === -1 ? length : end);
+}
+
+function malformed(what: string, cause?: unknown): Fault {
+  return new Fault('configuration_invalid', { detail: `The policy bundle ${what}.`, cause });
+}

@@ -1,0 +1,155 @@
+import type { EventBody } from '@interlock/contracts';
+import {
+  type Call,
+  type DecisionRecord,
+  type Fault,
+  type FaultCode,
+  faults,
+  type Json,
+  type Keyring,
+  type ServiceKeys,
+  type Statement,
+  seal,
+  sealContext,
+  signStatement,
+} from '@interlock/contracts';
+import { type Facts, type PolicyInput, policyInput } from './facts.ts';
+import type { PolicyAnswer } from './rego.ts';
+
+/** What a decision is signed with, and for whom its evidence is sealed. */
+export interface Authority {
+  keys: Pick<ServiceKeys, 'sign' | 'seal'>;
+  keyring: Keyring;
+}
+
+/** A policy, as far as a decision needs it. */
+export interface Decider {
+  digest: string;
+  evaluate(input: PolicyInput): PolicyAnswer;
+}
+
+export type Decided = { step: 'decided'; body: EventBody<'decided'> };
+export type Held = { step: 'held'; body: EventBody<'held'> };
+export type Refusal = { step: 'refused'; body: EventBody<'refused'> };
+
+/**
+ * Decides a call: `decided` where policy allows it, `held` where a person must be asked, else `refused`.
+ * An approved call that policy would ask about again is refused: nobody is asked twice about one call.
+ * Throws `policy_error` where policy does not answer.
+ */
+export function decide(
+  facts: Facts,
+  policy: Decider,
+  authority: Authority,
+  nowMs: number,
+): Decided | Held | Refusal {
+  const input = policyInput(facts, nowMs);
+  const answer = policy.evaluate(input);
+  const decision = record(answer, input, policy.digest, nowMs);
+  switch (answer.verdict) {
+    case 'allow':
+      return { step: 'decided', body: signed(facts.call, 'allow', facts, decision, authority) };
+    case 'ask':
+      if (facts.approval !== undefined)
+        return refusal(facts.call, saidNo('approval_insufficient', decision), authority, nowMs);
+      return {
+        step: 'held',
+        body: signed({ ...facts.call, keepResult: true }, 'ask', facts, decision, authority),
+      };
+    case 'deny': {
+      const code = decision.reasons.length === 0 ? 'policy_default' : 'policy_denied';
+      return refusal(facts.call, saidNo(code, decision), authority, nowMs);
+    }
+    default:
+      return answer.verdict satisfies never;
+  }
+}
+
+/** Why a call is refused, and what goes into its record beside the call. */
+export interface Grounds {
+  code: FaultCode;
+  /** Public words. */
+  detail: string;
+  rule?: string;
+  decision?: DecisionRecord;
+  evidence?: Record<string, Json>;
+}
+
+/** As much of a call as a refusal must name. */
+export type NamedCall = Pick<Call, 'tenant' | 'agent' | 'call' | 'tool'> & Partial<Call>;
+
+/** Returns the refusal of a call, with the whole record sealed for the auditor. */
+export function refusal(call: NamedCall, grounds: Grounds, { keyring }: Authority, nowMs: number): Refusal {
+  const { code, detail, rule, decision, evidence } = grounds;
+  const sealed = JSON.stringify({ call, decision, detail: evidence });
+  return {
+    step: 'refused',
+    body: {
+      tenant: call.tenant,
+      agent: call.agent,
+      call: call.call,
+      tool: call.tool,
+      at: nowMs,
+      by: 'decider',
+      code,
+      detail: detail.slice(0, DETAIL_MAX_LENGTH),
+      ...(rule === undefined ? {} : { rule }),
+      ...(call.argumentsDigest === undefined ? {} : { argumentsDigest: call.argumentsDigest }),
+      evidence: seal(sealed, keyring.sealKeysOf('auditor', nowMs), sealContext('evidence', call.call)),
+    },
+  };
+}
+
+/** What `refused` takes as public words. */
+const DETAIL_MAX_LENGTH = 2_000;
+
+/** Returns the grounds a fault gives. */
+export function groundsOf(fault: Fault): Grounds {
+  return {
+    code: fault.code,
+    detail: fault.detail,
+    ...(fault.rule === undefined ? {} : { rule: fault.rule }),
+  };
+}
+
+function saidNo(code: FaultCode, decision: DecisionRecord): Grounds {
+  const [first] = decision.reasons;
+  if (first === undefined) return { code, detail: faults[code].text, decision };
+  const detail = decision.reasons.map(({ text }) => text).join(' ');
+  return { code, detail, rule: first.rule, decision };
+}
+
+function record(answer: PolicyAnswer, input: PolicyInput, digest: string, nowMs: number): DecisionRecord {
+  // The arguments stand in the call; everything else policy saw is kept as it saw it.
+  const { arguments: _, ...facts } = input;
+  return { ...answer, policyDigest: digest, facts, decidedAt: nowMs };
+}
+
+function signed(
+  call: Call,
+  verdict: 'allow' | 'ask',
+  { approval }: Facts,
+  decision: DecisionRecord,
+  { keys }: Authority,
+): EventBody<'decided'> {
+  const statement: Statement<'decision'> = {
+    type: 'decision',
+    tenant: call.tenant,
+    agent: call.agent,
+    user: call.user,
+    session: call.session,
+    call: call.call,
+    door: call.door,
+    tool: call.tool,
+    toolVersion: call.toolVersion,
+    argumentsDigest: call.argumentsDigest,
+    callDigest: call.callDigest,
+    verdict,
+    obligations: decision.obligations,
+    policyDigest: decision.policyDigest,
+    ...(approval === undefined ? {} : { approval }),
+    issuedAt: decision.decidedAt,
+    notAfter: call.notAfter,
+  };
+  return { call, decision, statement: signStatement(statement, keys.sign) };
+}

@@ -1,0 +1,78 @@
+import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
+import { sessionSchema } from '@interlock/contracts';
+import { type Clock, defineService, type Health, run } from '@interlock/shell';
+import { configSchema } from './config.ts';
+import { Policies } from './policies.ts';
+import { agentOf, toolOf } from './registry.ts';
+import { Sessions } from './session.ts';
+import { type Desk, decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
+
+/** A policy that is there is loaded before the first call is taken; a store that is away is not waited for longer. */
+const FIRST_POLICY_MS = 10_000;
+
+/** Decides every call by policy, and again when a person has answered. */
+export const deciderService = defineService({
+  name: 'decider',
+  config: configSchema,
+  start: async ({ config, clock, health, keyring, keys, log, natsUrl, service, signal }) => {
+    await using stack = new AsyncDisposableStack();
+    const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
+    health.add('bus', () => bus.connected || 'the bus is away');
+    const tools = { entries: bus.entries('tools'), watch: stack.use(await bus.entries('tools').watch()) };
+    const agents = { entries: bus.entries('agents'), watch: stack.use(await bus.entries('agents').watch()) };
+    const newest = stack.use(await bus.entries('policies').watch());
+    const policies = new Policies({ blobs: bus.blobs('policies'), clock, log, signal });
+    tellPolicy(health, policies, newest);
+    await followPolicies(policies, newest, clock);
+    const desk: Desk = {
+      authority: { keys, keyring },
+      policies,
+      sessions: new Sessions(bus.records('sessions', sessionSchema)),
+      agentOf: (call) => agentOf(agents, call),
+      toolOf: (call) => toolOf(tools, call),
+      nowMs: () => clock.nowMs(),
+    };
+    for (const step of await consume(bus, desk, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
+    const running = stack.move();
+    return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+  },
+});
+
+async function consume(bus: Bus, desk: Desk, concurrency: number): Promise<AsyncDisposable[]> {
+  return [
+    await bus.step('decider', {
+      concurrency,
+      verb: (delivery) => decideRequested(desk, delivery),
+      poison: (delivery) => poisonRequested(desk, delivery),
+    }),
+    await bus.step('decider-resolved', {
+      concurrency,
+      verb: (delivery) => decideResolved(desk, bus, delivery),
+      poison: (delivery) => poisonResolved(desk, delivery),
+    }),
+  ];
+}
+
+async function followPolicies(
+  policies: Policies,
+  newest: EntryWatch<'policies'>,
+  clock: Clock,
+): Promise<void> {
+  newest.onChange((key, entry) => {
+    if (key === 'current') void policies.offer(entry);
+  });
+  const waiting = new AbortController();
+  const waited = clock.sleep(FIRST_POLICY_MS, waiting.signal).catch(() => undefined);
+  await Promise.race([policies.loaded, waited]);
+  waiting.abort();
+}
+
+function tellPolicy(health: Health, policies: Policies, newest: EntryWatch<'policies'>): void {
+  health.add('policy', () => policies.held !== undefined || 'no valid policy is loaded');
+  health.add('policyEntry', () => newest.current || 'the newest policy may not be known');
+  health.show('policyDigest', () => policies.held?.digest);
+  health.show('policyVersion', () => policies.held?.version);
+  health.show('policyRejectedVersion', () => policies.rejectedVersion);
+}
+
+if (import.meta.main) await run([deciderService]);

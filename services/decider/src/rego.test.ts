@@ -1,0 +1,122 @@
+import { Fault } from '@interlock/contracts';
+import { describe, expect, it } from 'vitest';
+import { readArchive } from './archive.ts';
+import { buildWithOpa } from './opa.fixture.ts';
+import { INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
+
+async function policyOf(rules: string): Promise<Policy> {
+  const bytes = await buildWithOpa({ texts: [`package interlock.main\n${rules}`] });
+  const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
+  return new Policy(files['/policy.wasm'], files['/data.json']);
+}
+
+const denied = { verdict: 'deny', reasons: [], obligations: [] };
+const document = (verdict: string) => `{"verdict": ${verdict}, "reasons": [], "obligations": []}`;
+
+function faultOf(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof Fault) return error.code;
+    throw error;
+  }
+  return 'no fault';
+}
+
+describe('an answer that is not one whole decision is an error, never an allow', () => {
+  it.each([
+    ['undefined', `decision := ${document('"allow"')} if input.never`],
+    ['a text', 'decision := "allow"'],
+    ['a truth', 'decision := true'],
+    ['null', 'decision := null'],
+    ['an empty object', 'decision := {}'],
+    ['an unknown verdict', `decision := ${document('"permit"')}`],
+    ['a verdict of the wrong type', `decision := ${document('true')}`],
+    ['one member too many', 'decision := {"verdict": "allow", "reasons": [], "obligations": [], "also": 1}'],
+    ['one member too few', 'decision := {"verdict": "allow", "reasons": []}'],
+    ['a reason without a rule', 'decision := {"verdict": "allow", "reasons": ["so"], "obligations": []}'],
+    ['a set of decisions', `decision contains ${document('"allow"')}`],
+    [
+      'two answers at once',
+      `decision := ${document('"allow"')}\ndecision := ${document('"deny"')} if input.x == 1`,
+    ],
+  ])('%s', async (_, rules) => {
+    const policy = await policyOf(rules);
+    expect(faultOf(() => policy.evaluate({ x: 1 }))).toBe('policy_error');
+  });
+});
+
+describe('what breaks one decision does not break the next', () => {
+  it.each([
+    ['an input deeper than the stack', () => ({ deep: nested(20_000) })],
+    ['an input larger than is taken', () => ({ large: 'x'.repeat(INPUT_MAX_BYTES) })],
+  ])('%s', async (_, input) => {
+    const policy = await policyOf(
+      `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
+    );
+    expect(faultOf(() => policy.evaluate(input()))).toBe('policy_error');
+    expect(policy.evaluate({ ok: true })).toEqual({ ...denied, verdict: 'allow' });
+    expect(policy.evaluate({ ok: false })).toEqual(denied);
+  });
+
+  it('a policy that wants more memory than there is', async () => {
+    const policy = await policyOf(`
+default decision := ${document('"deny"')}
+decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`);
+    expect(faultOf(() => policy.evaluate({ amount: 50_000_000 }))).toBe('policy_error');
+    expect(policy.memoryBytes).toBeLessThanOrEqual(MEMORY_MAX_BYTES);
+    expect(policy.evaluate({ amount: 3 })).toEqual({ ...denied, verdict: 'allow' });
+  });
+
+  it('memory that one unusual decision took is given back', async () => {
+    const policy = await policyOf(`
+default decision := ${document('"deny"')}
+decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`);
+    const before = policy.memoryBytes;
+    policy.evaluate({ amount: 300_000 });
+    policy.evaluate({ amount: 1 });
+    expect(policy.memoryBytes).toBe(before);
+  });
+
+  it('inputs that count as nothing are denied by default', async () => {
+    const policy = await policyOf(
+      `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
+    );
+    expect(policy.evaluate({})).toEqual(denied);
+    expect(policy.evaluate([])).toEqual(denied);
+    expect(policy.evaluate({ ok: null })).toEqual(denied);
+  });
+});
+
+describe('a module that cannot be trusted to answer is not loaded', () => {
+  const json = new TextEncoder().encode('{}');
+
+  it('bytes that are no module', () => {
+    expect(faultOf(() => new Policy(Uint8Array.of(1, 2, 3), json))).toBe('configuration_invalid');
+  });
+
+  it.each([
+    ['a clock', 'time.now_ns() > input.since'],
+    ['the network', 'http.send({"method": "GET", "url": input.url}).status_code == 200'],
+    ['a pattern without a bound on time', 'count(regex.split(input.pattern, input.text)) > 1'],
+  ])('a rule that needs %s', async (_, condition) => {
+    await expect(policyOf(`decision := ${document('"allow"')} if ${condition}`)).rejects.toMatchObject({
+      code: 'configuration_invalid',
+    });
+  });
+
+  it('data that is not JSON', async () => {
+    const bytes = await buildWithOpa({
+      texts: [`package interlock.main\ndecision := ${document('"deny"')}`],
+    });
+    const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
+    const broken = new TextEncoder().encode('{"config":');
+    expect(faultOf(() => new Policy(files['/policy.wasm'], broken))).toBe('configuration_invalid');
+  });
+});
+
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level += 1) value = [value];
+  return value;
+}

@@ -1,0 +1,94 @@
+import {
+  type Call,
+  callDigestOf,
+  type EventBody,
+  Fault,
+  type HeldCall,
+  heldCallSchema,
+  type Statement,
+  sealContext,
+  unseal,
+  verifyStatement,
+} from '@interlock/contracts';
+import type { Authority, Grounds } from './decide.ts';
+
+/** A resolved question: the exact call that was held, and what was said about it. */
+export interface Resolved {
+  held: HeldCall;
+  resolution: Statement<'resolution'>;
+}
+
+/**
+ * Opens a `resolved` event: verifies the approver's statement and that it is about the call that was held.
+ * Throws `statement_invalid`.
+ */
+export function openResolution(
+  event: EventBody<'resolved'>,
+  address: { tenant: string; call: string },
+  authority: Authority,
+  nowMs: number,
+): Resolved {
+  const resolution = verifyStatement(event.statement, 'resolution', authority.keyring, nowMs);
+  const held = openHeld(event, authority);
+  const named = [event, resolution, held.call];
+  if (named.some(({ tenant, call }) => tenant !== address.tenant || call !== address.call))
+    throw new Fault('statement_invalid', { detail: 'The resolution is about another call.' });
+  if (held.call.callDigest !== resolution.callDigest || callDigestOf(held.call) !== resolution.callDigest)
+    throw new Fault('statement_invalid', { detail: 'The resolution is about another version of the call.' });
+  return { held, resolution };
+}
+
+/** Opens the held call alone. Throws `statement_invalid`. */
+export function openHeld(event: EventBody<'resolved'>, { keys }: Authority): HeldCall {
+  const opened = unseal(event.sealed, keys.seal, sealContext('held', event.call));
+  try {
+    return heldCallSchema.parse(JSON.parse(opened.toString('utf8')));
+  } catch (cause) {
+    throw new Fault('statement_invalid', { detail: 'The held call is malformed.', cause });
+  }
+}
+
+/** Returns the call as it goes on after an approval: it has the resolution's time left, and its result is kept. */
+export function approvedCall({ held, resolution }: Resolved): Call {
+  return { ...held.call, keepResult: true, notAfter: resolution.notAfter };
+}
+
+/** Returns why an unapproved call is refused, or the person who approved it. */
+export function readResolution({
+  held,
+  resolution,
+}: Resolved): { approved: true; person: string } | { approved: false; grounds: Grounds } {
+  const { person, reason } = resolution;
+  const evidence = {
+    resolution: resolution.resolution,
+    questionDigest: resolution.questionDigest,
+    resolvedAt: resolution.issuedAt,
+    ...(person === undefined ? {} : { person }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+  const because = { decision: held.decision, evidence };
+  switch (resolution.resolution) {
+    case 'approved':
+      if (person !== undefined) return { approved: true, person };
+      return refusedAs('statement_invalid', 'The approval does not say who gave it.', because);
+    case 'denied':
+      return refusedAs('approval_denied', deniedText(person, reason), because);
+    case 'expired':
+      return refusedAs('approval_expired', 'Nobody approved this call in time.', because);
+    default:
+      return resolution.resolution satisfies never;
+  }
+}
+
+function refusedAs(
+  code: Grounds['code'],
+  detail: string,
+  because: Pick<Grounds, 'decision' | 'evidence'>,
+): { approved: false; grounds: Grounds } {
+  return { approved: false, grounds: { code, detail, ...because } };
+}
+
+function deniedText(person: string | undefined, reason: string | undefined): string {
+  const who = person === undefined ? 'A person denied this call' : `${person} denied this call`;
+  return reason === undefined ? `${who}.` : `${who}: ${reason}`;
+}

@@ -1,0 +1,324 @@
+import type { Delivery } from '@interlock/bus';
+import {
+  type Call,
+  type EventBody,
+  eventSchemas,
+  evidenceSchema,
+  type HeldCall,
+  sealContext,
+  sha256,
+  unseal,
+  verifyStatement,
+} from '@interlock/contracts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type HeldPolicy, openBundle } from './bundle.ts';
+import { agent, callOf, deskOf, makeKeys, nowMs, resolvedEvent, session, toolOf } from './house.fixture.ts';
+import { baseModules, buildWithOpa, entryOf } from './opa.fixture.ts';
+import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
+
+const house = makeKeys('decider', 'auditor', 'approver', 'console');
+const read = toolOf('read_order', { labels: ['reads-private'] });
+const remove = toolOf('delete_order', { labels: ['destructive'] });
+const pay = toolOf('pay', { labels: ['spends'], spends: '/amount/value' });
+let policy: HeldPolicy;
+
+beforeAll(async () => {
+  const bytes = await buildWithOpa({
+    files: baseModules,
+    data: {
+      config: {
+        allow_listed: [{ roles: ['support'], tools: ['read_order', 'delete_order', 'pay', 'wipe'] }],
+        blocked_tools: [{ tools: ['wipe'] }],
+        amount_cap: [{ tools: ['pay'], ask_above: 100, deny_above: 1_000 }],
+      },
+    },
+  });
+  policy = openBundle(entryOf(bytes), bytes);
+});
+
+function requested(
+  call: Call,
+  address: Partial<Delivery<'requested'>['address']> = {},
+): Delivery<'requested'> {
+  const { tenant, door } = call;
+  return {
+    step: 'requested',
+    event: { call },
+    address: { tenant, call: call.call, door, ...address },
+    sequence: 1,
+    deliveries: 1,
+  };
+}
+
+function resolved(event: EventBody<'resolved'>): Delivery<'resolved'> {
+  const address = { tenant: 'acme', call: 'call_1', door: { kind: 'executor', replica: 'any' } } as const;
+  return { step: 'resolved', event, address, sequence: 9, deliveries: 1 };
+}
+
+function evidenceOf(body: EventBody<'refused'>) {
+  const opened = unseal(body.evidence, house.keys.auditor.seal, sealContext('evidence', body.call));
+  return evidenceSchema.parse(JSON.parse(opened.toString('utf8')));
+}
+
+describe('a call that does not add up is refused', () => {
+  const other = sha256('other');
+  it.each([
+    ['arguments changed under their digest', { arguments: '{"order":2}' }, 'statement_invalid'],
+    ['another arguments digest', { argumentsDigest: other }, 'statement_invalid'],
+    ['another call digest', { callDigest: other }, 'statement_invalid'],
+    ['another user', { user: 'eve' }, 'statement_invalid'],
+    ['another agent', { agent: 'eve' }, 'statement_invalid'],
+    ['another session', { session: 'eve' }, 'statement_invalid'],
+    ['another tool version', { toolVersion: other }, 'statement_invalid'],
+    ['a deadline that has passed', { notAfter: nowMs }, 'deadline_passed'],
+    ['a deadline far off', { notAfter: nowMs + 600_000 }, 'statement_invalid'],
+  ] as const)('%s', async (_, more, code) => {
+    const desk = deskOf(house, read, policy);
+    const next = await decideRequested(desk, requested(callOf(read, { order: 1 }, more)));
+    expect(next).toMatchObject({ step: 'refused', body: { code, by: 'decider', call: 'call_1' } });
+  });
+
+  it('an address that names another call or tenant', async () => {
+    const desk = deskOf(house, read, policy);
+    for (const address of [{ call: 'call_2' }, { tenant: 'other' }]) {
+      const next = await decideRequested(desk, requested(callOf(read), address));
+      expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
+    }
+  });
+
+  it('arguments that are no object', async () => {
+    const desk = deskOf(house, read, policy);
+    for (const argument of [[], null, 'text', 1]) {
+      const next = await decideRequested(desk, requested(callOf(read, argument)));
+      expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
+    }
+  });
+
+  it('an agent that is registered otherwise, or not any more', async () => {
+    const desk = deskOf(house, read, policy);
+    const call = requested(callOf(read));
+    for (const wrong of [{ tenant: 'other' }, { agent: 'other' }, { user: 'eve' }, { session: 'other' }])
+      expect(
+        await decideRequested({ ...desk, agentOf: async () => ({ ...agent, ...wrong }) }, call),
+      ).toMatchObject({
+        body: { code: 'statement_invalid' },
+      });
+    expect(await decideRequested({ ...desk, agentOf: async () => undefined }, call)).toMatchObject({
+      body: { code: 'key_invalid' },
+    });
+  });
+
+  it("somebody else's session", async () => {
+    const desk = deskOf(house, read, policy);
+    const sessions = { of: async () => ({ ...session, user: 'eve' }) };
+    expect(await decideRequested({ ...desk, sessions }, requested(callOf(read)))).toMatchObject({
+      body: { code: 'statement_invalid' },
+    });
+  });
+
+  it('a tool that changed or went away since the call was validated', async () => {
+    const changed = deskOf(house, toolOf('read_order', { labels: [] }), policy);
+    expect(await decideRequested(changed, requested(callOf(read)))).toMatchObject({
+      body: { code: 'tool_changed' },
+    });
+    const gone = { ...changed, toolOf: async () => undefined };
+    expect(await decideRequested(gone, requested(callOf(read)))).toMatchObject({
+      body: { code: 'tool_unknown' },
+    });
+  });
+});
+
+describe('policy decides', () => {
+  it('refuses everything without a policy', async () => {
+    const next = await decideRequested(deskOf(house, read, undefined), requested(callOf(read)));
+    expect(next).toMatchObject({ step: 'refused', body: { code: 'policy_missing' } });
+  });
+
+  it.each([
+    ['a tool nobody granted', toolOf('list_orders'), {}, 'policy_default', undefined],
+    ['a blocked tool', toolOf('wipe'), {}, 'policy_denied', 'blocked_tools'],
+    ['a payment above the cap', pay, { amount: { value: 5_000 } }, 'policy_denied', 'amount_cap'],
+    ['a payment that is not a number', pay, { amount: { value: '5' } }, 'policy_denied', 'amount_cap'],
+    ['a payment that is not there', pay, { amount: [] }, 'policy_denied', 'amount_cap'],
+  ] as const)('refuses %s and names the rule', async (_, tool, argument, code, rule) => {
+    const next = await decideRequested(
+      deskOf(house, tool, policy),
+      requested(callOf(tool, argument as never)),
+    );
+    expect(next.step).toBe('refused');
+    if (next.step !== 'refused') return;
+    expect(eventSchemas.refused.parse(next.body)).toMatchObject({
+      code,
+      ...(rule === undefined ? {} : { rule }),
+    });
+    expect(evidenceOf(next.body)).toMatchObject({
+      call: { arguments: JSON.stringify(argument) },
+      decision: { verdict: 'deny', policyDigest: policy.digest },
+    });
+  });
+
+  it.each([
+    ['a destructive call', remove, {}, 'destructive_asks'],
+    ['a large payment', pay, { amount: { value: 500 } }, 'amount_cap'],
+  ] as const)('holds %s and keeps its result', async (_, tool, argument, rule) => {
+    const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool, argument)));
+    expect(next).toMatchObject({
+      step: 'held',
+      body: { call: { keepResult: true }, decision: { verdict: 'ask', reasons: [{ rule }] } },
+    });
+    if (next.step !== 'held') return;
+    expect(verifyStatement(next.body.statement, 'decision', house.keyring, nowMs).verdict).toBe('ask');
+  });
+
+  it('allows a granted call with a statement that repeats every field of it', async () => {
+    const call = callOf(read, { order: 1 });
+    const next = await decideRequested(deskOf(house, read, policy), requested(call));
+    expect(next.step).toBe('decided');
+    if (next.step !== 'decided') return;
+    const { decision, statement } = eventSchemas.decided.parse(next.body);
+    expect(verifyStatement(statement, 'decision', house.keyring, nowMs)).toEqual({
+      type: 'decision',
+      tenant: 'acme',
+      agent: 'clerk',
+      user: 'ada',
+      session: 'desk',
+      call: 'call_1',
+      door: call.door,
+      tool: 'read_order',
+      toolVersion: call.toolVersion,
+      argumentsDigest: call.argumentsDigest,
+      callDigest: call.callDigest,
+      verdict: 'allow',
+      obligations: [],
+      policyDigest: policy.digest,
+      issuedAt: nowMs,
+      notAfter: call.notAfter,
+    });
+    expect(decision.facts).toMatchObject({ subject: { roles: ['support'], proof: 'api_key' } });
+    expect(decision.facts).not.toHaveProperty('arguments');
+  });
+});
+
+describe('a resolved question', () => {
+  async function hold(tool = remove): Promise<HeldCall> {
+    const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool)));
+    if (next.step !== 'held') throw new Error(`expected the call to be held, it is ${next.step}`);
+    return { call: next.body.call, decision: next.body.decision, heldSequence: 7 };
+  }
+
+  it.each([
+    [
+      'denied',
+      { resolution: 'denied', reason: 'not today' },
+      'approval_denied',
+      'bob denied this call: not today',
+    ],
+    ['expired', { resolution: 'expired' }, 'approval_expired', 'Nobody approved'],
+    ['approved by nobody', { nobody: true }, 'statement_invalid', 'does not say who'],
+    ['approved too long ago', { notAfter: nowMs }, 'deadline_passed', 'ran out of time'],
+    ['approved for ever', { notAfter: nowMs + 600_000 }, 'statement_invalid', 'open for too long'],
+    [
+      'about another version of the call',
+      { callDigest: sha256('other') },
+      'statement_invalid',
+      'another version',
+    ],
+    ['about another call', { call: 'call_2' }, 'statement_invalid', 'another call'],
+    ['about another tenant', { tenant: 'other' }, 'statement_invalid', 'another call'],
+  ] as const)('%s ends the call', async (_, more, code, text) => {
+    const event = resolvedEvent(house, await hold(), more);
+    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    expect(next).toMatchObject({ step: 'refused', body: { code, detail: expect.stringContaining(text) } });
+  });
+
+  it('forged by another service ends the call', async () => {
+    const forger = { keyring: house.keyring, keys: { approver: house.keys.console } };
+    const event = resolvedEvent(forger, await hold());
+    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    expect(next).toMatchObject({
+      step: 'refused',
+      body: { code: 'statement_invalid', tool: 'delete_order' },
+    });
+  });
+
+  it('with a held call that does not open ends the call', async () => {
+    const held = await hold();
+    const event = {
+      ...resolvedEvent(house, held),
+      sealed: resolvedEvent(makeKeys('decider', 'approver'), held).sealed,
+    };
+    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid', tool: 'unknown' } });
+  });
+
+  it('with arguments changed after the question ends the call', async () => {
+    const held = await hold();
+    const event = resolvedEvent(house, { ...held, call: { ...held.call, arguments: '{"order":2}' } });
+    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
+  });
+
+  it('approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
+    const stricter = async (rule: string) => {
+      const bytes = await buildWithOpa({
+        files: baseModules,
+        texts: [`package interlock.rules.stricter\n${rule}`],
+        data: { config: { allow_listed: [{ agents: ['clerk'], tools: ['*'] }] } },
+      });
+      const desk = deskOf(house, remove, openBundle(entryOf(bytes), bytes));
+      return await decideAgain(desk, resolved(resolvedEvent(house, await hold())));
+    };
+    expect(await stricter('deny contains "No." if input.tool.name == "delete_order"')).toMatchObject({
+      body: { code: 'policy_denied', rule: 'stricter' },
+    });
+    expect(await stricter('ask contains "Again." if input.tool.name == "delete_order"')).toMatchObject({
+      body: { code: 'approval_insufficient', rule: 'stricter' },
+    });
+  });
+
+  it('approved goes on with the person in the statement and the time the approval leaves', async () => {
+    const next = await decideAgain(
+      deskOf(house, remove, policy),
+      resolved(resolvedEvent(house, await hold())),
+    );
+    expect(next).toMatchObject({ step: 'decided', heldSequence: 7 });
+    if (next.step !== 'decided') return;
+    const { call, statement } = eventSchemas.decided.parse(next.body);
+    expect(call).toMatchObject({ keepResult: true, notAfter: nowMs + 59_000 });
+    expect(verifyStatement(statement, 'decision', house.keyring, nowMs)).toMatchObject({
+      verdict: 'allow',
+      approval: { person: 'bob', resolvedAt: nowMs - 1_000, questionDigest: sha256('question') },
+      notAfter: nowMs + 59_000,
+      callDigest: call.callDigest,
+    });
+  });
+});
+
+describe('a call that cannot be handled is refused as poison', () => {
+  it('with its arguments in the evidence', () => {
+    const body = poisonRequested(deskOf(house, read, policy), requested(callOf(read, { order: 1 })));
+    expect(body).toMatchObject({ code: 'poison', call: 'call_1' });
+    expect(evidenceOf(body)).toMatchObject({ call: { arguments: '{"order":1}' } });
+  });
+
+  it('even when nothing is known of it but its id', () => {
+    const held = { call: callOf(read), decision: policyDecision(), heldSequence: 7 };
+    const event = resolvedEvent(makeKeys('decider', 'approver'), held);
+    expect(poisonResolved(deskOf(house, read, policy), resolved(event))).toMatchObject({
+      code: 'poison',
+      call: 'call_1',
+      agent: 'unknown',
+    });
+  });
+
+  function policyDecision(): HeldCall['decision'] {
+    return {
+      verdict: 'ask',
+      reasons: [],
+      obligations: [],
+      policyDigest: sha256(''),
+      facts: {},
+      decidedAt: nowMs,
+    };
+  }
+});

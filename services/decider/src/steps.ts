@@ -1,0 +1,167 @@
+/**
+ * The two steps of the decider. Both may run twice for one event: the bus stores one successor of an event, and the
+ * second run's publish finds the step taken.
+ */
+import type { Bus, Delivery } from '@interlock/bus';
+import { type AgentEntry, type Call, type EventBody, Fault, limits, type Tool } from '@interlock/contracts';
+import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
+import {
+  type Authority,
+  type Decided,
+  decide,
+  groundsOf,
+  type Held,
+  type NamedCall,
+  type Refusal,
+  refusal,
+} from './decide.ts';
+import type { Approval } from './facts.ts';
+import type { Policies } from './policies.ts';
+import { approvedCall, openHeld, openResolution, readResolution } from './resolution.ts';
+import type { Sessions } from './session.ts';
+
+/** What both steps work with. */
+export interface Desk {
+  authority: Authority;
+  policies: Pick<Policies, 'held'>;
+  sessions: Pick<Sessions, 'of'>;
+  /** Reads what management says; a copy that does not fit the call is read again from the leader. */
+  agentOf(call: Call): Promise<AgentEntry | undefined>;
+  toolOf(call: Call): Promise<Tool | undefined>;
+  nowMs(): number;
+}
+
+/** Decides a requested call. Throws `dependency_unavailable`, to be delivered again. */
+export async function decideRequested(
+  desk: Desk,
+  { event, address }: Delivery<'requested'>,
+): Promise<Decided | Held | Refusal> {
+  return await refusing(desk, event.call, () =>
+    decideCall(desk, { call: event.call, address, spanMs: limits.callMs }),
+  );
+}
+
+/**
+ * Decides a held call again when its question is resolved: publishes `decided` itself, because the call's line was
+ * left at `held`, and returns only a refusal.
+ */
+export async function decideResolved(
+  desk: Desk,
+  bus: Pick<Bus, 'publish'>,
+  delivery: Delivery<'resolved'>,
+): Promise<Refusal | undefined> {
+  const next = await decideAgain(desk, delivery);
+  if (next.step === 'refused') return next;
+  const where = { ...delivery.address, door: next.body.call.door };
+  const published = await bus.publish('decided', where, next.body, next.heldSequence);
+  // The line may have lost the held call; where it has gone on instead, this finds the step taken and is harmless.
+  if (!published.stored) await bus.publish('decided', where, next.body, 0);
+  return undefined;
+}
+
+/** A call decided after its approval, and the sequence of `held` that it succeeds. */
+export type DecidedAgain = Decided & { heldSequence: number };
+
+/** Decides a resolved call: refused unless a person approved it and policy, knowing that, allows it. */
+export async function decideAgain(
+  desk: Desk,
+  delivery: Delivery<'resolved'>,
+): Promise<DecidedAgain | Refusal> {
+  const { event, address } = delivery;
+  const opened = open(desk, delivery);
+  if (opened instanceof Fault) return unknownCall(desk, event, opened);
+  const call = approvedCall(opened);
+  const reading = readResolution(opened);
+  if (!reading.approved) return refusal(opened.held.call, reading.grounds, desk.authority, desk.nowMs());
+  const approval: Approval = {
+    questionDigest: opened.resolution.questionDigest,
+    person: reading.person,
+    resolvedAt: opened.resolution.issuedAt,
+  };
+  const next = await refusing(desk, call, () =>
+    decideCall(desk, { call, address, spanMs: limits.approvedCallMs, approval }),
+  );
+  if (next.step === 'held') throw new Error('an approved call cannot be held');
+  return next.step === 'refused' ? next : { ...next, heldSequence: opened.held.heldSequence };
+}
+
+/** Returns the refusal of a requested call that could not be handled. */
+export function poisonRequested(desk: Desk, { event }: Delivery<'requested'>): EventBody<'refused'> {
+  return refusal(event.call, groundsOf(new Fault('poison')), desk.authority, desk.nowMs()).body;
+}
+
+/** Returns the refusal of a resolved call that could not be handled. */
+export function poisonResolved(desk: Desk, { event }: Delivery<'resolved'>): EventBody<'refused'> {
+  return unknownCall(desk, event, new Fault('poison')).body;
+}
+
+async function decideCall(
+  desk: Desk,
+  {
+    call,
+    address,
+    spanMs,
+    approval,
+  }: {
+    call: Call;
+    address: Delivery<'requested'>['address'];
+    spanMs: number;
+    approval?: Approval;
+  },
+): Promise<Decided | Held | Refusal> {
+  const nowMs = desk.nowMs();
+  const parsed = checkCall(call, { address, nowMs, spanMs });
+  const agent = checkAgent(call, await desk.agentOf(call));
+  const tool = checkTool(call, await desk.toolOf(call));
+  const session = checkSession(call, await desk.sessions.of(call, nowMs));
+  const { held } = desk.policies;
+  if (held === undefined) throw new Fault('policy_missing');
+  const facts = {
+    call,
+    arguments: parsed,
+    tool,
+    agent,
+    session,
+    ...(approval === undefined ? {} : { approval }),
+  };
+  const policy = { digest: held.digest, evaluate: (input: object) => held.policy.evaluate(input) };
+  return decide(facts, policy, desk.authority, nowMs);
+}
+
+/** Turns every Fault but a dependency's into the call's refusal. */
+async function refusing<T>(desk: Desk, call: Call, deciding: () => Promise<T>): Promise<T | Refusal> {
+  try {
+    return await deciding();
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
+    return refusal(call, groundsOf(error), desk.authority, desk.nowMs());
+  }
+}
+
+function open(desk: Desk, { event, address }: Delivery<'resolved'>) {
+  try {
+    return openResolution(event, address, desk.authority, desk.nowMs());
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
+
+/** Refuses a resolved call of which perhaps no more than its id is known. */
+function unknownCall(desk: Desk, event: EventBody<'resolved'>, fault: Fault): Refusal {
+  return refusal(namedCall(desk, event), groundsOf(fault), desk.authority, desk.nowMs());
+}
+
+/** A ledger event names an agent and a tool; where the held call does not open, nobody knows them any more. */
+const UNKNOWN = 'unknown';
+
+function namedCall({ authority }: Desk, event: EventBody<'resolved'>): NamedCall {
+  const { tenant, call } = event;
+  try {
+    const held = openHeld(event, authority).call;
+    if (held.tenant === tenant && held.call === call) return held;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+  }
+  return { tenant, call, agent: UNKNOWN, tool: UNKNOWN };
+}
