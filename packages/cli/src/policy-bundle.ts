@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Fault } from '@interlock/contracts';
+import { parse, YAMLParseError } from 'yaml';
+
+/** Compiling a hundred rules takes about two seconds; a loaded machine gets more. */
+const BUILD_DEADLINE_MS = 60_000;
+/** A thousand rules with room to spare. */
+const FILES_MAX = 5_000;
+/** Deciders take bundles up to this size. */
+const BUNDLE_MAX_BYTES = 16 * 1_048_576;
+const OUTPUT_MAX_BYTES = 1_048_576;
+const BUNDLE_NAME = 'bundle.tar.gz';
+const ENTRYPOINT = 'interlock/main/decision';
+/** The same word as in the path, so that a rule is found where its name says. */
+const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+
+export interface BundleOptions {
+  /** The `opa` program. */
+  opaBin: string;
+  /** Policy folders, the base first: each may hold `main/`, `rules/<name>/` and `data.yaml` or `data.json`. */
+  folders: string[];
+  signal: AbortSignal;
+}
+
+/**
+ * Builds the bundle a decider loads: every rule of every folder and their data, compiled to WebAssembly.
+ * A folder that is not there adds nothing.
+ * Throws `configuration_invalid` with file and line where a rule or data is wrong.
+ */
+export async function buildBundle({ opaBin, folders, signal }: BundleOptions): Promise<Uint8Array> {
+  const sources = await collect(folders);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(BUILD_DEADLINE_MS)]);
+  const scratch = await mkdtemp(path.join(tmpdir(), 'interlock-policy-'));
+  try {
+    const names = await stage(sources, scratch);
+    const run = (argv: string[]) => opa({ opaBin, argv, scratch, folders, signal: deadline });
+    await run(['check', '--strict', ...names]);
+    await run(['build', '-t', 'wasm', '-e', ENTRYPOINT, '-o', BUNDLE_NAME, ...names]);
+    const bytes = await readFile(path.join(scratch, BUNDLE_NAME), { signal: deadline });
+    if (bytes.byteLength > BUNDLE_MAX_BYTES)
+      throw invalid(`The bundle has ${bytes.byteLength} bytes; deciders take ${BUNDLE_MAX_BYTES}.`);
+    return bytes;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+interface Source {
+  /** Position of its folder among the folders. */
+  folder: number;
+  /** Path of the file, and the same path inside its folder. */
+  file: string;
+  inside: string;
+}
+
+/**
+ * Copies the sources to `<folder's position>/<path inside>` and returns these names. Bundles carry the names of
+ * their sources: so the same policy has the same digest wherever it stands, and no name reads as an option.
+ */
+async function stage(sources: Source[], scratch: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const { folder, file, inside } of sources) {
+    const name = `${folder}/${inside.split(path.sep).join('/')}`;
+    await mkdir(path.dirname(path.join(scratch, name)), { recursive: true });
+    await copyFile(file, path.join(scratch, name));
+    names.push(name);
+  }
+  return names;
+}
+
+/** Returns the files of all folders that make up the policy: no tests, nothing that is merely lying about. */
+async function collect(folders: string[]): Promise<Source[]> {
+  const owners = new Map<string, string>();
+  const sources: Source[] = [];
+  for (const [index, folder] of folders.entries()) {
+    for (const { file, module } of await filesOf(folder)) {
+      if (module === undefined) await checkData(file);
+      else await checkModule(file, module, folder, owners);
+      sources.push({ folder: index, file, inside: path.relative(folder, file) });
+    }
+  }
+  if (!owners.has('interlock.main')) throw invalid('None of the policy folders has main/main.rego.');
+  if (sources.length > FILES_MAX) throw invalid(`There are more than ${FILES_MAX} policy files.`);
+  return sources;
+}
+
+interface PolicyFile {
+  file: string;
+  /** The package a Rego file must declare; absent for data. */
+  module?: string;
+}
+
+async function filesOf(folder: string): Promise<PolicyFile[]> {
+  const files: PolicyFile[] = [];
+  for (const name of ['data.yaml', 'data.json']) {
+    const file = path.join(folder, name);
+    if (await exists(file)) files.push({ file });
+  }
+  files.push(...(await modulesIn(path.join(folder, 'main'), 'interlock.main')));
+  for (const rule of await namesIn(path.join(folder, 'rules'))) {
+    const place = path.join(folder, 'rules', rule);
+    if (!(await stat(place)).isDirectory()) throw invalid(`${place}: a rule is a folder.`);
+    if (!RULE_NAME.test(rule)) throw invalid(`${place}: a rule's name is made of a-z, 0-9 and _.`);
+    files.push(...(await modulesIn(place, `interlock.rules.${rule}`)));
+  }
+  return files;
+}
+
+async function modulesIn(folder: string, module: string): Promise<PolicyFile[]> {
+  const names = await namesIn(folder);
+  return names
+    .filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego'))
+    .map((name) => ({ file: path.join(folder, name), module }));
+}
+
+/**
+ * Checks that a file declares the package its folder stands for, and that no other folder declares it too:
+ * a rule can neither pose as another nor rewrite how rules are composed.
+ */
+async function checkModule(
+  file: string,
+  module: string,
+  folder: string,
+  owners: Map<string, string>,
+): Promise<void> {
+  const lines = (await readFile(file, 'utf8')).split('\n');
+  const first = lines.findIndex((line) => !/^\s*(#.*)?$/.test(line));
+  const declared = lines[first]?.trim() ?? 'nothing';
+  if (declared !== `package ${module}`)
+    throw invalid(`${file}:${first + 1}: expected "package ${module}", found "${declared.slice(0, 200)}".`);
+  const owner = owners.get(module) ?? folder;
+  if (owner !== folder) throw invalid(`${file}:${first + 1}: ${owner} has a "${module}" already.`);
+  owners.set(module, folder);
+}
+
+/** Checks that data is an object and stays out of the packages: data there would take the place of rules. */
+async function checkData(file: string): Promise<void> {
+  const document = readData(file, await readFile(file, 'utf8'));
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    throw invalid(`${file}:1: expected a mapping, such as "config:".`);
+  if ('interlock' in document) throw invalid(`${file}: "interlock" is the place of the rules, not of data.`);
+}
+
+function readData(file: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) throw cause;
+    const line = cause.linePos?.[0].line ?? 1;
+    throw new Fault('configuration_invalid', { detail: `${file}:${line}: ${cause.message}`, cause });
+  }
+}
+
+const execute = promisify(execFile);
+
+async function opa({
+  opaBin,
+  argv,
+  scratch,
+  folders,
+  signal,
+}: BundleOptions & { argv: string[]; scratch: string }): Promise<void> {
+  try {
+    await execute(opaBin, argv, { cwd: scratch, signal, maxBuffer: OUTPUT_MAX_BYTES });
+  } catch (cause) {
+    signal.throwIfAborted();
+    const said = complaintOf(cause);
+    if (said === undefined)
+      throw new Fault('dependency_unavailable', { detail: `${opaBin} does not run.`, cause });
+    throw new Fault('configuration_invalid', { detail: named(said, folders), cause });
+  }
+}
+
+/** Puts the user's own folders back in the place of the names the sources were given. */
+function named(said: string, folders: string[]): string {
+  return said.replaceAll(/(?<![\w/.])(\d+)\/(?=main\/|rules\/|data\.)/g, (name, index: string) => {
+    const folder = folders[Number(index)];
+    return folder === undefined ? name : `${folder}${path.sep}`;
+  });
+}
+
+/** Returns what opa said: lines that begin with a file and a line number. */
+function complaintOf(cause: unknown): string | undefined {
+  if (!(cause instanceof Error) || !('stderr' in cause) || typeof cause.stderr !== 'string') return undefined;
+  return cause.stderr.trim() || undefined;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await exists(folder)) ? (await readdir(folder)).filter((name) => !name.startsWith('.')).sort() : [];
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function invalid(detail: string): Fault {
+  return new Fault('configuration_invalid', { detail });
+}
