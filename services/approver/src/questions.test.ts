@@ -1,0 +1,170 @@
+import {
+  approvalsEntrySchema,
+  newId,
+  type PersonEntry,
+  type QuestionEntry,
+  type Statement,
+  sha256,
+  verifyStatement,
+} from '@interlock/contracts';
+import { eventually, FakeClock } from '@interlock/testkit';
+import { describe, expect, test } from 'vitest';
+import { ask, openQuestion } from './ask.ts';
+import { heldEvent, keyring, keysOf, NOW_MS } from './held-under-test.ts';
+import { putAnswer, putQuestion, questionKey } from './questions.ts';
+import { storeUnderTest } from './records-under-test.ts';
+import { startRounds } from './rounds.ts';
+import { sealHeldCall } from './seal-call.ts';
+
+const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
+const everybody = (person: string) => (person === 'petra' ? petra : undefined);
+const writes = [1, 2, 3].flatMap((write) => (['before', 'after'] as const).map((when) => ({ write, when })));
+
+describe('a question', () => {
+  test('is refused when another call asked under its id', async () => {
+    const { parts, entry } = await asked();
+    const other = { ...entry, question: { ...entry.question, callDigest: sha256('other') } };
+    await expect(putQuestion(parts, other)).rejects.toMatchObject({ code: 'approval_impossible' });
+  });
+
+  test('is asked once, with the words of its first record, however often the call is delivered', async () => {
+    const { parts, entry, store } = await asked();
+    await putQuestion(parts, { ...entry, question: { ...entry.question, askedAt: NOW_MS + 1 } });
+    const { question, questionDigest, sealed } = entry;
+    expect(store.published).toEqual([{ step: 'asked', body: { question, questionDigest, sealed } }]);
+  });
+
+  test.each(writes.slice(1, 4))(
+    'is asked in the end when the approver is killed $when write $write, though nobody brings the call again',
+    async ({ write, when }) => {
+      const { parts, entry, store, clock } = unasked();
+      store.killAt(write, when);
+      await putQuestion(parts, entry).catch(() => undefined);
+      store.revive();
+      await using _ = await startRounds({ ...parts, log: { warn() {} } });
+      await clock.advance(5_000);
+      await eventually(() => store.published.length === 1);
+      expect(store.published.map(({ step }) => step)).toEqual(['asked']);
+    },
+  );
+});
+
+describe('an answer', () => {
+  test('to a question nobody asked changes nothing', async () => {
+    const { parts, entry, store } = unasked();
+    expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
+      'unknown',
+    );
+    expect(store.published).toEqual([]);
+  });
+
+  test('made for another call is turned away where it was sent', async () => {
+    const { parts, entry, store } = await asked();
+    const answer = { ...answerTo(entry), call: newId('call') };
+    expect(await putAnswer(parts, { answer, sentTo: entry.question }, everybody)).toBe('rejected');
+    expect(store.published.map(({ step }) => step)).toEqual(['asked']);
+  });
+
+  test('of twenty that race, one is counted and one resolution published', async () => {
+    const { parts, entry, store } = await asked();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, index) => {
+        const answer = answerTo(entry, index % 2 === 0 ? 'approve' : 'deny');
+        return putAnswer(parts, { answer, sentTo: entry.question }, everybody);
+      }),
+    );
+    expect(outcomes.filter((one) => one.status === 'fulfilled' && one.value === 'accepted')).toHaveLength(1);
+    expect(store.published.filter(({ step }) => step === 'resolved')).toHaveLength(1);
+  });
+
+  test.each(writes)(
+    'is resolved once and as it was given when the approver is killed $when write $write',
+    async ({ write, when }) => {
+      const { parts, entry, store, clock } = await asked();
+      const answer = answerTo(entry, 'deny');
+      store.killAt(write, when);
+      await putAnswer(parts, { answer, sentTo: entry.question }, everybody).catch(() => undefined);
+      store.revive();
+      await putAnswer(parts, { answer, sentTo: entry.question }, everybody);
+      await using _ = await startRounds({ ...parts, log: { warn() {} } });
+      await clock.advance(5_000);
+      const key = questionKey(entry.question);
+      await eventually(async () => (await parts.records.get(key))?.value.sealed === undefined);
+      expect(resolutions(store.published)).toMatchObject([{ resolution: 'denied', person: 'petra' }]);
+    },
+  );
+});
+
+describe('time', () => {
+  test('does not resolve a question before its expiry', async () => {
+    const { parts, entry, store, clock } = await asked();
+    await using _ = await startRounds({ ...parts, log: { warn() {} } });
+    await clock.advance(entry.question.expiresAt - NOW_MS - 1);
+    expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
+      'accepted',
+    );
+    expect(resolutions(store.published)).toMatchObject([{ resolution: 'approved' }]);
+  });
+
+  test('expires a question once over two replicas, and no later answer counts', async () => {
+    const { parts, entry, store, clock } = await asked();
+    await using _first = await startRounds({ ...parts, log: { warn() {} } });
+    await using _second = await startRounds({ ...parts, log: { warn() {} } });
+    await clock.advance(entry.question.expiresAt - NOW_MS);
+    await eventually(() => resolutions(store.published).length > 0);
+    expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
+      'rejected',
+    );
+    expect(resolutions(store.published)).toMatchObject([{ resolution: 'expired' }]);
+  });
+
+  test.each(writes)(
+    'expires a question though a replica is killed $when write $write of it',
+    async ({ write, when }) => {
+      const { parts, entry, store, clock } = await asked();
+      await using _ = await startRounds({ ...parts, log: { warn() {} } });
+      store.killAt(write, when);
+      await clock.advance(entry.question.expiresAt - NOW_MS);
+      store.revive();
+      const key = questionKey(entry.question);
+      await eventually(async () => {
+        await clock.advance(1_000);
+        return (await parts.records.get(key))?.value.sealed === undefined;
+      });
+      expect(resolutions(store.published)).toMatchObject([{ resolution: 'expired' }]);
+    },
+  );
+});
+
+function unasked() {
+  const store = storeUnderTest();
+  const clock = new FakeClock(NOW_MS);
+  const { event, decision } = heldEvent();
+  const question = ask(event, decision, approvalsEntrySchema.parse({}), NOW_MS);
+  const entry = openQuestion(question, sealHeldCall(event, 1, keyring, NOW_MS));
+  const parts = { bus: store.bus, records: store.records, keys: keysOf('approver'), clock };
+  return { parts, entry, store, clock };
+}
+
+async function asked() {
+  const made = unasked();
+  await putQuestion(made.parts, made.entry);
+  return made;
+}
+
+function answerTo(entry: QuestionEntry, verdict: 'approve' | 'deny' = 'approve'): Statement<'answer'> {
+  const { tenant, call } = entry.question;
+  const { questionDigest } = entry;
+  return {
+    ...{ type: 'answer', answer: newId('answer'), tenant, call, questionDigest },
+    ...{ person: 'petra', verdict, channel: 'cli', issuedAt: NOW_MS },
+  };
+}
+
+function resolutions(published: { step: string; body: object }[]): Statement<'resolution'>[] {
+  return published
+    .filter(({ step }) => step === 'resolved')
+    .map(({ body }) =>
+      verifyStatement(String(Reflect.get(body, 'statement')), 'resolution', keyring, NOW_MS),
+    );
+}
