@@ -1,0 +1,69 @@
+/** Handing a configuration to the console, and what the context learns from it. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  type Applied,
+  agentKeySchema,
+  appliedSchema,
+  type Configuration,
+  type ConfiguredPerson,
+} from '@interlock/contracts';
+import { type Environment, processEnvironment } from '@interlock/shell';
+import type { Door } from './client.ts';
+import type { Context } from './context.ts';
+import type { LoadedConfiguration } from './load-configuration.ts';
+import { buildBundle } from './policy-bundle.ts';
+
+/** The rules that come with Interlock; a configuration adds data and rules of its own. */
+const BASE_POLICIES = fileURLToPath(new URL('../../../policies', import.meta.url));
+
+/** Compiles the policies of a configuration. Throws `configuration_invalid` with file and line. */
+export async function bundlePolicies(
+  { policies }: LoadedConfiguration,
+  signal: AbortSignal,
+  env: Environment = processEnvironment(),
+): Promise<Uint8Array> {
+  const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = env;
+  const folders = [BASE_POLICIES, policies].filter((folder) => existsSync(folder));
+  return await buildBundle({ opaBin, folders, signal });
+}
+
+/** Applies a configuration as the console's door allows. */
+export async function applyConfiguration(
+  door: Door,
+  loaded: LoadedConfiguration,
+  { people, bundle }: { people: ConfiguredPerson[]; bundle: Uint8Array },
+): Promise<Applied> {
+  const body: Configuration = {
+    tools: loaded.tools,
+    agents: loaded.agents,
+    people,
+    ...(loaded.limits === undefined ? {} : { limits: loaded.limits }),
+    ...(loaded.approvals === undefined ? {} : { approvals: loaded.approvals }),
+    policyBundle: Buffer.from(bundle).toString('base64'),
+  };
+  return await door.ask({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
+}
+
+/** Returns the context with a key for every configured agent that has none here, or one that is about to end. */
+export async function withAgentKeys(
+  door: Door,
+  context: Context,
+  agents: LoadedConfiguration['agents'],
+  nowMs: number,
+): Promise<Context> {
+  const keys = { ...context.agents };
+  for (const { tenant, agent } of agents) {
+    const known = keys[`${tenant}/${agent}`];
+    if (known !== undefined && known.notAfter > nowMs) continue;
+    const path = `/v1/agents/${tenant}/${agent}/rotate`;
+    const { keyId, key, notAfter } = await door.ask({
+      method: 'POST',
+      path,
+      body: {},
+      reply: agentKeySchema,
+    });
+    keys[`${tenant}/${agent}`] = { keyId, key, notAfter };
+  }
+  return { ...context, agents: keys };
+}

@@ -1,0 +1,130 @@
+import { type AgentKey, agentKeySchema, agentListSchema, agentViewSchema } from '@interlock/contracts';
+import { Command } from 'commander';
+import { consoleOf } from '../client.ts';
+import { readContext, writeContext } from '../context.ts';
+import { instant, print, say, table } from '../output.ts';
+import { placesOf } from '../places.ts';
+import { agentName, type CommonOptions, command, wholeNumber } from './options.ts';
+
+interface AgentOptions extends CommonOptions {
+  as?: string;
+  user?: string;
+  roles?: string[];
+  overlapMs?: number;
+  validDays?: number;
+  keyId?: string;
+}
+type Name = ReturnType<typeof agentName>;
+
+const DAY_MS = 86_400_000;
+
+/** `interlock agent`: agents and their keys. */
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('make agents, and make, exchange and end their keys')
+    .addCommand(createCommand())
+    .addCommand(rotateCommand())
+    .addCommand(revokeCommand())
+    .addCommand(listCommand())
+    .addHelpText('after', '\nExample:\n  $ interlock agent create acme/helper --user ada');
+}
+
+function createCommand(): Command {
+  return named(
+    'create',
+    'make an agent and print its key, once',
+    'interlock agent create acme/helper --user ada',
+  )
+    .requiredOption('--user <user>', 'the user it acts for')
+    .option('--roles <role...>', 'its roles')
+    .option('--valid-days <days>', 'how long the key holds (default: 90)', wholeNumber)
+    .action(async (name: Name, options: AgentOptions) => {
+      const { user, roles } = options;
+      const body = { ...name, user, ...(roles === undefined ? {} : { roles }), ...validityOf(options) };
+      const door = await consoleOf(options);
+      await showKey(
+        options,
+        await door.ask({ method: 'POST', path: '/v1/agents', body, reply: agentKeySchema }),
+      );
+    });
+}
+
+function rotateCommand(): Command {
+  return named(
+    'rotate',
+    'print a new key; old ones hold a while longer',
+    'interlock agent rotate acme/helper',
+  )
+    .option('--overlap-ms <ms>', 'how long old keys still hold (default: 3600000)', wholeNumber)
+    .option('--valid-days <days>', 'how long the new key holds (default: 90)', wholeNumber)
+    .action(async (name: Name, options: AgentOptions) => {
+      const { overlapMs } = options;
+      const body = { ...(overlapMs === undefined ? {} : { overlapMs }), ...validityOf(options) };
+      const door = await consoleOf(options);
+      const path = `/v1/agents/${name.tenant}/${name.agent}/rotate`;
+      await showKey(options, await door.ask({ method: 'POST', path, body, reply: agentKeySchema }));
+    });
+}
+
+function revokeCommand(): Command {
+  return named('revoke', 'end all keys of an agent, or one', 'interlock agent revoke acme/helper')
+    .option('--key-id <id>', 'end this key alone')
+    .action(async (name: Name, options: AgentOptions) => {
+      const body = options.keyId === undefined ? {} : { keyId: options.keyId };
+      const door = await consoleOf(options);
+      const path = `/v1/agents/${name.tenant}/${name.agent}/revoke`;
+      const agent = await door.ask({ method: 'POST', path, body, reply: agentViewSchema });
+      await forgetKey(options, name, agent.keys);
+      print(options, agent, `${name.tenant}/${name.agent} has ${agent.keys.length} keys that hold.`);
+    });
+}
+
+function listCommand(): Command {
+  return command('list', 'list the agents', 'interlock agent list')
+    .option('--as <person>', 'who asks')
+    .action(async (options: AgentOptions) => {
+      const door = await consoleOf(options);
+      const { agents } = await door.ask({ method: 'GET', path: '/v1/agents', reply: agentListSchema });
+      const rows = agents.map(({ tenant, agent, user, roles, keys }) => [
+        `${tenant}/${agent}`,
+        user,
+        roles.join(','),
+        keys.map(({ keyId, notAfter }) => `${keyId} until ${instant(notAfter)}`).join(', '),
+      ]);
+      print(options, { agents }, table(['agent', 'user', 'roles', 'keys'], rows));
+    });
+}
+
+function named(name: string, description: string, example: string): Command {
+  return command(name, description, example)
+    .argument('<tenant/agent>', 'the agent; without a tenant, of the tenant default', agentName)
+    .option('--as <person>', 'who acts');
+}
+
+function validityOf({ validDays }: AgentOptions): { validMs?: number } {
+  return validDays === undefined ? {} : { validMs: validDays * DAY_MS };
+}
+
+/** The key is printed here and kept in the context for `interlock call`; nowhere else does it appear. */
+async function showKey(options: AgentOptions, created: AgentKey): Promise<void> {
+  const { tenant, agent, keyId, key, notAfter } = created;
+  const { data } = placesOf(options);
+  const context = await readContext(data);
+  const agents = { ...context.agents, [`${tenant}/${agent}`]: { keyId, key, notAfter } };
+  await writeContext(data, { ...context, agents });
+  print(options, created, key);
+  if (options.json !== true)
+    say(`this key of ${tenant}/${agent} is shown once; it holds until ${instant(notAfter)}`);
+}
+
+async function forgetKey(
+  options: AgentOptions,
+  { tenant, agent }: Name,
+  left: { keyId: string }[],
+): Promise<void> {
+  const { data } = placesOf(options);
+  const context = await readContext(data);
+  const { [`${tenant}/${agent}`]: known, ...agents } = context.agents;
+  if (known === undefined || left.some(({ keyId }) => keyId === known.keyId)) return;
+  await writeContext(data, { ...context, agents });
+}

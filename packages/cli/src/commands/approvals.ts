@@ -1,0 +1,78 @@
+import { answerReplySchema, approvalListSchema, type OpenApproval } from '@interlock/contracts';
+import type { Command } from 'commander';
+import { consoleOf, type Door } from '../client.ts';
+import { Failure } from '../failure.ts';
+import { instant, plain, print } from '../output.ts';
+import { type CommonOptions, command } from './options.ts';
+
+interface AnswerOptions extends CommonOptions {
+  as?: string;
+  reason?: string;
+}
+
+/** `interlock approvals`: the open questions, each with the exact call. */
+export function approvalsCommand(): Command {
+  return command('approvals', 'list the calls that wait for a person', 'interlock approvals --as bob')
+    .option('--as <person>', 'who asks')
+    .action(async (options: AnswerOptions) => {
+      const list = await readOpen(await consoleOf(options));
+      const questions = list.approvals.map(textOf);
+      const unreadable = list.unreadable.map(
+        ({ tenant, call }) => `${call}  of ${tenant} cannot be shown and answered`,
+      );
+      print(options, list, [...questions, ...unreadable].join('\n\n') || 'Nothing waits for a person.');
+    });
+}
+
+/** `interlock approve`. */
+export function approveCommand(): Command {
+  return answerCommand('approve', 'approve a held call', 'interlock approve CALL --as bob');
+}
+
+/** `interlock deny`. */
+export function denyCommand(): Command {
+  return answerCommand('deny', 'deny a held call', 'interlock deny CALL --as bob --reason "wrong account"');
+}
+
+function answerCommand(verdict: 'approve' | 'deny', description: string, example: string): Command {
+  return command(verdict, description, example)
+    .argument('<call>', 'the call')
+    .option('--as <person>', 'who answers')
+    .option('--reason <text>', 'why')
+    .action(async (call: string, options: AnswerOptions) => {
+      const door = await consoleOf(options);
+      const question = (await readOpen(door)).approvals.find((open) => open.call === call);
+      if (question === undefined)
+        throw new Failure('question_unknown', `No question about ${call} is open for this person.`, {
+          next: 'List the open questions with interlock approvals.',
+        });
+      const { tenant, questionDigest } = question;
+      const { reason } = options;
+      const body = { verdict, questionDigest, ...(reason === undefined ? {} : { reason }) };
+      const path = `/v1/approvals/${tenant}/${call}`;
+      const answer = await door.ask({ method: 'POST', path, body, reply: answerReplySchema });
+      print(
+        options,
+        { ...answer, arguments: question.arguments },
+        `${textOf(question)}\n\n${answer.state} by ${answer.person}`,
+      );
+    });
+}
+
+async function readOpen(door: Door) {
+  return await door.ask({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
+}
+
+function textOf(question: OpenApproval): string {
+  const { call, tenant, agent, user, tool, purpose, reasons, expiresAt } = question;
+  const lines = [
+    `${call}  ${tool}`,
+    `  agent ${tenant}/${agent} for ${user}, until ${instant(expiresAt)}`,
+    ...(purpose === undefined ? [] : [`  the agent says: ${purpose}`]),
+    ...reasons.map(({ rule, text }) => `  ${rule}: ${text}`),
+    ...JSON.stringify(question.arguments, null, 2)
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ];
+  return plain(lines.join('\n'));
+}

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { callOutcomeSchema, callPendingSchema } from '@interlock/contracts';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { type Door, ingressDoor, notRunning } from '../client.ts';
+import { type Context, readContext } from '../context.ts';
+import { exitCodes, Failure, usage } from '../failure.ts';
+import { plain, print } from '../output.ts';
+import { placesOf } from '../places.ts';
+import { agentName, type CommonOptions, command } from './options.ts';
+
+interface CallOptions extends CommonOptions {
+  agent?: ReturnType<typeof agentName>;
+  keyFile?: string;
+  idempotencyKey?: string;
+  purpose?: string;
+  wait?: boolean;
+}
+
+/** One asking holds the line this long; `--wait` asks again until the call is over. */
+const WAIT_SECONDS = 30;
+const argumentsSchema = z.record(z.string(), z.json());
+const answerSchema = z.union([callOutcomeSchema, callPendingSchema]);
+type Answer = z.infer<typeof answerSchema>;
+
+/** `interlock call`: makes one tool call as an agent. */
+export function callCommand(): Command {
+  return command(
+    'call',
+    'call a tool as an agent',
+    `interlock call files_read_text_file '{"path": "notes.txt"}'`,
+  )
+    .argument('<tool>', 'the tool')
+    .argument('[json]', 'its arguments as a JSON object; - reads them from standard input', '{}')
+    .option('--agent <tenant/agent>', 'whose key to use, of those made here', agentName)
+    .option('--key-file <file>', 'file with the key to use')
+    .option('--idempotency-key <key>', 'makes a repetition harmless')
+    .option('--purpose <text>', 'why, for whoever approves')
+    .option('--wait', 'wait until a held call is over')
+    .action(runCall);
+}
+
+async function runCall(tool: string, json: string, options: CallOptions): Promise<void> {
+  const { data } = placesOf(options);
+  const context = await readContext(data);
+  if (context.ingress === undefined) throw notRunning(data);
+  const { idempotencyKey, purpose } = options;
+  const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+  const body = {
+    tool,
+    arguments: await readArguments(json),
+    ...(purpose === undefined ? {} : { purpose }),
+  };
+  const door = ingressDoor(context.ingress, await keyOf(context, options), headers);
+  const first = await door.ask({ method: 'POST', path: '/v1/calls', body, reply: answerSchema });
+  const answer = options.wait === true ? await untilOver(door, first) : first;
+  print(options, answer, textOf(answer));
+  const isBad = 'outcome' in answer && answer.outcome !== 'succeeded';
+  if (isBad) process.exitCode = exitCodes.failed;
+}
+
+async function readArguments(json: string): Promise<z.infer<typeof argumentsSchema>> {
+  try {
+    return argumentsSchema.parse(JSON.parse(json === '-' ? await text(process.stdin) : json));
+  } catch (cause) {
+    throw new Failure('usage', 'The arguments must be a JSON object.', { exitCode: exitCodes.usage, cause });
+  }
+}
+
+async function keyOf(context: Context, { agent, keyFile }: CallOptions): Promise<string> {
+  if (keyFile !== undefined) return (await readFile(keyFile, 'utf8')).trim();
+  const names = Object.keys(context.agents);
+  const name = agent === undefined ? names[0] : `${agent.tenant}/${agent.agent}`;
+  const known = name === undefined ? undefined : context.agents[name];
+  if (known !== undefined) return known.key;
+  throw usage(
+    `There is no key of ${name ?? 'any agent'} here; keys are known of: ${names.join(', ') || 'nobody'}.`,
+  );
+}
+
+/** A held call is over at the latest when its question expires and its time to start has passed. */
+async function untilOver(door: Door, first: Answer): Promise<Answer> {
+  let answer = first;
+  while ('state' in answer) {
+    const path = `/v1/calls/${answer.call}?wait=${WAIT_SECONDS}`;
+    answer = await door.ask({ method: 'GET', path, reply: answerSchema });
+  }
+  return answer;
+}
+
+function textOf(answer: Answer): string {
+  if ('state' in answer) {
+    const next =
+      answer.state === 'held' ? `Look: interlock approvals; then interlock approve ${answer.call}` : '';
+    return `${answer.call}  ${answer.state}\n${next}`;
+  }
+  const { call, outcome, result, upstreamStatus, replayed, code } = answer;
+  const notes = [
+    ...(upstreamStatus === undefined ? [] : [`upstream ${upstreamStatus}`]),
+    ...(code === undefined ? [] : [code]),
+    ...(replayed === true ? ['replayed'] : []),
+  ];
+  const body =
+    typeof result === 'string' ? result : result === undefined ? '' : JSON.stringify(result, null, 2);
+  return `${[call, outcome, ...notes].join('  ')}\n${plain(body)}`;
+}

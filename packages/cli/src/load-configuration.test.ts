@@ -1,0 +1,113 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ConfigurationFailure, loadConfiguration } from './load-configuration.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'interlock-configuration-'));
+  await write('people.yaml', 'people:\n  - person: alice\n    roles: [admin]\n');
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function write(name: string, text: string): Promise<void> {
+  await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+  await writeFile(path.join(folder, name), text);
+}
+
+async function issuesOf(): Promise<ConfigurationFailure['issues']> {
+  const thrown: unknown = await loadConfiguration(folder).catch((error: unknown) => error);
+  if (thrown instanceof ConfigurationFailure) return thrown.issues;
+  throw new TypeError('The configuration was taken.', { cause: thrown });
+}
+
+describe('a configuration mistake', () => {
+  test('of a missing folder is told with what to do', async () => {
+    await expect(loadConfiguration(path.join(folder, 'nowhere'))).rejects.toMatchObject({
+      code: 'configuration_missing',
+      next: expect.stringContaining('--config'),
+    });
+  });
+
+  test('is told with file, line, column, pointer and what was expected', async () => {
+    await write('limits.yaml', 'limits:\n  - name: burst\n    per: [agent]\n    concurrency: "many"\n');
+    expect(await issuesOf()).toEqual([
+      {
+        file: 'limits.yaml',
+        line: 4,
+        column: 18,
+        pointer: '/limits/0/concurrency',
+        expected: 'expected number, received string',
+      },
+    ]);
+  });
+
+  test('of a member nobody knows points at that member', async () => {
+    await write('agents/helper.yaml', 'agent: helper\ntenant: acme\nuser: ada\nkeys: []\n');
+    expect(await issuesOf()).toMatchObject([
+      { file: 'agents/helper.yaml', line: 4, column: 1, pointer: '/keys' },
+    ]);
+  });
+
+  test('of a missing member points at where it is missing', async () => {
+    await write('tools/files.yaml', 'mcp:\n  server: files\n  tools: {}\n');
+    expect(await issuesOf()).toMatchObject([
+      { file: 'tools/files.yaml', line: 2, column: 3, pointer: '/mcp/connection' },
+    ]);
+  });
+
+  test('inside one of several shapes is told against the nearest one', async () => {
+    const lines = ['name: note', 'description: A note.', 'inputSchema: {}', 'http:', '  method: FETCH'];
+    await write(
+      'tools/note.yaml',
+      [...lines, '  url: https://a.example/', '  egress: {allow: [a.example]}', ''].join('\n'),
+    );
+    expect(await issuesOf()).toMatchObject([{ line: 5, column: 11, pointer: '/http/method' }]);
+  });
+
+  test('of the same key twice, and of text that is no YAML, is told with its line', async () => {
+    await write('approvals.yaml', 'expiresMs: 1000\nexpiresMs: 2000\n');
+    await write('limits.yaml', 'limits: [\n');
+    const issues = await issuesOf();
+    expect(issues.map(({ file }) => file).sort()).toEqual(['approvals.yaml', 'limits.yaml']);
+    expect(issues.find(({ file }) => file === 'approvals.yaml')).toMatchObject({ line: 2 });
+  });
+
+  test('in several files is told all at once', async () => {
+    await write('agents/one.yaml', 'agent: one\n');
+    await write('tools/two.yaml', 'name: two\n');
+    const files = new Set((await issuesOf()).map(({ file }) => file));
+    expect([...files].sort()).toEqual(['agents/one.yaml', 'tools/two.yaml']);
+  });
+
+  test('of two files with one name is told', async () => {
+    const agent = 'agent: helper\ntenant: acme\nuser: ada\n';
+    await write('agents/a.yaml', agent);
+    await write('agents/b.yaml', agent);
+    expect(await issuesOf()).toMatchObject([
+      { file: 'agents/b.yaml', expected: expect.stringContaining('agents/a.yaml') },
+    ]);
+  });
+});
+
+test('a path that begins with ./ is meant from the configuration folder', async () => {
+  await write(
+    'tools/files.yaml',
+    'mcp:\n  server: files\n  connection: {transport: stdio, command: server, args: [./files, --flag]}\n  tools: {}\n',
+  );
+  const { tools } = await loadConfiguration(folder);
+  expect(tools).toMatchObject([
+    { mcp: { connection: { command: 'server', args: [path.join(folder, 'files'), '--flag'] } } },
+  ]);
+});
+
+test('the quickstart is a valid configuration', async () => {
+  const quickstart = path.resolve(import.meta.dirname, '../../../examples/quickstart');
+  const { tools, agents, people } = await loadConfiguration(quickstart);
+  expect(tools.length).toBeGreaterThan(1);
+  expect(agents.length).toBeGreaterThan(0);
+  expect(people.map(({ person }) => person)).toEqual(['alice', 'bob']);
+});

@@ -1,0 +1,165 @@
+/**
+ * Reads a configuration folder: `tools/*.yaml`, `agents/*.yaml`, `people.yaml`, `limits.yaml`, `approvals.yaml`
+ * and `policies/`. Every file is read before a mistake is told, so that one round of fixing is enough.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  type AgentFile,
+  type ApprovalsEntry,
+  agentFileSchema,
+  approvalsFileSchema,
+  type ConfiguredPerson,
+  type LimitsEntry,
+  limitsFileSchema,
+  peopleFileSchema,
+  type ToolFile,
+  toolFileSchemaFor,
+} from '@interlock/contracts';
+import type { z } from 'zod';
+import { Failure } from './failure.ts';
+import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
+
+const FILES_MAX = 1_000;
+const YAML = /\.ya?ml$/;
+
+/** A configuration folder, read and checked. */
+export interface LoadedConfiguration {
+  folder: string;
+  tools: ToolFile[];
+  agents: AgentFile[];
+  people: ConfiguredPerson[];
+  limits: LimitsEntry | undefined;
+  approvals: ApprovalsEntry | undefined;
+  /** Folder of the policies; it need not exist. */
+  policies: string;
+}
+
+/** The mistakes of a configuration, each with file, line, column, JSON Pointer and what was expected. */
+export class ConfigurationFailure extends Failure {
+  readonly issues: readonly ConfigurationIssue[];
+
+  constructor(issues: readonly ConfigurationIssue[]) {
+    const lines = issues.map(
+      ({ file, line, column, pointer, expected }) =>
+        `${file}:${line}:${column}: ${pointer === '' ? '' : `${pointer}: `}${expected}`,
+    );
+    super('configuration_invalid', lines.join('\n  '), {
+      next: 'Correct this and try again. Nothing was started or changed.',
+    });
+    this.issues = issues;
+  }
+}
+
+/** Reads a configuration folder. Throws `ConfigurationFailure`, or `configuration_missing` where there is none. */
+export async function loadConfiguration(folder: string): Promise<LoadedConfiguration> {
+  const names = await namesIn(folder);
+  if (names === undefined || !names.includes('people.yaml'))
+    throw new Failure(
+      'configuration_missing',
+      `${folder} is no configuration folder: it has no people.yaml.`,
+      {
+        next: 'Name the folder with --config; examples/quickstart is one to start from.',
+      },
+    );
+  const reader = new FolderReader(folder);
+  const people = await reader.one('people.yaml', peopleFileSchema);
+  const limits = await reader.one('limits.yaml', limitsFileSchema);
+  const approvals = await reader.one('approvals.yaml', approvalsFileSchema);
+  const tools = await reader.all('tools', toolFileSchemaFor);
+  const agents = await reader.all('agents', () => agentFileSchema);
+  reader.requireUnique(tools, (tool) => ('mcp' in tool ? `server ${tool.mcp.server}` : `tool ${tool.name}`));
+  reader.requireUnique(agents, ({ tenant, agent }) => `agent ${tenant}/${agent}`);
+  if (reader.issues.length > 0 || people === undefined) throw new ConfigurationFailure(reader.issues);
+  return {
+    folder,
+    tools: tools.map(({ value }) => withFullPaths(value, folder)),
+    agents: agents.map(({ value }) => value),
+    people: people.people,
+    limits: limits === undefined ? undefined : { limits: limits.limits },
+    approvals: approvals === undefined ? undefined : withoutSchema(approvals),
+    policies: path.join(folder, 'policies'),
+  };
+}
+
+interface Found<T> {
+  name: string;
+  value: T;
+}
+
+/** Reads the files of one folder and collects their mistakes. */
+class FolderReader {
+  readonly issues: ConfigurationIssue[] = [];
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async one<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S> | undefined> {
+    const file = path.join(this.#folder, name);
+    if (!(await exists(file))) return undefined;
+    const { value, issues } = await readYaml(file, name, () => schema);
+    this.issues.push(...issues);
+    return value;
+  }
+
+  async all<S extends z.ZodType>(
+    folder: string,
+    schemaFor: (value: unknown) => S,
+  ): Promise<Found<z.output<S>>[]> {
+    const names = (await namesIn(path.join(this.#folder, folder))) ?? [];
+    const files = names.filter((name) => YAML.test(name)).map((name) => `${folder}/${name}`);
+    if (files.length > FILES_MAX) this.#add(folder, `at most ${FILES_MAX} files`);
+    const found: Found<z.output<S>>[] = [];
+    for (const name of files.slice(0, FILES_MAX)) {
+      const { value, issues } = await readYaml(path.join(this.#folder, name), name, schemaFor);
+      this.issues.push(...issues);
+      if (value !== undefined) found.push({ name, value });
+    }
+    return found;
+  }
+
+  requireUnique<T>(found: readonly Found<T>[], nameOf: (value: T) => string): void {
+    const files = new Map<string, string>();
+    for (const { name: file, value } of found) {
+      const name = nameOf(value);
+      const other = files.get(name);
+      if (other !== undefined) this.#add(file, `another name: ${other} has the ${name} already`);
+      files.set(name, file);
+    }
+  }
+
+  #add(file: string, expected: string): void {
+    this.issues.push({ file, line: 1, column: 1, pointer: '', expected });
+  }
+}
+
+/** A command or argument of an MCP server that begins with `./` or `../` is meant from the configuration folder. */
+function withFullPaths(tool: ToolFile, folder: string): ToolFile {
+  if (!('mcp' in tool) || tool.mcp.connection.transport !== 'stdio') return tool;
+  const full = (text: string) => (/^\.{1,2}\//.test(text) ? path.resolve(folder, text) : text);
+  const { command, args, ...connection } = tool.mcp.connection;
+  return {
+    ...tool,
+    mcp: { ...tool.mcp, connection: { ...connection, command: full(command), args: args.map(full) } },
+  };
+}
+
+function withoutSchema<T extends { $schema?: string | undefined }>({ $schema: _schema, ...value }: T) {
+  return value;
+}
+
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  return (await exists(folder)) ? (await readdir(folder)).sort() : undefined;
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}

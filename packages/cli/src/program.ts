@@ -1,0 +1,66 @@
+import { Command, CommanderError } from 'commander';
+import { agentCommand } from './commands/agent.ts';
+import { applyCommand } from './commands/apply.ts';
+import { approvalsCommand, approveCommand, denyCommand } from './commands/approvals.ts';
+import { auditCommand } from './commands/audit.ts';
+import { callCommand } from './commands/call.ts';
+import { credentialCommand } from './commands/credential.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { killCommand } from './commands/kill.ts';
+import { toolsCommand } from './commands/tools.ts';
+import { traceCommand } from './commands/trace.ts';
+import { upCommand } from './commands/up.ts';
+import { type ExitCode, exitCodes, failureOf, failureText } from './failure.ts';
+
+const NOTES = `
+Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.
+
+Example:
+  $ interlock up --config examples/quickstart`;
+
+/** Builds the `interlock` command. */
+export function buildProgram(): Command {
+  const program = new Command('interlock')
+    .description(
+      'Stands between agents and every tool they call. The command speaks to the management API and the ingress.',
+    )
+    .addHelpText('after', NOTES);
+  const commands = [
+    upCommand(),
+    applyCommand(),
+    toolsCommand(),
+    callCommand(),
+    agentCommand(),
+    credentialCommand(),
+    approvalsCommand(),
+    approveCommand(),
+    denyCommand(),
+    auditCommand(),
+    traceCommand(),
+    killCommand(),
+    doctorCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  return withoutExit(program);
+}
+
+/** Runs a command line and returns the exit code. What went wrong is told on standard error. */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
+  try {
+    await program.parseAsync([...argv]);
+    return exitCodes.done;
+  } catch (error) {
+    // Help and mistakes of use were printed where they were found.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    const failure = failureOf(error);
+    process.stderr.write(failureText(failure));
+    return failure.exitCode;
+  }
+}
+
+/** Commands throw instead of ending the process. */
+function withoutExit(command: Command): Command {
+  command.exitOverride();
+  for (const child of command.commands) withoutExit(child);
+  return command;
+}

@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { eventually } from '@interlock/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { takeLock, writeLock } from './lock.ts';
+import { takePorts } from './ports.ts';
+import { SupervisedProcess } from './supervise.ts';
+
+let data = '';
+let child: SupervisedProcess | undefined;
+const said: string[] = [];
+beforeEach(async () => {
+  data = await mkdtemp(path.join(tmpdir(), 'interlock-supervise-'));
+});
+afterEach(async () => {
+  await child?.stop();
+  child = undefined;
+  said.length = 0;
+  await rm(data, { recursive: true, force: true });
+});
+
+function supervise(program: string): SupervisedProcess {
+  child = new SupervisedProcess(
+    {
+      name: 'probe',
+      command: process.execPath,
+      args: ['-e', program],
+      env: {},
+      cwd: data,
+      logFile: path.join(data, 'probe.log'),
+      speaks: true,
+    },
+    (line) => said.push(line),
+  );
+  child.start();
+  return child;
+}
+
+const READY =
+  "process.send({type: 'ready', service: 'probe', healthUrl: 'http://127.0.0.1:1', pid: process.pid});";
+
+test('what dies is started again, and it is said', async () => {
+  const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
+  await eventually(() => probe.ready.length === 1);
+  const first = probe.pid;
+  probe.signal('SIGKILL');
+  await eventually(() => probe.ready[0] !== undefined && probe.pid !== first);
+  expect(said).toEqual([
+    expect.stringContaining('probe was ended by SIGKILL; it is started again in 250 ms'),
+  ]);
+});
+
+test('what cannot be started is told, and tried again with growing pauses', async () => {
+  supervise('process.exit(7)');
+  await eventually(() => said.length >= 2);
+  expect(said[0]).toContain('ended with code 7; it is started again in 250 ms');
+  expect(said[1]).toContain('it is started again in 500 ms');
+});
+
+test('what is stopped stays stopped, even where it was paused', async () => {
+  const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
+  await eventually(() => probe.ready.length === 1);
+  const { pid } = probe;
+  probe.signal('SIGSTOP');
+  await probe.stop();
+  expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH');
+  expect(said).toEqual([]);
+});
+
+test('what a process prints is in its log', async () => {
+  supervise(`${READY} console.log('printed'); console.error('complained')`);
+  await eventually(async () => {
+    const log = await readFile(path.join(data, 'probe.log'), 'utf8');
+    return log.includes('printed') && log.includes('complained');
+  });
+});
+
+test('a second run with the same data folder is refused', async () => {
+  await using _lock = await takeLock(data, () => undefined);
+  await expect(takeLock(data, () => undefined)).rejects.toMatchObject({ code: 'already_running' });
+});
+
+test('what a crashed run left behind is ended, and nobody else', async () => {
+  const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
+  await eventually(() => probe.ready.length === 1);
+  const left = probe.pid ?? 0;
+  await writeLock(data, [{ name: 'probe', pid: left }]);
+  const lock = path.join(data, 'up.json');
+  // The owner is gone: nothing that runs began when it did.
+  const known: unknown = JSON.parse(await readFile(lock, 'utf8'));
+  await writeFile(
+    lock,
+    JSON.stringify({ ...Object(known), owner: { name: 'up', pid: process.pid, began: 1 } }),
+  );
+  await using _lock = await takeLock(data, (line) => said.push(line));
+  await eventually(() => probe.pid !== left);
+  expect(said[0]).toContain('ended without tidying up');
+});
+
+test('ports are the same after a restart', async () => {
+  const file = path.join(data, 'ports.json');
+  const first = await takePorts(file, {});
+  expect(await takePorts(file, {})).toEqual(first);
+  expect(new Set(Object.values(first)).size).toBe(5);
+});
+
+test('a wanted port that is in use is refused', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  await expect(takePorts(path.join(data, 'ports.json'), { ingress: port })).rejects.toMatchObject({
+    code: 'port_taken',
+  });
+  server.close();
+});
