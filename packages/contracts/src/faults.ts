@@ -39,6 +39,7 @@ export const faults = {
   header_invalid: refusal(400, 'A header has a value this gateway does not take.'),
   query_invalid: refusal(400, 'A query parameter has a value this gateway does not take.'),
   id_invalid: refusal(400, 'An identifier holds characters that identifiers may not have.'),
+  request_timeout: passing(408, 'The request did not arrive in time.'),
   route_unknown: refusal(404, 'There is nothing at this address.'),
   method_not_allowed: refusal(405, 'This address does not take this method.'),
   key_missing: refusal(401, 'An API key is needed.', 'Send it as "Authorization: Bearer <key>".'),
@@ -57,6 +58,7 @@ export const faults = {
     'The tool changed after the call was decided.',
     'List the tools and call again.',
   ),
+  tool_unusable: refusal(503, 'The definition of this tool cannot be used, so it cannot be called.', ASK),
   arguments_invalid: refusal(422, 'The arguments do not match the schema of the tool.'),
   arguments_too_large: refusal(413, 'The arguments are larger than this gateway takes.'),
   // Decision

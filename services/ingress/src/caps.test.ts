@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { Caps } from './caps.ts';
+
+const caps = { ratePerSecond: 10, burst: 2, inFlight: 2 };
+
+function take(all: Caps, nowMs: number, agent = 'a') {
+  return all.take(agent, caps, nowMs);
+}
+
+describe("an agent's caps", () => {
+  it('refuse what comes faster than the rate and say when to come again', () => {
+    const all = new Caps();
+    for (const _ of [1, 2]) {
+      const taken = take(all, 0);
+      if (taken.taken) taken.release();
+    }
+    expect(take(all, 0)).toEqual({ taken: false, retryAfterMs: 100 });
+    expect(take(all, 50)).toEqual({ taken: false, retryAfterMs: 50 });
+    expect(take(all, 100).taken).toBe(true);
+  });
+
+  it('refuse more calls in flight than allowed, until one is done', () => {
+    const all = new Caps();
+    const first = take(all, 0);
+    take(all, 0);
+    expect(take(all, 10_000).taken).toBe(false);
+    if (first.taken) first.release();
+    expect(take(all, 10_000).taken).toBe(true);
+  });
+
+  it('give a place back once, however often it is released', () => {
+    const all = new Caps();
+    const first = take(all, 0);
+    take(all, 0);
+    if (first.taken) {
+      first.release();
+      first.release();
+    }
+    expect(take(all, 10_000).taken).toBe(true);
+    expect(take(all, 20_000).taken).toBe(false);
+  });
+
+  it('never hold more than the burst, and count agents apart', () => {
+    const all = new Caps();
+    expect(take(all, 0, 'b').taken).toBe(true);
+    const later = [1, 2, 3].map(() => {
+      const taken = take(all, 3_600_000);
+      if (taken.taken) taken.release();
+      return taken.taken;
+    });
+    expect(later).toEqual([true, true, false]);
+  });
+});

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { Fault, Secret } from '@interlock/contracts';
+import { listenAddressSchema } from '@interlock/shell';
+import { z } from 'zod';
+
+/** Ingress's own variables. */
+export const configSchema = z.object({
+  INTERLOCK_INGRESS_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
+  INTERLOCK_CALL_ID_KEY_FILE: z.string().describe('a file with at least 32 random bytes in base64url'),
+});
+export type IngressConfig = z.infer<typeof configSchema>;
+
+/** 32 bytes are 43 characters of base64url; a page of them is more than any key needs. */
+const KEY_TEXT = /^[A-Za-z0-9_-]{43,4096}$/;
+
+/**
+ * Reads the key that call ids are derived with. All replicas share it, and it outlives restarts: another key would
+ * give the same Idempotency-Key another call.
+ * Throws `configuration_invalid` naming the variable, never the content.
+ */
+export async function readCallIdKey(path: string): Promise<Secret> {
+  try {
+    const text = (await readFile(path, 'utf8')).trim();
+    if (KEY_TEXT.test(text)) return new Secret(text);
+  } catch (cause) {
+    throw wrongKeyFile(path, 'it cannot be read', cause);
+  }
+  throw wrongKeyFile(path, 'expected at least 32 bytes in base64url');
+}
+
+function wrongKeyFile(path: string, why: string, cause?: unknown): Fault {
+  const detail = `INTERLOCK_CALL_ID_KEY_FILE is wrong: ${path}: ${why}.`;
+  return new Fault('configuration_invalid', { detail, cause });
+}

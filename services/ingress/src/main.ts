@@ -1,0 +1,69 @@
+import { connectBus } from '@interlock/bus';
+import { questionEntrySchema } from '@interlock/contracts';
+import { defineService, run } from '@interlock/shell';
+import { authenticator } from './agents.ts';
+import { submit } from './calls.ts';
+import { Caps } from './caps.ts';
+import { configSchema, readCallIdKey } from './config.ts';
+import { Floods } from './flood.ts';
+import { Follower } from './follow.ts';
+import { describeDoor } from './openapi.ts';
+import { buildServer } from './server.ts';
+import { watchTools } from './tools.ts';
+import { Waits } from './waits.ts';
+
+/** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
+const DRAIN_MS = 10_000;
+
+/** Ingress: the door agents come through. */
+export const ingressService = defineService({
+  name: 'ingress',
+  config: configSchema,
+  async start(context) {
+    await using stack = new AsyncDisposableStack();
+    const { service, natsUrl: url, keys, keyring, clock, log, health, config, replica } = context;
+    const callIdKey = await readCallIdKey(config.INTERLOCK_CALL_ID_KEY_FILE);
+    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const agents = stack.use(await bus.entries('agents').watch());
+    const toolEntries = stack.use(await bus.entries('tools').watch());
+    const floods = stack.use(new Floods({ bus, keyring, clock, log }));
+    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('agents', () => agents.current || 'the agents are not read yet');
+    health.add('tools', () => toolEntries.current || 'the tools are not read yet');
+
+    const waits = new Waits();
+    bus.onStored('settled', (body) => waits.hear({ step: 'settled', body }));
+    bus.onStored('refused', (body) => waits.hear({ step: 'refused', body }));
+    bus.onStored('asked', (body) => waits.hear({ step: 'asked', body }));
+    bus.onResult(replica, (call, body) => waits.hearBody(call, body));
+
+    const questions = bus.records('questions', questionEntrySchema);
+    const results = { blobs: bus.blobs('results'), sealKey: keys.seal };
+    const follower = new Follower({ bus, questions, results, waits, keyring, clock, log });
+    const tools = watchTools(toolEntries);
+    const parts = { bus, follower, tools: tools.get, callIdKey, log, replica };
+    const { app, refuseNew } = buildServer({
+      authenticate: authenticator(agents),
+      callCaps: new Caps(),
+      lookCaps: new Caps(),
+      onFlood: (agentKey, agent) => floods.add(agentKey, agent),
+      submit: (submission) => submit(submission, parts),
+      look: (agent, call, waitMs) => follower.look(agent, call, waitMs),
+      listTools: tools.list,
+      description: describeDoor(),
+      clock,
+      log,
+    });
+    stack.defer(async () => {
+      refuseNew();
+      const end = setTimeout(() => waits.drain(), DRAIN_MS);
+      await app.close();
+      clearTimeout(end);
+    });
+    const address = await app.listen(config.INTERLOCK_INGRESS_ADDRESS);
+    const owned = stack.move();
+    return { url: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  },
+});
+
+if (import.meta.main) await run([ingressService]);

@@ -1,0 +1,159 @@
+/** The door's description (OpenAPI 3.1), made from the schemas that check requests and the table of routes. */
+import {
+  callOutcomeSchema,
+  callPendingSchema,
+  callRequestSchema,
+  faults,
+  idSchema,
+  problemSchema,
+  toolListSchema,
+} from '@interlock/contracts';
+import { z } from 'zod';
+import { type RouteName, routes, statusesOf } from './routes.ts';
+
+const schemas = {
+  CallRequest: callRequestSchema,
+  CallOutcome: callOutcomeSchema,
+  CallPending: callPendingSchema,
+  ToolList: toolListSchema,
+  Problem: problemSchema,
+  Id: idSchema,
+};
+type SchemaName = keyof typeof schemas;
+
+const callHeader = header('The id of the call.', { type: 'string' });
+const headersOf: Readonly<Record<number, object>> = {
+  202: { Location: header('Where to ask for the outcome.', { type: 'string' }) },
+  401: { 'WWW-Authenticate': header('`Bearer`.', { type: 'string' }) },
+  429: {
+    'Retry-After': header('Seconds to wait.', { type: 'integer' }),
+    RateLimit: header('The limit that was reached, what is left of it and when it fills.', {
+      type: 'string',
+    }),
+    'RateLimit-Policy': header("The agent's own cap, where that was reached.", { type: 'string' }),
+  },
+  405: { Allow: header('The methods this address takes.', { type: 'string' }) },
+};
+
+/** Returns the description as a JSON value. */
+export function describeDoor(): object {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Interlock',
+      version: '1',
+      description:
+        'Calls tools under policy, limits and approval. Every error is a problem document (RFC 9457).',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths: {
+      '/v1/calls': { post: postCall() },
+      '/v1/calls/{call}': { get: getCall() },
+      '/v1/tools': { get: getTools() },
+      '/openapi.json': { get: getDescription() },
+    },
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'An API key: `ilk_` and 43 characters.' },
+      },
+    },
+  };
+}
+
+function postCall(): object {
+  return {
+    operationId: 'makeCall',
+    summary: 'Calls a tool and waits for the stored outcome.',
+    security: [{ key: [] }],
+    parameters: [
+      {
+        name: 'Idempotency-Key',
+        in: 'header',
+        description: 'The same key names the same call for at least 24 hours: it happens at most once.',
+        schema: { type: 'string', pattern: '^[\\x21-\\x7E]{1,255}$' },
+      },
+    ],
+    requestBody: { required: true, content: { 'application/json': { schema: ref('CallRequest') } } },
+    responses: responsesOf('POST /v1/calls', { 200: 'CallOutcome', 202: 'CallPending' }),
+  };
+}
+
+function getCall(): object {
+  return {
+    operationId: 'getCall',
+    summary: "Tells the outcome of one of the agent's own calls.",
+    security: [{ key: [] }],
+    parameters: [
+      { name: 'call', in: 'path', required: true, schema: ref('Id') },
+      {
+        name: 'wait',
+        in: 'query',
+        description: 'Seconds to wait for the outcome.',
+        schema: { type: 'integer', minimum: 0, maximum: 30 },
+      },
+    ],
+    responses: responsesOf('GET /v1/calls/{call}', { 200: 'CallOutcome', 202: 'CallPending' }),
+  };
+}
+
+function getTools(): object {
+  return {
+    operationId: 'listTools',
+    summary: 'Lists the tools with the schemas of their arguments.',
+    security: [{ key: [] }],
+    responses: responsesOf('GET /v1/tools', { 200: 'ToolList' }),
+  };
+}
+
+function getDescription(): object {
+  return {
+    operationId: 'describe',
+    summary: 'This description.',
+    security: [],
+    responses: responsesOf('GET /openapi.json', {}),
+  };
+}
+
+function responsesOf(name: RouteName, successes: Readonly<Record<number, SchemaName>>): object {
+  const isAboutCall = name === 'POST /v1/calls' || name === 'GET /v1/calls/{call}';
+  const responses = statusesOf(name).map((status) => {
+    const problems = routes[name].codes.filter((code) => faults[code].status === status);
+    const isProblem = problems.length > 0;
+    const success = successes[status];
+    const schema = isProblem ? ref('Problem') : success === undefined ? { type: 'object' } : ref(success);
+    const headers = { ...(isAboutCall ? { 'Interlock-Call': callHeader } : {}), ...headersOf[status] };
+    const content = { [isProblem ? 'application/problem+json' : 'application/json']: { schema } };
+    const description = isProblem ? problems.map((code) => `\`${code}\``).join(', ') : successText(status);
+    return [status, { description, headers, content }] as const;
+  });
+  return Object.fromEntries(responses);
+}
+
+function successText(status: number): string {
+  return status === 202 ? 'A person is asked, or the call is under way.' : 'The answer.';
+}
+
+/** Definitions that a schema brings along become components of their own, where a reference finds them. */
+function componentSchemas(): object {
+  const components: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(schemas)) {
+    const { $schema: _, $defs, ...own } = z.toJSONSchema(schema, { io: 'input' });
+    components[name] = moveReferences(own, name);
+    for (const [inner, definition] of Object.entries($defs ?? {}))
+      components[`${name}.${inner}`] = moveReferences(definition, name);
+  }
+  return components;
+}
+
+function moveReferences(schema: object, name: string): unknown {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', `"#/components/schemas/${name}.`));
+}
+
+function ref(name: SchemaName): object {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function header(description: string, schema: object): object {
+  return { description, schema };
+}

@@ -1,0 +1,129 @@
+import type { LedgerEntry } from '@interlock/bus';
+import { limits, type QuestionEntry } from '@interlock/contracts';
+import { describe, expect, it } from 'vitest';
+import { ORPHAN_GRACE_MS, planOf, standingOf } from './outcome.ts';
+
+const digest = 'a'.repeat(64);
+const sealed = { sender: 'AA', salt: 'AA', recipients: [{ keyId: 'k', key: 'AA' }], content: 'AA' };
+const head = { tenant: 'acme', agent: 'bot', call: 'c1', tool: 'read', at: 1_000 };
+const request = { tool: 'read', argumentsDigest: digest };
+
+function refused(code: 'policy_denied' | 'rate_limited', change: object = {}): LedgerEntry {
+  const body = {
+    ...head,
+    by: 'limiter' as const,
+    code,
+    detail: 'no',
+    argumentsDigest: digest,
+    evidence: sealed,
+  };
+  return { step: 'refused', sequence: 1, body: { ...body, ...change } };
+}
+
+const started: LedgerEntry = {
+  step: 'started',
+  sequence: 1,
+  body: {
+    ...head,
+    session: 's',
+    user: 'ann',
+    toolVersion: digest,
+    argumentsDigest: digest,
+    callDigest: digest,
+    replyTo: 'rep',
+    keepResult: true,
+    executor: 'x',
+    nonce: 'n',
+    claimMs: 10_000,
+    idempotent: false,
+    evidence: sealed,
+  },
+};
+
+const settled: LedgerEntry = {
+  step: 'settled',
+  sequence: 2,
+  body: {
+    ...head,
+    outcome: 'succeeded',
+    redactions: 0,
+    labels: [],
+    executor: 'x',
+    keepResult: true,
+    argumentsDigest: digest,
+  },
+};
+
+function questionIn(state: QuestionEntry['state'], resolvedAt?: number): QuestionEntry {
+  return {
+    question: {
+      ...head,
+      user: 'ann',
+      session: 's',
+      toolVersion: digest,
+      argumentsDigest: digest,
+      callDigest: digest,
+      reasons: [],
+      roles: ['approver'],
+      separateDuties: false,
+      askedAt: 1_000,
+      expiresAt: 9_000,
+    },
+    questionDigest: digest,
+    state,
+    rejected: [],
+    ...(resolvedAt === undefined ? {} : { resolvedAt }),
+  };
+}
+
+describe('where a call stands', () => {
+  it('is told by the ledger before the question', () => {
+    expect(standingOf(refused('policy_denied'), questionIn('open'), 0).kind).toBe('refused');
+    expect(standingOf(settled, questionIn('approved', 1), 0).kind).toBe('settled');
+  });
+
+  it('is held as long as its question is open, and no longer', () => {
+    expect(standingOf(undefined, questionIn('open'), 0).kind).toBe('held');
+    expect(standingOf(undefined, questionIn('approved', 2_000), 3_000)).toMatchObject({
+      kind: 'resolved',
+      leftMs: limits.approvedCallMs - 1_000,
+    });
+    expect(standingOf(undefined, questionIn('denied', 0), limits.approvedCallMs)).toMatchObject({
+      leftMs: 0,
+    });
+  });
+
+  it('is under way until its claim ran out and an orphan had its time, whatever the clocks say', () => {
+    expect(standingOf(started, undefined, 4_000)).toMatchObject({ leftMs: 7_000 + ORPHAN_GRACE_MS });
+    expect(standingOf(started, undefined, 99_000)).toMatchObject({ leftMs: ORPHAN_GRACE_MS });
+    expect(standingOf(started, undefined, -99_000)).toMatchObject({ leftMs: 10_000 + ORPHAN_GRACE_MS });
+  });
+});
+
+describe('a request under a used Idempotency-Key', () => {
+  it.each([
+    ['other arguments', { ...request, argumentsDigest: 'b'.repeat(64) }],
+    ['another tool', { ...request, tool: 'write' }],
+  ])('is refused with %s, however the first one stands', (_, other) => {
+    for (const ledger of [settled, started, refused('policy_denied'), refused('rate_limited')])
+      expect(planOf(standingOf(ledger, undefined, 0), other)).toBe('reused');
+    expect(planOf(standingOf(undefined, questionIn('open'), 0), other)).toBe('reused');
+  });
+
+  it.each([
+    ['settled', settled],
+    ['started', started],
+    ['refused for good', refused('policy_denied')],
+  ])('follows a call that is %s', (_, ledger) => {
+    expect(planOf(standingOf(ledger, undefined, 0), request)).toBe('follow');
+  });
+
+  it('follows a call that is held', () => {
+    expect(planOf(standingOf(undefined, questionIn('open'), 0), request)).toBe('follow');
+  });
+
+  it('is tried again after a refusal that may pass, and made when nothing is known', () => {
+    expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request)).toBe('next');
+    expect(planOf(standingOf(undefined, undefined, 0), request)).toBe('make');
+  });
+});

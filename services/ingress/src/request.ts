@@ -1,0 +1,91 @@
+import {
+  type AgentEntry,
+  type Call,
+  callDigestOf,
+  callRequestSchema,
+  canonicalJson,
+  Fault,
+  limits,
+  sha256,
+} from '@interlock/contracts';
+import { z } from 'zod';
+import type { JsonObject } from './close-schema.ts';
+import { pointerOf } from './pointer.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+/** The largest request: the largest arguments, and room for tool, purpose and white space. */
+export const BODY_BYTES = limits.argumentsBytes + 16 * 1_024;
+
+/** What the parser gave is JSON already: walking and copying arguments of half a megabyte again proves nothing. */
+const requestSchema = z.strictObject({
+  ...callRequestSchema.shape,
+  arguments: z.custom<JsonObject>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be an object',
+  ),
+});
+
+/** A well-formed request, before its tool is looked up. */
+export interface CallAsked {
+  tool: string;
+  argumentsValue: JsonObject;
+  /** Canonical JSON (RFC 8785). */
+  argumentsText: string;
+  argumentsDigest: string;
+  purpose: string | undefined;
+}
+
+/**
+ * Reads a request's body. Throws the faults of `parseStrictJson`, `body_invalid` with a pointer, or
+ * `arguments_too_large`.
+ */
+export function readRequest(body: Buffer): CallAsked {
+  const parsed = requestSchema.safeParse(parseStrictJson(body, limits));
+  if (!parsed.success) throw shapeFault(parsed.error);
+  const { tool, arguments: argumentsValue, purpose } = parsed.data;
+  const argumentsText = canonicalJson(argumentsValue);
+  if (Buffer.byteLength(argumentsText) > limits.argumentsBytes)
+    throw new Fault('arguments_too_large', { pointer: '/arguments' });
+  return { tool, argumentsValue, argumentsText, argumentsDigest: sha256(argumentsText), purpose };
+}
+
+function shapeFault({ issues }: z.core.$ZodError): Fault {
+  const issue = issues[0];
+  if (issue === undefined) return new Fault('body_invalid');
+  const extra = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const pointer = pointerOf([...issue.path, ...extra]).slice(0, 1_024);
+  const words = issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message;
+  return new Fault('body_invalid', {
+    detail: `The body does not have the expected shape: ${words}.`,
+    pointer,
+  });
+}
+
+/** Where and when a call is made. */
+export interface CallMaking {
+  call: string;
+  toolVersion: string;
+  replica: string;
+  keepResult: boolean;
+  nowMs: number;
+}
+
+/** Returns the call of a request. Who calls comes from the agent's entry and from nowhere else. */
+export function callOf(agent: AgentEntry, asked: CallAsked, making: CallMaking): Call {
+  const { tenant, user, session } = agent;
+  const { tool, argumentsText, argumentsDigest, purpose } = asked;
+  const { call, toolVersion, replica, keepResult, nowMs } = making;
+  const bound = { tenant, agent: agent.agent, user, session, tool, toolVersion, argumentsDigest };
+  return {
+    ...bound,
+    call,
+    door: { kind: 'executor', replica: 'any' },
+    arguments: argumentsText,
+    callDigest: callDigestOf(bound),
+    ...(purpose === undefined ? {} : { purpose }),
+    replyTo: replica,
+    keepResult,
+    requestedAt: nowMs,
+    notAfter: nowMs + limits.callMs,
+  };
+}

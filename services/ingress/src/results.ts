@@ -1,0 +1,67 @@
+import { isUtf8 } from 'node:buffer';
+import type { Blobs } from '@interlock/bus';
+import {
+  type CallOutcome,
+  type ServiceKeys,
+  type Settled,
+  sealContext,
+  sealedSchema,
+  sha256,
+  unseal,
+} from '@interlock/contracts';
+import type { Waiter } from './waits.ts';
+
+/** A body travels beside its outcome and may come in a little later. */
+const BODY_GRACE_MS = 2_000;
+const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)\s*(;|$)/i;
+
+export type ShownResult = Pick<CallOutcome, 'result' | 'mediaType'>;
+
+export interface ResultSources {
+  blobs: Pick<Blobs, 'get'>;
+  sealKey: ServiceKeys['seal'];
+}
+
+/**
+ * Returns a settled call's result, from the channel where `waiter` listens, else from what was kept. A body whose
+ * SHA-256 is not the settled one is never handed out; without one the result is absent.
+ * Throws `dependency_unavailable` while the kept results cannot be read.
+ */
+export async function resultOf(
+  settled: Settled,
+  waiter: Waiter | undefined,
+  { blobs, sealKey }: ResultSources,
+): Promise<ShownResult> {
+  const { result, tenant, call } = settled;
+  if (result === undefined) return {};
+  const fits = (body: Uint8Array) => body.byteLength === result.bytes && sha256(body) === result.digest;
+  const heard = await waiter?.body(fits, BODY_GRACE_MS);
+  if (heard !== undefined) return showBody(heard, result.mediaType);
+  if (!settled.keepResult) return {};
+  const kept = await blobs.get(`${tenant}.${call}`);
+  const body = kept === undefined ? undefined : open(kept, call, sealKey);
+  return body !== undefined && fits(body) ? showBody(body, result.mediaType) : {};
+}
+
+/** Returns a body as JSON where it is JSON, else as text; bytes that are no text as `{ base64 }`. */
+export function showBody(body: Uint8Array, mediaType: string): ShownResult {
+  if (!isUtf8(body)) return { result: { base64: Buffer.from(body).toString('base64') }, mediaType };
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  if (!JSON_TYPE.test(mediaType)) return { result: text, mediaType };
+  try {
+    return { result: JSON.parse(text), mediaType };
+  } catch {
+    // The upstream says JSON and means something else: its words are shown as they are.
+    return { result: text, mediaType };
+  }
+}
+
+/** A box that does not open counts as not kept: the outcome is known, its body is not. */
+function open(kept: Uint8Array, call: string, sealKey: ServiceKeys['seal']): Buffer | undefined {
+  try {
+    const sealed = sealedSchema.parse(JSON.parse(Buffer.from(kept).toString('utf8')));
+    return unseal(sealed, sealKey, sealContext('result', call));
+  } catch {
+    return undefined;
+  }
+}

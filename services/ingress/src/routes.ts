@@ -1,0 +1,74 @@
+import { type FaultCode, faultCodes, faults } from '@interlock/contracts';
+
+/** Codes that only the management door, or an API's own check of our signature, gives. */
+const ELSEWHERE = new Set<FaultCode>([
+  'signature_missing',
+  'signature_malformed',
+  'signature_expired',
+  'signature_key_unknown',
+  'signature_mismatch',
+  'signature_body_mismatch',
+  'token_missing',
+  'token_invalid',
+  'role_missing',
+  'configuration_invalid',
+  'name_unknown',
+  'name_taken',
+  'entry_forged',
+  'trace_unknown',
+  'audit_unavailable',
+  'answer_not_allowed',
+  'answer_mismatch',
+  'question_closed',
+  'question_unknown',
+]);
+
+/** What a stored refusal, and so an answer about a call, may say. */
+const callCodes = faultCodes.filter((code) => !ELSEWHERE.has(code));
+
+const anyCodes: FaultCode[] = ['header_invalid', 'request_timeout', 'dependency_unavailable', 'internal'];
+const agentCodes: FaultCode[] = ['key_missing', 'key_invalid', 'agent_flood', ...anyCodes];
+
+interface Route {
+  method: 'GET' | 'POST';
+  url: string;
+  /** Statuses of answers that are no problem. */
+  successes: readonly number[];
+  codes: readonly FaultCode[];
+}
+
+/** Every route and everything it may answer: what is sent is checked against it, and the description is made of it. */
+export const routes = {
+  'POST /v1/calls': { method: 'POST', url: '/v1/calls', successes: [200, 202], codes: callCodes },
+  'GET /v1/calls/{call}': { method: 'GET', url: '/v1/calls/:call', successes: [200, 202], codes: callCodes },
+  'GET /v1/tools': { method: 'GET', url: '/v1/tools', successes: [200], codes: agentCodes },
+  'GET /openapi.json': { method: 'GET', url: '/openapi.json', successes: [200], codes: anyCodes },
+} as const satisfies Record<string, Route>;
+export type RouteName = keyof typeof routes;
+
+/** Returns every status a route may answer with, each once, ascending. */
+export function statusesOf(name: RouteName): number[] {
+  const { successes, codes } = routes[name];
+  return [...new Set([...successes, ...codes.map((code) => faults[code].status)])].sort(
+    (one, other) => one - other,
+  );
+}
+
+const documented = new Map(
+  (['POST /v1/calls', 'GET /v1/calls/{call}', 'GET /v1/tools', 'GET /openapi.json'] as const).map(
+    (name) => [name, new Set(statusesOf(name))] as const,
+  ),
+);
+
+/** True when a route's description names a status. */
+export function isDocumented(name: RouteName, status: number): boolean {
+  return documented.get(name)?.has(status) === true;
+}
+
+/** Returns the methods an address takes, or undefined when there is nothing at it. */
+export function methodsAt(path: string): string[] | undefined {
+  const methods = Object.values(routes)
+    .filter(({ url }) => url === path || (url === '/v1/calls/:call' && /^\/v1\/calls\/[^/]+$/.test(path)))
+    .map(({ method }) => method);
+  return methods.length === 0 ? undefined : methods;
+}

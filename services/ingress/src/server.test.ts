@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { agentEntrySchema, problemSchema, sha256 } from '@interlock/contracts';
+import { systemClock } from '@interlock/shell';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AgentKeys } from './agents.ts';
+import { Caps } from './caps.ts';
+import { describeDoor } from './openapi.ts';
+import { buildServer, type ServerParts } from './server.ts';
+
+const key = `ilk_${'a'.repeat(43)}`;
+const cappedKey = `ilk_${'b'.repeat(43)}`;
+const known = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+const quiet = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+function agentNamed(agent: string, secret: string, burst: number) {
+  const keys = [{ keyId: 'k', hash: sha256(secret), createdAt: 0, notAfter: Date.now() + 3_600_000 }];
+  const caps = { ratePerSecond: 1, burst, inFlight: 100 };
+  return agentEntrySchema.parse({ tenant: 'acme', agent, user: 'ann', session: 's', keys, caps });
+}
+
+const keys = new AgentKeys();
+keys.change('acme.bot', agentNamed('bot', key, 1_000));
+keys.change('acme.capped', agentNamed('capped', cappedKey, 1));
+const floods: string[] = [];
+
+/** Nothing in these tests gets as far as a call: what does would be a bug, and shows as one. */
+const parts: ServerParts = {
+  authenticate: (authorization, nowMs) => keys.authenticate(authorization, nowMs),
+  callCaps: new Caps(),
+  lookCaps: new Caps(),
+  onFlood: (agentKey) => floods.push(agentKey),
+  submit: () => Promise.reject(new Error('a secret of the inside')),
+  look: () => Promise.reject(new Error('a secret of the inside')),
+  listTools: () => [],
+  description: describeDoor(),
+  clock: systemClock,
+  log: quiet,
+};
+
+const server = buildServer(parts);
+let url = '';
+
+beforeAll(async () => {
+  url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+});
+afterAll(async () => {
+  await server.app.close();
+});
+
+async function problemAt(path: string, init: RequestInit = {}) {
+  const response = await fetch(`${url}${path}`, init);
+  const problem = problemSchema.parse(await response.json());
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(problem.status).toBe(response.status);
+  expect(problem.type).toBe(`urn:interlock:fault:${problem.code}`);
+  return { problem, headers: response.headers };
+}
+
+async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) {
+  return await problemAt('/v1/calls', { method: 'POST', body, headers: { ...known, ...headers } });
+}
+
+describe('the door refuses', () => {
+  it('a request without a key, or with a wrong one, before it reads the body', async () => {
+    const missing = await problemAt('/v1/calls', { method: 'POST', body: '{' });
+    expect(missing.problem).toMatchObject({ code: 'key_missing', status: 401 });
+    expect(missing.headers.get('www-authenticate')).toBe('Bearer');
+    expect((await post('{', { authorization: 'Bearer x' })).problem.code).toBe('key_invalid');
+    expect((await problemAt('/v1/tools')).problem.code).toBe('key_missing');
+    expect((await problemAt('/v1/calls/c1')).problem.code).toBe('key_missing');
+  });
+
+  it.each(['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'nonsense', ''])(
+    'the content type %j',
+    async (type) => {
+      expect((await post('{}', { 'content-type': type })).problem.code).toBe('content_type_unsupported');
+    },
+  );
+
+  it.each([
+    ['', 'body_malformed', undefined],
+    ['{', 'body_malformed', undefined],
+    ['[]', 'body_invalid', ''],
+    ['null', 'body_invalid', ''],
+    ['{"tool":"t"}', 'body_invalid', '/arguments'],
+    ['{"tool":"t","arguments":[]}', 'body_invalid', '/arguments'],
+    ['{"tool":"a.b","arguments":{}}', 'body_invalid', '/tool'],
+    ['{"tool":"t","arguments":{},"agent":"root"}', 'body_invalid', '/agent'],
+    ['{"tool":"t","arguments":{},"__proto__":{}}', 'body_invalid', '/__proto__'],
+    ['{"tool":"t","tool":"u","arguments":{}}', 'body_duplicate_key', '/tool'],
+    ['{"tool":"t","arguments":{"a":"\\uD800"}}', 'unicode_malformed', '/arguments/a'],
+  ])('the body %s with %s', async (body, code, pointer) => {
+    expect((await post(body)).problem).toMatchObject({ code, ...(pointer === undefined ? {} : { pointer }) });
+  });
+
+  it('a body that is too deep, too large, or whose arguments are', async () => {
+    const deep = `{"tool":"t","arguments":{"a":${'['.repeat(40)}${']'.repeat(40)}}}`;
+    expect((await post(deep)).problem.code).toBe('body_too_deep');
+    expect((await post(new Uint8Array(600_000))).problem.code).toBe('body_too_large');
+    const long = JSON.stringify({ tool: 't', arguments: { a: 'x'.repeat(262_145) } });
+    expect((await post(long)).problem).toMatchObject({ code: 'string_too_long', pointer: '/arguments/a' });
+    const wide = JSON.stringify({
+      tool: 't',
+      arguments: { a: ['x'.repeat(262_100), 'x'.repeat(262_100), 'x'.repeat(100)] },
+    });
+    expect((await post(wide)).problem).toMatchObject({ code: 'arguments_too_large', pointer: '/arguments' });
+  });
+
+  it('an Idempotency-Key with a space in it', async () => {
+    expect((await post('{}', { 'idempotency-key': 'a b' })).problem.code).toBe('header_invalid');
+  });
+
+  it.each(['wait=31', 'wait=-1', 'wait=x', 'wait=1&wait=2', 'other=1'])('the query %s', async (query) => {
+    const { problem } = await problemAt(`/v1/calls/c1?${query}`, { headers: known });
+    expect(problem.code).toBe('query_invalid');
+  });
+
+  it.each(['/', '/v2', '/v1/calls/c1/x', '/v1/Tools'])('the address %s', async (path) => {
+    expect((await problemAt(path)).problem.code).toBe('route_unknown');
+  });
+
+  it.each([
+    ['DELETE', '/v1/calls', 'POST'],
+    ['PUT', '/v1/calls/c1', 'GET'],
+    ['POST', '/v1/tools', 'GET'],
+    ['PATCH', '/openapi.json', 'GET'],
+  ])('the method %s at %s and says what it takes', async (method, path, allow) => {
+    const { problem, headers } = await problemAt(path, { method });
+    expect(problem.code).toBe('method_not_allowed');
+    expect(headers.get('allow')).toBe(allow);
+  });
+
+  it('an address whose escapes are broken', async () => {
+    expect((await problemAt('/v1/calls/%zz', { headers: known })).problem.code).toBe('id_invalid');
+  });
+
+  it('what is not HTTP, or has headers without end, with a problem too', async () => {
+    expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"header_invalid"/);
+    expect(await raw(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain(
+      '"code":"header_invalid"',
+    );
+  });
+
+  it('an agent above its cap, telling it when to come again, and counts the flood', async () => {
+    const headers = { ...known, authorization: `Bearer ${cappedKey}` };
+    await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
+    const { problem, headers: told } = await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
+    expect(problem).toMatchObject({ code: 'agent_flood', status: 429 });
+    expect(told.get('retry-after')).toBe('1');
+    expect(told.get('ratelimit')).toBe('"agent";r=0;t=1');
+    expect(told.get('ratelimit-policy')).toBe('"agent";q=1;w=1');
+    expect(floods).toEqual(['acme.capped']);
+  });
+});
+
+describe('the door', () => {
+  it('says nothing of a mistake of its own but that it made one', async () => {
+    const { problem } = await post('{"tool":"t","arguments":{}}');
+    expect(problem.code).toBe('internal');
+    expect(JSON.stringify(problem)).not.toMatch(/secret|Error|\.ts/);
+  });
+
+  it('describes itself to anybody and lists tools to agents', async () => {
+    expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+    const tools = await fetch(`${url}/v1/tools`, { headers: known });
+    expect(await tools.json()).toEqual({ tools: [] });
+    expect(tools.headers.get('content-type')).toMatch(/^application\/json/);
+  });
+});
+
+async function raw(text: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
+  socket.write(text);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,70 @@
+import type { EventBody } from '@interlock/contracts';
+import { describe, expect, it } from 'vitest';
+import { Waits } from './waits.ts';
+
+const A_LONG_TIME_MS = 60_000;
+
+function settled(tenant: string, call = 'c1'): EventBody<'settled'> {
+  return {
+    tenant,
+    agent: 'bot',
+    call,
+    tool: 'read',
+    at: 0,
+    outcome: 'succeeded',
+    redactions: 0,
+    labels: [],
+    executor: 'x',
+    keepResult: false,
+    argumentsDigest: 'a'.repeat(64),
+  };
+}
+
+const waited = { tenant: 'acme', agent: 'bot', call: 'c1', making: true };
+
+describe('a request that waits', () => {
+  it("does not hear of another tenant's call of the same id", async () => {
+    const waits = new Waits();
+    using waiter = waits.open(waited);
+    waits.hear({ step: 'settled', body: settled('other') });
+    expect(await waiter.next(1, true)).toBeUndefined();
+  });
+
+  it('hears an outcome that came before it asked, and one that comes later', async () => {
+    const waits = new Waits();
+    using early = waits.open(waited);
+    const later = early.next(A_LONG_TIME_MS, true);
+    waits.hear({ step: 'settled', body: settled('acme') });
+    expect((await later)?.step).toBe('settled');
+    expect((await early.next(0, true))?.step).toBe('settled');
+  });
+
+  it('takes only the body that fits', async () => {
+    const waits = new Waits();
+    using waiter = waits.open(waited);
+    const right = waiter.body((body) => body[0] === 1, A_LONG_TIME_MS);
+    waits.hearBody('c1', Uint8Array.of(2));
+    waits.hearBody('c1', Uint8Array.of(1));
+    expect(await right).toEqual(Uint8Array.of(1));
+  });
+
+  it('is let go when the process ends, and so is everyone after it', async () => {
+    const waits = new Waits();
+    using waiter = waits.open(waited);
+    const never = waiter.next(A_LONG_TIME_MS, true);
+    waits.drain();
+    expect(await never).toBeUndefined();
+    using late = waits.open({ ...waited, call: 'c2' });
+    expect(await late.next(A_LONG_TIME_MS, true)).toBeUndefined();
+  });
+
+  it('leaves nothing behind', () => {
+    const waits = new Waits();
+    {
+      using _waiter = waits.open(waited);
+      expect(waits.has(waited)).toBe(true);
+      expect(waits.has({ ...waited, agent: 'other' })).toBe(false);
+    }
+    expect(waits.size).toBe(0);
+  });
+});
