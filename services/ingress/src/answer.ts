@@ -70,6 +70,18 @@ export function answerRefusal(refusal: Refusal, call?: string): Answer {
   };
 }
 
+/**
+ * Answers a request under an Idempotency-Key that could not be looked up. It did nothing itself, but an earlier one
+ * under the same key may have: so this is 504, and never 503.
+ */
+export function answerDoubt(): Answer {
+  const detail =
+    'This request did nothing; what an earlier one under its Idempotency-Key did cannot be read now.';
+  const answer = answerRefusal({ code: 'outcome_unknown', detail });
+  const next = 'Send the same request again with the same Idempotency-Key.';
+  return { ...answer, body: { ...answer.body, next } };
+}
+
 /** Answers that the call is carried out, or may be, with its result where it is known. */
 export function answerOutcome(
   settled: Settled,

@@ -12,9 +12,6 @@ import { buildServer } from './server.ts';
 import { watchTools } from './tools.ts';
 import { Waits } from './waits.ts';
 
-/** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
-const DRAIN_MS = 10_000;
-
 /** Ingress: the door agents come through. */
 export const ingressService = defineService({
   name: 'ingress',
@@ -42,7 +39,7 @@ export const ingressService = defineService({
     const follower = new Follower({ bus, questions, results, waits, keyring, clock, log });
     const tools = watchTools(toolEntries);
     const parts = { bus, follower, tools: tools.get, callIdKey, log, replica };
-    const { app, refuseNew } = buildServer({
+    const { app, drain } = buildServer({
       authenticate: authenticator(agents),
       callCaps: new Caps(),
       lookCaps: new Caps(),
@@ -54,12 +51,7 @@ export const ingressService = defineService({
       clock,
       log,
     });
-    stack.defer(async () => {
-      refuseNew();
-      const end = setTimeout(() => waits.drain(), DRAIN_MS);
-      await app.close();
-      clearTimeout(end);
-    });
+    stack.defer(() => drain(() => waits.drain()));
     const address = await app.listen(config.INTERLOCK_INGRESS_ADDRESS);
     const owned = stack.move();
     return { url: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };

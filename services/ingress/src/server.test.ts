@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { agentEntrySchema, problemSchema, sha256 } from '@interlock/contracts';
+import { agentEntrySchema, Fault, problemSchema, sha256 } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentKeys } from './agents.ts';
+import { AgentKeys, authenticator } from './agents.ts';
 import { Caps } from './caps.ts';
 import { describeDoor } from './openapi.ts';
 import { buildServer, type ServerParts } from './server.ts';
@@ -164,6 +164,42 @@ describe('the door', () => {
     const { problem } = await post('{"tool":"t","arguments":{}}');
     expect(problem.code).toBe('internal');
     expect(JSON.stringify(problem)).not.toMatch(/secret|Error|\.ts/);
+  });
+
+  it('claims that nothing was done only where no earlier request under the key can have done it', async () => {
+    const away = buildServer({
+      ...parts,
+      authenticate: authenticator({ current: false, onChange: () => undefined }),
+    });
+    const at = await away.app.listen({ host: '127.0.0.1', port: 0 });
+    const ask = async (headers: Record<string, string>) =>
+      problemSchema.parse(
+        await (await fetch(`${at}/v1/calls`, { method: 'POST', body: '{}', headers })).json(),
+      );
+    expect((await ask(known)).code).toBe('dependency_unavailable');
+    expect((await ask({ ...known, 'idempotency-key': 'k' })).code).toBe('outcome_unknown');
+    await away.drain(() => undefined);
+  });
+
+  it('answers what is under way before it closes, and takes nothing new', async () => {
+    const asked = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<void>();
+    const leaving = buildServer({
+      ...parts,
+      look: async () => {
+        asked.resolve();
+        await told.promise;
+        throw new Fault('call_unknown');
+      },
+    });
+    const at = await leaving.app.listen({ host: '127.0.0.1', port: 0 });
+    const waiting = fetch(`${at}/v1/calls/c1`, { headers: known });
+    await asked.promise;
+    const drained = leaving.drain(() => undefined);
+    told.resolve();
+    expect((await waiting).status).toBe(404);
+    await drained;
+    await expect(fetch(`${at}/v1/tools`, { headers: known })).rejects.toThrow();
   });
 
   it('describes itself to anybody and lists tools to agents', async () => {

@@ -11,7 +11,7 @@ import { type AgentEntry, Fault } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
-import { type Answer, answerRefusal, faultOf } from './answer.ts';
+import { type Answer, answerDoubt, answerRefusal, faultOf } from './answer.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
 import type { Caps, Taken } from './caps.ts';
@@ -31,6 +31,11 @@ const LATE_CHECK_MS = 1_000;
 const SOCKET_TIMEOUT_MS = 200_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS = 10_000;
+/** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
+const DRAIN_MS = 10_000;
+/** What the last answers may take to leave, and slow uploads to fail. */
+const CUT_MS = 2_000;
+const SWEEP_MS = 100;
 /** An identifier has 64 characters; a longer one is told so by name. */
 const PARAMETER_LENGTH = 256;
 const CONTENT_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
@@ -68,8 +73,11 @@ interface Visit {
 
 export interface Server {
   app: FastifyInstance;
-  /** Answers what comes from now on over open connections with 503. */
-  refuseNew: () => void;
+  /**
+   * Stops taking requests and resolves when those under way are answered. After `DRAIN_MS` it calls `giveUp`, so that
+   * what still waits is answered with what is known; what is open even then is cut.
+   */
+  drain: (giveUp: () => void) => Promise<void>;
 }
 
 /** Builds the door. It does not listen yet. */
@@ -100,7 +108,9 @@ export function buildServer(parts: ServerParts): Server {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   let closing = false;
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'POST' && request.routeOptions.url === '/v1/calls')
+      names.set(request, 'POST /v1/calls');
     if (!closing) return;
     reply.header('connection', 'close');
     throw new Fault('dependency_unavailable', { detail: 'This door is closing. Nothing was done.' });
@@ -110,10 +120,25 @@ export function buildServer(parts: ServerParts): Server {
   addRoutes(app, parts);
   return {
     app,
-    refuseNew: () => {
+    drain: async (giveUp) => {
       closing = true;
+      await close(app, giveUp);
     },
   };
+}
+
+async function close(app: FastifyInstance, giveUp: () => void): Promise<void> {
+  // A connection that was answered after closing began is idle, and would stay open for its keep-alive time.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
+  const late = setTimeout(giveUp, DRAIN_MS);
+  const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS + CUT_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(late);
+    clearTimeout(cut);
+  }
 }
 
 const names = new WeakMap<FastifyRequest, RouteName>();
@@ -217,7 +242,8 @@ async function answerThrown(
   const fault = faultOf(thrown);
   const route = names.get(request);
   if (fault.code === 'internal') log.error({ error: thrown, route }, 'a request failed');
-  const answer = answerRefusal(fault);
+  const isDoubtful = fault.code === 'dependency_unavailable' && 'idempotency-key' in request.headers;
+  const answer = isDoubtful && route === 'POST /v1/calls' ? answerDoubt() : answerRefusal(fault);
   if (fault instanceof Flooded) answer.headers['ratelimit-policy'] = fault.policy;
   await send(reply, route, answer, log);
 }

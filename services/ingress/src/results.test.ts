@@ -1,0 +1,74 @@
+import { createPrivateKey } from 'node:crypto';
+import { createKey, type EventBody, Keyring, seal, sealContext, sha256 } from '@interlock/contracts';
+import { describe, expect, it } from 'vitest';
+import { resultOf, showBody } from './results.ts';
+import { Waits } from './waits.ts';
+
+const text = '{"answer":42}';
+const made = createKey('ingress', 'seal', 1_000);
+const privateKey = createPrivateKey({
+  key: Buffer.from(made.privateKey, 'base64url'),
+  format: 'der',
+  type: 'pkcs8',
+});
+const sealKey = { keyId: made.certified.keyId, privateKey };
+
+function settledWith(body: string): EventBody<'settled'> {
+  return {
+    tenant: 'acme',
+    agent: 'bot',
+    call: 'c1',
+    tool: 'read',
+    at: 0,
+    outcome: 'succeeded',
+    result: { digest: sha256(body), bytes: Buffer.byteLength(body), mediaType: 'application/json' },
+    redactions: 0,
+    labels: [],
+    executor: 'x',
+    keepResult: true,
+    argumentsDigest: 'a'.repeat(64),
+  };
+}
+
+function kept(body: string, context = sealContext('result', 'c1')) {
+  const box = seal(body, new Keyring([made.certified]).sealKeysOf('ingress', 0), context);
+  return { blobs: { get: async () => Buffer.from(JSON.stringify(box)) }, sealKey };
+}
+
+const nothingKept = { blobs: { get: async () => undefined }, sealKey };
+
+describe('a result', () => {
+  it.each([
+    ['another body', kept('{"answer":43}')],
+    ["another call's box", kept(text, sealContext('result', 'c2'))],
+    ['what is no box', { blobs: { get: async () => Buffer.from(text) }, sealKey }],
+    ['nothing', nothingKept],
+  ])('is absent where %s was kept', async (_, sources) => {
+    expect(await resultOf(settledWith(text), undefined, sources)).toEqual({});
+  });
+
+  it('is handed out from what was kept when it is the body that was settled', async () => {
+    const shown = await resultOf(settledWith(text), undefined, kept(text));
+    expect(shown).toEqual({ result: { answer: 42 }, mediaType: 'application/json' });
+  });
+
+  it('is taken from the channel only when its digest is the settled one', async () => {
+    const waits = new Waits();
+    using waiter = waits.open({ tenant: 'acme', agent: 'bot', call: 'c1', making: true });
+    waits.hearBody('c1', Buffer.from('{"answer":43}'));
+    waits.hearBody('c1', Buffer.from(text));
+    expect((await resultOf(settledWith(text), waiter, nothingKept)).result).toEqual({ answer: 42 });
+  });
+
+  it.each([
+    ['{"a":1}', 'application/problem+json; charset=utf-8', { a: 1 }],
+    ['{"a":', 'application/json', '{"a":'],
+    ['1', 'text/plain', '1'],
+  ])('%j of the type %s is shown as %j', (body, mediaType, result) => {
+    expect(showBody(Buffer.from(body), mediaType)).toEqual({ result, mediaType });
+  });
+
+  it('that is no text is shown in base64', () => {
+    expect(showBody(Uint8Array.of(0xff, 0), 'image/png').result).toEqual({ base64: '/wA=' });
+  });
+});
