@@ -12,6 +12,8 @@ import type { Servers } from './servers.ts';
 import type { ProcessPlan, Ready, SupervisedProcess } from './supervise.ts';
 
 /** A slow machine loads a service in seconds; the first start also makes every stream. */
+/** Who ended as often as this without having started will not start: its configuration is wrong. */
+const STARTS_MAX = 3;
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 const PROBE_TIMEOUT_MS = 2_000;
@@ -63,6 +65,7 @@ export async function untilStarted(child: SupervisedProcess, signal: AbortSignal
   const endMs = systemClock.monotonicMs() + READY_TIMEOUT_MS;
   while (child.ready.length < expected) {
     signal.throwIfAborted();
+    if (child.lives > STARTS_MAX) throw await serviceFailed(child, child.lastEnd);
     if (systemClock.monotonicMs() > endMs) throw await serviceFailed(child, 'does not start');
     await systemClock.sleep(POLL_MS, signal);
   }

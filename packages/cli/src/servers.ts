@@ -15,6 +15,8 @@ const HOST = '127.0.0.1';
 /** A NATS server with a large store reads it before it answers. */
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
+/** Who ended as often as this without listening will not listen. */
+const STARTS_MAX = 3;
 
 /** Addresses of the servers, and those that are to be started here. */
 export interface Servers {
@@ -24,7 +26,7 @@ export interface Servers {
   plans: (ProcessPlan & { port: number })[];
 }
 
-/** Says where the servers are and how those are started that are not given. Throws `program_missing`. */
+/** Says where the servers are and how those are started that are not given. */
 export async function planServers(
   data: string,
   ports: Ports,
@@ -54,12 +56,16 @@ export async function untilListening(
   const endMs = systemClock.monotonicMs() + START_TIMEOUT_MS;
   while (!(await takesConnections(port))) {
     signal.throwIfAborted();
-    if (systemClock.monotonicMs() > endMs)
-      throw new Failure('server_failed', `${server.name} does not listen on port ${port}.`, {
-        next: `Its log is ${server.plan.logFile}.`,
-      });
+    if (server.lives > STARTS_MAX) throw serverFailed(server, server.lastEnd);
+    if (systemClock.monotonicMs() > endMs) throw serverFailed(server, `does not listen on port ${port}`);
     await systemClock.sleep(POLL_MS, signal);
   }
+}
+
+function serverFailed({ name, plan: { logFile, command } }: SupervisedProcess, how: string): Failure {
+  return new Failure('server_failed', `${name} (${command}) ${how}.`, {
+    next: `Its log is ${logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock --help.`,
+  });
 }
 
 async function planNats(data: string, port: number, { publicKeys }: Identities, env: Environment) {

@@ -48,6 +48,7 @@ export class SupervisedProcess {
   readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
   #lives = 0;
+  #lastEnd = 'has not started';
   #ended: Promise<void> | undefined;
 
   constructor(plan: ProcessPlan, say: (line: string) => void) {
@@ -66,6 +67,11 @@ export class SupervisedProcess {
   /** How often it was started. */
   get lives(): number {
     return this.#lives;
+  }
+
+  /** How its last life ended. */
+  get lastEnd(): string {
+    return this.#lastEnd;
   }
 
   /** What it said since it was last started. */
@@ -103,6 +109,7 @@ export class SupervisedProcess {
     while (!this.#stopping.signal.aborted) {
       const startedMs = systemClock.monotonicMs();
       const how = await this.#live();
+      this.#lastEnd = how;
       if (this.#stopping.signal.aborted) return;
       if (systemClock.monotonicMs() - startedMs >= ALIVE_MS) pauseMs = BACKOFF_FIRST_MS;
       this.#say(`${this.name} ${how}; it is started again in ${pauseMs} ms (log: ${this.plan.logFile})`);

@@ -96,9 +96,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
     replicas: options.replicas ?? {},
   });
   const children = plans.map((plan) => new SupervisedProcess(plan, say));
-  owned.defer(async () => {
-    await Promise.all(children.map((child) => child.stop()));
-  });
+  owned.defer(() => stopServices(children));
   await startServices(children, signal);
 
   const ingress = urlOf(children, 'ingress') ?? `http://${HOST}:${ports.ingress}`;
@@ -164,6 +162,13 @@ async function startServices(children: readonly SupervisedProcess[], signal: Abo
   await untilStarted(first, signal);
   for (const child of others) child.start();
   await Promise.all(others.map((child) => untilStarted(child, signal)));
+}
+
+/** The door closes first: what is in flight behind it is answered while everybody else still works. */
+async function stopServices(children: readonly SupervisedProcess[]): Promise<void> {
+  const isDoor = ({ name }: SupervisedProcess) => name === 'ingress' || name.startsWith('ingress-');
+  await Promise.all(children.filter(isDoor).map((child) => child.stop()));
+  await Promise.all(children.filter((child) => !isDoor(child)).map((child) => child.stop()));
 }
 
 interface House {

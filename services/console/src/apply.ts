@@ -10,6 +10,7 @@ import {
   type LimitsEntry,
   limitsEntrySchema,
   newId,
+  type PolicyEntry,
   sha256,
 } from '@interlock/contracts';
 import { resolveTools } from './discover.ts';
@@ -68,7 +69,7 @@ async function carryOut(
     try {
       // The bytes come before the entry that names them, so that the entry never names what is not there.
       if (change.bucket === 'policies' && change.value !== undefined && bundle !== undefined)
-        await management.bus.blobs('policies').put(change.value.digest, bundle);
+        await management.bus.blobs('policies').put(bundleKey(change.value), bundle);
       await carryOutOne(management, change, by);
       done.push(nameOf(change));
     } catch (error) {
@@ -81,6 +82,11 @@ async function carryOut(
       });
     }
   }
+}
+
+/** Where deciders look for the bytes of a published bundle. */
+function bundleKey({ version }: PolicyEntry): string {
+  return `bundle-${version}`;
 }
 
 async function carryOutOne<B extends EntryBucket>(

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Fault, type PersonEntry, sha256 } from '@interlock/contracts';
+import { Fault, type PersonEntry, Secret, sha256 } from '@interlock/contracts';
 import { readConfig } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { consoleConfigSchema } from './config.ts';
 import { buildDoor, openDoor, type Route } from './door.ts';
+import { addSpanReceiver } from './otlp.ts';
 import { requireTenant } from './people.ts';
+import { TraceStore } from './traces.ts';
 
 const token = (name: string): string => `ilp_${name.padEnd(43, '0')}`;
 const person = (name: string, changes: Partial<PersonEntry>): PersonEntry => ({
@@ -51,6 +53,8 @@ const routes: Route[] = [
 ];
 
 const door = buildDoor({ management: { people, log: quiet }, routes, hosts: [] });
+const store = new TraceStore();
+addSpanReceiver(door, store, new Secret('trace-token'));
 let url = '';
 beforeAll(async () => {
   url = await openDoor(door, { host: '127.0.0.1', port: 0 });
@@ -127,6 +131,22 @@ describe('the management door', () => {
       status: 415,
       problem: { code: 'content_type_unsupported' },
     });
+  });
+
+  test('takes spans from who shows the trace token, and from no person', async () => {
+    const json = { 'content-type': 'application/json' };
+    const span = { traceId: 'a', spanId: 'b', name: 'step', startTimeUnixNano: '1', endTimeUnixNano: '2' };
+    const attributes = [{ key: 'interlock.call', value: { stringValue: 'call_1' } }];
+    const body = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ ...span, attributes }] }] }] });
+    const send = (headers: Record<string, string>) =>
+      ask('/otlp/v1/traces', { ...json, ...headers }, 'POST', body);
+    expect(await send(as('alice'))).toMatchObject({ status: 401, problem: { code: 'token_missing' } });
+    expect(await send({ 'interlock-trace-token': 'guessed' })).toMatchObject({
+      problem: { code: 'token_invalid' },
+    });
+    expect(store.find('call_1')).toBeUndefined();
+    expect(await send({ 'interlock-trace-token': 'trace-token' })).toMatchObject({ status: 200 });
+    expect(store.find('call_1')).toBeDefined();
   });
 
   test('says nothing of its insides when it makes a mistake', async () => {
