@@ -65,7 +65,7 @@ describe('the exit code', () => {
   test('is 2 when the command is used wrongly', async () => {
     expect(await interlock(['fly'])).toMatchObject({ code: 2, stderr: expect.stringContaining('fly') });
     expect(await interlock(['call'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tool') });
-    expect(await interlock(['call', 'note', 'no json', '--data', data])).toMatchObject({ code: 3 });
+    expect(await interlock(['call', 'note', 'no json', '--data', data])).toMatchObject({ code: 2 });
   });
 
   test('is 3 when nobody is there to ask', async () => {

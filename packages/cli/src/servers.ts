@@ -64,7 +64,7 @@ export async function untilListening(
 
 function serverFailed({ name, plan: { logFile, command } }: SupervisedProcess, how: string): Failure {
   return new Failure('server_failed', `${name} (${command}) ${how}.`, {
-    next: `Its log is ${logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock --help.`,
+    next: `Its log is ${logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock up --help.`,
   });
 }
 

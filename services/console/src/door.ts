@@ -46,7 +46,8 @@ export function buildDoor({ management, routes, hosts }: DoorOptions): FastifyIn
     logger: false,
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: true,
+    // An act that is under way is finished; connections that only wait are closed.
+    forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
   door.addHook('onRequest', async (request) => checkHost(request, hosts));
@@ -86,8 +87,9 @@ function addRoute(door: FastifyInstance, route: Route, { people }: Pick<Manageme
 }
 
 function checkHost(request: FastifyRequest, hosts: readonly string[]): void {
-  const { localPort } = request.socket;
-  const known = [`127.0.0.1:${localPort}`, `localhost:${localPort}`, `[::1]:${localPort}`, ...hosts];
+  const { localAddress, localPort } = request.socket;
+  const names = ['127.0.0.1', 'localhost', '[::1]', localAddress];
+  const known = [...names.map((name) => `${name}:${localPort}`), ...hosts];
   const { host, origin } = request.headers;
   if (host === undefined || !known.includes(host.toLowerCase()))
     throw new Fault('header_invalid', { detail: 'The management door is not known under this host name.' });

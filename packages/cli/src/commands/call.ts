@@ -42,6 +42,7 @@ export function callCommand(): Command {
 }
 
 async function runCall(tool: string, json: string, options: CallOptions): Promise<void> {
+  const parameters = await readArguments(json);
   const { data } = placesOf(options);
   const context = await readContext(data);
   if (context.ingress === undefined) throw notRunning(data);
@@ -49,7 +50,7 @@ async function runCall(tool: string, json: string, options: CallOptions): Promis
   const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   const body = {
     tool,
-    arguments: await readArguments(json),
+    arguments: parameters,
     ...(purpose === undefined ? {} : { purpose }),
   };
   const door = ingressDoor(context.ingress, await keyOf(context, options), headers);

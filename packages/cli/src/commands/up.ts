@@ -11,6 +11,14 @@ interface UpOptions extends CommonOptions {
   portConsole?: number;
 }
 
+const VARIABLES = `
+Variables:
+  NATS_URL, REDIS_URL, MONGODB_URL                     servers that are there already
+  INTERLOCK_NATS_SERVER_BIN, INTERLOCK_REDIS_BIN,
+  INTERLOCK_FERRETDB_BIN, INTERLOCK_OPA_BIN            programs, where the PATH does not have them
+  OTEL_EXPORTER_OTLP_ENDPOINT                          a collector for spans instead of the console
+  INTERLOCK_LOG_LEVEL                                  fatal, error, warn, info, debug or trace`;
+
 /** `interlock up`: runs until it is asked to stop. */
 export function upCommand(): Command {
   return command(
@@ -21,6 +29,7 @@ export function upCommand(): Command {
     .option('--single', 'run all services in one process')
     .option('--port-ingress <port>', 'port for agents', portNumber)
     .option('--port-console <port>', 'port for people', portNumber)
+    .addHelpText('after', VARIABLES)
     .action(runUp);
 }
 
