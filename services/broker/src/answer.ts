@@ -1,0 +1,81 @@
+import type { Bus, EntryWatch, LedgerEntry } from '@interlock/bus';
+import {
+  type CredentialEntry,
+  Fault,
+  type Keyring,
+  publicKeyFromRaw,
+  type RpcReply,
+  type RpcRequest,
+  type ServiceKeys,
+  seal,
+  sealContext,
+  unseal,
+} from '@interlock/contracts';
+import { decryptCredential, encryptCredential, type Kek, readCredential } from './kek.ts';
+import { grantLease, readStatement } from './lease.ts';
+import { killedBy } from './switches.ts';
+
+/** What the broker answers with. */
+export interface BrokerParts {
+  bus: Pick<Bus, 'readCall' | 'readStep' | 'entries'>;
+  switches: EntryWatch<'switches'>;
+  kek: Kek;
+  keyring: Keyring;
+  keys: ServiceKeys;
+  nowMs: () => number;
+}
+
+/**
+ * Leases one credential for one claimed call.
+ * A second asking for the same claim gets the same credential sealed to the same one-time key: nobody learns
+ * anything new, so it is harmless.
+ */
+export async function answerLease(
+  parts: BrokerParts,
+  asked: RpcRequest<'broker.lease'>,
+): Promise<RpcReply<'broker.lease'>> {
+  const { bus, switches, keyring, kek, nowMs } = parts;
+  const statement = readStatement(asked, keyring, nowMs());
+  const [last, tool] = await Promise.all([
+    bus.readCall(asked.tenant, asked.call),
+    bus.entries('tools').get(statement.tool),
+  ]);
+  const firstClaimedAt = await readFirstClaim(bus, asked, last);
+  const killed = (call: Parameters<typeof killedBy>[1]) => killedBy(switches, call);
+  const facts = { last, firstClaimedAt, tool: tool?.value, killed };
+  const { credential } = grantLease(asked, statement, facts, nowMs());
+  const entry = await bus.entries('credentials').get(credential);
+  if (entry === undefined) throw new Fault('credential_unknown');
+  // Reading took a while: the grant that is acted on is the one that holds now.
+  const grant = grantLease(asked, statement, facts, nowMs());
+  return {
+    sealed: sealFor(grant.leaseKey, asked.call, entry.value, credential, kek),
+    inject: grant.inject,
+    origin: grant.origin,
+    notAfter: grant.notAfter,
+  };
+}
+
+/** Encrypts a credential that the console sealed to the broker. A second run makes another box of the same value. */
+export function answerSeal(
+  { kek, keys, nowMs }: Pick<BrokerParts, 'kek' | 'keys' | 'nowMs'>,
+  { name, sealed }: RpcRequest<'broker.seal'>,
+): RpcReply<'broker.seal'> {
+  const value = readCredential(unseal(sealed, keys.seal, sealContext('credential', name)));
+  return encryptCredential(name, value, kek, nowMs());
+}
+
+async function readFirstClaim(
+  bus: BrokerParts['bus'],
+  { tenant, call }: RpcRequest<'broker.lease'>,
+  last: LedgerEntry | undefined,
+): Promise<number | undefined> {
+  if (last?.step !== 'restarted') return last?.body.at;
+  return (await bus.readStep('started', tenant, call))?.body.at;
+}
+
+function sealFor(leaseKey: string, call: string, entry: CredentialEntry, name: string, kek: Kek) {
+  // A one-time key is its own key id: no two boxes for different keys share one.
+  const recipient = { keyId: leaseKey, key: publicKeyFromRaw('X25519', leaseKey) };
+  return seal(decryptCredential(name, entry, kek).reveal(), [recipient], sealContext('lease', call));
+}

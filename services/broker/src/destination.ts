@@ -1,0 +1,31 @@
+import { Fault, type Tool } from '@interlock/contracts';
+import { buildUrl } from '@interlock/egress';
+import { z } from 'zod';
+
+const argumentsSchema = z.record(z.string(), z.json());
+
+/**
+ * Returns the one origin to which a call of a tool sends its credential.
+ * Throws `lease_refused` for a tool that has no destination, and what `buildUrl` throws.
+ */
+export function destinationOf(tool: Tool, argumentsText: string): string {
+  const { target } = tool;
+  switch (target.kind) {
+    case 'http':
+      return new URL(buildUrl(target.url, readArguments(argumentsText))).origin;
+    case 'mcp':
+      if (target.connection.transport === 'stdio')
+        throw new Fault('lease_refused', { detail: 'A local server has no origin to send a credential to.' });
+      return new URL(buildUrl(target.connection.url, {})).origin;
+    default:
+      return target satisfies never;
+  }
+}
+
+function readArguments(text: string): Record<string, unknown> {
+  try {
+    return argumentsSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Fault('lease_refused', { detail: 'The arguments are not an object.', cause });
+  }
+}
