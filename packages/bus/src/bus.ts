@@ -14,6 +14,7 @@ import type {
   EntryBucket,
   EntryValue,
   EventBody,
+  Fault,
   Keyring,
   LedgerStep,
   LineStep,
@@ -43,6 +44,7 @@ export interface BusLog {
   error(fields: object, message: string): void;
 }
 
+/** What connects a service to the bus. */
 export interface BusOptions {
   service: ServiceName;
   /** `nats://host:port`, several separated by commas. */
@@ -62,6 +64,8 @@ export interface Delivery<S extends Step> {
   sequence: number;
   /** 1 at the first delivery. */
   deliveries: number;
+  /** Acknowledges before the verb returns, once the ledger holds the call. */
+  acknowledge(): void;
 }
 
 /** What a verb says after an event: one of the steps that may follow. */
@@ -88,8 +92,8 @@ export interface StepOptions<S extends Step> {
    * is taken). A thrown Fault that is `retryable`, and anything unexpected, is delivered again later.
    */
   verb: (delivery: Delivery<S>, signal: AbortSignal) => Promise<Next<S> | undefined> | Next<S> | undefined;
-  /** Returns the refusal of a call that could not be handled in five deliveries. */
-  poison: (delivery: Delivery<S>) => EventBody<'refused'>;
+  /** Returns the refusal of a call that could not be handled in five deliveries: the last fault, or `poison`. */
+  poison: (delivery: Delivery<S>, fault: Fault) => EventBody<'refused'>;
   /** Events handled at once. */
   concurrency: number;
 }

@@ -19,3 +19,7 @@ export type {
   StreamRecord,
   StreamState,
 } from './bus.ts';
+export { connectBus } from './connect.ts';
+export { connectProvisioner, type Provisioner } from './provisioner.ts';
+export { accountName, grantsOf, natsServerConfig, type ServerConfigOptions } from './topology/accounts.ts';
+export { type BusKey, createBusKeys, publicBusKey } from './topology/keys.ts';

@@ -119,13 +119,14 @@ const MEBIBYTE = 1_048_576;
 /** KV buckets. Management entries (written by the console) are signed statements; see `entries.ts`. */
 export const buckets = {
   tools: bucket('console', ['ingress', 'decider', 'limiter', 'broker', 'executor']),
-  agents: bucket('console', ['ingress']),
+  agents: bucket('console', ['ingress', 'decider']),
   people: bucket('console', ['approver']),
   settings: bucket('console', ['ingress', 'limiter', 'approver']),
   credentials: bucket('console', ['broker']),
   switches: bucket('console', ['limiter', 'broker', 'executor']),
   policies: { ...bucket('console', ['decider']), maxBytes: 256 * MEBIBYTE },
   sessions: bucket('decider', ['decider']),
+  births: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
   questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;
@@ -150,3 +151,26 @@ export const rpcs = {
   'auditor.verify': { server: 'auditor', clients: ['console'] },
 } as const satisfies Record<string, RpcDefinition>;
 export type RpcName = keyof typeof rpcs;
+
+/** Who hears of a stored event, once it is on disk. */
+export const stored = {
+  settled: ['ingress', 'limiter'],
+  refused: ['ingress', 'limiter'],
+  asked: ['ingress'],
+} as const satisfies Partial<Record<Step, readonly ServiceName[]>>;
+export type StoredStep = keyof typeof stored;
+
+/** Who reads single messages of a durable stream from its leader, and who reads its state. */
+export const readers = {
+  LINE: [],
+  LEDGER: ['ingress', 'broker', 'executor', 'auditor'],
+  APPROVALS: ['auditor'],
+  CONTROL: ['auditor'],
+  ANCHORS: ['auditor'],
+} as const satisfies Record<StreamName, readonly ServiceName[]>;
+
+/** The two ends of the channel between a call's door and its executor. */
+export const channel = { door: 'ingress', executor: 'executor' } as const satisfies Record<
+  string,
+  ServiceName
+>;

@@ -5,6 +5,7 @@ import {
   lifecycle,
   type RpcName,
   type Step,
+  type StoredStep,
   type StreamName,
 } from './lifecycle.ts';
 
@@ -65,7 +66,7 @@ export function anchorSubject(stream: StreamName): string {
 }
 
 /** Returns the subject a ledger or approval event appears on after it was stored. */
-export function storedPattern(step: 'settled' | 'refused' | 'asked'): string {
+export function storedPattern(step: StoredStep): string {
   return step === 'asked' ? 'interlock.asked.v1.requested.>' : `interlock.done.v1.${step}.>`;
 }
 
@@ -81,3 +82,39 @@ export function channelSubject(replica: string, call: string, direction: 'in' | 
 
 /** Names of all KV buckets' streams. */
 export const bucketStreams = Object.keys(buckets).map((name) => `KV_${name}`);
+
+/** Republishing a stream after storing: which subjects appear again, and under what. */
+export const republished = {
+  LEDGER: { src: 'interlock.ledger.v1.>', dest: 'interlock.done.v1.>' },
+  APPROVALS: { src: 'interlock.approval.v1.>', dest: 'interlock.asked.v1.>' },
+} as const;
+
+/**
+ * Returns the filter under which a step's publish expects its sequence: the call's wildcard in the stream, and the
+ * step's own subject for `resolved`, so that answers may stand before it. This is the only spelling there is:
+ * two spellings of one filter let both sides of a race in.
+ */
+export function callFilter(step: Step, address: CallAddress): string {
+  const { stream } = lifecycle[step];
+  const family = families[stream];
+  if (stream === 'LINE') return `${family}.*.*.*.${address.tenant}.${address.call}`;
+  if (step === 'resolved') return stepSubject(step, address);
+  return `${family}.*.${address.tenant}.${address.call}`;
+}
+
+/** Returns the step and the call a subject names, or undefined when it is none of the lifecycle's. */
+export function parseSubject(subject: string): { step: Step; address: CallAddress } | undefined {
+  const tokens = subject.split('.');
+  const family = tokens.slice(0, 3).join('.');
+  const [call, tenant] = [tokens.at(-1), tokens.at(-2)];
+  const length = family === families.LINE ? 8 : 6;
+  if (call === undefined || tenant === undefined || tokens.length !== length) return undefined;
+  const step = stepNames.find(
+    (name) => families[lifecycle[name].stream] === family && lifecycle[name].token === tokens[3],
+  );
+  return step === undefined
+    ? undefined
+    : { step, address: { tenant, call, door: { kind: 'executor', replica: 'any' } } };
+}
+
+const stepNames = Object.keys(lifecycle) as Step[];

@@ -1,0 +1,214 @@
+import {
+  type Call,
+  callDigestOf,
+  type EventBody,
+  newId,
+  seal,
+  sealContext,
+  sha256,
+  signStatement,
+} from '@interlock/contracts';
+import { eventually, type House, startHouse } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Bus } from './index.ts';
+
+let house: House;
+let ingress: Bus;
+let decider: Bus;
+let executor: Bus;
+let consoleBus: Bus;
+let approver: Bus;
+
+beforeAll(async () => {
+  house = await startHouse();
+  [ingress, decider, executor, consoleBus, approver] = await Promise.all([
+    house.busOf('ingress'),
+    house.busOf('decider'),
+    house.busOf('executor'),
+    house.busOf('console'),
+    house.busOf('approver'),
+  ]);
+});
+afterAll(() => house[Symbol.asyncDispose]());
+
+const door = { kind: 'executor', replica: 'any' } as const;
+
+function aCall(call = newId('c')): Call {
+  const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call };
+  const args = '{"a":1}';
+  const bound = { ...identity, tool: 'echo', toolVersion: sha256('tool'), argumentsDigest: sha256(args) };
+  const nowMs = Date.now();
+  return {
+    ...bound,
+    door,
+    arguments: args,
+    callDigest: callDigestOf(bound),
+    replyTo: 'replica',
+    keepResult: false,
+    requestedAt: nowMs,
+    notAfter: nowMs + 30_000,
+  };
+}
+
+function refusedOf(call: Call): EventBody<'refused'> {
+  const { tenant, agent, tool } = call;
+  const evidence = seal(
+    '{}',
+    house.keyring.sealKeysOf('auditor', Date.now()),
+    sealContext('evidence', call.call),
+  );
+  return {
+    tenant,
+    agent,
+    call: call.call,
+    tool,
+    at: Date.now(),
+    by: 'decider',
+    code: 'policy_denied',
+    detail: 'no',
+    evidence,
+  };
+}
+
+function addressOf({ tenant, call }: Call) {
+  return { tenant, call, door };
+}
+
+describe('the line', () => {
+  test('takes one successor of an event and rejects the second', async () => {
+    const call = aCall();
+    expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toMatchObject({ stored: true });
+    expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toEqual({ stored: false });
+  });
+
+  test('delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
+    const call = aCall();
+    const heard = Promise.withResolvers<EventBody<'refused'>>();
+    ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
+    await using _step = await decider.step('decider', {
+      verb: ({ event }) => ({ step: 'refused', body: refusedOf(event.call) }),
+      poison: ({ event }) => refusedOf(event.call),
+      concurrency: 4,
+    });
+    await ingress.publish('requested', addressOf(call), { call }, 0);
+    expect((await heard.promise).code).toBe('policy_denied');
+    expect(await ingress.readCall('acme', call.call)).toMatchObject({
+      step: 'refused',
+      body: { code: 'policy_denied' },
+    });
+  });
+
+  test('knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
+    const call = aCall();
+    const { tenant, agent, tool, session, user, toolVersion, argumentsDigest, callDigest } = call;
+    const evidence = seal(
+      '{}',
+      house.keyring.sealKeysOf('auditor', Date.now()),
+      sealContext('evidence', call.call),
+    );
+    const claim = {
+      tenant,
+      agent,
+      call: call.call,
+      tool,
+      session,
+      user,
+      toolVersion,
+      argumentsDigest,
+      callDigest,
+      at: Date.now(),
+      replyTo: 'r',
+      keepResult: false,
+      executor: 'x',
+      nonce: newId('n'),
+      claimMs: 5_000,
+      idempotent: false,
+      evidence,
+    };
+    expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
+    expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
+    expect(await executor.claim('started', { ...claim, nonce: newId('n') }, 0)).toEqual({ stored: false });
+    expect(await decider.refuse(refusedOf(call))).toEqual({ stored: false });
+  });
+
+  test('gives one winner to two hundred races for a claim', async () => {
+    for (let race = 0; race < 200; race += 1) {
+      const call = aCall();
+      const outcomes = await Promise.all([
+        decider.refuse(refusedOf(call)),
+        decider.refuse(refusedOf(call)),
+        ingress.refuse(refusedOf(call)),
+      ]);
+      expect(outcomes.filter(({ stored }) => stored)).toHaveLength(1);
+    }
+  });
+});
+
+describe('buckets', () => {
+  test('refuse an entry that the console did not sign', async () => {
+    const watch = await decider.entries('agents').watch();
+    await eventually(() => watch.current);
+    expect(watch.all()).toEqual([]);
+    await expect(
+      decider
+        .entries('agents')
+        .put('acme.x', {
+          tenant: 'acme',
+          agent: 'x',
+          user: 'u',
+          roles: [],
+          session: 's',
+          keys: [],
+          caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
+        }),
+    ).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    await consoleBus
+      .entries('agents')
+      .put('acme.x', {
+        tenant: 'acme',
+        agent: 'x',
+        user: 'u',
+        roles: [],
+        session: 's',
+        keys: [],
+        caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
+      });
+    await eventually(() => watch.get('acme.x')?.user === 'u');
+    await consoleBus.entries('agents').remove('acme.x');
+    await eventually(() => watch.get('acme.x') === undefined);
+    expect(await decider.entries('agents').get('acme.x')).toBeUndefined();
+    await watch[Symbol.asyncDispose]();
+  });
+
+  test('keep blobs whole and hand out nothing of half a blob', async () => {
+    const bytes = Buffer.alloc(1_300_000, 5);
+    await executor.blobs('results').put('acme.c1', bytes);
+    const read = await ingress.blobs('results').get('acme.c1');
+    expect(read?.length).toBe(bytes.length);
+    expect(await ingress.blobs('results').get('acme.c2')).toBeUndefined();
+  });
+});
+
+describe('the channel', () => {
+  test('carries a body of several frames whole', async () => {
+    const heard = Promise.withResolvers<{ call: string; body: Uint8Array }>();
+    ingress.onResult('replica1', (call, body) => heard.resolve({ call, body }));
+    await ingress.readCall('acme', 'flush');
+    executor.sendResult('replica1', 'c_9', Buffer.alloc(700_000, 3));
+    const { call, body } = await heard.promise;
+    expect(call).toBe('c_9');
+    expect(Buffer.from(body).equals(Buffer.alloc(700_000, 3))).toBe(true);
+  });
+});
+
+test('a statement signed by one role does not pass for another’s', async () => {
+  const keys = await house.keysOf('executor');
+  const forged = signStatement(
+    { type: 'entry', bucket: 'tools', key: 'x', version: 1, issuedAt: 1, value: null },
+    keys.sign,
+  );
+  expect(forged).toContain('.');
+  const { verifyStatement } = await import('@interlock/contracts');
+  expect(() => verifyStatement(forged, 'entry', house.keyring, Date.now())).toThrow('may not sign');
+  expect(approver.connected).toBe(true);
+});

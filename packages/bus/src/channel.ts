@@ -1,0 +1,67 @@
+/** The two-way channel between a call's door and its executor: result bodies in frames one way, cancellation the other. */
+import { channelSubject, limits } from '@interlock/contracts';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { injectTrace } from './envelope.ts';
+
+const FRAME_HEADER = 'Interlock-Frame';
+const FRAME_PATTERN = /^([0-9]{1,3})\/([0-9]{1,3})$/;
+const FRAMES_MAX = Math.ceil(limits.resultBytes / limits.frameBytes);
+/** Bodies that are being put together at once; beyond it the oldest is dropped. */
+const BODIES_MAX = 4_096;
+
+/** Sends a result's body in frames of at most `limits.frameBytes`. */
+export function sendFrames(nats: NatsConnection, replyTo: string, call: string, body: Uint8Array): void {
+  const frames = Math.max(1, Math.ceil(body.length / limits.frameBytes));
+  for (let index = 0; index < frames; index += 1) {
+    const fields = headers();
+    fields.set(FRAME_HEADER, `${index}/${frames}`);
+    injectTrace(fields);
+    nats.publish(
+      channelSubject(replyTo, call, 'out'),
+      body.subarray(index * limits.frameBytes, (index + 1) * limits.frameBytes),
+      { headers: fields },
+    );
+  }
+}
+
+/** Receives the frames of one replica and tells each body once it is whole. Frames out of order drop their body. */
+export function receiveFrames(
+  nats: NatsConnection,
+  replica: string,
+  listener: (call: string, body: Uint8Array) => void,
+): void {
+  const bodies = new Map<string, Uint8Array[]>();
+  nats.subscribe(channelSubject(replica, '*', 'out'), {
+    callback: (error, message) => {
+      const call = message.subject.split('.').at(-2);
+      const [, index, count] = FRAME_PATTERN.exec(message.headers?.get(FRAME_HEADER) ?? '') ?? [];
+      if (error !== null || call === undefined || Number(count) > FRAMES_MAX) return;
+      if (count === '1') return listener(call, message.data);
+      const frames = bodies.get(call) ?? [];
+      if (frames.length !== Number(index)) return void bodies.delete(call);
+      frames.push(message.data);
+      bodies.set(call, frames);
+      if (frames.length === Number(count)) {
+        bodies.delete(call);
+        listener(call, Buffer.concat(frames));
+      }
+      const [oldest] = bodies.keys();
+      if (bodies.size > BODIES_MAX && oldest !== undefined) bodies.delete(oldest);
+    },
+  });
+}
+
+/** Tells the executors that nobody waits for a call any more. */
+export function sendCancel(nats: NatsConnection, replica: string, call: string): void {
+  nats.publish(channelSubject(replica, call, 'in'));
+}
+
+/** Hears of calls nobody waits for. */
+export function receiveCancels(nats: NatsConnection, listener: (call: string) => void): void {
+  nats.subscribe(channelSubject('*', '*', 'in'), {
+    callback: (error, message) => {
+      const call = message.subject.split('.').at(-2);
+      if (error === null && call !== undefined) listener(call);
+    },
+  });
+}

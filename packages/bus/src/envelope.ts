@@ -1,0 +1,94 @@
+/** CloudEvents 1.0 in the NATS binary binding: context attributes in `ce-*` headers, the body as JSON. */
+import {
+  type CallAddress,
+  type EventBody,
+  eventSchemas,
+  Fault,
+  lifecycle,
+  type Step,
+  stepSubject,
+} from '@interlock/contracts';
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { context, propagation } from '@opentelemetry/api';
+
+const CLAIM_HEADER = 'Interlock-Claim-Ms';
+
+/** What an event needs besides its body. */
+export interface Envelope {
+  subject: string;
+  headers: MsgHdrs;
+  data: Uint8Array;
+}
+
+/** Builds the message of an event. The id is the call and the step: the same event published twice has one id. */
+export function envelopeOf<S extends Step>(
+  step: S,
+  address: CallAddress,
+  body: EventBody<S>,
+  source: string,
+  nowMs: number,
+): Envelope {
+  const { stream, token } = lifecycle[step];
+  const fields = eventHeaders(
+    `io.interlock.${stream.toLowerCase()}.${token}.v1`,
+    `${address.call}-${token}`,
+    source,
+    nowMs,
+  );
+  if ('claimMs' in body) fields.set(CLAIM_HEADER, String(body.claimMs));
+  return {
+    subject: stepSubject(step, address),
+    headers: fields,
+    data: new TextEncoder().encode(JSON.stringify(body)),
+  };
+}
+
+/** Headers of an event, with the active trace in `traceparent` (W3C Trace Context). */
+export function eventHeaders(type: string, id: string, source: string, nowMs: number): MsgHdrs {
+  const fields = headers();
+  fields.set('ce-specversion', '1.0');
+  fields.set('ce-type', type);
+  fields.set('ce-id', id);
+  fields.set('ce-source', source);
+  fields.set('ce-time', new Date(nowMs).toISOString());
+  fields.set('content-type', 'application/json');
+  injectTrace(fields);
+  return fields;
+}
+
+/** Writes the active trace into headers. */
+export function injectTrace(fields: MsgHdrs): void {
+  propagation.inject(context.active(), fields, { set: (carrier, key, value) => carrier.set(key, value) });
+}
+
+/** Returns the trace context that headers carry. */
+export function extractTrace(fields: MsgHdrs | undefined) {
+  if (fields === undefined) return context.active();
+  return propagation.extract(context.active(), fields, {
+    get: (carrier, key) => carrier.get(key) || undefined,
+    keys: (carrier) => carrier.keys(),
+  });
+}
+
+/** Returns how long a claim holds, from the headers of its event; undefined when they do not say. */
+export function claimMsOf(fields: MsgHdrs | undefined): number | undefined {
+  const text = fields?.get(CLAIM_HEADER) ?? '';
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Parses an event's body by its step. Throws `body_invalid` when the body is not what the step says. */
+export function parseBody<S extends Step>(step: S, data: Uint8Array): EventBody<S> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(data));
+  } catch (cause) {
+    throw new Fault('body_malformed', { detail: `An event ${step} is not JSON.`, cause });
+  }
+  const parsed = eventSchemas[step].safeParse(json);
+  if (!parsed.success)
+    throw new Fault('body_invalid', {
+      detail: `An event ${step} does not have its shape.`,
+      cause: parsed.error,
+    });
+  return parsed.data as EventBody<S>;
+}

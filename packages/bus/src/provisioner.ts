@@ -1,0 +1,35 @@
+/** The provisioner's side of the bus: it alone joins the account that holds the streams. */
+import type { Secret } from '@interlock/contracts';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { BusLog } from './bus.ts';
+import { openConnection } from './connection.ts';
+import { type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
+
+const API_TIMEOUT_MS = 10_000;
+
+export interface Provisioner extends AsyncDisposable {
+  readonly connected: boolean;
+  /** Creates every stream, consumer and bucket that is missing. Returns what was made. */
+  provision(): Promise<string[]>;
+  /** Makes the line again where it was lost; nothing else is ever made again while running. */
+  repairLine(): Promise<string[]>;
+}
+
+/** Connects as the provisioner. */
+export async function connectProvisioner({
+  url,
+  seed,
+  log,
+  ...options
+}: ProvisionOptions & { url: string; seed: Secret; log: BusLog }): Promise<Provisioner> {
+  const connection = await openConnection({ service: 'provisioner', url, seed: seed.reveal(), log });
+  const jsm = await jetstreamManager(connection.nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
+  return {
+    get connected() {
+      return connection.connected;
+    },
+    provision: () => provision(connection.nats, jsm, options),
+    repairLine: () => repairLine(jsm, options),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,212 @@
+/** Publishing against an expected sequence, and what a rejection means. */
+import {
+  type CallAddress,
+  type Claim,
+  callFilter,
+  type EventBody,
+  Fault,
+  type LedgerStep,
+  parseSubject,
+  type Step,
+} from '@interlock/contracts';
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { BusClock, LedgerEntry, Published } from './bus.ts';
+import type { Connection } from './connection.ts';
+import { envelopeOf, parseBody } from './envelope.ts';
+
+/** How long a stored acknowledgement may take: an fsync on a busy disk, not a network that is gone. */
+const ACK_TIMEOUT_MS = 3_000;
+const READ_TIMEOUT_MS = 2_000;
+/** A doubtful claim is read back this often before the caller hears that it is not known. */
+const READ_BACK_TRIES = 3;
+
+const WRONG_LAST_SEQUENCE = [10071, 10164];
+const SUBJECT_FULL = 10077;
+const STREAM_FULL = [10077, 10047];
+const NO_MESSAGE = 10037;
+
+export interface Publisher {
+  publish<S extends Step>(
+    step: S,
+    address: CallAddress,
+    body: EventBody<S>,
+    expected: number | 'any',
+  ): Promise<Published>;
+  claim(step: 'started' | 'restarted', claim: Claim, expected: number): Promise<Published>;
+  readCall(tenant: string, call: string): Promise<LedgerEntry | undefined>;
+  readStep<S extends LedgerStep>(
+    step: S,
+    tenant: string,
+    call: string,
+  ): Promise<{ body: EventBody<S>; sequence: number } | undefined>;
+}
+
+export interface PublisherOptions {
+  connection: Connection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  clock: BusClock;
+  /** CloudEvents `source` of everything published. */
+  source: string;
+}
+
+const tracer = trace.getTracer('interlock');
+
+/** Makes the one place that publishes events of a call. */
+export function createPublisher(options: PublisherOptions): Publisher {
+  const publisher: Publisher = {
+    publish: (step, address, body, expected) => publishEvent(options, step, address, body, expected),
+    claim: (step, claim, expected) => claimCall(options, publisher, step, claim, expected),
+    readCall: (tenant, call) => readLast(options, callFilter('started', addressOf(tenant, call))),
+    readStep: async (step, tenant, call) => {
+      const entry = await readLast(options, `interlock.ledger.v1.${step}.${tenant}.${call}`);
+      if (entry === undefined || entry.step !== step) return undefined;
+      return { body: parsedAs(step, entry), sequence: entry.sequence };
+    },
+  };
+  return publisher;
+}
+
+/** Returns the address of a call on the streams that know no door. */
+export function addressOf(tenant: string, call: string): CallAddress {
+  return { tenant, call, door: { kind: 'executor', replica: 'any' } };
+}
+
+function parsedAs<S extends LedgerStep>(step: S, entry: LedgerEntry): EventBody<S> {
+  return parseBody(step, new TextEncoder().encode(JSON.stringify(entry.body)));
+}
+
+async function publishEvent<S extends Step>(
+  { connection, js, clock, source }: PublisherOptions,
+  step: S,
+  address: CallAddress,
+  body: EventBody<S>,
+  expected: number | 'any',
+): Promise<Published> {
+  if (!connection.connected)
+    throw new Fault('dependency_unavailable', { detail: 'The bus is away. Nothing was published.' });
+  return tracer.startActiveSpan(
+    `publish ${step}`,
+    { kind: SpanKind.PRODUCER, attributes: publishAttributes(step, address) },
+    async (span): Promise<Published> => {
+      try {
+        const { subject, headers, data } = envelopeOf(step, address, body, source, clock.nowMs());
+        const expect =
+          expected === 'any'
+            ? {}
+            : {
+                expect: {
+                  lastSubjectSequence: expected,
+                  lastSubjectSequenceSubject: callFilter(step, address),
+                },
+              };
+        const ack = await js.publish(subject, data, { headers, timeout: ACK_TIMEOUT_MS, ...expect });
+        return { stored: true, sequence: ack.seq };
+      } catch (cause) {
+        if (isTaken(cause)) return { stored: false };
+        span.setStatus({ code: SpanStatusCode.ERROR, message: 'not known whether it was stored' });
+        if (cause instanceof JetStreamApiError && STREAM_FULL.includes(cause.code))
+          throw new Fault('ledger_full', { cause });
+        throw new Fault('dependency_unavailable', { detail: 'The bus did not acknowledge an event.', cause });
+      } finally {
+        span.end();
+      }
+    },
+  );
+}
+
+function publishAttributes(step: Step, { call, tenant }: CallAddress) {
+  return {
+    'messaging.system': 'nats',
+    'messaging.operation.name': 'publish',
+    'messaging.destination.name': step,
+    'interlock.call': call,
+    'interlock.tenant': tenant,
+  };
+}
+
+/** A rejected publish means that the step is taken. */
+function isTaken(error: unknown): boolean {
+  if (!(error instanceof JetStreamApiError)) return false;
+  return (
+    WRONG_LAST_SEQUENCE.includes(error.code) ||
+    (error.code === SUBJECT_FULL && /per subject/.test(error.message))
+  );
+}
+
+async function claimCall(
+  options: PublisherOptions,
+  publisher: Publisher,
+  step: 'started' | 'restarted',
+  claim: Claim,
+  expected: number,
+): Promise<Published> {
+  try {
+    const published = await publishEvent(options, step, addressOf(claim.tenant, claim.call), claim, expected);
+    if (published.stored) return published;
+  } catch (fault) {
+    if (!(fault instanceof Fault) || !options.connection.connected) throw fault;
+  }
+  return readBack(publisher, step, claim);
+}
+
+/** After a rejected or lost acknowledgement: own nonce means mine. */
+async function readBack(
+  publisher: Publisher,
+  step: 'started' | 'restarted',
+  claim: Claim,
+): Promise<Published> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const found = await publisher.readStep(step, claim.tenant, claim.call);
+      if (found === undefined || found.body.nonce !== claim.nonce) return { stored: false };
+      return { stored: true, sequence: found.sequence };
+    } catch (fault) {
+      if (attempt >= READ_BACK_TRIES) throw fault;
+    }
+  }
+}
+
+async function readLast(
+  { connection, jsm }: PublisherOptions,
+  filter: string,
+): Promise<LedgerEntry | undefined> {
+  if (!connection.connected)
+    throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.' });
+  const timeout = AbortSignal.timeout(READ_TIMEOUT_MS);
+  try {
+    const message = await Promise.race([
+      jsm.streams.getMessage('LEDGER', { last_by_subj: filter }),
+      rejection(timeout),
+    ]);
+    if (message === null) return undefined;
+    return ledgerEntry(message.subject, message.data, message.seq);
+  } catch (cause) {
+    if (cause instanceof JetStreamApiError && cause.code === NO_MESSAGE) return undefined;
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.', cause });
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+}
+
+function ledgerEntry(subject: string, data: Uint8Array, sequence: number): LedgerEntry {
+  const step = parseSubject(subject)?.step;
+  switch (step) {
+    case 'started':
+      return { step, body: parseBody(step, data), sequence };
+    case 'restarted':
+      return { step, body: parseBody(step, data), sequence };
+    case 'settled':
+      return { step, body: parseBody(step, data), sequence };
+    case 'refused':
+      return { step, body: parseBody(step, data), sequence };
+    default:
+      throw new Fault('internal', { detail: 'The ledger holds a subject that is not the lifecycle’s.' });
+  }
+}

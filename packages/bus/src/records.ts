@@ -1,0 +1,167 @@
+/** KV: a service's own records and bytes in chunks. Writes go against revisions, reads come from the leader. */
+import { type BucketName, Fault, sha256 } from '@interlock/contracts';
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { z } from 'zod';
+import type { Blobs, BusLog, Records } from './bus.ts';
+import type { Connection } from './connection.ts';
+import { watchBucket } from './watch.ts';
+
+const TIMEOUT_MS = 3_000;
+/** One chunk of a blob, bytes: well below the server's largest message. */
+const CHUNK_BYTES = 512 * 1_024;
+/** A blob has at most this many chunks: the largest result or policy bundle. */
+const CHUNKS_MAX = 64;
+const WRONG_LAST_SEQUENCE = [10071, 10164];
+const NO_MESSAGE = 10037;
+
+/** What reading and writing buckets needs. */
+export interface BucketContext {
+  connection: Connection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  log: BusLog;
+}
+
+/** A stored value with its revision; a deleted key has no data. */
+export interface StoredValue {
+  key: string;
+  data: Uint8Array;
+  revision: number;
+}
+
+/** Reads one key from the leader. Throws `dependency_unavailable`. */
+export async function readKey(
+  at: BucketContext,
+  bucket: BucketName,
+  key: string,
+): Promise<StoredValue | undefined> {
+  return await guarded(at, async () => {
+    try {
+      const message = await at.jsm.streams.getMessage(`KV_${bucket}`, {
+        last_by_subj: `$KV.${bucket}.${key}`,
+      });
+      if (message === null || message.header?.get('KV-Operation')) return undefined;
+      return { key, data: message.data, revision: message.seq };
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === NO_MESSAGE) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Writes one key. With an expected revision, returns undefined when somebody was faster. */
+export async function writeKey(
+  at: BucketContext,
+  bucket: BucketName,
+  key: string,
+  data: Uint8Array,
+  expected?: number,
+): Promise<number | undefined> {
+  return await guarded(at, async () => {
+    try {
+      const expect = expected === undefined ? {} : { expect: { lastSubjectSequence: expected } };
+      const ack = await at.js.publish(`$KV.${bucket}.${key}`, data, { timeout: TIMEOUT_MS, ...expect });
+      return ack.seq;
+    } catch (error) {
+      if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code)) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Reads every key of a bucket. */
+export async function readAll(at: BucketContext, bucket: BucketName): Promise<StoredValue[]> {
+  const found = new Map<string, StoredValue>();
+  const first = Promise.withResolvers<void>();
+  await using watch = await watchBucket(at, bucket, {
+    onValue: (key, value) =>
+      value === undefined
+        ? found.delete(key)
+        : found.set(key, { key, data: value.data, revision: value.revision }),
+    onCurrent: () => first.resolve(),
+  });
+  await withTimeout(first.promise);
+  return watch.current ? [...found.values()] : Promise.reject(new Fault('dependency_unavailable'));
+}
+
+/** Opens a bucket of JSON records. */
+export function openRecords<T>(at: BucketContext, bucket: BucketName, schema: z.ZodType<T>): Records<T> {
+  const parse = (data: Uint8Array): T => schema.parse(JSON.parse(new TextDecoder().decode(data)));
+  return {
+    get: async (key) => {
+      const stored = await readKey(at, bucket, key);
+      return stored === undefined ? undefined : { value: parse(stored.data), revision: stored.revision };
+    },
+    list: async () =>
+      (await readAll(at, bucket)).map(({ key, data, revision }) => ({ key, value: parse(data), revision })),
+    put: async (key, value, revision) =>
+      await writeKey(at, bucket, key, new TextEncoder().encode(JSON.stringify(value)), revision),
+    watch: async (listener) =>
+      await watchBucket(at, bucket, {
+        onValue: (key, value) => listener(key, value === undefined ? undefined : parse(value.data)),
+        onCurrent: () => undefined,
+      }),
+  };
+}
+
+const manifestSchema = z.strictObject({ digest: z.string(), chunks: z.int().min(0).max(CHUNKS_MAX) });
+
+/** Opens a bucket of bytes. A manifest is written after its chunks, so that half a blob is no blob. */
+export function openBlobs(at: BucketContext, bucket: BucketName): Blobs {
+  return {
+    put: async (key, bytes) => {
+      const chunks = Math.ceil(bytes.length / CHUNK_BYTES);
+      if (chunks > CHUNKS_MAX)
+        throw new Fault('internal', { detail: 'A blob is larger than a bucket takes.' });
+      for (let index = 0; index < chunks; index += 1) {
+        await writeKey(
+          at,
+          bucket,
+          `${key}.${index}`,
+          bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+        );
+      }
+      await writeKey(
+        at,
+        bucket,
+        key,
+        new TextEncoder().encode(JSON.stringify({ digest: sha256(bytes), chunks })),
+      );
+    },
+    get: async (key) => {
+      const stored = await readKey(at, bucket, key);
+      if (stored === undefined) return undefined;
+      const manifest = manifestSchema.parse(JSON.parse(new TextDecoder().decode(stored.data)));
+      const parts: Uint8Array[] = [];
+      for (let index = 0; index < manifest.chunks; index += 1) {
+        const chunk = await readKey(at, bucket, `${key}.${index}`);
+        if (chunk !== undefined) parts.push(chunk.data);
+      }
+      const bytes = Buffer.concat(parts);
+      return sha256(bytes) === manifest.digest ? bytes : undefined;
+    },
+  };
+}
+
+async function guarded<T>({ connection }: BucketContext, work: () => Promise<T>): Promise<T> {
+  if (!connection.connected) throw new Fault('dependency_unavailable', { detail: 'The store is away.' });
+  try {
+    return await withTimeout(work());
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('dependency_unavailable', { detail: 'The store did not answer.', cause });
+  }
+}
+
+async function withTimeout<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Fault('dependency_unavailable', { detail: 'The store did not answer in time.' })),
+    TIMEOUT_MS,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

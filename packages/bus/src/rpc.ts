@@ -1,0 +1,109 @@
+/** Request-reply between services: strict on both sides, faults travel with their code. */
+import {
+  Fault,
+  faultCodes,
+  type RpcName,
+  type RpcReply,
+  type RpcRequest,
+  rpcSchemas,
+  rpcSubject,
+} from '@interlock/contracts';
+import { headers, type Msg } from '@nats-io/transport-node';
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { z } from 'zod';
+import type { BusLog } from './bus.ts';
+import type { Connection } from './connection.ts';
+import { extractTrace, injectTrace } from './envelope.ts';
+
+const envelopeSchema = z.union([
+  z.strictObject({ ok: z.json() }),
+  z.strictObject({
+    fault: z.strictObject({ code: z.enum(faultCodes), detail: z.string(), pointer: z.string().optional() }),
+  }),
+]);
+
+const tracer = trace.getTracer('interlock');
+
+/** Answers every request of a verb. What is not a Fault is a bug: it is logged, and the asker hears `internal`. */
+export function serveRpc<N extends RpcName>(
+  { nats }: Connection,
+  log: BusLog,
+  name: N,
+  answer: (request: RpcRequest<N>) => Promise<RpcReply<N>>,
+): void {
+  const reply = async (message: Msg): Promise<void> => {
+    try {
+      const parsed = rpcSchemas[name].request.safeParse(JSON.parse(new TextDecoder().decode(message.data)));
+      if (!parsed.success)
+        throw new Fault('body_invalid', {
+          detail: `A request ${name} does not have its shape.`,
+          cause: parsed.error,
+        });
+      message.respond(JSON.stringify({ ok: await answer(parsed.data as RpcRequest<N>) }));
+    } catch (error) {
+      const fault = error instanceof Fault ? error : new Fault('internal', { cause: error });
+      if (fault.code === 'internal') log.error({ err: error, rpc: name }, 'a request could not be answered');
+      const { code, detail, pointer } = fault;
+      message.respond(
+        JSON.stringify({ fault: { code, detail, ...(pointer === undefined ? {} : { pointer }) } }),
+      );
+    }
+  };
+  nats.subscribe(rpcSubject(name), {
+    queue: 'interlock',
+    callback: (error, message) => {
+      if (error !== null) return;
+      void context.with(extractTrace(message.headers), () =>
+        tracer.startActiveSpan(
+          `serve ${name}`,
+          { kind: SpanKind.SERVER, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
+          (span) => reply(message).finally(() => span.end()),
+        ),
+      );
+    },
+  });
+}
+
+/** Asks a verb. Throws the server's Fault, or `dependency_unavailable` when nobody answers in time. */
+export async function askRpc<N extends RpcName>(
+  { nats, connected }: Connection,
+  name: N,
+  request: RpcRequest<N>,
+  timeoutMs: number,
+): Promise<RpcReply<N>> {
+  if (!connected) throw new Fault('dependency_unavailable', { detail: 'The bus is away.' });
+  return tracer.startActiveSpan(
+    `ask ${name}`,
+    { kind: SpanKind.CLIENT, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
+    async (span) => {
+      try {
+        const fields = headers();
+        injectTrace(fields);
+        const message = await nats.request(rpcSubject(name), JSON.stringify(request), {
+          timeout: timeoutMs,
+          headers: fields,
+        });
+        return parseReply(name, message.data);
+      } catch (cause) {
+        span.setStatus({
+          code: SpanStatusCode.ERROR,
+          message: cause instanceof Fault ? cause.code : 'unanswered',
+        });
+        if (cause instanceof Fault) throw cause;
+        throw new Fault('dependency_unavailable', { detail: `Nobody answered ${name} in time.`, cause });
+      } finally {
+        span.end();
+      }
+    },
+  );
+}
+
+function parseReply<N extends RpcName>(name: N, data: Uint8Array): RpcReply<N> {
+  const envelope = envelopeSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+  if ('fault' in envelope)
+    throw new Fault(envelope.fault.code, {
+      detail: envelope.fault.detail,
+      ...(envelope.fault.pointer === undefined ? {} : { pointer: envelope.fault.pointer }),
+    });
+  return rpcSchemas[name].reply.parse(envelope.ok) as RpcReply<N>;
+}

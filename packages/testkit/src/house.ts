@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { type Bus, connectBus, connectProvisioner, createBusKeys, natsServerConfig } from '@interlock/bus';
+import type { Keyring } from '@interlock/contracts';
+import { type ServiceKeys, type ServiceName, services } from '@interlock/contracts';
+import {
+  createIdentities,
+  createOperator,
+  type Environment,
+  loadKeyring,
+  loadKeys,
+  type ServiceDefinitions,
+  type StartedServices,
+  startServices,
+  systemClock,
+  writeIdentities,
+} from '@interlock/shell';
+import { type NatsServer, startNats } from './nats.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** A log that keeps nothing. */
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A provisioned bus with an account for each service, and a way to start services on it in this process. */
+export interface House extends AsyncDisposable {
+  readonly nats: NatsServer;
+  readonly keyring: Keyring;
+  /** Environment variables every service needs. */
+  readonly env: Environment;
+  /** The folder with the key files and `broker.kek.json`. */
+  readonly keysFolder: string;
+  keysOf(service: ServiceName): Promise<ServiceKeys>;
+  /** A connection as one service; closed with the house. */
+  busOf(service: ServiceName): Promise<Bus>;
+  /** Starts services in this process; drained with the house. */
+  start(definitions: ServiceDefinitions, env?: Environment): Promise<StartedServices>;
+}
+
+/** Starts a real NATS server with accounts, streams and consumers made from the lifecycle table. */
+export async function startHouse({ ledgerMaxBytes }: { ledgerMaxBytes?: number } = {}): Promise<House> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'interlock-house-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const busKeys = createBusKeys();
+  const publicKeys = mapServices((service) => busKeys[service].publicKey);
+  const operator = createOperator();
+  const nowMs = Date.now();
+  const seeds = mapServices((service) => busKeys[service].seed);
+  await writeIdentities(folder, createIdentities(operator, { seeds, nowMs, notAfterMs: nowMs + HOUR_MS }));
+  await writeFile(join(folder, 'call-id.key'), Buffer.alloc(32, 7).toString('base64url'), { mode: 0o600 });
+  const nats = stack.use(
+    await startNats({
+      configText: (storeDir, port) => natsServerConfig({ host: '127.0.0.1', port, storeDir, publicKeys }),
+    }),
+  );
+  const keyring = await loadKeyring({ keyringFile: join(folder, 'keyring.jws'), rootKey: operator.rootKey });
+  const keysOf = (service: ServiceName) => loadKeys(service, folder, keyring, Date.now());
+  const provisioner = await connectProvisioner({
+    url: nats.url,
+    seed: (await keysOf('provisioner')).busSeed,
+    log: silent,
+    replicas: 1,
+    ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
+  });
+  await provisioner.provision();
+  await provisioner[Symbol.asyncDispose]();
+  const env = {
+    NATS_URL: nats.url,
+    INTERLOCK_KEYS: folder,
+    INTERLOCK_KEYRING: join(folder, 'keyring.jws'),
+    INTERLOCK_ROOT_KEY: operator.rootKey,
+    INTERLOCK_KEK_FILE: join(folder, 'broker.kek.json'),
+    INTERLOCK_CALL_ID_KEY_FILE: join(folder, 'call-id.key'),
+  };
+  const owned = stack.move();
+  return {
+    nats,
+    keyring,
+    env,
+    keysFolder: folder,
+    keysOf,
+    busOf: async (service) =>
+      owned.use(
+        await connectBus({
+          service,
+          url: nats.url,
+          keys: await keysOf(service),
+          keyring,
+          clock: systemClock,
+          log: silent,
+        }),
+      ),
+    start: async (definitions, extra = {}) =>
+      owned.use(
+        await startServices(definitions, {
+          env: { ...env, ...extra },
+          stop: new AbortController().signal,
+          logStream: nowhere(),
+        }),
+      ),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function mapServices<T>(valueOf: (service: ServiceName) => T): Record<ServiceName, T> {
+  return Object.fromEntries(services.map((service) => [service, valueOf(service)])) as Record<ServiceName, T>;
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}

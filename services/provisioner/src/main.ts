@@ -1,0 +1,33 @@
+import { connectProvisioner } from '@interlock/bus';
+import { defineService, run } from '@interlock/shell';
+import { configSchema } from './config.ts';
+import { keepLine } from './keep-line.ts';
+
+/** The provisioner: makes streams, consumers and buckets from the lifecycle table, and the line again when it is lost. */
+export const provisionerService = defineService({
+  name: 'provisioner',
+  config: configSchema,
+  async start(context) {
+    await using stack = new AsyncDisposableStack();
+    const { natsUrl: url, keys, log, health, config } = context;
+    const provisioner = stack.use(
+      await connectProvisioner({
+        url,
+        seed: keys.busSeed,
+        log,
+        replicas: config.INTERLOCK_STREAM_REPLICAS,
+        ...(config.INTERLOCK_LEDGER_MAX_BYTES === undefined
+          ? {}
+          : { ledgerMaxBytes: config.INTERLOCK_LEDGER_MAX_BYTES }),
+      }),
+    );
+    const made = await provisioner.provision();
+    log.info({ made }, 'streams, consumers and buckets are there');
+    health.add('bus', () => provisioner.connected || 'the bus is away');
+    stack.use(keepLine(provisioner, context));
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  },
+});
+
+if (import.meta.main) await run([provisionerService]);
