@@ -52,7 +52,8 @@ export const ingressService = defineService({
       log,
     });
     stack.defer(() => drain(() => waits.drain()));
-    const address = await app.listen(config.INTERLOCK_INGRESS_ADDRESS);
+    // A copy: the framework writes into what it is given, and the configuration is frozen.
+    const address = await app.listen({ ...config.INTERLOCK_INGRESS_ADDRESS });
     const owned = stack.move();
     return { url: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },
