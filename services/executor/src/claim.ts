@@ -1,0 +1,74 @@
+import type { Delivery } from '@interlock/bus';
+import {
+  type Claim,
+  type EventBody,
+  type Evidence,
+  type Fault,
+  type Keyring,
+  newId,
+  seal,
+  sealContext,
+  type Tool,
+} from '@interlock/contracts';
+import type { AllowedCall } from './check.ts';
+
+/** What a claim says besides what the statement says. */
+export interface ClaimFacts {
+  tool: Tool;
+  /** Where the result goes, and whether it is kept; not signed, for nothing depends on them but who may read. */
+  route: { replyTo: string; keepResult: boolean };
+  evidence: Evidence;
+  executor: string;
+  leaseKey: string | undefined;
+}
+
+/**
+ * Returns the claim of a call, with a fresh nonce. Of a call that may be claimed again the record is sealed for
+ * executors, too: whoever claims it again needs its arguments.
+ */
+export function claimOf(
+  { statement }: AllowedCall,
+  { tool, route, evidence, executor, leaseKey }: ClaimFacts,
+  keyring: Keyring,
+  nowMs: number,
+): Claim {
+  const { tenant, agent, user, session, call, toolVersion, argumentsDigest, callDigest } = statement;
+  const readers = keyring.sealKeysOf('auditor', nowMs);
+  if (tool.idempotent) readers.push(...keyring.sealKeysOf('executor', nowMs));
+  return {
+    ...{ tenant, agent, user, session, call, tool: tool.name, toolVersion, argumentsDigest, callDigest },
+    at: nowMs,
+    ...route,
+    executor,
+    nonce: newId('claim'),
+    claimMs: tool.claimMs,
+    idempotent: tool.idempotent,
+    ...(leaseKey === undefined ? {} : { leaseKey }),
+    evidence: seal(JSON.stringify(evidence), readers, sealContext('evidence', call)),
+  };
+}
+
+/** Returns the refusal of an admitted call, with the whole record sealed for the auditor. */
+export function refusalOf(
+  { event, address }: Pick<Delivery<'admitted'>, 'event' | 'address'>,
+  fault: Fault,
+  keyring: Keyring,
+  nowMs: number,
+): EventBody<'refused'> {
+  const { call } = event;
+  const evidence = JSON.stringify({
+    ...event,
+    detail: { code: fault.code, said: fault.detail },
+  } satisfies Evidence);
+  return {
+    ...{ tenant: address.tenant, agent: call.agent, call: address.call, tool: call.tool, at: nowMs },
+    by: 'executor',
+    code: fault.code,
+    detail: fault.detail,
+    ...(fault.rule === undefined ? {} : { rule: fault.rule }),
+    ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
+    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
+    argumentsDigest: call.argumentsDigest,
+    evidence: seal(evidence, keyring.sealKeysOf('auditor', nowMs), sealContext('evidence', address.call)),
+  };
+}

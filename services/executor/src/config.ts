@@ -1,0 +1,21 @@
+import { z } from 'zod';
+
+/** Effects in flight per replica when nothing is said: enough for 1,000 calls/s at upstreams of 250 ms. */
+const CONCURRENCY = 256;
+const CONCURRENCY_MAX = 4_096;
+
+/** The executor's variables. */
+export const executorConfigSchema = z.object({
+  INTERLOCK_EXECUTOR_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(CONCURRENCY_MAX)
+    .default(CONCURRENCY)
+    .describe('how many calls may be carried out at once'),
+  INTERLOCK_EGRESS_CA_FILE: z
+    .string()
+    .optional()
+    .describe('a PEM file of certificate authorities to trust besides the public ones'),
+});
+export type ExecutorConfig = z.infer<typeof executorConfigSchema>;

@@ -1,0 +1,98 @@
+/**
+ * HTTP tools: one signed request with the identity of the call and, where the tool has one, its credential.
+ * Nothing is sent twice here; what comes back is capped by egress and redacted before anybody else sees it.
+ */
+import type { Identity, Secret, SigningKey } from '@interlock/contracts';
+import { type Egress, type EgressResponse, headerValue, redact, signRequest } from '@interlock/egress';
+import { assertFits, type Body, type Effect } from './effect.ts';
+import type { Gate } from './gate.ts';
+import { addHeader, type HttpRequest, type HttpTarget, injectCredential, policyOf } from './http-request.ts';
+import type { Lease } from './lease.ts';
+import { inSpan, traceHeaders } from './trace.ts';
+
+/** What an outgoing request needs besides itself. */
+export interface HttpParts {
+  egress: Pick<Egress, 'request'>;
+  signingKey: SigningKey;
+  nowMs: () => number;
+}
+
+/** Whom a request is made for, within which limits. */
+export interface Errand {
+  identity: Identity;
+  tool: string;
+  gate: Gate;
+  lease: Lease | undefined;
+  signal: AbortSignal;
+}
+
+const UNTYPED = 'application/octet-stream';
+const SUCCESS_MIN = 200;
+const SUCCESS_MAX = 299;
+
+/** Carries out an HTTP tool. Throws Faults; `errand.gate.passed` says whether the request may have been sent. */
+export async function performHttp(
+  target: HttpTarget,
+  plain: HttpRequest,
+  errand: Errand,
+  parts: HttpParts,
+): Promise<Effect> {
+  const { request, secrets, sensitiveHeaders } =
+    errand.lease === undefined
+      ? { request: plain, secrets: [], sensitiveHeaders: [] }
+      : injectCredential(plain, errand.lease);
+  const policy = policyOf(target);
+  const response = await inSpan(
+    request.method,
+    { kind: 'client', attributes: attributesOf(request, errand) },
+    async (span) => {
+      const answer = await parts.egress.request({
+        ...request,
+        headers: dressed(request, errand.identity, parts),
+        policy: {
+          ...policy,
+          timeoutMs: Math.max(1, Math.floor(Math.min(policy.timeoutMs, errand.gate.leftMs()))),
+        },
+        sensitiveHeaders,
+        signal: errand.signal,
+        mayStart: () => errand.gate.mayStart(),
+      });
+      span.setAttribute('http.response.status_code', answer.status);
+      return answer;
+    },
+  );
+  const body = cleanBody(response, secrets);
+  const succeeded = response.status >= SUCCESS_MIN && response.status <= SUCCESS_MAX;
+  return { outcome: succeeded ? 'succeeded' : 'failed', upstreamStatus: response.status, body };
+}
+
+/** Returns a request's headers with identity, signature and trace. The signature covers what is sent, to the byte. */
+export function dressed(
+  request: HttpRequest,
+  identity: Identity,
+  { signingKey, nowMs }: Pick<HttpParts, 'signingKey' | 'nowMs'>,
+): Record<string, string> {
+  const headers = { ...request.headers };
+  const signed = signRequest({ ...request, identity, key: signingKey, created: new Date(nowMs()) });
+  for (const [name, value] of Object.entries({ ...signed, ...traceHeaders() }))
+    addHeader(headers, name, value);
+  return headers;
+}
+
+function cleanBody({ headers, body }: EgressResponse, secrets: readonly Secret[]): Body {
+  const clean = redact(body, secrets);
+  const type = redact(headerValue(headers, 'content-type') ?? UNTYPED, secrets);
+  assertFits(clean.body);
+  return { bytes: clean.body, mediaType: type.body, redactions: clean.redactions + type.redactions };
+}
+
+function attributesOf({ method, url }: HttpRequest, { identity, tool }: Errand) {
+  const { hostname, port, protocol } = new URL(url);
+  return {
+    'interlock.call': identity.call,
+    'gen_ai.tool.name': tool,
+    'http.request.method': method,
+    'server.address': hostname,
+    'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+  };
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import { connectBus } from '@interlock/bus';
+import { Fault } from '@interlock/contracts';
+import { createEgress, type Egress } from '@interlock/egress';
+import { defineService, run } from '@interlock/shell';
+import { refusalOf } from './claim.ts';
+import { type ExecutorConfig, executorConfigSchema } from './config.ts';
+import { discoveredOf } from './definition.ts';
+import { watchEntries } from './entries.ts';
+import { execute } from './execute.ts';
+import { watchLedgerRoom } from './ledger-room.ts';
+import { McpPool } from './mcp-pool.ts';
+import { Orphans } from './orphans.ts';
+import { recover } from './recover.ts';
+import { Slots } from './slots.ts';
+import type { Parts } from './task.ts';
+
+/** Calls checked and claimed at once. Claiming is one write; carrying out has slots of its own. */
+const CLAIMS_MAX = 64;
+/** Leaves the shell, which waits 15 s, time to close connections. */
+const DRAIN_MS = 12_000;
+
+/** The executor: claims admitted calls, carries them out, settles them, and settles what others left behind. */
+export const executorService = defineService({
+  name: 'executor',
+  config: executorConfigSchema,
+  async start({ service, replica, natsUrl: url, keys, keyring, clock, log, health, config }) {
+    await using stack = new AsyncDisposableStack();
+    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const entries = stack.use(await watchEntries(bus));
+    const room = stack.use(await watchLedgerRoom(bus, clock));
+    const egress = stack.use(await openEgress(config));
+    const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
+    const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
+    const slots = new Slots(config.INTERLOCK_EXECUTOR_CONCURRENCY);
+    const stopping = new AbortController();
+    const orphans: Orphans = new Orphans(
+      () => clock.nowMs(),
+      (notice) => recover(notice, parts),
+    );
+    const parts: Parts = {
+      ...{ bus, entries, room, egress, pool, slots, orphans, keys, keyring, clock, log },
+      executor: replica,
+      signal: stopping.signal,
+    };
+    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('entries', () => entries.ready);
+    health.add('ledger', () => room.stop() !== 'ledger_full' || 'the ledger is nearly full');
+    bus.serve('executor.discover', async ({ connection }) => {
+      const definitions = await pool.discover(connection, stopping.signal);
+      return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
+    });
+    stack.defer(() => drain(parts, stopping));
+    stack.use(await bus.followClaims((notice) => orphans.hear(notice)));
+    stack.use(
+      await bus.step('executor', {
+        verb: (delivery, signal) => execute(delivery, parts, signal),
+        poison: (delivery, fault) => refusalOf(delivery, fault, keyring, clock.nowMs()),
+        concurrency: CLAIMS_MAX,
+      }),
+    );
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  },
+});
+
+/** Waits for what was started; what takes too long is cut off and settles as unknown. */
+async function drain({ slots, orphans, clock }: Parts, stopping: AbortController): Promise<void> {
+  const drained = new AbortController();
+  const cut = clock.sleep(DRAIN_MS, drained.signal).then(
+    () => stopping.abort(),
+    () => {},
+  );
+  await Promise.all([slots.idle(), orphans.idle()]);
+  drained.abort();
+  await cut;
+  stopping.abort();
+}
+
+async function openEgress({
+  INTERLOCK_EGRESS_CA_FILE,
+  INTERLOCK_EXECUTOR_CONCURRENCY,
+}: ExecutorConfig): Promise<Egress> {
+  const ca = INTERLOCK_EGRESS_CA_FILE === undefined ? [] : [await readCertificates(INTERLOCK_EGRESS_CA_FILE)];
+  // Every call in flight may have a request out, and all may go to one destination.
+  const limits = { maxInFlight: 2 * INTERLOCK_EXECUTOR_CONCURRENCY, maxConnectionsPerPool: 64 };
+  return createEgress({ ca, limits });
+}
+
+async function readCertificates(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('configuration_invalid', { detail: 'INTERLOCK_EGRESS_CA_FILE cannot be read.', cause });
+  }
+}
+
+if (import.meta.main) await run([executorService]);

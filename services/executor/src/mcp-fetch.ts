@@ -1,0 +1,101 @@
+/**
+ * Streamable HTTP through egress. The MCP client knows one `fetch` per connection; which call a request belongs to,
+ * and so its credential and its gate, comes from the asynchronous context it is made in.
+ *
+ * 1. A credential goes to the origin it was leased for and nowhere else.
+ * 2. `tools/call` passes the gate, once per call; a second one is refused.
+ * 3. Answers are read whole, within their cap: there is no standing stream, and GET is answered 405 here.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Fault, type Secret } from '@interlock/contracts';
+import type { Egress, EgressPolicy } from '@interlock/egress';
+import { z } from 'zod';
+import { dressed, type Errand, type HttpParts } from './http.ts';
+import { type HttpRequest, injectCredential } from './http-request.ts';
+
+/** The call on whose behalf requests are made, and what is learned on the way. */
+export interface McpExchange {
+  errand: Errand | undefined;
+  /** True once `tools/call` was handed to egress. */
+  called: boolean;
+  /** Status of the answer to `tools/call`. */
+  status: number | undefined;
+  /** What must be kept out of the answer. */
+  secrets: readonly Secret[];
+}
+
+/** Runs work so that the requests it makes belong to an exchange. */
+export function withExchange<T>(exchange: McpExchange, work: () => Promise<T>): Promise<T> {
+  return exchanges.run(exchange, work);
+}
+
+const exchanges = new AsyncLocalStorage<McpExchange>();
+const messageSchema = z.object({ method: z.string().optional() });
+const METHOD_NOT_ALLOWED = 405;
+/** Statuses that have no content; `Response` insists (Fetch §2.2.3). */
+const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** Makes the `fetch` of one connection, under its egress policy. */
+export function createMcpFetch(policy: EgressPolicy, parts: HttpParts) {
+  return async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
+    const method = init.method ?? 'GET';
+    if (method === 'GET') return new Response(null, { status: METHOD_NOT_ALLOWED });
+    const exchange = exchanges.getStore();
+    if (exchange === undefined) throw new Fault('internal', { detail: 'A request belongs to no call.' });
+    if (method !== 'POST' && method !== 'DELETE')
+      throw new Fault('internal', { detail: 'No such method is used.' });
+    const body = init.body === undefined || init.body === null ? undefined : Buffer.from(textOf(init.body));
+    const request = { method, url: String(url), headers: headersOf(init.headers), body } as const;
+    return await send(request, exchange, { policy, parts, signal: init.signal ?? undefined });
+  };
+}
+
+interface Sending {
+  policy: EgressPolicy;
+  parts: HttpParts;
+  signal: AbortSignal | undefined;
+}
+
+async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending): Promise<Response> {
+  const { errand } = exchange;
+  const isCall = methodOf(plain.body) === 'tools/call';
+  if (isCall && exchange.called) throw new Fault('egress_broken', { detail: 'A call is not sent twice.' });
+  if (isCall) exchange.called = true;
+  const injected = errand?.lease === undefined ? undefined : injectCredential(plain, errand.lease);
+  const request = injected?.request ?? plain;
+  exchange.secrets = injected?.secrets ?? exchange.secrets;
+  const answer = await sending.parts.egress.request({
+    ...request,
+    headers: errand === undefined ? request.headers : dressed(request, errand.identity, sending.parts),
+    policy: sending.policy,
+    sensitiveHeaders: injected?.sensitiveHeaders ?? [],
+    signal: signalOf(sending.signal, errand?.signal),
+    mayStart: () => !isCall || errand === undefined || errand.gate.mayStart(),
+  });
+  if (isCall) exchange.status = answer.status;
+  return responseOf(answer);
+}
+
+function responseOf({ status, headers, body }: Awaited<ReturnType<Egress['request']>>): Response {
+  const content = WITHOUT_CONTENT.has(status) || body.byteLength === 0 ? null : Buffer.from(body);
+  return new Response(content, { status, headers: headers.map(([name, value]) => [name, value]) });
+}
+
+function signalOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}
+
+function headersOf(init: RequestInit['headers']): Record<string, string> {
+  return Object.fromEntries(new Headers(init).entries());
+}
+
+function textOf(body: unknown): string {
+  if (typeof body === 'string') return body;
+  throw new Fault('internal', { detail: 'An MCP message is a text.' });
+}
+
+/** The method of a JSON-RPC message; undefined for an answer. */
+function methodOf(body: Uint8Array | undefined): string | undefined {
+  if (body === undefined) return undefined;
+  return messageSchema.parse(JSON.parse(Buffer.from(body).toString('utf8'))).method;
+}

@@ -1,0 +1,92 @@
+import { Fault, limits } from '@interlock/contracts';
+import { redact } from '@interlock/egress';
+import { assertFits, type Body, type Effect } from './effect.ts';
+import type { Errand } from './http.ts';
+import type { McpAnswer } from './mcp.ts';
+import type { McpExchange } from './mcp-fetch.ts';
+import { exchangeFor, type McpPool, type McpTarget, type PinnedMcp } from './mcp-pool.ts';
+import { inSpan, traceHeaders } from './trace.ts';
+
+const JSON_TYPE = 'application/json';
+const ERROR_STATUS_MIN = 400;
+
+/**
+ * Calls a tool of an upstream MCP server. Throws Faults; `errand.gate.passed` says whether the call may have been
+ * sent. A result is `{content, structuredContent?}`, an error of the server `{error: {code, message}}`.
+ */
+export async function performMcp(
+  {
+    target,
+    credential,
+    args,
+  }: { target: McpTarget; credential: string | undefined; args: Readonly<Record<string, unknown>> },
+  errand: Errand,
+  pool: McpPool,
+): Promise<Effect> {
+  const exchange = exchangeFor(errand);
+  const attributes = {
+    'interlock.call': errand.identity.call,
+    'gen_ai.tool.name': errand.tool,
+    'mcp.method.name': 'tools/call',
+  };
+  return await pool.use({ target, credential }, exchange, async (pinned) => {
+    try {
+      const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
+        send(pinned, { target, args, errand }),
+      );
+      return effectOf(answer, exchange, maxBytesOf(target));
+    } catch (cause) {
+      // The server answered the request itself with an error: that is an answer.
+      if (exchange.status === undefined || exchange.status < ERROR_STATUS_MIN) throw cause;
+      return { outcome: 'failed', code: 'upstream_failed', upstreamStatus: exchange.status };
+    }
+  });
+}
+
+interface Sending {
+  target: McpTarget;
+  args: Readonly<Record<string, unknown>>;
+  errand: Errand;
+}
+
+async function send(
+  { connection, definition }: PinnedMcp,
+  { target, args, errand }: Sending,
+): Promise<McpAnswer> {
+  const { gate, signal } = errand;
+  const timeoutMs = Math.max(1, Math.floor(Math.min(target.timeoutMs, gate.leftMs())));
+  // Over HTTP the gate is asked once more, when the connection stands and the first byte is next.
+  if (target.connection.transport === 'stdio' && !gate.mayStart()) throw new Fault('egress_expired');
+  return await connection.call({ definition, arguments: args, trace: traceHeaders(), timeoutMs, signal });
+}
+
+function effectOf(answer: McpAnswer, { secrets }: McpExchange, maxBytes: number): Effect {
+  switch (answer.kind) {
+    case 'result': {
+      const { content, structuredContent, isError } = answer;
+      const body = cleanBody({ content, structuredContent }, secrets, maxBytes);
+      return { outcome: isError ? 'failed' : 'succeeded', body };
+    }
+    case 'error': {
+      const { code, message } = answer;
+      return {
+        outcome: 'failed',
+        code: 'upstream_failed',
+        body: cleanBody({ error: { code, message } }, secrets, maxBytes),
+      };
+    }
+    default:
+      return answer satisfies never;
+  }
+}
+
+function cleanBody(value: object, secrets: McpExchange['secrets'], maxBytes: number): Body {
+  const { body, redactions } = redact(JSON.stringify(value), secrets);
+  const bytes = Buffer.from(body);
+  assertFits(bytes, maxBytes);
+  return { bytes, mediaType: JSON_TYPE, redactions };
+}
+
+function maxBytesOf({ connection }: McpTarget): number {
+  return connection.transport === 'http' ? connection.egress.maxResponseBytes : limits.resultBytes;
+}

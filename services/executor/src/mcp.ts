@@ -1,0 +1,161 @@
+/**
+ * The fence round the MCP client: nothing else imports it.
+ *
+ * 1. The client offers no capability. What a server asks of it (sampling, elicitation, roots) is refused by the
+ *    SDK with "method not found", and an `input_required` answer is not fulfilled.
+ * 2. `tools/call` goes out once: the tool's definition is given with the call, which switches off the SDK's own
+ *    second try, and nothing here tries again.
+ * 3. A child process gets the few variables that a program needs to run and those its connection names.
+ */
+import { Fault, limits, type McpTransport } from '@interlock/contracts';
+import {
+  type CallToolResult,
+  Client,
+  type FetchLike,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  StreamableHTTPClientTransport,
+  type Tool,
+} from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+
+/** What a server answered to a call. `error` is an answer, too: the server says that it did not carry it out. */
+export type McpAnswer =
+  | { kind: 'result'; isError: boolean; content: CallToolResult['content']; structuredContent: unknown }
+  | { kind: 'error'; code: number; message: string };
+
+/** One call of one tool. */
+export interface McpCall {
+  definition: Tool;
+  arguments: Readonly<Record<string, unknown>>;
+  /** W3C Trace Context for the server. */
+  trace: Readonly<Record<string, string>>;
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** A connection to one upstream server. */
+export interface McpConnection extends AsyncDisposable {
+  readonly closed: boolean;
+  /** Returns every tool of the server as it describes them now. Throws `upstream_failed`. */
+  list(timeoutMs: number): Promise<Tool[]>;
+  /** Calls a tool. Throws `egress_timeout` or `egress_broken` when there was no answer, or what `fetch` threw. */
+  call(call: McpCall): Promise<McpAnswer>;
+}
+
+export interface McpOptions {
+  /** Carries streamable HTTP. */
+  fetch: FetchLike;
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Called when a server that can say so says that its tools changed. */
+  onToolsChanged: () => void;
+  onClosed: () => void;
+}
+
+/** One page has some dozen tools; a server with more pages than this does not end. */
+const PAGES_MAX = 16;
+/** JSON escapes make a result longer on the wire than it is. */
+const MESSAGE_BYTES_MAX = 2 * limits.resultBytes;
+const CLIENT = { name: 'interlock', version: '0.1.0' };
+/** A stream that broke is not resumed: its call is unknown, and a new connection is made for the next. */
+const NO_RECONNECTION = {
+  initialReconnectionDelay: 1_000,
+  maxReconnectionDelay: 1_000,
+  reconnectionDelayGrowFactor: 1,
+  maxRetries: 0,
+};
+
+/** Connects to a server. Throws `upstream_failed`, or what `fetch` threw. */
+export async function connectMcp(connection: McpTransport, options: McpOptions): Promise<McpConnection> {
+  const { signal, timeoutMs } = options;
+  const isLocal = connection.transport === 'stdio';
+  const client = new Client(CLIENT, {
+    capabilities: {},
+    listMaxPages: PAGES_MAX,
+    inputRequired: { autoFulfill: false },
+    // 2026-07-28 where the server speaks it, else 2025-11-25.
+    versionNegotiation: { mode: 'auto', probe: { timeoutMs } },
+    // Over HTTP a subscription would be a request that never ends.
+    ...(isLocal
+      ? { listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: options.onToolsChanged } } }
+      : {}),
+  });
+  let closed = false;
+  client.onclose = () => {
+    closed = true;
+    options.onClosed();
+  };
+  try {
+    await client.connect(transportOf(connection, options.fetch), { signal, timeout: timeoutMs });
+  } catch (cause) {
+    await client.close();
+    throw faultOf(cause, 'The upstream server could not be reached.');
+  }
+  return {
+    get closed() {
+      return closed;
+    },
+    list: (listTimeoutMs) => list(client, listTimeoutMs),
+    call: (call) => callTool(client, call),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+function transportOf(connection: McpTransport, fetch: FetchLike) {
+  switch (connection.transport) {
+    case 'stdio': {
+      const { command, args, env } = connection;
+      // What a server writes to its standard error may hold what it was asked: it is kept nowhere.
+      return new StdioClientTransport({
+        command,
+        args,
+        env,
+        stderr: 'ignore',
+        maxBufferSize: MESSAGE_BYTES_MAX,
+      });
+    }
+    case 'http':
+      return new StreamableHTTPClientTransport(new URL(connection.url), {
+        fetch,
+        reconnectionOptions: NO_RECONNECTION,
+      });
+    default:
+      return connection satisfies never;
+  }
+}
+
+async function list(client: Client, timeoutMs: number): Promise<Tool[]> {
+  try {
+    const { tools } = await client.listTools(undefined, { timeout: timeoutMs, cacheMode: 'refresh' });
+    return tools;
+  } catch (cause) {
+    throw faultOf(cause, 'The upstream server does not list its tools.');
+  }
+}
+
+async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
+  // Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
+  const { outputSchema: _outputSchema, ...toolDefinition } = call.definition;
+  try {
+    const result = await client.callTool(
+      { name: toolDefinition.name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
+      { timeout: call.timeoutMs, signal: call.signal, toolDefinition },
+    );
+    const { content, structuredContent, isError } = result;
+    return { kind: 'result', isError: isError === true, content, structuredContent };
+  } catch (cause) {
+    if (cause instanceof ProtocolError) return { kind: 'error', code: cause.code, message: cause.message };
+    throw faultOf(cause, 'The upstream server did not answer the call.');
+  }
+}
+
+function faultOf(cause: unknown, detail: string): Fault {
+  if (cause instanceof Fault) return cause;
+  if (cause instanceof SdkError && cause.code === SdkErrorCode.RequestTimeout)
+    return new Fault('egress_timeout', { cause });
+  if (cause instanceof SdkError && cause.code === SdkErrorCode.ConnectionClosed)
+    return new Fault('egress_broken', { cause });
+  return new Fault('upstream_failed', { detail, cause });
+}

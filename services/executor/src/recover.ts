@@ -1,0 +1,81 @@
+import type { ClaimNotice } from '@interlock/bus';
+import { type Claim, type Evidence, evidenceSchema, Fault, sealContext, unseal } from '@interlock/contracts';
+import { checkCall } from './check.ts';
+import { settledOf } from './effect.ts';
+import { type ReadyCall, start } from './execute.ts';
+import { judgeOrphan } from './orphans.ts';
+import { type Parts, planOf } from './task.ts';
+
+/**
+ * Settles a claim past its limit, or claims it again. A second run finds it settled or claimed again.
+ * Throws when the ledger or the bus could not be asked: then the notice comes again.
+ */
+export async function recover(notice: ClaimNotice, parts: Parts): Promise<void> {
+  const { tenant, call, step } = notice;
+  const verdict = judgeOrphan(step, await parts.bus.readCall(tenant, call));
+  switch (verdict.kind) {
+    case 'done':
+      return;
+    case 'unknown':
+      return await settleUnknown(verdict.claim, verdict.sequence, parts);
+    case 'restart':
+      return await restart(verdict.claim, verdict.sequence, parts);
+    default:
+      return verdict satisfies never;
+  }
+}
+
+async function settleUnknown(
+  claim: Claim,
+  sequence: number,
+  { bus, clock, executor, log }: Parts,
+): Promise<void> {
+  const facts = { nowMs: clock.nowMs(), labels: [], kept: false };
+  const settled = settledOf({ ...claim, executor }, { outcome: 'unknown', code: 'outcome_unknown' }, facts);
+  const { stored } = await bus.settle(settled, sequence);
+  if (stored)
+    log.warn({ call: claim.call, claimedBy: claim.executor }, 'an orphaned claim was settled as unknown');
+}
+
+async function restart(claim: Claim, sequence: number, parts: Parts): Promise<void> {
+  try {
+    await start(await reopen(claim, sequence, parts), parts, parts.signal);
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code === 'dependency_unavailable') throw cause;
+    parts.log.info({ err: cause, call: claim.call }, 'an idempotent call may not be claimed again');
+    await settleUnknown(claim, sequence, parts);
+  }
+}
+
+/** Makes a call ready again from its claim's record. It was in time when it first started; all else is checked anew. */
+async function reopen(claim: Claim, sequence: number, parts: Parts): Promise<ReadyCall> {
+  const evidence = openEvidence(claim, parts);
+  const { call, statement: signed } = evidence;
+  if (
+    call?.arguments === undefined ||
+    call.tenant === undefined ||
+    call.call === undefined ||
+    signed === undefined
+  )
+    throw new Fault('statement_invalid', { detail: 'The record of the claim is not whole.' });
+  const described = {
+    call: { tenant: call.tenant, call: call.call, arguments: call.arguments },
+    statement: signed,
+  };
+  const allowed = checkCall(described, parts.keyring, parts.clock.nowMs());
+  if (allowed.statement.callDigest !== claim.callDigest || allowed.statement.call !== claim.call)
+    throw new Fault('statement_invalid', { detail: 'The record of the claim is about another call.' });
+  const tool = await parts.entries.pinned(allowed.statement);
+  const { replyTo, keepResult } = claim;
+  return {
+    ...{ step: 'restarted', expected: sequence, allowed, signed, tool },
+    plan: planOf(tool, allowed),
+    route: { replyTo, keepResult },
+    evidence,
+  };
+}
+
+function openEvidence({ evidence, call }: Claim, { keys }: Parts): Evidence {
+  const text = unseal(evidence, keys.seal, sealContext('evidence', call)).toString('utf8');
+  return evidenceSchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,67 @@
+import { Fault, limits, type Settled, seal, sealContext } from '@interlock/contracts';
+import { type Body, type Effect, settledOf } from './effect.ts';
+import type { Parts, Task } from './task.ts';
+
+/** Between attempts to settle, doubled each time: the bus comes back within seconds or not before the limit. */
+const RETRY_MS = 100;
+const RETRY_MAX_MS = 2_000;
+
+type SettleParts = Pick<Parts, 'bus' | 'keyring' | 'clock' | 'log' | 'orphans'>;
+
+/**
+ * Hands out a call's body, keeps it where asked, and settles the claim. The body goes first: who hears of the
+ * outcome has it already. Throws `dependency_unavailable` when the claim's limit passed and it is not known
+ * whether the outcome was stored; then the call settles as an orphan.
+ */
+export async function settleTask(task: Task, effect: Effect, parts: SettleParts): Promise<void> {
+  const { claim, tool } = task;
+  const body = effect.outcome === 'unknown' ? undefined : effect.body;
+  if (body !== undefined && body.bytes.byteLength > 0)
+    parts.bus.sendResult(claim.replyTo, claim.call, body.bytes);
+  const kept = claim.keepResult && body !== undefined && (await keep(task, body, parts));
+  const settled = settledOf(claim, effect, { nowMs: parts.clock.nowMs(), labels: tool.labels, kept });
+  await settleUntilLimit(task, settled, parts);
+}
+
+/** Keeps a body for a later asking, encrypted for ingress alone. A second run writes the same body again. */
+async function keep(
+  { claim: { tenant, call } }: Task,
+  { bytes }: Body,
+  parts: SettleParts,
+): Promise<boolean> {
+  try {
+    const readers = parts.keyring.sealKeysOf('ingress', parts.clock.nowMs());
+    const sealed = seal(bytes.subarray(0, limits.resultBytes), readers, sealContext('result', call));
+    await parts.bus.blobs('results').put(`${tenant}.${call}`, Buffer.from(JSON.stringify(sealed)));
+    return true;
+  } catch (cause) {
+    // The outcome is worth more than its body: it is settled as not kept.
+    parts.log.warn({ err: cause, call }, 'a result could not be kept');
+    return false;
+  }
+}
+
+async function settleUntilLimit(task: Task, settled: Settled, parts: SettleParts): Promise<void> {
+  for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+    try {
+      const { stored } = await parts.bus.settle(settled, task.sequence);
+      if (!stored) await lookWhoSettled(task, settled, parts);
+      parts.orphans.settled(task.claim);
+      return;
+    } catch (cause) {
+      const passing = cause instanceof Fault && cause.code === 'dependency_unavailable';
+      if (!passing || task.gate.leftMs() === 0) throw cause;
+    }
+    await parts.clock.sleep(delayMs);
+  }
+}
+
+/** Our own earlier attempt whose acknowledgement was lost, or somebody after the limit: the ledger says which. */
+async function lookWhoSettled({ claim }: Task, settled: Settled, { bus, log }: SettleParts): Promise<void> {
+  const stands = await bus.readStep('settled', claim.tenant, claim.call);
+  if (stands?.body.executor === settled.executor && stands.body.outcome === settled.outcome) return;
+  log.warn(
+    { call: claim.call, outcome: settled.outcome, stands: stands?.body.outcome },
+    'another settled this call',
+  );
+}
