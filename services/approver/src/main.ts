@@ -36,7 +36,7 @@ export const approverService = defineService({
     stack.use(
       await bus.step('approver', {
         verb: (delivery) => hold(delivery, parts),
-        poison: (delivery) => refusalOfHeld(delivery, new Fault('poison'), keyring, clock.nowMs()),
+        poison: (delivery, fault) => refusalOfHeld(delivery, fault, keyring, clock.nowMs()),
         concurrency: CONCURRENCY,
       }),
     );

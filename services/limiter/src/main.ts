@@ -30,7 +30,7 @@ export const limiterService = defineService({
     stack.use(
       await bus.step('limiter', {
         verb: (delivery) => admit(delivery, { entries, counters, keyring, clock }),
-        poison: (delivery) => refusalOf(delivery, new Fault('poison'), keyring, clock.nowMs()),
+        poison: (delivery, fault) => refusalOf(delivery, fault, keyring, clock.nowMs()),
         concurrency: CONCURRENCY,
       }),
     );
