@@ -44,6 +44,7 @@ export interface ProcessPlan {
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
   readonly #say: (line: string) => void;
+  readonly #onLife: () => void;
   readonly #ready = new Map<string, Ready>();
   readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
@@ -51,9 +52,11 @@ export class SupervisedProcess {
   #lastEnd = 'has not started';
   #ended: Promise<void> | undefined;
 
-  constructor(plan: ProcessPlan, say: (line: string) => void) {
+  /** `onLife` is called after each start. */
+  constructor(plan: ProcessPlan, say: (line: string) => void, onLife: () => void = () => undefined) {
     this.plan = plan;
     this.#say = say;
+    this.#onLife = onLife;
   }
 
   get name(): string {
@@ -132,6 +135,7 @@ export class SupervisedProcess {
         stdio: speaks ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       });
       this.#child = child;
+      this.#onLife();
       child.on('message', (message) => this.#hear(message));
       const [code, signal] = await once(child, 'exit');
       return signal === null ? `ended with code ${code}` : `was ended by ${signal}`;

@@ -11,7 +11,7 @@ import { type Environment, processEnvironment, systemClock } from '@interlock/sh
 import { applyConfiguration, bundlePolicies, withAgentKeys } from './applying.ts';
 import { consoleDoor, tokenOf } from './client.ts';
 import { type Context, readContext, writeContext, writePrivate } from './context.ts';
-import { Failure } from './failure.ts';
+import { Failure, failureOf } from './failure.ts';
 import { planHouse, SINGLE, servicesOf, untilReady, untilStarted } from './house.ts';
 import { ensureIdentities } from './identities.ts';
 import { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
@@ -139,9 +139,16 @@ async function startServers(
   owned: AsyncDisposableStack,
   { data, say, signal }: Starting,
 ): Promise<SupervisedProcess[]> {
-  const children = servers.plans.map((plan) => new SupervisedProcess(plan, say));
+  let noted: Promise<void> = Promise.resolve();
+  const note = () => {
+    noted = noted
+      .then(() => writeLock(data, pidsOf(children)))
+      .catch((error: unknown) => say(`the lock file is out of date: ${failureOf(error).detail}`));
+  };
+  const children = servers.plans.map((plan) => new SupervisedProcess(plan, say, note));
   owned.defer(async () => {
     await Promise.all(children.map((child) => child.stop()));
+    await noted;
   });
   for (const child of children) child.start();
   await Promise.all(
@@ -150,7 +157,6 @@ async function startServers(
       if (child !== undefined) await untilListening(child, port, signal);
     }),
   );
-  await writeLock(data, pidsOf(children));
   return children;
 }
 
