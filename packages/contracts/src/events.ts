@@ -173,6 +173,8 @@ export type Question = z.infer<typeof questionSchema>;
 export const heldCallSchema = z.strictObject({
   call: callSchema,
   decision: decisionRecordSchema,
+  /** The decider's own signed question: it decides again only what it asked about. */
+  statement: signedSchema,
   heldSequence: z.int().positive(),
 });
 export type HeldCall = z.infer<typeof heldCallSchema>;

@@ -112,6 +112,7 @@ describe('sealing a held call', () => {
       expect(heldCallSchema.parse(JSON.parse(opened.toString()))).toEqual({
         call: { ...event.call, keepResult: true },
         decision: event.decision,
+        statement: event.statement,
         heldSequence: 7,
       });
     }

@@ -43,9 +43,9 @@ export const approverService = defineService({
     stack.use(
       await bus.step('approver-answered', {
         verb: (delivery) => count(delivery, parts),
-        poison: (delivery) => {
+        poison: (delivery, fault) => {
           const entry = rounds.seen(questionKey(delivery.address));
-          return refusalOfAnswered(delivery, new Fault('poison'), entry, keyring, clock.nowMs());
+          return refusalOfAnswered(delivery, fault, entry, keyring, clock.nowMs());
         },
         concurrency: CONCURRENCY,
       }),

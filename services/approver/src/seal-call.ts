@@ -17,7 +17,7 @@ const READERS = ['decider', 'console', 'auditor'] as const satisfies ServiceName
  * Throws `approval_impossible` when one of its readers has no valid key: it could never be decided, shown or recorded.
  */
 export function sealHeldCall(
-  { call, decision }: EventBody<'held'>,
+  { call, decision, statement }: EventBody<'held'>,
   heldSequence: number,
   keyring: Keyring,
   nowMs: number,
@@ -27,6 +27,6 @@ export function sealHeldCall(
     throw new Fault('approval_impossible', {
       detail: 'A part of the gateway has no valid key for held calls.',
     });
-  const held: HeldCall = { call: { ...call, keepResult: true }, decision, heldSequence };
+  const held: HeldCall = { call: { ...call, keepResult: true }, decision, statement, heldSequence };
   return seal(JSON.stringify(held), recipients.flat(), sealContext('held', call.call));
 }

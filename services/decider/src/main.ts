@@ -43,12 +43,12 @@ async function consume(bus: Bus, desk: Desk, concurrency: number): Promise<Async
     await bus.step('decider', {
       concurrency,
       verb: (delivery) => decideRequested(desk, delivery),
-      poison: (delivery) => poisonRequested(desk, delivery),
+      poison: (delivery, fault) => poisonRequested(desk, delivery, fault),
     }),
     await bus.step('decider-resolved', {
       concurrency,
       verb: (delivery) => decideResolved(desk, bus, delivery),
-      poison: (delivery) => poisonResolved(desk, delivery),
+      poison: (delivery, fault) => poisonResolved(desk, delivery, fault),
     }),
   ];
 }

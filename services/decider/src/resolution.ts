@@ -19,7 +19,8 @@ export interface Resolved {
 }
 
 /**
- * Opens a `resolved` event: verifies the approver's statement and that it is about the call that was held.
+ * Opens a `resolved` event: verifies the approver's statement, that it is about the call that was held, and that
+ * the decider itself asked about that call: an approver cannot invent one.
  * Throws `statement_invalid`.
  */
 export function openResolution(
@@ -35,6 +36,9 @@ export function openResolution(
     throw new Fault('statement_invalid', { detail: 'The resolution is about another call.' });
   if (held.call.callDigest !== resolution.callDigest || callDigestOf(held.call) !== resolution.callDigest)
     throw new Fault('statement_invalid', { detail: 'The resolution is about another version of the call.' });
+  const asked = verifyStatement(held.statement, 'decision', authority.keyring, nowMs);
+  if (asked.verdict !== 'ask' || asked.call !== held.call.call || asked.callDigest !== resolution.callDigest)
+    throw new Fault('statement_invalid', { detail: 'The decider did not ask about this call.' });
   return { held, resolution };
 }
 

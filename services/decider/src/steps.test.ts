@@ -4,6 +4,7 @@ import {
   type EventBody,
   eventSchemas,
   evidenceSchema,
+  Fault,
   type HeldCall,
   sealContext,
   sha256,
@@ -47,12 +48,13 @@ function requested(
     address: { tenant, call: call.call, door, ...address },
     sequence: 1,
     deliveries: 1,
+    acknowledge: () => undefined,
   };
 }
 
 function resolved(event: EventBody<'resolved'>): Delivery<'resolved'> {
   const address = { tenant: 'acme', call: 'call_1', door: { kind: 'executor', replica: 'any' } } as const;
-  return { step: 'resolved', event, address, sequence: 9, deliveries: 1 };
+  return { step: 'resolved', event, address, sequence: 9, deliveries: 1, acknowledge: () => undefined };
 }
 
 function evidenceOf(body: EventBody<'refused'>) {
@@ -203,7 +205,12 @@ describe('a resolved question', () => {
   async function hold(tool = remove): Promise<HeldCall> {
     const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool)));
     if (next.step !== 'held') throw new Error(`expected the call to be held, it is ${next.step}`);
-    return { call: next.body.call, decision: next.body.decision, heldSequence: 7 };
+    return {
+      call: next.body.call,
+      decision: next.body.decision,
+      statement: next.body.statement,
+      heldSequence: 7,
+    };
   }
 
   it.each([
@@ -294,17 +301,32 @@ describe('a resolved question', () => {
   });
 });
 
+it('refuses a held call the decider did not ask about, even when an approver signs for it', async () => {
+  const asked = await decideRequested(deskOf(house, remove, policy), requested(callOf(remove)));
+  if (asked.step !== 'held') throw new Error(`expected the call to be held, it is ${asked.step}`);
+  const { decision, statement } = asked.body;
+  const invented = { call: callOf(remove, { id: 'another' }), decision, statement, heldSequence: 7 };
+  for (const held of [invented, { ...invented, statement: '' }]) {
+    const next = await decideAgain(deskOf(house, remove, policy), resolved(resolvedEvent(house, held)));
+    expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
+  }
+});
+
 describe('a call that cannot be handled is refused as poison', () => {
   it('with its arguments in the evidence', () => {
-    const body = poisonRequested(deskOf(house, read, policy), requested(callOf(read, { order: 1 })));
+    const body = poisonRequested(
+      deskOf(house, read, policy),
+      requested(callOf(read, { order: 1 })),
+      new Fault('poison'),
+    );
     expect(body).toMatchObject({ code: 'poison', call: 'call_1' });
     expect(evidenceOf(body)).toMatchObject({ call: { arguments: '{"order":1}' } });
   });
 
   it('even when nothing is known of it but its id', () => {
-    const held = { call: callOf(read), decision: policyDecision(), heldSequence: 7 };
+    const held = { call: callOf(read), decision: policyDecision(), statement: '', heldSequence: 7 };
     const event = resolvedEvent(makeKeys('decider', 'approver'), held);
-    expect(poisonResolved(deskOf(house, read, policy), resolved(event))).toMatchObject({
+    expect(poisonResolved(deskOf(house, read, policy), resolved(event), new Fault('poison'))).toMatchObject({
       code: 'poison',
       call: 'call_1',
       agent: 'unknown',

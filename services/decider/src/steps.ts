@@ -86,13 +86,21 @@ export async function decideAgain(
 }
 
 /** Returns the refusal of a requested call that could not be handled. */
-export function poisonRequested(desk: Desk, { event }: Delivery<'requested'>): EventBody<'refused'> {
-  return refusal(event.call, groundsOf(new Fault('poison')), desk.authority, desk.nowMs()).body;
+export function poisonRequested(
+  desk: Desk,
+  { event }: Delivery<'requested'>,
+  fault: Fault,
+): EventBody<'refused'> {
+  return refusal(event.call, groundsOf(fault), desk.authority, desk.nowMs()).body;
 }
 
 /** Returns the refusal of a resolved call that could not be handled. */
-export function poisonResolved(desk: Desk, { event }: Delivery<'resolved'>): EventBody<'refused'> {
-  return unknownCall(desk, event, new Fault('poison')).body;
+export function poisonResolved(
+  desk: Desk,
+  { event }: Delivery<'resolved'>,
+  fault: Fault,
+): EventBody<'refused'> {
+  return unknownCall(desk, event, fault).body;
 }
 
 async function decideCall(
