@@ -43,7 +43,6 @@ function heldCall(argumentsText: string): HeldCall {
       notAfter: 2,
     },
     decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: digest, facts: {}, decidedAt: 1 },
-    statement: 'not looked at here',
     statement: 'signed',
     heldSequence: 1,
   };

@@ -261,7 +261,6 @@ async function askQuestion(tenant: string, call: string): Promise<QuestionEntry>
       ...times,
     },
     decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: HASH, facts: {}, decidedAt: 1 },
-    statement: 'not looked at here',
     statement: 'signed',
     heldSequence: 1,
   };
