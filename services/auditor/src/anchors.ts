@@ -1,0 +1,96 @@
+/** Signed checkpoints of each chain, on a stream from which nothing can be removed. */
+import type { Bus, BusLog } from '@interlock/bus';
+import { type Keyring, type Statement, verifyStatement } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
+import { z } from 'zod';
+import type { Head } from './chain.ts';
+import type { AuditedStream } from './record.ts';
+
+/** A checkpoint comes after so many records, or so long after a record that has none. */
+const ANCHOR_RECORDS = 100;
+const ANCHOR_MS = 2_000;
+
+export interface AnchorsOptions {
+  bus: Pick<Bus, 'anchor'>;
+  clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  log: BusLog;
+  onSigned: (stream: AuditedStream) => void;
+}
+
+export interface Anchors extends AsyncDisposable {
+  /** Says how far a chain is stored. */
+  note(head: Head): void;
+  /** Returns the last place of a stream under a checkpoint that was made since the start. */
+  anchored(stream: AuditedStream): Head | undefined;
+}
+
+/** Starts making checkpoints. Disposing it makes the last ones. */
+export function startAnchors(options: AnchorsOptions): Anchors {
+  const { clock } = options;
+  const heads = new Map<AuditedStream, Head>();
+  const anchored = new Map<AuditedStream, Head>();
+  const stopping = new AbortController();
+  let wake = new AbortController();
+
+  async function signAll(): Promise<void> {
+    for (const [stream, head] of heads) {
+      const last = anchored.get(stream);
+      if (last?.created === head.created && last.sequence >= head.sequence) continue;
+      if (await sign(head, options)) anchored.set(stream, head);
+    }
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      wake = new AbortController();
+      await clock.sleep(ANCHOR_MS, AbortSignal.any([wake.signal, stopping.signal])).catch(() => undefined);
+      await signAll();
+    }
+  }
+
+  const running = loop();
+  return {
+    note(head) {
+      heads.set(head.stream, head);
+      const last = anchored.get(head.stream);
+      if (head.sequence - (last?.created === head.created ? last.sequence : 0) >= ANCHOR_RECORDS)
+        wake.abort();
+    },
+    anchored: (stream) => anchored.get(stream),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** A checkpoint that is not acknowledged is made again: two of one place say the same. */
+async function sign(head: Head, { bus, clock, log, onSigned }: AnchorsOptions): Promise<boolean> {
+  try {
+    await bus.anchor({ type: 'anchor', ...head, issuedAt: clock.nowMs() });
+    onSigned(head.stream);
+    return true;
+  } catch (error) {
+    log.warn({ err: error, stream: head.stream }, 'a checkpoint was not stored');
+    return false;
+  }
+}
+
+/**
+ * Verifies a checkpoint against the keys the operator certifies. A key that has run out still vouches for what it
+ * signed before. Throws `statement_invalid`.
+ */
+export function readAnchor(jws: string, keyring: Keyring, nowMs: number): Statement<'anchor'> {
+  const [, body = ''] = jws.split('.');
+  return verifyStatement(jws, 'anchor', keyring, Math.min(nowMs, issuedAtOf(body) ?? nowMs));
+}
+
+const issuedSchema = z.object({ issuedAt: z.int() });
+
+function issuedAtOf(body: string): number | undefined {
+  try {
+    return issuedSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8'))).data?.issuedAt;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The hash chain of one stream: each record's hash covers every stored field of it, and the hash before.
+ */
+import { digestOf } from '@interlock/contracts';
+import { type AuditedStream, type ChainRecord, recordId, type Unlinked } from './record.ts';
+
+/** The last place of a chain. */
+export interface Head {
+  stream: AuditedStream;
+  created: string;
+  /** 0 before the first record. */
+  sequence: number;
+  hash: string;
+}
+
+/** Returns the hash with which the chain of a stream begins. */
+export function genesisOf(stream: AuditedStream, created: string): string {
+  return digestOf({ stream, created });
+}
+
+/** Returns records linked behind a head, in order. */
+export function link(head: Head, unlinked: readonly Unlinked[]): ChainRecord[] {
+  let previous = head.hash;
+  return unlinked.map((record) => {
+    const hash = hashOf({ ...record, previous });
+    const linked = { ...record, previous, hash };
+    previous = hash;
+    return linked;
+  });
+}
+
+/** Returns the hash of a record: of all its fields but the hash itself, in canonical JSON. */
+export function hashOf({ hash: _, ...record }: Omit<ChainRecord, 'hash'> & { hash?: string }): string {
+  return digestOf(record);
+}
+
+/** Returns the head after a record. */
+export function headAfter({ stream, created, sequence, hash }: Head | ChainRecord): Head {
+  return { stream, created, sequence, hash };
+}
+
+/** What is wrong with a record in its place, or undefined. `before` is the record or head in front of it. */
+export function faultOf(
+  record: ChainRecord,
+  before: Head | undefined,
+): { kind: 'edited' | 'reordered'; detail: string } | undefined {
+  if (record._id !== recordId(record))
+    return { kind: 'reordered', detail: 'The record stands under the id of another.' };
+  if (record.hash !== hashOf(record))
+    return { kind: 'edited', detail: 'The record is not what its hash says.' };
+  if (before === undefined || record.previous === before.hash) return undefined;
+  return {
+    kind: 'edited',
+    detail: 'The record does not follow from the one before it: either was replaced.',
+  };
+}

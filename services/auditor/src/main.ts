@@ -1,0 +1,132 @@
+import { type Bus, connectBus } from '@interlock/bus';
+import { type AuditVerification, Fault, type Keyring } from '@interlock/contracts';
+import { defineService, run, type ServiceContext } from '@interlock/shell';
+import { type Anchors, readAnchor, startAnchors } from './anchors.ts';
+import { configSchema } from './config.ts';
+import { openerOf } from './evidence.ts';
+import { search, show } from './look-up.ts';
+import { anchorsSigned, recordsStored } from './metrics.ts';
+import { openStore, type RecordStore } from './mongo.ts';
+import { startPurging } from './purge.ts';
+import { type AuditedStream, auditedStreams } from './record.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+import { verifyStream } from './verify.ts';
+
+const consumerOf = {
+  LEDGER: 'auditor-ledger',
+  APPROVALS: 'auditor-approvals',
+  CONTROL: 'auditor-control',
+} as const satisfies Record<AuditedStream, string>;
+
+/** The auditor: records the durable streams, signs checkpoints, answers what happened and whether it is whole. */
+export const auditorService = defineService({
+  name: 'auditor',
+  config: configSchema,
+  async start(context) {
+    await using stack = new AsyncDisposableStack();
+    const { service, natsUrl: url, keys, keyring, clock, log, health, config } = context;
+    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const store = stack.use(await openStore(config.MONGODB_URL));
+    const onSigned = (stream: AuditedStream) => anchorsSigned.inc({ stream });
+    const anchors = stack.use(startAnchors({ bus, clock, log, onSigned }));
+    const parts: Parts = { bus, store, anchors, keyring, clock };
+    const recorders = {
+      LEDGER: recorderOf('LEDGER'),
+      APPROVALS: recorderOf('APPROVALS'),
+      CONTROL: recorderOf('CONTROL'),
+    };
+    stack.use(startPurging({ bus, store, clock, log, anchored: () => anchors.anchored('LEDGER') }));
+    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('mongodb', () => store.ready);
+    for (const stream of auditedStreams) {
+      stack.use(await bus.follow(consumerOf[stream], (batch) => recorders[stream].store(batch)));
+      // Makes a checkpoint for what has none; when the store is away, the next message does it.
+      recorders[stream]
+        .catchUp()
+        .catch((error: unknown) => log.warn({ err: error, stream }, 'the record lags behind'));
+    }
+    const verify = oneAtATime(() => verifyAll(recorders, parts));
+    bus.serve('auditor.show', (request) => show(request, store));
+    bus.serve('auditor.search', (request) => search(request, store));
+    bus.serve('auditor.verify', () => verify());
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+
+    function recorderOf(stream: AuditedStream): Recorder {
+      return createRecorder({
+        stream,
+        store,
+        bus,
+        lastAnchor: () => lastAnchorOf(stream, parts),
+        open: openerOf(keys),
+        clock,
+        log,
+        onStored(head, records) {
+          recordsStored.inc({ stream }, records);
+          anchors.note(head);
+        },
+      });
+    }
+  },
+});
+
+type Parts = Pick<ServiceContext<unknown>, 'clock'> & {
+  bus: Bus;
+  store: RecordStore;
+  anchors: Anchors;
+  keyring: Keyring;
+};
+
+/** A forged checkpoint vouches for nothing; a check reports it. */
+async function lastAnchorOf(stream: AuditedStream, { bus, keyring, clock }: Parts) {
+  for (const jws of (await bus.anchors(stream)).toReversed()) {
+    try {
+      return readAnchor(jws, keyring, clock.nowMs());
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Checks every stream, one after the other: each is one long read of the store. */
+async function verifyAll(
+  recorders: Record<AuditedStream, Recorder>,
+  parts: Parts,
+): Promise<AuditVerification> {
+  const { bus, store, keyring, clock } = parts;
+  const checked = { LEDGER: 0, APPROVALS: 0, CONTROL: 0 };
+  const problems: AuditVerification['problems'] = [];
+  let anchors = 0;
+  for (const stream of auditedStreams) {
+    const reach = await recorders[stream].catchUp();
+    const found = await verifyStream({
+      stream,
+      records: store.all(stream),
+      anchors: await bus.anchors(stream),
+      readAnchor: (jws) => readAnchor(jws, keyring, clock.nowMs()),
+      reach,
+      bus,
+    });
+    checked[stream] = found.checked;
+    anchors += found.anchors;
+    problems.push(...found.problems);
+  }
+  return { intact: problems.length === 0, checked, anchors, problems: problems.slice(0, PROBLEMS_MAX) };
+}
+
+/** A report is read by a person, and its schema takes no more. */
+const PROBLEMS_MAX = 100;
+
+/** Whoever asks while a check runs gets its answer. */
+function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}
+
+if (import.meta.main) await run([auditorService]);

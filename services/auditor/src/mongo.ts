@@ -1,0 +1,290 @@
+/**
+ * The only importer of the MongoDB client.
+ *
+ * 1. Records are inserted, in order, and never updated or removed: whatever fails, what is stored is a whole prefix.
+ * 2. An insert is believed when a majority has it in its journal.
+ * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
+ */
+import { Fault, type Secret } from '@interlock/contracts';
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Collection,
+  type Filter,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoError,
+  MongoNetworkError,
+} from 'mongodb';
+import type { AuditedStream, ChainRecord } from './record.ts';
+
+/** Connecting to a server that is there takes milliseconds; longer means that it is not. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** Short enough to be back well within the ten seconds promised after an outage. */
+const HEARTBEAT_MS = 1_000;
+/** An insert with an fsync on a busy disk. */
+const WRITE_TIMEOUT_MS = 5_000;
+/** A first page may take a whole sorted read on a server without indexes. */
+const READ_TIMEOUT_MS = 100_000;
+/** A look-up somebody waits for. */
+const LOOK_UP_TIMEOUT_MS = 9_000;
+const PAGE_RECORDS = 200;
+const POOL_MAX = 4;
+const DATABASE = 'interlock';
+const COLLECTION = 'records';
+const DUPLICATE = 11000;
+/** BadValue, BSONObjectTooLarge, DocumentValidationFailure: the same document never gets in. */
+const REFUSED = [2, 10334, 121];
+/** Sorts behind every character of an id. */
+const AFTER = '\uffff';
+
+const tracer = trace.getTracer('interlock.auditor');
+
+/** A record as a search returns it. */
+export type Found = Omit<ChainRecord, 'evidence'>;
+
+/** Fields a search filters by; undefined fields do not narrow it. */
+export interface Wanted {
+  tenants?: string[] | undefined;
+  agent?: string | undefined;
+  tool?: string | undefined;
+  step?: string | undefined;
+  since?: number | undefined;
+  until?: number | undefined;
+  limit: number;
+}
+
+export interface RecordStore extends AsyncDisposable {
+  /** True, or why nothing can be stored. */
+  readonly ready: true | string;
+  /**
+   * Inserts records in order. A record that is there already counts as stored when it is the same; otherwise its
+   * id is among `conflicts`. `refusedAt` is the first record the server will never take; those after it are not stored.
+   * Throws `audit_unavailable` when it is not known what was stored.
+   */
+  insert(records: ChainRecord[]): Promise<{ refusedAt?: number; conflicts: string[] }>;
+  /** Reads one record by id, as it is stored. */
+  read(id: string): Promise<unknown>;
+  /** Reads the last record of a stream that was made at an instant, as it is stored. */
+  last(stream: AuditedStream, created: string): Promise<unknown>;
+  /** Reads all records of a stream in the order of their ids, page by page, as they are stored. */
+  all(stream: AuditedStream): AsyncIterable<unknown>;
+  /** Reads all records of a call, as they are stored. */
+  ofCall(call: string, tenants: string[] | undefined): Promise<unknown[]>;
+  /** Reads the newest records that match, newest first. */
+  search(wanted: Wanted): Promise<unknown[]>;
+}
+
+/** Opens the store. It returns at once: `ready` tells whether the server is there. */
+export async function openStore(url: Secret): Promise<RecordStore> {
+  await using stack = new AsyncDisposableStack();
+  const writer = stack.adopt(clientOf(url, WRITE_TIMEOUT_MS), (client) => client.close());
+  const reader = stack.adopt(clientOf(url, READ_TIMEOUT_MS), (client) => client.close());
+  let up = false;
+  writer.on('serverHeartbeatSucceeded', () => {
+    up = true;
+  });
+  writer.on('serverHeartbeatFailed', () => {
+    up = false;
+  });
+  const database = databaseOf(url);
+  const records = writer.db(database).collection<ChainRecord>(COLLECTION, {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: WRITE_TIMEOUT_MS },
+  });
+  const reading = reader.db(database).collection<ChainRecord>(COLLECTION);
+  // The first attempt may fail like any other; monitoring goes on and each operation tries again.
+  writer.connect().catch(() => undefined);
+  let indexed = false;
+  const owned = stack.move();
+  return {
+    get ready() {
+      return up || 'MongoDB is away';
+    },
+    async insert(batch) {
+      if (!indexed) await asking(() => makeIndexes(records));
+      indexed = true;
+      return await traced(batch.length, () => insert(records, batch));
+    },
+    read: (id) => asking(() => records.findOne({ _id: id })),
+    last: (stream, created) =>
+      asking(() =>
+        reading
+          .find({ _id: within(`${stream}:${created}:`) })
+          .sort({ _id: -1 })
+          .limit(1)
+          .next(),
+      ),
+    all: (stream) => pages(reading, stream),
+    ofCall: (call, tenants) => asking(() => lookUp(reading, { call, ...anyOf('tenant', tenants) })),
+    search: (wanted) => asking(() => search(reading, wanted)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function clientOf(url: Secret, socketTimeoutMS: number): MongoClient {
+  return new MongoClient(url.reveal(), {
+    appName: 'interlock-auditor',
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    serverSelectionTimeoutMS: CONNECT_TIMEOUT_MS,
+    waitQueueTimeoutMS: CONNECT_TIMEOUT_MS,
+    heartbeatFrequencyMS: HEARTBEAT_MS,
+    socketTimeoutMS,
+    maxPoolSize: POOL_MAX,
+    // What fails is done again from the bus, with knowledge of what is stored.
+    retryWrites: false,
+    retryReads: false,
+    readPreference: 'primary',
+    readConcernLevel: 'local',
+  });
+}
+
+/** The database the address names, or our own. */
+function databaseOf(url: Secret): string {
+  return /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?/]+)/.exec(url.reveal())?.[1] ?? DATABASE;
+}
+
+/** For servers that use them; making them again is harmless. */
+async function makeIndexes(records: Collection<ChainRecord>): Promise<void> {
+  await records.createIndex({ call: 1 });
+  await records.createIndex({ at: -1 });
+  await records.createIndex({ agent: 1, at: -1 });
+  await records.createIndex({ tool: 1, at: -1 });
+}
+
+async function insert(records: Collection<ChainRecord>, batch: ChainRecord[]) {
+  const conflicts: string[] = [];
+  for (let from = 0; from < batch.length; ) {
+    const failed = await insertFrom(records, batch.slice(from));
+    if (failed === undefined) break;
+    const at = from + failed.index;
+    const record = batch[at];
+    if (record === undefined) throw new TypeError('MongoDB names a record that it was not sent.');
+    if (failed.code !== DUPLICATE) return { refusedAt: at, conflicts };
+    const stored = await asking(() => records.findOne({ _id: record._id }));
+    if (stored?.hash !== record.hash) conflicts.push(record._id);
+    from = at + 1;
+  }
+  return { conflicts };
+}
+
+/** Returns where the inserting stopped for good, or undefined when everything is stored. */
+async function insertFrom(records: Collection<ChainRecord>, batch: ChainRecord[]) {
+  try {
+    await records.insertMany(batch, { ordered: true });
+    return undefined;
+  } catch (error) {
+    const failed = error instanceof MongoBulkWriteError ? [error.writeErrors].flat()[0] : undefined;
+    if (failed !== undefined && (failed.code === DUPLICATE || REFUSED.includes(failed.code)))
+      return { index: failed.index, code: failed.code };
+    if (
+      error instanceof MongoError &&
+      !(error instanceof MongoNetworkError) &&
+      batch.length === 1 &&
+      isRefusal(error)
+    )
+      return { index: 0, code: Number(error.code) };
+    throw away(error);
+  }
+}
+
+function isRefusal(error: MongoError): boolean {
+  return typeof error.code === 'number' && REFUSED.includes(error.code);
+}
+
+async function* pages(records: Collection<ChainRecord>, stream: AuditedStream): AsyncGenerator<unknown> {
+  const cursor = records
+    .find({ _id: within(`${stream}:`) })
+    .sort({ _id: 1 })
+    .batchSize(PAGE_RECORDS);
+  try {
+    for (;;) {
+      const record = await asking(() => cursor.next());
+      if (record === null) return;
+      yield record;
+    }
+  } finally {
+    await cursor.close().catch(() => undefined);
+  }
+}
+
+async function lookUp(records: Collection<ChainRecord>, filter: Filter<ChainRecord>): Promise<unknown[]> {
+  return await records
+    .find(filter, { signal: AbortSignal.timeout(LOOK_UP_TIMEOUT_MS) })
+    .limit(CALL_RECORDS_MAX)
+    .toArray();
+}
+
+/** A call has at most four records on the ledger and eighteen among the approvals. */
+const CALL_RECORDS_MAX = 64;
+
+async function search(records: Collection<ChainRecord>, wanted: Wanted): Promise<unknown[]> {
+  const { tenants, agent, tool, step, since, until, limit } = wanted;
+  const at = {
+    ...(since === undefined ? {} : { $gte: since }),
+    ...(until === undefined ? {} : { $lte: until }),
+  };
+  const filter: Filter<ChainRecord> = {
+    ...anyOf('tenant', tenants),
+    ...(agent === undefined ? {} : { agent }),
+    ...(tool === undefined ? {} : { tool }),
+    ...(step === undefined ? {} : { step }),
+    ...(Object.keys(at).length === 0 ? {} : { at }),
+  };
+  return await records
+    .find(filter, { projection: { evidence: 0 }, signal: AbortSignal.timeout(LOOK_UP_TIMEOUT_MS) })
+    .sort({ at: -1 })
+    .limit(limit)
+    .toArray();
+}
+
+function anyOf(field: 'tenant', values: string[] | undefined): Filter<ChainRecord> {
+  return values === undefined ? {} : { [field]: { $in: values } };
+}
+
+function within(prefix: string) {
+  return { $gte: prefix, $lt: `${prefix}${AFTER}` };
+}
+
+async function traced<T>(records: number, work: () => Promise<T>): Promise<T> {
+  const attributes = {
+    'db.system.name': 'mongodb',
+    'db.operation.name': 'insert',
+    'db.collection.name': COLLECTION,
+    'db.operation.batch.size': records,
+  };
+  return await tracer.startActiveSpan(
+    `insert ${COLLECTION}`,
+    { kind: SpanKind.CLIENT, attributes },
+    async (span) => {
+      try {
+        return await work();
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: 'not known whether it was stored' });
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+  );
+}
+
+async function asking<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    throw away(cause);
+  }
+}
+
+/** The client's errors may quote what was sent: only their name and message go on. */
+function away(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const name = error instanceof Error ? error.name : 'Error';
+  const cause = new Error(
+    error instanceof MongoError ? error.message.slice(0, MESSAGE_MAX) : 'MongoDB failed.',
+  );
+  cause.name = name;
+  return new Fault('audit_unavailable', { detail: 'The audit store did not answer.', cause });
+}
+
+/** The beginning of a message says what failed. */
+const MESSAGE_MAX = 200;

@@ -1,0 +1,72 @@
+/** Removing from the ledger what is stored, under a checkpoint, and older than an Idempotency-Key can reach. */
+import type { Bus, BusLog } from '@interlock/bus';
+import { limits } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
+import type { Head } from './chain.ts';
+import type { RecordStore } from './mongo.ts';
+import { recordId } from './record.ts';
+
+const PURGE_EVERY_MS = 3_600_000;
+/** Clocks of servers differ, and a call may start at the window's last instant and run its full time. */
+const MARGIN_MS = 3_600_000;
+
+export interface PurgeOptions {
+  bus: Pick<Bus, 'streamState' | 'readSequence' | 'purgeLedgerBelow'>;
+  store: Pick<RecordStore, 'read'>;
+  clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  log: BusLog;
+  anchored: () => Head | undefined;
+}
+
+/** Purges every hour until it is disposed. */
+export function startPurging(options: PurgeOptions): AsyncDisposable {
+  const stopping = new AbortController();
+  const running = (async () => {
+    for (;;) {
+      await options.clock.sleep(PURGE_EVERY_MS, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      await purge(options).catch((error: unknown) =>
+        options.log.warn({ err: error }, 'the ledger was not purged'),
+      );
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Purges the ledger once. Returns the sequence below which everything was removed, or undefined when nothing was. */
+export async function purge({ bus, store, clock, log, anchored }: PurgeOptions): Promise<number | undefined> {
+  const head = anchored();
+  if (head === undefined) return undefined;
+  const { created, firstSequence } = await bus.streamState('LEDGER');
+  if (head.created !== created) return undefined;
+  const before = clock.nowMs() - limits.idempotencyWindowMs - MARGIN_MS;
+  const keepFrom = await firstStoredSince(bus, { from: firstSequence, upTo: head.sequence, before });
+  if (keepFrom <= firstSequence) return undefined;
+  // A store that lost what it had must not lose the ledger's copy too.
+  const last = await store.read(recordId({ stream: 'LEDGER', created, sequence: keepFrom - 1 }));
+  if (last === null || last === undefined) return undefined;
+  await bus.purgeLedgerBelow(keepFrom);
+  log.info({ below: keepFrom }, 'the ledger was purged');
+  return keepFrom;
+}
+
+/** Returns the first sequence in a stretch that was stored at or after an instant; the stretch's end when none was. */
+async function firstStoredSince(
+  bus: Pick<Bus, 'readSequence'>,
+  { from, upTo, before }: { from: number; upTo: number; before: number },
+): Promise<number> {
+  let low = from;
+  let high = upTo;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const message = await bus.readSequence('LEDGER', middle);
+    if (message !== undefined && message.storedAtMs >= before) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

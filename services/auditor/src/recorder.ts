@@ -1,0 +1,203 @@
+/**
+ * Writes one stream into the store, in the order of its sequences and without a gap.
+ *
+ * 1. The head moves only when everything up to it is stored.
+ * 2. What is below the head is never written again: what was removed from the store stays found by a check.
+ * 3. A second run is harmless: a message makes the same record each time, and an id is taken once.
+ */
+import type { Bus, BusLog, StreamRecord } from '@interlock/bus';
+import type { Statement } from '@interlock/contracts';
+import { genesisOf, type Head, headAfter, link } from './chain.ts';
+import type { Open } from './evidence.ts';
+import type { RecordStore } from './mongo.ts';
+import {
+  type AuditedStream,
+  chainRecordSchema,
+  missingOf,
+  recordOf,
+  stubOf,
+  type Unlinked,
+} from './record.ts';
+
+/** Records written together, and their messages' bytes: well below what one insert may carry. */
+const WRITE_RECORDS = 256;
+const WRITE_BYTES = 8 * 1_048_576;
+
+export interface RecorderOptions {
+  stream: AuditedStream;
+  store: Pick<RecordStore, 'insert' | 'last'>;
+  bus: Pick<Bus, 'streamState' | 'readSequence'>;
+  /** Returns the newest checkpoint of the stream. */
+  lastAnchor: () => Promise<Statement<'anchor'> | undefined>;
+  open: Open;
+  clock: { nowMs(): number };
+  log: BusLog;
+  /** Hears of each new head once it is stored. */
+  onStored: (head: Head, records: number) => void;
+}
+
+export interface Recorder {
+  /** Stores a batch; what is stored already is passed over. Throws when it is not known whether it is stored. */
+  store(batch: StreamRecord[]): Promise<void>;
+  /** Stores what the stream holds up to its last sequence at this moment. Returns the head then. */
+  catchUp(): Promise<Head>;
+}
+
+/** Makes the recorder of a stream. It does one thing at a time. */
+export function createRecorder(options: RecorderOptions): Recorder {
+  let head: Head | undefined;
+  let certain = false;
+  const inTurn = createTurns();
+
+  async function write(messages: Message[]): Promise<void> {
+    const first = messages[0];
+    if (first === undefined) return;
+    const before = await headOf(first.created);
+    certain = false;
+    head = await writeBehind(before, messages, options);
+    certain = true;
+    options.onStored(head, messages.length);
+  }
+
+  /** After a failure the store is asked, since the records may be there. The head never goes back. */
+  async function headOf(created: string): Promise<Head> {
+    if (head?.created === created && certain) return head;
+    const stored = await loadHead(options, created);
+    if (head?.created !== created || head.sequence < stored.sequence) head = stored;
+    certain = true;
+    return head;
+  }
+
+  async function fill(created: string, upTo: number): Promise<void> {
+    const { firstSequence } = await options.bus.streamState(options.stream);
+    for (let { sequence } = await headOf(created); sequence < upTo; ) {
+      const page = await readPage(options, { created, from: sequence + 1, upTo, firstSequence });
+      await write(page);
+      sequence += page.length;
+    }
+  }
+
+  async function record(batch: StreamRecord[]): Promise<void> {
+    for (const page of pagesOf(batch)) {
+      let ready: StreamRecord[] = [];
+      for (const message of page) {
+        const reached = ready.at(-1) ?? (await headOf(message.created));
+        if (message.created === reached.created && message.sequence <= reached.sequence) continue;
+        if (message.created !== reached.created || message.sequence > reached.sequence + 1) {
+          await write(ready);
+          ready = [];
+          await fill(message.created, message.sequence - 1);
+        }
+        ready.push(message);
+      }
+      await write(ready);
+    }
+  }
+
+  return {
+    store: (batch) => inTurn(() => record(batch.toSorted((left, right) => left.sequence - right.sequence))),
+    catchUp: () =>
+      inTurn(async () => {
+        const { created, lastSequence } = await options.bus.streamState(options.stream);
+        await fill(created, lastSequence);
+        return await headOf(created);
+      }),
+  };
+}
+
+/** A message, or the place of one that the stream no longer holds. */
+type Message = StreamRecord | { stream: AuditedStream; created: string; sequence: number; data?: undefined };
+
+async function writeBehind(before: Head, messages: Message[], options: RecorderOptions): Promise<Head> {
+  const { store, open, clock, log } = options;
+  const unlinked = messages.map(
+    (message): Unlinked =>
+      message.data === undefined ? missingOf(message, clock.nowMs()) : recordOf(message, open),
+  );
+  let records = link(before, unlinked);
+  for (let from = 0; from < records.length; ) {
+    const { refusedAt, conflicts } = await store.insert(records.slice(from));
+    for (const id of conflicts) log.error({ record: id }, 'the store holds another record under this id');
+    if (refusedAt === undefined) break;
+    from += refusedAt;
+    const message = messages[from];
+    if (message?.data === undefined) throw new TypeError('The store refuses a record without content.');
+    const stub = stubOf(message, 'The store does not take the record.');
+    if (unlinked[from]?.event === stub.event) throw new TypeError('The store refuses a stub.');
+    unlinked[from] = stub;
+    records = link(before, unlinked);
+  }
+  return headAfter(records.at(-1) ?? before);
+}
+
+/** The head is what is stored last; where a checkpoint vouches for more, the chain goes on behind the checkpoint. */
+async function loadHead(options: RecorderOptions, created: string): Promise<Head> {
+  const { stream, store, bus, lastAnchor, log, onStored } = options;
+  const stored = chainRecordSchema.safeParse(await store.last(stream, created)).data;
+  const anchor = await lastAnchor();
+  const anchored = anchor?.created === created ? anchor : undefined;
+  if (anchored !== undefined && anchored.sequence > (stored?.sequence ?? 0)) {
+    log.error(
+      { stream, sequence: anchored.sequence },
+      'the store lacks records that were stored: run a check',
+    );
+    return { stream, created, sequence: anchored.sequence, hash: anchored.hash };
+  }
+  if (stored !== undefined) {
+    // What was stored just before a restart may have no checkpoint yet.
+    onStored(headAfter(stored), 0);
+    return headAfter(stored);
+  }
+  const { firstSequence } = await bus.streamState(stream);
+  return { stream, created, sequence: Math.max(0, firstSequence - 1), hash: genesisOf(stream, created) };
+}
+
+interface Stretch {
+  created: string;
+  from: number;
+  upTo: number;
+  firstSequence: number;
+}
+
+async function readPage(
+  { stream, bus }: RecorderOptions,
+  { created, from, upTo, firstSequence }: Stretch,
+): Promise<Message[]> {
+  const page: Message[] = [];
+  let bytes = 0;
+  for (
+    let sequence = from;
+    sequence <= upTo && page.length < WRITE_RECORDS && bytes < WRITE_BYTES;
+    sequence += 1
+  ) {
+    const message = sequence < firstSequence ? undefined : await bus.readSequence(stream, sequence);
+    bytes += message?.data.length ?? 0;
+    page.push(message?.created === created ? message : { stream, created, sequence });
+  }
+  return page;
+}
+
+function* pagesOf(batch: StreamRecord[]): Generator<StreamRecord[]> {
+  let page: StreamRecord[] = [];
+  let bytes = 0;
+  for (const message of batch) {
+    if (page.length >= WRITE_RECORDS || bytes >= WRITE_BYTES) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(message);
+    bytes += message.data.length;
+  }
+  yield page;
+}
+
+/** Runs one piece of work after the other. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
