@@ -38,8 +38,8 @@ export interface Upstream extends AsyncDisposable {
   readonly requests: readonly UpstreamRequest[];
   /** Effects per Interlock-Call; requests without the header count under the empty text. */
   readonly effects: ReadonlyMap<string, number>;
-  /** Says how it treats requests from now on. */
-  behave(behaviour: UpstreamBehaviour): void;
+  /** Says how it treats requests from now on: all of them, or those whose path begins with `prefix`. */
+  behave(behaviour: UpstreamBehaviour, prefix?: string): void;
 }
 
 /** Starts an upstream. With a credential it answers 401 to whoever does not send it as a bearer token. */
@@ -47,13 +47,13 @@ export async function startUpstream({ credential }: { credential?: string } = {}
   const requests: UpstreamRequest[] = [];
   const effects = new Map<string, number>();
   const closing = new AbortController();
-  let behaviour: UpstreamBehaviour = { kind: 'answer' };
+  const behaviours = new Map<string, UpstreamBehaviour>([['', { kind: 'answer' }]]);
 
   const take = async (incoming: IncomingMessage, response: ServerResponse) => {
     const request = await read(incoming, credential);
     requests.push(request);
     if (!request.authorized) return send(response, 401, { error: 'credential required' });
-    const current = behaviour;
+    const current = behaviourFor(request.url, behaviours);
     if (current.kind !== 'fail') {
       const call = request.call ?? '';
       effects.set(call, (effects.get(call) ?? 0) + 1);
@@ -72,9 +72,7 @@ export async function startUpstream({ credential }: { credential?: string } = {}
     url: `http://127.0.0.1:${address.port}`,
     requests,
     effects,
-    behave: (next) => {
-      behaviour = next;
-    },
+    behave: (behaviour, prefix = '') => void behaviours.set(prefix, behaviour),
     [Symbol.asyncDispose]: async () => {
       closing.abort();
       const closed = once(server, 'close');
@@ -83,6 +81,14 @@ export async function startUpstream({ credential }: { credential?: string } = {}
       await closed;
     },
   };
+}
+
+/** The longest prefix that fits wins. */
+function behaviourFor(url: string, behaviours: ReadonlyMap<string, UpstreamBehaviour>): UpstreamBehaviour {
+  const [fitting] = [...behaviours]
+    .filter(([prefix]) => url.startsWith(prefix))
+    .sort(([left], [right]) => right.length - left.length);
+  return fitting?.[1] ?? { kind: 'answer' };
 }
 
 async function read(incoming: IncomingMessage, credential: string | undefined): Promise<UpstreamRequest> {
