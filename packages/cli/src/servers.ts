@@ -79,8 +79,10 @@ async function planNats(data: string, port: number, { publicKeys }: Identities, 
 async function planRedis(data: string, port: number, env: Environment) {
   const folder = path.join(data, 'redis');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const args = ['--bind', HOST, '--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'no'];
-  // Counters are rebuilt by waiting; what must survive is not here. Evicting one would forget in the agent's favour.
+  const args = ['--bind', HOST, '--port', String(port), '--dir', folder, '--save', ''];
+  // Every write is kept: after a restart that forgot some, the limiter would count everything as taken for minutes.
+  args.push('--appendonly', 'yes', '--appendfsync', 'always');
+  // An evicted counter would forget in the agent's favour.
   args.push('--maxmemory-policy', 'noeviction');
   return plan('redis-server', 'INTERLOCK_REDIS_BIN', args, { data, port, env });
 }

@@ -153,7 +153,7 @@ describe('interlock up', () => {
       const again = await up('--single');
       expect(new Set(again.shown.services.map(({ pid }) => pid)).size).toBe(1);
       expect([again.shown.ingress, again.shown.console]).toEqual([house.shown.ingress, house.shown.console]);
-      expect((await readWelcome()).code).toBe(0);
+      expect(await readWelcome()).toMatchObject({ code: 0 });
       const { output } = await interlock('apply', QUICKSTART, '--json');
       expect(JSON.parse(output)).toMatchObject({ created: [], changed: [], removed: [] });
       expect(await end(again.child)).toBe(0);

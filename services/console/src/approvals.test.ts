@@ -43,7 +43,7 @@ function heldCall(argumentsText: string): HeldCall {
       notAfter: 2,
     },
     decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: digest, facts: {}, decidedAt: 1 },
-    statement: 'signed',
+    statement: 'not looked at here',
     heldSequence: 1,
   };
 }

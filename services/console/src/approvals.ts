@@ -1,3 +1,4 @@
+import { inTrace } from '@interlock/bus';
 import {
   answerRequestSchema,
   Fault,
@@ -53,7 +54,7 @@ export function approvalRoutes(management: Management): Route[] {
           channel: 'console',
           issuedAt: management.clock.nowMs(),
         };
-        return await handIn(management, statement);
+        return await handIn(management, statement, question.traceparent);
       },
     },
   ];
@@ -89,11 +90,16 @@ async function readQuestion({ bus }: Management, { tenant, call }: z.infer<typeo
 }
 
 /** Publishes the answer and waits until the approver has counted or rejected it. */
-async function handIn(management: Management, statement: Statement<'answer'>): Promise<object> {
+async function handIn(
+  management: Management,
+  statement: Statement<'answer'>,
+  traceparent: string | undefined,
+): Promise<object> {
   const { bus, clock, keys } = management;
   const { tenant, call, person } = statement;
   const signed = signStatement(statement, keys.sign);
-  await bus.publish('answered', { tenant, call, door: DOOR }, { tenant, call, statement: signed }, 'any');
+  const answered = { tenant, call, statement: signed };
+  await inTrace(traceparent, () => bus.publish('answered', { tenant, call, door: DOOR }, answered, 'any'));
   const endMs = clock.monotonicMs() + ACCEPTANCE_TIMEOUT_MS;
   while (clock.monotonicMs() < endMs) {
     const question = await readQuestion(management, { tenant, call });

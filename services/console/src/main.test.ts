@@ -261,7 +261,7 @@ async function askQuestion(tenant: string, call: string): Promise<QuestionEntry>
       ...times,
     },
     decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: HASH, facts: {}, decidedAt: 1 },
-    statement: 'signed',
+    statement: 'not looked at here',
     heldSequence: 1,
   };
   const question: Question = {
