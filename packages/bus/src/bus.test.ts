@@ -150,21 +150,7 @@ describe('buckets', () => {
     await eventually(() => watch.current);
     expect(watch.all()).toEqual([]);
     await expect(
-      decider
-        .entries('agents')
-        .put('acme.x', {
-          tenant: 'acme',
-          agent: 'x',
-          user: 'u',
-          roles: [],
-          session: 's',
-          keys: [],
-          caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
-        }),
-    ).rejects.toMatchObject({ code: 'dependency_unavailable' });
-    await consoleBus
-      .entries('agents')
-      .put('acme.x', {
+      decider.entries('agents').put('acme.x', {
         tenant: 'acme',
         agent: 'x',
         user: 'u',
@@ -172,7 +158,17 @@ describe('buckets', () => {
         session: 's',
         keys: [],
         caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
-      });
+      }),
+    ).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    await consoleBus.entries('agents').put('acme.x', {
+      tenant: 'acme',
+      agent: 'x',
+      user: 'u',
+      roles: [],
+      session: 's',
+      keys: [],
+      caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
+    });
     await eventually(() => watch.get('acme.x')?.user === 'u');
     await consoleBus.entries('agents').remove('acme.x');
     await eventually(() => watch.get('acme.x') === undefined);

@@ -9,7 +9,7 @@ import {
   stepSubject,
 } from '@interlock/contracts';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
-import { context, propagation } from '@opentelemetry/api';
+import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 
 const CLAIM_HEADER = 'Interlock-Claim-Ms';
 
@@ -68,6 +68,24 @@ export function extractTrace(fields: MsgHdrs | undefined) {
     get: (carrier, key) => carrier.get(key) || undefined,
     keys: (carrier) => carrier.keys(),
   });
+}
+
+const TRACEPARENT = 'traceparent';
+
+/** Returns the active trace as a `traceparent` (W3C Trace Context), or undefined where there is none. */
+export function activeTraceparent(): string | undefined {
+  const carrier: Record<string, string> = {};
+  propagation.inject(context.active(), carrier);
+  return carrier[TRACEPARENT];
+}
+
+/** Does work as part of a trace that was kept, unless that trace is active already. */
+export function inTrace<T>(traceparent: string | undefined, work: () => T): T {
+  if (traceparent === undefined) return work();
+  const kept = propagation.extract(ROOT_CONTEXT, { [TRACEPARENT]: traceparent });
+  const active = trace.getActiveSpan()?.spanContext().traceId;
+  if (active === trace.getSpanContext(kept)?.traceId) return work();
+  return context.with(kept, work);
 }
 
 /** Returns how long a claim holds, from the headers of its event; undefined when they do not say. */

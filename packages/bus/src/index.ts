@@ -20,6 +20,7 @@ export type {
   StreamState,
 } from './bus.ts';
 export { connectBus } from './connect.ts';
+export { activeTraceparent, inTrace } from './envelope.ts';
 export { connectProvisioner, type Provisioner } from './provisioner.ts';
 export { accountName, grantsOf, natsServerConfig, type ServerConfigOptions } from './topology/accounts.ts';
 export { type BusKey, createBusKeys, publicBusKey } from './topology/keys.ts';

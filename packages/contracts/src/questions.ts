@@ -11,6 +11,8 @@ export const questionEntrySchema = z.strictObject({
   /** The exact held call, for decider, console and auditor; gone once the question is resolved. */
   sealed: sealedSchema.optional(),
   state: z.enum(['open', 'approved', 'denied', 'expired']),
+  /** The call's trace (W3C Trace Context), so that what follows the answer is part of it. */
+  traceparent: z.string().max(64).optional(),
   /** Who answered, when somebody did. */
   person: idSchema.optional(),
   reason: z.string().max(1_000).optional(),

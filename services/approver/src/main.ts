@@ -1,4 +1,4 @@
-import { connectBus, type Delivery, type EntryWatch, type Next } from '@interlock/bus';
+import { activeTraceparent, connectBus, type Delivery, type EntryWatch, type Next } from '@interlock/bus';
 import {
   type ApprovalsEntry,
   Fault,
@@ -64,7 +64,9 @@ async function hold(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'hel
     const decision = checkAsk(event, keyring, nowMs);
     if (Math.min(event.call.notAfter, decision.notAfter) <= nowMs) throw new Fault('deadline_passed');
     const question = ask(event, decision, approvalsIn(settings), nowMs);
-    await putQuestion(parts, openQuestion(question, sealHeldCall(event, sequence, keyring, nowMs)));
+    const traceparent = activeTraceparent();
+    const entry = openQuestion(question, sealHeldCall(event, sequence, keyring, nowMs));
+    await putQuestion(parts, traceparent === undefined ? entry : { ...entry, traceparent });
     return undefined;
   } catch (error) {
     // What passes by itself goes back to the bus and comes again until the call's deadline.

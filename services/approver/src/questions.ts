@@ -7,7 +7,7 @@
  *    twice stores them once. A record that is closed and still holds the sealed call may not have been published.
  * 3. Whoever dies between the two halves is followed up from the record alone, by any replica (`rounds.ts`).
  */
-import type { Bus, Records, StoredRecord } from '@interlock/bus';
+import { type Bus, inTrace, type Records, type StoredRecord } from '@interlock/bus';
 import {
   Fault,
   type PersonEntry,
@@ -56,7 +56,8 @@ export async function putQuestion(parts: QuestionParts, entry: QuestionEntry): P
 export async function announce({ bus }: QuestionParts, entry: QuestionEntry): Promise<void> {
   const { question, questionDigest, sealed, state } = entry;
   if (state !== 'open' || sealed === undefined) return;
-  await bus.publish('asked', addressOf(entry), { question, questionDigest, sealed }, 0);
+  const asked = { question, questionDigest, sealed };
+  await inTrace(entry.traceparent, () => bus.publish('asked', addressOf(entry), asked, 0));
 }
 
 /**
@@ -112,7 +113,7 @@ async function finish(
   const { tenant, call } = entry.question;
   const statement = signStatement(resolution.statement, parts.keys.sign);
   const body = { tenant, call, statement, sealed: resolution.sealed };
-  await parts.bus.publish('resolved', addressOf(entry), body, 0);
+  await inTrace(entry.traceparent, () => parts.bus.publish('resolved', addressOf(entry), body, 0));
   // A lost write means that somebody noted an answer or did this: the next round sees to it.
   await parts.records.put(questionKey(entry.question), withoutCall(entry), revision);
 }

@@ -1,0 +1,156 @@
+/**
+ * What a service could try on the bus, derived from the lifecycle table alone and not from the accounts under test:
+ * every subject that is another's, and how it would be spelled from inside a service's account.
+ */
+import {
+  anchorSubject,
+  type BucketName,
+  buckets,
+  type CallAddress,
+  type ConsumerName,
+  channel,
+  channelSubject,
+  consumers,
+  controlSubject,
+  lifecycle,
+  type RpcName,
+  readers,
+  rpcSubject,
+  rpcs,
+  type ServiceName,
+  type Step,
+  type StreamName,
+  stepSubject,
+} from '@interlock/contracts';
+
+/** Calls on JetStream's API that take a stream's name at their end, and change or read it. */
+const STREAM_CALLS = [
+  'STREAM.CREATE',
+  'STREAM.UPDATE',
+  'STREAM.DELETE',
+  'STREAM.PURGE',
+  'STREAM.MSG.DELETE',
+  'STREAM.SNAPSHOT',
+  'STREAM.RESTORE',
+  'STREAM.INFO',
+  'STREAM.MSG.GET',
+  'DIRECT.GET',
+  'CONSUMER.CREATE',
+  'CONSUMER.LIST',
+  'CONSUMER.NAMES',
+];
+/** What a reader of a durable stream, of a bucket, and the auditor may call; see `lifecycle.ts`. */
+const READER_CALLS = ['STREAM.INFO', 'STREAM.MSG.GET'];
+const BUCKET_CALLS = [...READER_CALLS, 'CONSUMER.CREATE'];
+
+export const streamNames = ['LINE', 'LEDGER', 'APPROVALS', 'CONTROL', 'ANCHORS'] as const;
+export const bucketNames = Object.keys(buckets) as BucketName[];
+export const consumerNames = Object.keys(consumers) as ConsumerName[];
+export const allStreams = [...streamNames, ...bucketNames.map((name) => `KV_${name}`)];
+
+/** True when a service may publish a subject, by the lifecycle table. */
+export function owns(service: ServiceName, subject: string): boolean {
+  return ownedPrefixes(service).some((prefix) => subject.startsWith(prefix));
+}
+
+function ownedPrefixes(service: ServiceName): string[] {
+  const steps = stepNames.filter((step) => includes(lifecycle[step].owners, service)).map(stepPrefix);
+  const written = bucketNames
+    .filter((name) => buckets[name].writer === service)
+    .map((name) => `$KV.${name}.`);
+  const control = service === 'console' ? ['interlock.control.v1.'] : [];
+  const anchors = service === 'auditor' ? ['interlock.anchor.v1.'] : [];
+  return [...steps, ...written, ...control, ...anchors];
+}
+
+const stepNames = Object.keys(lifecycle) as Step[];
+
+function stepPrefix(step: Step): string {
+  return stepSubject(step, addressOf('x', 'x')).split('.').slice(0, 4).join('.').concat('.');
+}
+
+function addressOf(tenant: string, call: string): CallAddress {
+  return { tenant, call, door: { kind: 'executor', replica: 'any' } };
+}
+
+/** Returns one subject of every family that stores, for a call of its own. */
+export function storingSubjects(call: string): string[] {
+  return [
+    ...stepNames.map((step) => stepSubject(step, addressOf('acme', call))),
+    controlSubject('tool', 'apply', call),
+    ...streamNames.map(anchorSubject),
+    ...bucketNames.map((name) => `$KV.${name}.${call}`),
+  ];
+}
+
+/** Returns the request-reply verbs and channel directions that are not a service's to publish. */
+export function foreignPeerSubjects(service: ServiceName, call: string): string[] {
+  const verbs = (Object.keys(rpcs) as RpcName[]).filter((name) => !includes(rpcs[name].clients, service));
+  return [
+    ...verbs.map(rpcSubject),
+    ...(service === channel.door ? [] : [channelSubject('replica', call, 'in')]),
+    ...(service === channel.executor ? [] : [channelSubject('replica', call, 'out')]),
+    `interlock.done.v1.settled.acme.${call}`,
+    `interlock.asked.v1.requested.acme.${call}`,
+  ];
+}
+
+/** Returns JetStream API calls that are not a service's to make, without the API's prefix. */
+export function foreignApiCalls(service: ServiceName): string[] {
+  const onStreams = allStreams.flatMap((stream) =>
+    STREAM_CALLS.filter((call) => !mayCall(service, call, stream)).map((call) => `${call}.${stream}`),
+  );
+  const onConsumers = consumerNames
+    .filter((name) => consumers[name].service !== service)
+    .flatMap((name) => {
+      const at = `${consumers[name].stream}.${name}`;
+      return [
+        `CONSUMER.MSG.NEXT.${at}`,
+        `CONSUMER.INFO.${at}`,
+        `CONSUMER.DELETE.${at}`,
+        `CONSUMER.PAUSE.${at}`,
+      ];
+    });
+  const made = streamNames.flatMap((stream) => [
+    `CONSUMER.CREATE.${stream}.spy`,
+    `CONSUMER.DURABLE.CREATE.${stream}.spy`,
+  ]);
+  return [...onStreams, ...onConsumers, ...made, 'INFO', 'STREAM.LIST', 'STREAM.NAMES', 'ACCOUNT.PURGE.CORE'];
+}
+
+function mayCall(service: ServiceName, call: string, stream: string): boolean {
+  if (service === 'auditor' && call === 'STREAM.PURGE' && stream === 'LEDGER') return true;
+  if (isStreamName(stream)) return READER_CALLS.includes(call) && includes(readers[stream], service);
+  const { writer, readers: reading } = buckets[bucketOf(stream)];
+  return BUCKET_CALLS.includes(call) && (writer === service || includes(reading, service));
+}
+
+function isStreamName(stream: string): stream is StreamName {
+  return streamNames.some((name) => name === stream);
+}
+
+function bucketOf(stream: string): BucketName {
+  const found = bucketNames.find((name) => `KV_${name}` === stream);
+  if (found === undefined) throw new Error(`${stream} is no bucket's stream`);
+  return found;
+}
+
+/** Returns acknowledgements of other services' deliveries. */
+export function foreignAcks(service: ServiceName): string[] {
+  return consumerNames
+    .filter((name) => consumers[name].service !== service)
+    .map((name) => `$JS.ACK.${consumers[name].stream}.${name}.1.1.1.1700000000000000000.0`);
+}
+
+/** True when the table lets `from` send on a subject that `to` hears. */
+export function mayHear(to: ServiceName, from: ServiceName, subject: string): boolean {
+  const verb = (Object.keys(rpcs) as RpcName[]).find((name) => rpcSubject(name) === subject);
+  if (verb !== undefined) return rpcs[verb].server === to && includes(rpcs[verb].clients, from);
+  if (subject.endsWith('.in')) return from === channel.door && to === channel.executor;
+  if (subject.endsWith('.out')) return from === channel.executor && to === channel.door;
+  return false;
+}
+
+function includes(list: readonly ServiceName[], service: ServiceName): boolean {
+  return list.includes(service);
+}
