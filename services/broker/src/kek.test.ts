@@ -18,7 +18,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-describe('a credential at rest', () => {
+describe('[P-broker-at-rest] a credential at rest', () => {
   test.each([
     ['an empty value', ''],
     ['more than 8192 bytes', 'x'.repeat(8_193)],

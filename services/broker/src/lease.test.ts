@@ -48,7 +48,7 @@ function codeOf(attempt: () => unknown): FaultCode | 'granted' {
   }
 }
 
-describe('the broker leases nothing for', () => {
+describe('[P-broker-lease] the broker leases nothing for', () => {
   const forger = makeKeys();
   const forged = makeAsked({ ...forger.decider.sign, keyId: keys.decider.sign.keyId });
   const byOtherRole = makeAsked(keys.approver.sign);

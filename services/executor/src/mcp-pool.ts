@@ -67,7 +67,7 @@ export class McpPool implements AsyncDisposable {
     const { server, connection } = target;
     const key = digestOf({ server, connection, credential: credential ?? null });
     return await withExchange(exchange, async () => {
-      const { slot, pinned } = await this.#pinned(key, target, exchange);
+      const { slot, pinned } = await inTime(this.#pinned(key, target, exchange), exchange);
       slot.inUse += 1;
       try {
         return await work(pinned);
@@ -209,6 +209,18 @@ export class McpPool implements AsyncDisposable {
 /** Returns an exchange on behalf of a call. */
 export function exchangeFor(errand: Errand): McpExchange {
   return { errand, called: false, status: undefined, secrets: [] };
+}
+
+/** A server that takes longer to be ready than the claim holds is not waited for; nothing was sent to it. */
+async function inTime<T>(work: Promise<T>, { errand }: McpExchange): Promise<T> {
+  if (errand === undefined) return await work;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Fault('egress_expired')), errand.gate.leftMs());
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function closeSlot(slot: Slot): Promise<void> {

@@ -19,6 +19,7 @@ import {
   type Tool,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { z } from 'zod';
 
 /** What a server answered to a call. `error` is an answer, too: the server says that it did not carry it out. */
 export type McpAnswer =
@@ -58,6 +59,8 @@ export interface McpOptions {
 const PAGES_MAX = 16;
 /** JSON escapes make a result longer on the wire than it is. */
 const MESSAGE_BYTES_MAX = 2 * limits.resultBytes;
+const CAUSES_MAX = 5;
+const wrappingSchema = z.object({ data: z.object({ cause: z.unknown() }) });
 const CLIENT = { name: 'interlock', version: '0.1.0' };
 /** A stream that broke is not resumed: its call is unknown, and a new connection is made for the next. */
 const NO_RECONNECTION = {
@@ -152,10 +155,26 @@ async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
 }
 
 function faultOf(cause: unknown, detail: string): Fault {
-  if (cause instanceof Fault) return cause;
+  const fault = faultWithin(cause);
+  if (fault !== undefined) return fault;
   if (cause instanceof SdkError && cause.code === SdkErrorCode.RequestTimeout)
     return new Fault('egress_timeout', { cause });
   if (cause instanceof SdkError && cause.code === SdkErrorCode.ConnectionClosed)
     return new Fault('egress_broken', { cause });
   return new Fault('upstream_failed', { detail, cause });
+}
+
+/** The SDK wraps what `fetch` threw while it negotiates: the fault inside says more than the wrapping. */
+function faultWithin(cause: unknown): Fault | undefined {
+  if (cause instanceof Fault) return cause;
+  for (
+    let error = cause, depth = 0;
+    error instanceof Error && depth < CAUSES_MAX;
+    error = error.cause, depth += 1
+  ) {
+    if (error.cause instanceof Fault) return error.cause;
+    const { cause: inData } = wrappingSchema.safeParse(error).data?.data ?? {};
+    if (inData instanceof Fault) return inData;
+  }
+  return undefined;
 }

@@ -1,0 +1,74 @@
+import { canonicalJson, Fault, type FaultCode, type Statement, sha256 } from '@interlock/contracts';
+import { describe, expect, test } from 'vitest';
+import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
+import { assertInTime, checkCall } from './check.ts';
+
+const nowMs = Date.UTC(2026, 0, 1);
+const { keysOf, keyring } = makeKeys('decider', 'approver');
+const stranger = makeKeys('decider');
+const tool = httpTool('https://api.example.com');
+const made = makeCall(tool, { call: 'c1', args: { blog: 'b1' }, nowMs });
+const genuine = decidedBody(made, keysOf('decider').sign);
+
+function decided(decision: Partial<Statement<'decision'>>) {
+  return decidedBody(
+    makeCall(tool, { call: 'c1', args: { blog: 'b1' }, nowMs, decision }),
+    keysOf('decider').sign,
+  );
+}
+
+function codeOf(attempt: () => unknown): FaultCode | 'allowed' {
+  try {
+    attempt();
+    return 'allowed';
+  } catch (cause) {
+    if (cause instanceof Fault) return cause.code;
+    throw cause;
+  }
+}
+
+describe('[P-statements-exact-call] the executor refuses', () => {
+  const forged = decidedBody(made, {
+    ...stranger.keysOf('decider').sign,
+    keyId: keysOf('decider').sign.keyId,
+  });
+  const [head, , signature] = genuine.statement.split('.');
+  const body = Buffer.from(JSON.stringify({ ...made.statement, user: 'root' })).toString('base64url');
+  test.each([
+    ['a forged statement', forged],
+    ['a statement signed by another role', decidedBody(made, keysOf('approver').sign)],
+    ['an altered statement', { ...genuine, statement: `${head}.${body}.${signature}` }],
+    ['a decision to ask', decided({ verdict: 'ask' })],
+    ["another call's statement", { ...genuine, call: { ...genuine.call, call: 'c2' } }],
+    ["another tenant's statement", { ...genuine, call: { ...genuine.call, tenant: 't2' } }],
+    ["another user's statement", decided({ user: 'u2' })],
+    ["another session's statement", decided({ session: 's2' })],
+    [
+      'changed arguments',
+      { ...genuine, call: { ...genuine.call, arguments: canonicalJson({ blog: 'b2' }) } },
+    ],
+    ['a statement whose digest is not its own', decided({ callDigest: sha256('x') })],
+  ])('%s', (_title, event) => {
+    expect(codeOf(() => checkCall(event, keyring, nowMs))).toBe('statement_invalid');
+  });
+
+  test('a call with an obligation that nobody here carries out', () => {
+    expect(codeOf(() => checkCall(decided({ obligations: [{ name: 'watermark' }] }), keyring, nowMs))).toBe(
+      'policy_error',
+    );
+  });
+
+  test('a call from the instant at which its decision runs out', () => {
+    const allowed = checkCall(genuine, keyring, nowMs);
+    expect(codeOf(() => assertInTime(allowed, made.statement.notAfter))).toBe('deadline_passed');
+    expect(codeOf(() => assertInTime(allowed, made.statement.notAfter - 1))).toBe('allowed');
+  });
+});
+
+test('the executor acts on the signed fields of an allowed call, whatever else the event says', () => {
+  const event = decided({ obligations: [{ name: 'audit' }] });
+  const lying = { ...event.call, user: 'root', tool: 'other' };
+  const allowed = checkCall({ ...event, call: lying }, keyring, nowMs);
+  expect(allowed.statement).toMatchObject({ user: 'u1', tool: 'create_post', call: 'c1' });
+  expect(allowed.arguments).toEqual({ blog: 'b1' });
+});

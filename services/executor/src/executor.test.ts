@@ -1,0 +1,344 @@
+import { brokerService } from '@interlock/broker';
+import type { Bus } from '@interlock/bus';
+import {
+  type Claim,
+  type EventBody,
+  evidenceSchema,
+  seal,
+  sealContext,
+  sealedSchema,
+  sha256,
+  switchKey,
+  type Tool,
+  unseal,
+} from '@interlock/contracts';
+import { verifyRequest } from '@interlock/egress';
+import { eventually, type House, startHouse, startUpstream, type Upstream } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decidedBody, httpTool, makeCall } from './call.fixture.ts';
+import { checkCall } from './check.ts';
+import { claimOf } from './claim.ts';
+import { createLeaseKey } from './lease.ts';
+import { executorService } from './main.ts';
+
+const CREDENTIAL = 'sk-live-0c41d9e2';
+
+interface Setting {
+  house: House;
+  upstream: Upstream;
+  ingress: Bus;
+  decider: Bus;
+  limiter: Bus;
+  console: Bus;
+}
+
+let setting: Setting;
+const stack = new AsyncDisposableStack();
+let calls = 0;
+
+beforeAll(async () => {
+  const house = stack.use(await startHouse());
+  const upstream = stack.use(await startUpstream({ credential: CREDENTIAL }));
+  const [ingress, decider, limiter, console] = await Promise.all([
+    house.busOf('ingress'),
+    house.busOf('decider'),
+    house.busOf('limiter'),
+    house.busOf('console'),
+  ]);
+  setting = { house, upstream, ingress, decider, limiter, console };
+  await house.start([brokerService, executorService]);
+  const sealed = seal(
+    CREDENTIAL,
+    house.keyring.sealKeysOf('broker', Date.now()),
+    sealContext('credential', 'blog'),
+  );
+  const entry = await console.ask('broker.seal', { name: 'blog', sealed }, 5_000);
+  expect(JSON.stringify(entry)).not.toContain(CREDENTIAL);
+  await console.entries('credentials').put('blog', entry);
+});
+
+afterAll(async () => {
+  await stack.disposeAsync();
+});
+
+/** Stores a tool that writes posts upstream; each test has its own. */
+async function storedTool(more: Parameters<typeof httpTool>[1] = {}, on = setting): Promise<Tool> {
+  calls += 1;
+  const credential = { name: 'blog', inject: { as: 'bearer' as const } };
+  const tool = httpTool(on.upstream.url, { name: `post_${calls}`, credential, ...more });
+  await on.console.entries('tools').put(tool.name, tool);
+  return tool;
+}
+
+/** Takes a call down the line to `admitted`, as ingress, decider and limiter do. */
+async function admit(
+  tool: Tool,
+  more: Omit<Parameters<typeof makeCall>[1], 'call' | 'nowMs'> = {},
+  on = setting,
+): Promise<string> {
+  calls += 1;
+  const call = `call_${calls}`;
+  const made = makeCall(tool, { call, nowMs: Date.now(), args: { blog: 'b1', title: 'Hi' }, ...more });
+  const { sign } = await on.house.keysOf('decider');
+  const body = decidedBody(made, sign);
+  const address = { tenant: 't1', call, door: made.call.door };
+  const requested = await on.ingress.publish('requested', address, { call: made.call }, 0);
+  const decided = await on.decider.publish('decided', address, body, sequenceOf(requested));
+  await on.limiter.publish('admitted', address, { ...body, takings: [] }, sequenceOf(decided));
+  return call;
+}
+
+function sequenceOf(published: Awaited<ReturnType<Bus['publish']>>): number {
+  if (!published.stored) throw new TypeError('The event was not stored.');
+  return published.sequence;
+}
+
+async function ended(call: string) {
+  return await eventually(async () => {
+    const last = await setting.ingress.readCall('t1', call);
+    return last?.step === 'settled' || last?.step === 'refused' ? last : undefined;
+  });
+}
+
+async function settled(call: string): Promise<EventBody<'settled'>> {
+  const last = await ended(call);
+  if (last.step !== 'settled') throw new TypeError(`The call was refused: ${last.body.code}.`);
+  return last.body;
+}
+
+const effectsOf = (call: string) => setting.upstream.effects.get(call) ?? 0;
+
+describe('[P-unsure-means-no] nothing is done for', () => {
+  test('[P-statements-role-bound] a call whose decision was signed by somebody else', async () => {
+    const tool = await storedTool();
+    const made = makeCall(tool, { call: 'forged_1', nowMs: Date.now(), args: { blog: 'b1' } });
+    const { sign } = await setting.house.keysOf('limiter');
+    const body = decidedBody(made, sign);
+    const address = { tenant: 't1', call: 'forged_1', door: made.call.door };
+    const decided = await setting.decider.publish('decided', address, body, 0);
+    await setting.limiter.publish('admitted', address, { ...body, takings: [] }, sequenceOf(decided));
+    expect(await ended('forged_1')).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
+    expect(effectsOf('forged_1')).toBe(0);
+  });
+
+  test('a tool that changed after the decision', async () => {
+    const tool = await storedTool();
+    const call = await admit({ ...tool, description: 'As it was before.' });
+    expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'tool_changed' } });
+  });
+
+  test('arguments that do not fit the URL, and [P-evidence-sealed] the record says so to the auditor alone', async () => {
+    const call = await admit(await storedTool(), { args: { blog: '..' } });
+    const last = await ended(call);
+    expect(last).toMatchObject({
+      step: 'refused',
+      body: { code: 'template_argument_refused', pointer: '/blog' },
+    });
+    if (last.step !== 'refused') throw new TypeError('The call is refused.');
+    const { seal: key } = await setting.house.keysOf('auditor');
+    const text = unseal(last.body.evidence, key, sealContext('evidence', call)).toString('utf8');
+    expect(evidenceSchema.parse(JSON.parse(text)).call?.arguments).toBe('{"blog":".."}');
+  });
+
+  test('a call past its last instant', async () => {
+    const call = await admit(await storedTool(), { decision: { notAfter: Date.now() - 1 } });
+    expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'deadline_passed' } });
+  });
+
+  test('a tool the kill switch stops, until it is off again', async () => {
+    const tool = await storedTool();
+    const key = switchKey({ kind: 'tool', tool: tool.name });
+    const flip = (on: boolean) =>
+      setting.console.entries('switches').put(key, { on, by: 'ada', at: Date.now() });
+    await flip(true);
+    const refusal = await eventually(async () => {
+      const last = await ended(await admit(tool));
+      return last.step === 'refused' ? last : undefined;
+    });
+    expect(refusal.body.code).toBe('killed');
+    await flip(false);
+    await eventually(async () => ((await ended(await admit(tool))).step === 'settled' ? true : undefined));
+  });
+});
+
+describe('an allowed call', () => {
+  test('[P-identity-signed-request] has one effect, with its credential and a signature an API owner can verify', async () => {
+    setting.upstream.behave({ kind: 'answer', body: { id: 7 } });
+    const heard = Promise.withResolvers<string>();
+    setting.ingress.onResult('rep_7', (call, body) =>
+      heard.resolve(`${call} ${Buffer.from(body).toString('utf8')}`),
+    );
+    const call = await admit(await storedTool({ labels: ['writes'] }), { more: { replyTo: 'rep_7' } });
+    const outcome = await settled(call);
+    expect(outcome).toMatchObject({
+      outcome: 'succeeded',
+      upstreamStatus: 200,
+      redactions: 0,
+      labels: ['writes'],
+    });
+    expect(outcome.result?.digest).toBe(sha256('{"id":7}'));
+    expect(await heard.promise).toBe(`${call} {"id":7}`);
+    expect(effectsOf(call)).toBe(1);
+    const request = setting.upstream.requests.find((one) => one.call === call);
+    if (request === undefined) throw new TypeError('The request arrived.');
+    const signer = await setting.house.keysOf('executor');
+    const message = {
+      ...request,
+      url: `${setting.upstream.url}${request.url}`,
+      body: Buffer.from(request.body),
+    };
+    const keys = (keyId: string) => setting.house.keyring.find(keyId, 'sign', Date.now())?.key;
+    expect(verifyRequest(message, { keys, now: new Date(), maxAgeSeconds: 60 })).toEqual({
+      ...{ tenant: 't1', agent: 'a1', user: 'u1', session: 's1', call },
+    });
+    expect(request.headers['signature-input']).toContain(signer.sign.keyId);
+    expect(JSON.parse(request.body)).toEqual({ title: 'Hi' });
+  });
+
+  test('[P-secret-redacted] gets nothing back of a credential that the upstream echoes', async () => {
+    setting.upstream.behave({ kind: 'echo' });
+    const call = await admit(await storedTool(), { more: { keepResult: true } });
+    expect(await settled(call)).toMatchObject({ outcome: 'succeeded', redactions: 1, keepResult: true });
+    const kept = await setting.ingress.blobs('results').get(`t1.${call}`);
+    const sealed = sealedSchema.parse(JSON.parse(Buffer.from(kept ?? []).toString('utf8')));
+    const { seal: key } = await setting.house.keysOf('ingress');
+    const text = unseal(sealed, key, sealContext('result', call)).toString('utf8');
+    expect(JSON.parse(text)).toEqual({ credential: '[secret]' });
+    setting.upstream.behave({ kind: 'answer' });
+  });
+
+  test('fails with the status of an upstream that says no', async () => {
+    setting.upstream.behave({ kind: 'fail', status: 409 });
+    expect(await settled(await admit(await storedTool()))).toMatchObject({
+      outcome: 'failed',
+      upstreamStatus: 409,
+    });
+    setting.upstream.behave({ kind: 'answer' });
+  });
+
+  test('fails, and nothing was sent, when its credential is not set', async () => {
+    const credential = { name: 'unset', inject: { as: 'bearer' as const } };
+    const call = await admit(await storedTool({ credential }));
+    expect(await settled(call)).toMatchObject({ outcome: 'failed', code: 'credential_unknown' });
+    expect(effectsOf(call)).toBe(0);
+  });
+
+  test('fails, and nothing was sent, when the destination cannot be reached', async () => {
+    const call = await admit(
+      await storedTool({
+        target: {
+          url: 'http://127.0.0.1:1/x',
+          egress: { allow: ['http://127.0.0.1:1'], allowPrivate: ['127.0.0.1/32'] },
+        },
+      }),
+    );
+    expect(await settled(call)).toMatchObject({ outcome: 'failed', code: 'egress_unreachable' });
+  });
+
+  test('[P-effect-at-most-once] is unknown when the upstream took it and did not answer, and is not sent again', async () => {
+    setting.upstream.behave({ kind: 'drop' });
+    const call = await admit(await storedTool());
+    const outcome = await settled(call);
+    expect(outcome).toMatchObject({ outcome: 'unknown', code: 'egress_broken' });
+    expect(outcome.result).toBeUndefined();
+    expect(effectsOf(call)).toBe(1);
+    setting.upstream.behave({ kind: 'answer' });
+  });
+});
+
+describe('[P-orphans-settle] a claim whose executor is gone', () => {
+  /** Claims a call as an executor that dies right after. */
+  async function abandon(tool: Tool, call: string): Promise<Claim> {
+    const executor = await setting.house.busOf('executor');
+    const nowMs = Date.now();
+    const made = makeCall(tool, { call, nowMs, args: { blog: 'b1', title: 'Hi' } });
+    const { sign } = await setting.house.keysOf('decider');
+    const event = decidedBody(made, sign);
+    const facts = {
+      tool,
+      route: { replyTo: 'rep_1', keepResult: false },
+      evidence: event,
+      executor: 'gone',
+      leaseKey: createLeaseKey().publicKey,
+    };
+    const claim = claimOf(
+      checkCall(event, setting.house.keyring, nowMs),
+      facts,
+      setting.house.keyring,
+      nowMs,
+    );
+    expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
+    return claim;
+  }
+
+  test('settles as unknown after its limit', async () => {
+    await abandon(await storedTool({ claimMs: 500 }), 'gone_1');
+    expect(await settled('gone_1')).toMatchObject({ outcome: 'unknown', code: 'outcome_unknown' });
+    expect(effectsOf('gone_1')).toBe(0);
+  });
+
+  test('is carried out under its first idempotency key when the tool is idempotent', async () => {
+    const target = { idempotencyHeader: 'Idempotency-Key' };
+    await abandon(await storedTool({ claimMs: 500, idempotent: true, target }), 'gone_2');
+    expect(await settled('gone_2')).toMatchObject({ outcome: 'succeeded' });
+    expect(effectsOf('gone_2')).toBe(1);
+    const request = setting.upstream.requests.find(({ call }) => call === 'gone_2');
+    expect(request?.headers['idempotency-key']).toBe('gone_2');
+    expect(await setting.ingress.readStep('restarted', 't1', 'gone_2')).toBeDefined();
+  });
+
+  test('gets no credential for a key that stands in no claim', async () => {
+    const tool = await storedTool({ claimMs: 60_000 });
+    const executor = await setting.house.busOf('executor');
+    const made = makeCall(tool, { call: 'unclaimed_1', nowMs: Date.now(), args: { blog: 'b1' } });
+    const { sign } = await setting.house.keysOf('decider');
+    const { statement } = decidedBody(made, sign);
+    const asked = { tenant: 't1', call: 'unclaimed_1', statement, arguments: made.call.arguments };
+    await expect(executor.ask('broker.lease', asked, 5_000)).rejects.toMatchObject({ code: 'lease_refused' });
+  });
+});
+
+test('[P-step-drain] an executor that stops finishes the call it started', async () => {
+  await using house = await startHouse();
+  await using upstream = await startUpstream();
+  const services = await house.start([executorService]);
+  const [ingress, decider, limiter, console] = await Promise.all([
+    house.busOf('ingress'),
+    house.busOf('decider'),
+    house.busOf('limiter'),
+    house.busOf('console'),
+  ]);
+  const own = { house, upstream, ingress, decider, limiter, console };
+  upstream.behave({ kind: 'delay', delayMs: 300 });
+  const call = await admit(await storedTool({ credential: undefined }, own), {}, own);
+  await eventually(() => upstream.requests.length === 1);
+  await services[Symbol.asyncDispose]();
+  expect(await ingress.readCall('t1', call)).toMatchObject({
+    step: 'settled',
+    body: { outcome: 'succeeded' },
+  });
+});
+
+test('[P-ledger-missing] nothing new starts while the ledger is more than four fifths full', async () => {
+  await using house = await startHouse({ ledgerMaxBytes: 128 * 1_024 });
+  await using upstream = await startUpstream();
+  const [ingress, decider, limiter, console] = await Promise.all([
+    house.busOf('ingress'),
+    house.busOf('decider'),
+    house.busOf('limiter'),
+    house.busOf('console'),
+  ]);
+  const own = { house, upstream, ingress, decider, limiter, console };
+  const tool = await storedTool({ credential: undefined }, own);
+  const evidence = seal('{}', house.keyring.sealKeysOf('auditor', Date.now()), sealContext('evidence', 'x'));
+  for (let index = 0; index < 60; index += 1) {
+    const head = { tenant: 't1', agent: 'a1', call: `full_${index}`, tool: tool.name, at: Date.now() };
+    const detail = 'x'.repeat(1_000);
+    await ingress.refuse({ ...head, by: 'ingress', code: 'agent_flood', detail, evidence });
+  }
+  await house.start([executorService]);
+  const call = await admit(tool, {}, own);
+  const last = await eventually(() => ingress.readCall('t1', call));
+  expect(last).toMatchObject({ step: 'refused', body: { code: 'ledger_full' } });
+  expect(upstream.requests).toEqual([]);
+});

@@ -1,0 +1,229 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { mcpTargetSchema, mcpTransportSchema, Secret, sha256 } from '@interlock/contracts';
+import { createEgress, type Egress } from '@interlock/egress';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { identity } from './call.fixture.ts';
+import { definitionDigestOf } from './definition.ts';
+import { openGate } from './gate.ts';
+import type { Errand } from './http.ts';
+import { performMcp } from './mcp-perform.ts';
+import { McpPool, type McpTarget } from './mcp-pool.ts';
+import { type McpUpstream, startMcpUpstream } from './mcp-server.fixture.ts';
+
+const TOKEN = 'tok-3f9c1ab27e';
+const never = new AbortController().signal;
+const { privateKey } = generateKeyPairSync('ed25519');
+let egress: Egress;
+let pool: McpPool;
+let folder = '';
+let upstream: McpUpstream;
+
+beforeAll(async () => {
+  egress = createEgress();
+  pool = new McpPool({
+    egress,
+    signingKey: { keyId: 'sig_1', privateKey },
+    nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
+  });
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'interlock-mcp-')));
+  await writeFile(join(folder, 'note.txt'), 'hello from a real file');
+  upstream = await startMcpUpstream(TOKEN);
+});
+
+afterAll(async () => {
+  await pool[Symbol.asyncDispose]();
+  await egress[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+function filesystem() {
+  const main = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json');
+  const args = [join(dirname(main), 'dist/index.js'), folder];
+  return mcpTransportSchema.parse({ transport: 'stdio', command: process.execPath, args });
+}
+
+function remote(path = '/mcp') {
+  const origin = `http://127.0.0.1:${upstream.port}`;
+  const egressPolicy = { allow: [origin], allowPrivate: ['127.0.0.1/32'], timeoutMs: 5_000 };
+  return mcpTransportSchema.parse({ transport: 'http', url: `${origin}${path}`, egress: egressPolicy });
+}
+
+function targetOf(connection: McpTarget['connection'], name: string, definitionDigest: string): McpTarget {
+  const target = { kind: 'mcp', server: 'upstream', name, connection, definitionDigest };
+  return mcpTargetSchema.parse(target);
+}
+
+function errand(more: Partial<Errand> = {}): Errand {
+  const gate = openGate(performance.now() + 20_000, {
+    monotonicMs: () => performance.now(),
+    stopOf: () => undefined,
+  });
+  return {
+    identity: { ...identity, call: 'call_1' },
+    tool: 'a_tool',
+    gate,
+    lease: undefined,
+    signal: never,
+    ...more,
+  };
+}
+
+async function digestOfTool(connection: McpTarget['connection'], name: string): Promise<string> {
+  const found = (await pool.discover(connection, never)).get(name);
+  if (found === undefined) throw new TypeError(`The server has no tool ${name}.`);
+  return definitionDigestOf(found);
+}
+
+function textOf(effect: Awaited<ReturnType<typeof performMcp>>): string {
+  if (effect.outcome === 'unknown' || effect.body === undefined)
+    throw new TypeError('The effect has no body.');
+  return Buffer.from(effect.body.bytes).toString('utf8');
+}
+
+describe('a local MCP server', () => {
+  test('[P-mcp-pinned] is not called when its definition is not the one that was applied', async () => {
+    const target = targetOf(filesystem(), 'write_file', sha256('another definition'));
+    const args = { path: join(folder, 'written.txt'), content: 'x' };
+    const asked = errand();
+    const attempt = performMcp({ target, credential: undefined, args }, asked, pool);
+    await expect(attempt).rejects.toMatchObject({ code: 'upstream_changed' });
+    expect(asked.gate.passed).toBe(false);
+  });
+
+  test('is not called once the gate is shut', async () => {
+    const target = targetOf(
+      filesystem(),
+      'read_text_file',
+      await digestOfTool(filesystem(), 'read_text_file'),
+    );
+    const gate = openGate(0, { monotonicMs: () => 1, stopOf: () => undefined });
+    const args = { path: join(folder, 'note.txt') };
+    const attempt = performMcp({ target, credential: undefined, args }, errand({ gate }), pool);
+    await expect(attempt).rejects.toMatchObject({ code: 'egress_expired' });
+  });
+
+  test('fails a call it cannot carry out, and says why', async () => {
+    const target = targetOf(
+      filesystem(),
+      'read_text_file',
+      await digestOfTool(filesystem(), 'read_text_file'),
+    );
+    const effect = await performMcp(
+      { target, credential: undefined, args: { path: '/etc/passwd' } },
+      errand(),
+      pool,
+    );
+    expect(effect.outcome).toBe('failed');
+    expect(textOf(effect)).toContain('denied');
+  });
+
+  test('carries out a call on a real file', async () => {
+    const target = targetOf(
+      filesystem(),
+      'read_text_file',
+      await digestOfTool(filesystem(), 'read_text_file'),
+    );
+    const args = { path: join(folder, 'note.txt') };
+    const effect = await performMcp({ target, credential: undefined, args }, errand(), pool);
+    expect(effect.outcome).toBe('succeeded');
+    expect(JSON.parse(textOf(effect)).content[0]).toEqual({ type: 'text', text: 'hello from a real file' });
+  });
+
+  test('that cannot be started fails the call before anything is sent', async () => {
+    const connection = mcpTransportSchema.parse({ transport: 'stdio', command: join(folder, 'nothing') });
+    const asked = errand();
+    const attempt = performMcp(
+      { target: targetOf(connection, 'x', sha256('x')), credential: undefined, args: {} },
+      asked,
+      pool,
+    );
+    await expect(attempt).rejects.toMatchObject({ code: 'upstream_failed' });
+    expect(asked.gate.passed).toBe(false);
+  });
+});
+
+describe('an MCP server over HTTP', () => {
+  const lease = () => ({
+    value: new Secret(TOKEN),
+    inject: { as: 'bearer' } as const,
+    origin: `http://127.0.0.1:${upstream.port}`,
+  });
+  const call = (target: McpTarget, more: Partial<Errand> = {}) =>
+    performMcp(
+      { target, credential: 'blog', args: { text: 'hi' } },
+      errand({ lease: lease(), ...more }),
+      pool,
+    );
+  const applied = async (name: string) => targetOf(remote(), name, await digestOfTool(remote(), name));
+
+  test('does not get a credential that was leased for another origin', async () => {
+    const elsewhere = { ...lease(), origin: 'https://api.example.com' };
+    const asked = errand({ lease: elsewhere });
+    const target = await applied('echo');
+    const before = upstream.calls.length;
+    const attempt = performMcp({ target, credential: 'other', args: { text: 'hi' } }, asked, pool);
+    await expect(attempt).rejects.toMatchObject({ code: 'lease_refused' });
+    expect(asked.gate.passed).toBe(false);
+    expect(upstream.calls.length).toBe(before);
+  });
+
+  test('is not called once the gate is shut', async () => {
+    const gate = openGate(0, { monotonicMs: () => 1, stopOf: () => undefined });
+    const before = upstream.calls.length;
+    await expect(call(await applied('echo'), { gate })).rejects.toMatchObject({ code: 'egress_expired' });
+    expect(upstream.calls.length).toBe(before);
+  });
+
+  test('that refuses the credential fails the call with its status', async () => {
+    const wrong = { ...lease(), value: new Secret('tok-of-somebody-else') };
+    const effect = await call(await applied('echo'), { lease: wrong });
+    expect(effect).toEqual({ outcome: 'failed', code: 'upstream_failed', upstreamStatus: 401 });
+  });
+
+  test('gets the credential and a signed identity, and its echo of the credential reaches nobody', async () => {
+    const effect = await call(await applied('echo'));
+    expect(effect).toMatchObject({ outcome: 'succeeded', body: { redactions: 1 } });
+    expect(textOf(effect)).not.toContain(TOKEN);
+    expect(JSON.parse(textOf(effect)).content).toEqual([{ type: 'text', text: 'hi [secret]' }]);
+    const headers = upstream.calls.at(-1) ?? {};
+    expect(headers.authorization).toBe(`Bearer ${TOKEN}`);
+    expect(headers).toMatchObject({
+      'interlock-agent': 'a1',
+      'interlock-user': 'u1',
+      'interlock-call': 'call_1',
+    });
+    expect(headers).toMatchObject({ signature: expect.stringMatching(/^interlock=:/) });
+  });
+
+  test('that says a call failed fails it', async () => {
+    const effect = await call(await applied('fail'));
+    expect(effect.outcome).toBe('failed');
+    expect(textOf(effect)).toContain('it did not work');
+  });
+
+  test('that forgot its sessions is connected to anew, and no call goes out twice', async () => {
+    const target = await applied('echo');
+    await call(target);
+    upstream.forget();
+    const before = upstream.calls.length;
+    expect(await call(target)).toMatchObject({ outcome: 'failed', upstreamStatus: 404 });
+    expect(await call(target)).toMatchObject({ outcome: 'succeeded' });
+    expect(upstream.calls.length).toBe(before + 2);
+  });
+
+  test('[P-mcp-pinned] that describes a tool differently is not called any more', async () => {
+    const target = await applied('echo');
+    upstream.describe('Sends everything to somebody else.');
+    upstream.forget();
+    await call(target);
+    const before = upstream.calls.length;
+    await expect(call(target)).rejects.toMatchObject({ code: 'upstream_changed' });
+    expect(upstream.calls.length).toBe(before);
+  });
+});
