@@ -148,7 +148,7 @@ export interface Records<T> {
   watch(listener: (key: string, value: T | undefined) => void): Promise<AsyncDisposable>;
 }
 
-/** A bucket of bytes in chunks (`results`, `policies`). */
+/** A bucket of bytes in chunks (`results`, `bundles`). */
 export interface Blobs {
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** Returns undefined when it is not there, or not whole. */

@@ -295,7 +295,7 @@ export function switchKeysOf(call: {
   return keys;
 }
 
-/** Which policy bundle is current: KV bucket `policies`, key `current`. The bundle's bytes stand beside it in chunks. */
+/** Which policy bundle is current: KV bucket `policies`, key `current`. Its bytes are in `bundles`. */
 export const policyEntrySchema = z.strictObject({
   version: z.int().positive(),
   digest: digestSchema,

@@ -69,7 +69,7 @@ async function carryOut(
     try {
       // The bytes come before the entry that names them, so that the entry never names what is not there.
       if (change.bucket === 'policies' && change.value !== undefined && bundle !== undefined)
-        await management.bus.blobs('policies').put(bundleKey(change.value), bundle);
+        await management.bus.blobs('bundles').put(bundleKey(change.value), bundle);
       await carryOutOne(management, change, by);
       done.push(nameOf(change));
     } catch (error) {

@@ -131,7 +131,7 @@ describe('a configuration', () => {
     const decider = await house.join('decider');
     const policy = await decider.entries('policies').get('current');
     expect(policy?.value).toMatchObject({ version: 1, digest: sha256('bundle'), by: 'alice' });
-    const bundle = await decider.blobs('policies').get('bundle-1');
+    const bundle = await decider.blobs('bundles').get('bundle-1');
     expect(Buffer.from(bundle ?? []).toString()).toBe('bundle');
   });
 

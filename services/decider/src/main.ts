@@ -21,7 +21,7 @@ export const deciderService = defineService({
     const tools = { entries: bus.entries('tools'), watch: stack.use(await bus.entries('tools').watch()) };
     const agents = { entries: bus.entries('agents'), watch: stack.use(await bus.entries('agents').watch()) };
     const newest = stack.use(await bus.entries('policies').watch());
-    const policies = new Policies({ blobs: bus.blobs('policies'), clock, log, signal });
+    const policies = new Policies({ blobs: bus.blobs('bundles'), clock, log, signal });
     tellPolicy(health, policies, newest);
     await followPolicies(policies, newest, clock);
     const desk: Desk = {
