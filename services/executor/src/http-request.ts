@@ -7,6 +7,7 @@ import {
   assertHeaderValue,
   basicSecrets,
   buildUrl,
+  type CompiledPolicy,
   compilePolicy,
   type EgressPolicy,
   permitUrl,
@@ -40,7 +41,7 @@ type Arguments = Readonly<Record<string, unknown>>;
  */
 export function buildHttpRequest(target: HttpTarget, args: Arguments, call: string): HttpRequest {
   const url = buildUrl(target.url, args, buildQuery(target.query, args));
-  permitUrl(url, compilePolicy(policyOf(target)));
+  permitUrl(url, compiledOf(target));
   const body = buildBody(target, args);
   const headers = buildHeaders(target, args);
   if (target.idempotencyHeader !== undefined) addHeader(headers, target.idempotencyHeader, call);
@@ -52,6 +53,15 @@ export function buildHttpRequest(target: HttpTarget, args: Arguments, call: stri
 /** Returns the egress policy of a target. */
 export function policyOf({ egress }: Pick<HttpTarget, 'egress'>): EgressPolicy {
   return { ...egress, connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, egress.timeoutMs) };
+}
+
+/** A tool's definition never changes, so its policy is understood once. */
+const compiledPolicies = new WeakMap<HttpTarget, CompiledPolicy>();
+
+function compiledOf(target: HttpTarget): CompiledPolicy {
+  const compiled = compiledPolicies.get(target) ?? compilePolicy(policyOf(target));
+  compiledPolicies.set(target, compiled);
+  return compiled;
 }
 
 /** A request with its credential in it, and what must be kept out of everything that comes back. */
