@@ -73,10 +73,10 @@ function canonical(text: string | undefined): string | undefined {
   }
 }
 
-/** A held call is evidence too: the call and its decision. */
+/** A held call is evidence too: the call, its decision, and the signed statement of it. */
 function heldEvidence(text: string | undefined): string | undefined {
   const { data } = heldCallSchema.safeParse(parsed(text));
-  return data && canonicalJson({ call: data.call, decision: data.decision });
+  return data && canonicalJson({ call: data.call, decision: data.decision, statement: data.statement });
 }
 
 function parsed(text: string | undefined): unknown {

@@ -5,6 +5,7 @@
  * 2. An insert is believed when a majority has it in its journal.
  * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Fault, type Secret } from '@interlock/contracts';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
@@ -13,7 +14,8 @@ import {
   MongoBulkWriteError,
   MongoClient,
   MongoError,
-  MongoNetworkError,
+  MongoInvalidArgumentError,
+  MongoServerError,
 } from 'mongodb';
 import type { AuditedStream, ChainRecord } from './record.ts';
 
@@ -77,46 +79,86 @@ export interface RecordStore extends AsyncDisposable {
 /** Opens the store. It returns at once: `ready` tells whether the server is there. */
 export async function openStore(url: Secret): Promise<RecordStore> {
   await using stack = new AsyncDisposableStack();
-  const writer = stack.adopt(clientOf(url, WRITE_TIMEOUT_MS), (client) => client.close());
-  const reader = stack.adopt(clientOf(url, READ_TIMEOUT_MS), (client) => client.close());
-  let up = false;
-  writer.on('serverHeartbeatSucceeded', () => {
-    up = true;
-  });
-  writer.on('serverHeartbeatFailed', () => {
-    up = false;
-  });
-  const database = databaseOf(url);
-  const records = writer.db(database).collection<ChainRecord>(COLLECTION, {
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: WRITE_TIMEOUT_MS },
-  });
-  const reading = reader.db(database).collection<ChainRecord>(COLLECTION);
-  // The first attempt may fail like any other; monitoring goes on and each operation tries again.
-  writer.connect().catch(() => undefined);
+  const writing = stack.use(openClient(url, WRITE_TIMEOUT_MS));
+  const reading = stack.use(openClient(url, READ_TIMEOUT_MS));
+  const read = <T>(ask: (records: Collection<ChainRecord>) => Promise<T>) =>
+    asking(async () => ask(await reading.records()));
   let indexed = false;
   const owned = stack.move();
   return {
     get ready() {
-      return up || 'MongoDB is away';
+      return (writing.up && reading.up) || 'MongoDB is away';
     },
     async insert(batch) {
+      const records = await asking(() => writing.records());
       if (!indexed) await asking(() => makeIndexes(records));
       indexed = true;
       return await traced(batch.length, () => insert(records, batch));
     },
-    read: (id) => asking(() => records.findOne({ _id: id })),
+    read: (id) => read((records) => records.findOne({ _id: id })),
     last: (stream, created) =>
-      asking(() =>
-        reading
+      read((records) =>
+        records
           .find({ _id: within(`${stream}:${created}:`) })
           .sort({ _id: -1 })
           .limit(1)
           .next(),
       ),
     all: (stream) => pages(reading, stream),
-    ofCall: (call, tenants) => asking(() => lookUp(reading, { call, ...anyOf('tenant', tenants) })),
-    search: (wanted) => asking(() => search(reading, wanted)),
+    ofCall: (call, tenants) => read((records) => lookUp(records, { call, ...anyOf('tenant', tenants) })),
+    search: (wanted) => read((records) => search(records, wanted)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface Client extends AsyncDisposable {
+  /** True while the server answers. */
+  readonly up: boolean;
+  /** Returns the collection, connected. Throws when the server is away. */
+  records(): Promise<Collection<ChainRecord>>;
+}
+
+/**
+ * Opens a client that connects until it succeeds. The driver comes back by itself only when it was connected
+ * once; before that each attempt is ours to make.
+ */
+function openClient(url: Secret, socketTimeoutMS: number): Client {
+  const client = clientOf(url, socketTimeoutMS);
+  const records = client.db(databaseOf(url)).collection<ChainRecord>(COLLECTION, {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: WRITE_TIMEOUT_MS },
+  });
+  const stopping = new AbortController();
+  let up = false;
+  let connected = false;
+  client.on('serverHeartbeatSucceeded', () => {
+    up = true;
+  });
+  client.on('serverHeartbeatFailed', () => {
+    up = false;
+  });
+  const connect = async () => {
+    if (!connected) await client.connect();
+    connected = true;
+  };
+  const trying = (async () => {
+    while (!connected && !stopping.signal.aborted)
+      await connect().catch(() =>
+        delay(HEARTBEAT_MS, undefined, { signal: stopping.signal }).catch(() => undefined),
+      );
+  })();
+  return {
+    get up() {
+      return connected && up;
+    },
+    async records() {
+      await connect();
+      return records;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await client.close();
+      await trying;
+    },
   };
 }
 
@@ -158,7 +200,7 @@ async function insert(records: Collection<ChainRecord>, batch: ChainRecord[]) {
     const at = from + failed.index;
     const record = batch[at];
     if (record === undefined) throw new TypeError('MongoDB names a record that it was not sent.');
-    if (failed.code !== DUPLICATE) return { refusedAt: at, conflicts };
+    if (failed.why === 'refused') return { refusedAt: at, conflicts };
     const stored = await asking(() => records.findOne({ _id: record._id }));
     if (stored?.hash !== record.hash) conflicts.push(record._id);
     from = at + 1;
@@ -166,31 +208,45 @@ async function insert(records: Collection<ChainRecord>, batch: ChainRecord[]) {
   return { conflicts };
 }
 
-/** Returns where the inserting stopped for good, or undefined when everything is stored. */
-async function insertFrom(records: Collection<ChainRecord>, batch: ChainRecord[]) {
+/** Where an inserting stopped for good: the id is taken, or the server will never take the record. */
+interface Stop {
+  index: number;
+  why: 'taken' | 'refused';
+}
+
+/** Returns where the inserting stopped, or undefined when everything is stored. */
+async function insertFrom(records: Collection<ChainRecord>, batch: ChainRecord[]): Promise<Stop | undefined> {
   try {
     await records.insertMany(batch, { ordered: true });
     return undefined;
   } catch (error) {
     const failed = error instanceof MongoBulkWriteError ? [error.writeErrors].flat()[0] : undefined;
-    if (failed !== undefined && (failed.code === DUPLICATE || REFUSED.includes(failed.code)))
-      return { index: failed.index, code: failed.code };
-    if (
-      error instanceof MongoError &&
-      !(error instanceof MongoNetworkError) &&
-      batch.length === 1 &&
-      isRefusal(error)
-    )
-      return { index: 0, code: Number(error.code) };
-    throw away(error);
+    if (failed?.code === DUPLICATE) return { index: failed.index, why: 'taken' };
+    if (failed !== undefined && REFUSED.includes(failed.code)) return { index: failed.index, why: 'refused' };
+    if (!isRefusal(error)) throw away(error);
+    return batch.length === 1 ? { index: 0, why: 'refused' } : await insertOneByOne(records, batch);
   }
 }
 
-function isRefusal(error: MongoError): boolean {
-  return typeof error.code === 'number' && REFUSED.includes(error.code);
+/** A batch that is refused as a whole does not say because of which record. */
+async function insertOneByOne(
+  records: Collection<ChainRecord>,
+  batch: ChainRecord[],
+): Promise<Stop | undefined> {
+  for (const [index, record] of batch.entries()) {
+    const stop = await insertFrom(records, [record]);
+    if (stop !== undefined) return { index, why: stop.why };
+  }
+  return undefined;
 }
 
-async function* pages(records: Collection<ChainRecord>, stream: AuditedStream): AsyncGenerator<unknown> {
+function isRefusal(error: unknown): boolean {
+  if (error instanceof MongoInvalidArgumentError) return true;
+  return error instanceof MongoServerError && typeof error.code === 'number' && REFUSED.includes(error.code);
+}
+
+async function* pages(reading: Client, stream: AuditedStream): AsyncGenerator<unknown> {
+  const records = await asking(() => reading.records());
   const cursor = records
     .find({ _id: within(`${stream}:`) })
     .sort({ _id: 1 })

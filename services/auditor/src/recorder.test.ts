@@ -1,0 +1,182 @@
+import { createPrivateKey } from 'node:crypto';
+import { createKey, Keyring, type Statement, signStatement } from '@interlock/contracts';
+import { eventually, FakeClock } from '@interlock/testkit';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { readAnchor, startAnchors } from './anchors.ts';
+import { faultOf, genesisOf, type Head, hashOf, link } from './chain.ts';
+import { openerOf } from './evidence.ts';
+import { type AuditedHouse, newCall, sequenceOf, startAuditedHouse } from './house.fixture.ts';
+import { openStore, type RecordStore } from './mongo.ts';
+import { purge } from './purge.ts';
+import { type ChainRecord, recordOf } from './record.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+
+const MESSAGES = 6;
+const DAY_MS = 86_400_000;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+let house: AuditedHouse;
+let store: RecordStore;
+
+beforeAll(async () => {
+  house = await startAuditedHouse();
+  store = await openStore(house.url);
+  for (let index = 0; index < MESSAGES; index += 1) await house.refuse(newCall());
+});
+
+afterEach(async () => {
+  await house.records.deleteMany({});
+});
+
+afterAll(async () => {
+  await store?.[Symbol.asyncDispose]();
+  await house?.[Symbol.asyncDispose]();
+});
+
+async function newRecorder(lastAnchor?: Statement<'anchor'>): Promise<Recorder & { heads: Head[] }> {
+  const heads: Head[] = [];
+  const recorder = createRecorder({
+    stream: 'LEDGER',
+    store,
+    bus: house.auditor,
+    lastAnchor: async () => lastAnchor,
+    open: openerOf(await house.house.keysOf('auditor')),
+    clock: new FakeClock(),
+    log: silent,
+    onStored: (head) => heads.push(head),
+  });
+  return { ...recorder, heads };
+}
+
+async function messages(...sequences: number[]) {
+  const read = await Promise.all(sequences.map((sequence) => house.auditor.readSequence('LEDGER', sequence)));
+  return read.filter((message) => message !== undefined);
+}
+
+async function stored(): Promise<ChainRecord[]> {
+  return await house.records.find().sort({ _id: 1 }).toArray();
+}
+
+test('messages that come twice, late or out of order make one whole chain', async () => {
+  const recorder = await newRecorder();
+  await recorder.store(await messages(2, 1));
+  await recorder.store(await messages(1, 2, 5));
+  await recorder.store(await messages(3, 4));
+  await recorder.store(await messages(6, 6));
+  const records = await stored();
+  expect(records.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+  let before: Head | undefined;
+  for (const record of records) {
+    expect(faultOf(record, before)).toBeUndefined();
+    before = record;
+  }
+});
+
+test('two auditors that store the same messages at once make one chain', async () => {
+  const [one, other] = [await newRecorder(), await newRecorder()];
+  const batch = await messages(1, 2, 3, 4, 5, 6);
+  await Promise.all([one.store(batch), other.store(batch)]);
+  expect(await stored()).toHaveLength(MESSAGES);
+  expect(one.heads.at(-1)).toEqual(other.heads.at(-1));
+});
+
+test('a record that stands where another belongs is left as it is, and the chain goes on without it', async () => {
+  const recorder = await newRecorder();
+  await recorder.store(await messages(1));
+  const [first] = await stored();
+  if (first === undefined) throw new Error('Nothing was stored.');
+  const forged = { ...first, sequence: 2, _id: first._id.replace(/1$/, '2'), previous: first.hash };
+  await house.records.insertOne({ ...forged, hash: hashOf(forged) });
+  await recorder.store(await messages(2, 3));
+  const [, second, third] = await stored();
+  expect(second?.hash).toBe(hashOf(forged));
+  expect(third?.previous).not.toBe(second?.hash);
+});
+
+test('where a checkpoint vouches for records the store lacks, they are not made up for', async () => {
+  const { created } = await house.auditor.streamState('LEDGER');
+  const hash = 'a'.repeat(64);
+  const anchor: Statement<'anchor'> = {
+    type: 'anchor',
+    stream: 'LEDGER',
+    created,
+    sequence: 4,
+    hash,
+    issuedAt: 1,
+  };
+  const recorder = await newRecorder(anchor);
+  await recorder.catchUp();
+  const records = await stored();
+  expect(records.map(({ sequence }) => sequence)).toEqual([5, 6]);
+  expect(records[0]?.previous).toBe(hash);
+});
+
+test('a record the server will never take is named, and those before it are stored', async () => {
+  const [message] = await messages(1);
+  if (message === undefined) throw new Error('There is no message.');
+  const { created } = message;
+  const genesis: Head = { stream: 'LEDGER', created, sequence: 0, hash: genesisOf('LEDGER', created) };
+  const plain = [1, 2, 3].map((sequence) => recordOf({ ...message, sequence }, () => undefined));
+  const records = link(
+    genesis,
+    plain.map((record) => (record.sequence === 2 ? { ...record, event: 'x'.repeat(17_000_000) } : record)),
+  );
+  expect(await store.insert(records)).toMatchObject({ refusedAt: 1 });
+  expect((await stored()).map(({ sequence }) => sequence)).toEqual([1]);
+});
+
+test('a checkpoint comes two seconds after a record, or at once after a hundred', async () => {
+  const clock = new FakeClock(Date.now());
+  const { created } = await house.auditor.streamState('CONTROL');
+  const sequences = async () => (await house.auditor.anchors('CONTROL')).map(sequenceOf);
+  const head = (sequence: number): Head => ({ stream: 'CONTROL', created, sequence, hash: 'a'.repeat(64) });
+  await using anchors = startAnchors({ bus: house.auditor, clock, log: silent, onSigned() {} });
+  anchors.note(head(1));
+  await clock.advance(1_999);
+  expect(await sequences()).toEqual([]);
+  await clock.advance(1);
+  await eventually(async () => (await sequences()).at(-1) === 1);
+  await eventually(() => clock.sleepers > 0);
+  anchors.note(head(101));
+  await eventually(async () => (await sequences()).at(-1) === 101);
+});
+
+test('a checkpoint signed by anybody but an auditor is refused, and one of a key that ran out since is not', () => {
+  const anchor: Statement<'anchor'> = {
+    type: 'anchor',
+    stream: 'LEDGER',
+    created: 'x',
+    sequence: 1,
+    hash: 'a'.repeat(64),
+    issuedAt: 10,
+  };
+  const made = { auditor: createKey('auditor', 'sign', 20), executor: createKey('executor', 'sign', 20) };
+  const keyring = new Keyring([made.auditor.certified, made.executor.certified]);
+  const signedBy = (service: 'auditor' | 'executor', issuedAt: number) =>
+    signStatement(
+      { ...anchor, issuedAt },
+      { keyId: made[service].certified.keyId, privateKey: privateKeyOf(made[service].privateKey) },
+    );
+  expect(() => readAnchor(signedBy('executor', 10), keyring, 15)).toThrow('statement_invalid');
+  expect(() => readAnchor(signedBy('auditor', 25), keyring, 30)).toThrow('statement_invalid');
+  expect(readAnchor(signedBy('auditor', 10), keyring, 30)).toMatchObject({ sequence: 1 });
+});
+
+test('the ledger is purged of what is stored, under a checkpoint, and older than an Idempotency-Key, and of nothing else', async () => {
+  const recorder = await newRecorder();
+  const head = await recorder.catchUp();
+  const clock = new FakeClock(Date.now());
+  const options = { bus: house.auditor, store, clock, log: silent };
+  const later = new FakeClock(Date.now() + 2 * DAY_MS);
+  expect(await purge({ ...options, anchored: () => head })).toBeUndefined();
+  expect(await purge({ ...options, clock: later, anchored: () => undefined })).toBeUndefined();
+  await house.records.deleteMany({ sequence: 3 });
+  const upToFour = { ...head, sequence: 4 };
+  expect(await purge({ ...options, clock: later, anchored: () => upToFour })).toBeUndefined();
+  const upToThree = { ...head, sequence: 3 };
+  expect(await purge({ ...options, clock: later, anchored: () => upToThree })).toBe(3);
+  expect((await house.auditor.streamState('LEDGER')).firstSequence).toBe(3);
+});
+
+function privateKeyOf(encoded: string) {
+  return createPrivateKey({ key: Buffer.from(encoded, 'base64url'), format: 'der', type: 'pkcs8' });
+}
