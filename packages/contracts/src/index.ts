@@ -19,12 +19,14 @@ export {
   type ConfiguredPerson,
   configurationJsonSchemas,
   configurationSchema,
+  configuredPersonSchema,
   type HttpToolFile,
   httpToolFileSchema,
   limitsFileSchema,
   type McpServer,
   type McpToolFile,
   mcpToolFileSchema,
+  mcpToolUseSchema,
   peopleFileSchema,
   type ToolFile,
   toolFileSchema,
@@ -159,6 +161,7 @@ export {
   traceSpanSchema,
 } from './management.ts';
 export { type QuestionEntry, questionEntrySchema } from './questions.ts';
+export { problemOf, type Refusing, refusedEvent, verifyDecision } from './refusal.ts';
 export {
   type AuditRecord,
   type AuditVerification,

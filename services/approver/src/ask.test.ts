@@ -4,31 +4,34 @@ import {
   heldCallSchema,
   sealContext,
   unseal,
+  verifyDecision,
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { ask, checkAsk } from './ask.ts';
+import { ask } from './ask.ts';
 import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held-under-test.ts';
 import { sealHeldCall } from './seal-call.ts';
 
 describe('checking that a decision asks', () => {
   test('refuses one signed by anybody but the decider', () => {
-    expect(() => checkAsk(heldEvent({}, 'ingress').event, keyring, NOW_MS)).toThrow('statement_invalid');
+    expect(() => verifyDecision(heldEvent({}, 'ingress').event, 'ask', keyring, NOW_MS)).toThrow(
+      'statement_invalid',
+    );
   });
 
   test('refuses one that allows', () => {
-    expect(() => checkAsk(heldEvent({ verdict: 'allow' }).event, keyring, NOW_MS)).toThrow(
+    expect(() => verifyDecision(heldEvent({ verdict: 'allow' }).event, 'ask', keyring, NOW_MS)).toThrow(
       'statement_invalid',
     );
   });
 
   test('refuses one made for another call', () => {
     const event = { ...heldEvent().event, statement: heldEvent().event.statement };
-    expect(() => checkAsk(event, keyring, NOW_MS)).toThrow('statement_invalid');
+    expect(() => verifyDecision(event, 'ask', keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test('returns an authentic one about this call', () => {
     const { event, decision } = heldEvent();
-    expect(checkAsk(event, keyring, NOW_MS)).toEqual(decision);
+    expect(verifyDecision(event, 'ask', keyring, NOW_MS)).toEqual(decision);
   });
 });
 

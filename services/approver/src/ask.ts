@@ -4,32 +4,15 @@ import {
   type EventBody,
   Fault,
   idSchema,
-  type Keyring,
   type Question,
   type QuestionEntry,
   type Sealed,
   type Statement,
-  verifyStatement,
 } from '@interlock/contracts';
 import { z } from 'zod';
 
 /** The bucket keeps a question for seven days after its last change: it must end before it could vanish. */
 const EXPIRES_MAX_MS = 7 * 86_400_000 - 3_600_000;
-
-/**
- * Returns the decision a `held` event carries, after checking that it is authentic and asks about this very call.
- * Throws `statement_invalid`.
- */
-export function checkAsk(
-  { call, statement }: EventBody<'held'>,
-  keyring: Keyring,
-  nowMs: number,
-): Statement<'decision'> {
-  const decision = verifyStatement(statement, 'decision', keyring, nowMs);
-  const same = SAME.every((field) => decision[field] === call[field]);
-  if (same && decision.verdict === 'ask') return decision;
-  throw new Fault('statement_invalid', { detail: 'The decision does not ask about this call.' });
-}
 
 /**
  * Returns the question a held call puts to people.
@@ -68,18 +51,6 @@ export function ask(
 export function openQuestion(question: Question, sealed: Sealed): QuestionEntry {
   return { question, questionDigest: digestOf(question), sealed, state: 'open', rejected: [] };
 }
-
-const SAME = [
-  'tenant',
-  'agent',
-  'user',
-  'session',
-  'call',
-  'tool',
-  'toolVersion',
-  'argumentsDigest',
-  'callDigest',
-] as const;
 
 /** What the obligation `approval` may carry. */
 const demandSchema = z.strictObject({

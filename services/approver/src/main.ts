@@ -4,10 +4,11 @@ import {
   Fault,
   questionEntrySchema,
   type Statement,
+  verifyDecision,
   verifyStatement,
 } from '@interlock/contracts';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
-import { ask, checkAsk, openQuestion } from './ask.ts';
+import { ask, openQuestion } from './ask.ts';
 import { configSchema } from './config.ts';
 import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
 import { refusalOfAnswered, refusalOfHeld } from './refuse.ts';
@@ -61,7 +62,7 @@ async function hold(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'hel
   const { event, sequence } = delivery;
   try {
     const nowMs = clock.nowMs();
-    const decision = checkAsk(event, keyring, nowMs);
+    const decision = verifyDecision(event, 'ask', keyring, nowMs);
     if (Math.min(event.call.notAfter, decision.notAfter) <= nowMs) throw new Fault('deadline_passed');
     const question = ask(event, decision, approvalsIn(settings), nowMs);
     const traceparent = activeTraceparent();

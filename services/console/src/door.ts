@@ -5,12 +5,12 @@
  * 2. A request is taken only under a host name the door knows itself by, so that a page in somebody's browser
  *    cannot reach it through a name that was made to point here.
  */
-import { Fault, type PersonEntry } from '@interlock/contracts';
+import { Fault, type PersonEntry, problemOf } from '@interlock/contracts';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ListenAddress } from './config.ts';
 import type { Management } from './management.ts';
 import { authenticate, type ConsoleRole, requireRole } from './people.ts';
-import { faultOf, problemOf } from './problem.ts';
+import { faultOf } from './problem.ts';
 
 const BODY_BYTES = 1_048_576;
 /** Longer than the slowest act, which is a check of the whole audit trail. */

@@ -1,4 +1,4 @@
-import { Fault, type FaultCode, faults, type Problem } from '@interlock/contracts';
+import { Fault, type FaultCode, faults } from '@interlock/contracts';
 import type { z } from 'zod';
 
 /** Codes of the HTTP framework's own refusals, and ours. */
@@ -20,20 +20,6 @@ export function faultOf(thrown: unknown): Fault {
   if (thrown instanceof SyntaxError && 'statusCode' in thrown)
     return new Fault('body_malformed', { cause: thrown });
   return new Fault('internal', { cause: thrown });
-}
-
-/** Returns the problem document (RFC 9457) of a fault. */
-export function problemOf(fault: Fault): Problem {
-  const { text, next, status } = faults[fault.code];
-  return {
-    type: `urn:interlock:problem:${fault.code}`,
-    title: text,
-    status,
-    detail: fault.detail,
-    code: fault.code,
-    ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
-    next,
-  };
 }
 
 /** Parses what came from outside. Throws a fault with the JSON Pointer of the first thing that is wrong. */

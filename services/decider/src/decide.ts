@@ -2,15 +2,14 @@ import type { EventBody } from '@interlock/contracts';
 import {
   type Call,
   type DecisionRecord,
-  type Fault,
+  Fault,
   type FaultCode,
   faults,
   type Json,
   type Keyring,
+  refusedEvent,
   type ServiceKeys,
   type Statement,
-  seal,
-  sealContext,
   signStatement,
 } from '@interlock/contracts';
 import { type Facts, type PolicyInput, policyInput } from './facts.ts';
@@ -81,27 +80,17 @@ export type NamedCall = Pick<Call, 'tenant' | 'agent' | 'call' | 'tool'> & Parti
 /** Returns the refusal of a call, with the whole record sealed for the auditor. */
 export function refusal(call: NamedCall, grounds: Grounds, { keyring }: Authority, nowMs: number): Refusal {
   const { code, detail, rule, decision, evidence } = grounds;
-  const sealed = JSON.stringify({ call, decision, detail: evidence });
+  const fault = new Fault(code, { detail, ...(rule === undefined ? {} : { rule }) });
+  const record = {
+    call,
+    ...(decision === undefined ? {} : { decision }),
+    ...(evidence === undefined ? {} : { detail: evidence }),
+  };
   return {
     step: 'refused',
-    body: {
-      tenant: call.tenant,
-      agent: call.agent,
-      call: call.call,
-      tool: call.tool,
-      at: nowMs,
-      by: 'decider',
-      code,
-      detail: detail.slice(0, DETAIL_MAX_LENGTH),
-      ...(rule === undefined ? {} : { rule }),
-      ...(call.argumentsDigest === undefined ? {} : { argumentsDigest: call.argumentsDigest }),
-      evidence: seal(sealed, keyring.sealKeysOf('auditor', nowMs), sealContext('evidence', call.call)),
-    },
+    body: refusedEvent({ call, by: 'decider', fault, evidence: record }, keyring, nowMs),
   };
 }
-
-/** What `refused` takes as public words. */
-const DETAIL_MAX_LENGTH = 2_000;
 
 /** Returns the grounds a fault gives. */
 export function groundsOf(fault: Fault): Grounds {

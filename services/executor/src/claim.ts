@@ -6,6 +6,7 @@ import {
   type Fault,
   type Keyring,
   newId,
+  refusedEvent,
   seal,
   sealContext,
   type Tool,
@@ -55,20 +56,6 @@ export function refusalOf(
   keyring: Keyring,
   nowMs: number,
 ): EventBody<'refused'> {
-  const { call } = event;
-  const evidence = JSON.stringify({
-    ...event,
-    detail: { code: fault.code, said: fault.detail },
-  } satisfies Evidence);
-  return {
-    ...{ tenant: address.tenant, agent: call.agent, call: address.call, tool: call.tool, at: nowMs },
-    by: 'executor',
-    code: fault.code,
-    detail: fault.detail,
-    ...(fault.rule === undefined ? {} : { rule: fault.rule }),
-    ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
-    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
-    argumentsDigest: call.argumentsDigest,
-    evidence: seal(evidence, keyring.sealKeysOf('auditor', nowMs), sealContext('evidence', address.call)),
-  };
+  const call = { ...event.call, tenant: address.tenant, call: address.call };
+  return refusedEvent({ call, by: 'executor', fault, evidence: event }, keyring, nowMs);
 }

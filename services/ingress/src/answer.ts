@@ -3,8 +3,7 @@ import {
   type CallPending,
   Fault,
   type FaultCode,
-  faults,
-  type Problem,
+  problemOf,
   type Question,
   type Refused,
   type Settled,
@@ -42,22 +41,6 @@ type Refusal = Pick<Refused, 'code' | 'detail'> & {
   pointer?: string | undefined;
   retryAfterMs?: number | undefined;
 };
-
-/** Returns the problem document (RFC 9457) of a fault or of a stored refusal. */
-export function problemOf(refusal: Refusal, call?: string): Problem {
-  const { text, next, status } = faults[refusal.code];
-  return {
-    type: `urn:interlock:fault:${refusal.code}`,
-    title: text,
-    status,
-    detail: refusal.detail,
-    code: refusal.code,
-    ...(refusal.rule === undefined ? {} : { rule: refusal.rule }),
-    ...(call === undefined ? {} : { call }),
-    ...(refusal.pointer === undefined ? {} : { pointer: refusal.pointer }),
-    next: call === undefined ? next : next.replace('{call}', call),
-  };
-}
 
 /** Answers a fault or a stored refusal, about a call where there is one. */
 export function answerRefusal(refusal: Refusal, call?: string): Answer {

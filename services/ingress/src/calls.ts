@@ -11,7 +11,6 @@ import { type Answer, answerRefusal } from './answer.ts';
 import { ATTEMPTS, callIdOf } from './call-id.ts';
 import type { Followed, Follower } from './follow.ts';
 import { planOf } from './outcome.ts';
-import { refusalOf } from './refuse.ts';
 import { type CallAsked, callOf } from './request.ts';
 import type { KnownTool } from './schema.ts';
 import type { Waiter } from './waits.ts';
@@ -96,7 +95,7 @@ function faultIn(tool: KnownTool, asked: CallAsked): Fault | undefined {
 
 /** Writes a refusal of the door. Throws `dependency_unavailable` when it cannot be written: nothing was published. */
 async function refuse(fault: Fault, asked: Followed, follower: Follower): Promise<Answer> {
-  const refused = refusalOf(asked.who, fault, asked.evidence, follower.sealing());
+  const refused = follower.refusalOf(asked, fault);
   if ((await follower.refuse(refused)).stored) return answerRefusal(refused, refused.call);
   return await follower.answer(await follower.standing(asked.who), asked);
 }

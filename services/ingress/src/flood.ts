@@ -1,7 +1,6 @@
 import type { Bus, BusLog } from '@interlock/bus';
-import { type AgentEntry, Fault, type Keyring, newId } from '@interlock/contracts';
+import { type AgentEntry, Fault, type Keyring, newId, refusedEvent } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
-import { refusalOf } from './refuse.ts';
 
 /** One record per agent and window: a flood must not become a flood on the ledger. */
 const WINDOW_MS = 10_000;
@@ -54,15 +53,9 @@ export class Floods implements AsyncDisposable {
     const { tenant, agent } = flood.agent;
     const who = { tenant, agent, call: newId('flood'), tool: UNREAD_TOOL };
     try {
-      const refused = refusalOf(
-        who,
-        new Fault('agent_flood'),
-        { detail: { count: flood.count } },
-        {
-          keyring,
-          nowMs: clock.nowMs(),
-        },
-      );
+      const fault = new Fault('agent_flood');
+      const evidence = { detail: { count: flood.count } };
+      const refused = refusedEvent({ call: who, by: 'ingress', fault, evidence }, keyring, clock.nowMs());
       await bus.refuse({ ...refused, count: flood.count });
     } catch (error) {
       // Nothing was let through; what is lost is the count of one window, and it stands in the log.

@@ -14,11 +14,13 @@ import {
   idSchema,
   type Keyring,
   type QuestionEntry,
+  type Refused,
+  type Refusing,
+  refusedEvent,
 } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import { type Answer, answerHeld, answerOutcome, answerRefusal, answerRunning } from './answer.ts';
 import { isSameRequest, type Origin, originOf, type Standing, standingOf } from './outcome.ts';
-import { type RefusedCall, refusalOf } from './refuse.ts';
 import { type ResultSources, resultOf } from './results.ts';
 import type { Heard, Waited, Waiter, Waits } from './waits.ts';
 
@@ -34,7 +36,7 @@ export interface FollowerParts {
 
 /** A call under way, as the request that follows it knows it. */
 export interface Followed {
-  who: RefusedCall & { argumentsDigest: string };
+  who: Refusing['call'] & { argumentsDigest: string };
   evidence: Evidence;
   waiter: Waiter;
   /** On the monotonic clock. */
@@ -52,8 +54,8 @@ export class Follower {
     return this.#parts.clock.nowMs();
   }
 
-  sealing(): { keyring: Keyring; nowMs: number } {
-    return { keyring: this.#parts.keyring, nowMs: this.nowMs() };
+  refusalOf({ who, evidence }: Followed, fault: Fault): Refused {
+    return refusedEvent({ call: who, by: 'ingress', fault, evidence }, this.#parts.keyring, this.nowMs());
   }
 
   /** Listens for a call; `making` where the request makes it. */
@@ -132,12 +134,7 @@ export class Follower {
       const standing = await this.standing(followed.who);
       const isOver = standing.kind === 'absent' || (standing.kind === 'resolved' && standing.leftMs === 0);
       if (!isOver) return await this.answer(standing, followed);
-      const refused = refusalOf(
-        followed.who,
-        new Fault('deadline_passed'),
-        followed.evidence,
-        this.sealing(),
-      );
+      const refused = this.refusalOf(followed, new Fault('deadline_passed'));
       if ((await this.refuse(refused)).stored) return answerRefusal(refused, refused.call);
       return await this.answer(await this.standing(followed.who), followed);
     } catch (error) {

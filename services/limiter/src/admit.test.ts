@@ -14,9 +14,10 @@ import {
   type Tool,
   toolSchema,
   toolVersionOf,
+  verifyDecision,
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { type AdmitFacts, checkDecision, concludeTaking, planTaking } from './admit.ts';
+import { type AdmitFacts, concludeTaking, planTaking } from './admit.ts';
 import type { Taking } from './take.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -35,7 +36,7 @@ const tool = toolSchema.parse({
 describe('checking a decision', () => {
   test('refuses one signed by any other service', () => {
     const { event } = decidedEvent({}, { key: executor.key });
-    expect(() => checkDecision(event, keyring, NOW_MS)).toThrow('statement_invalid');
+    expect(() => verifyDecision(event, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test.each(['tenant', 'agent', 'user', 'session', 'call', 'tool'] as const)(
@@ -43,24 +44,24 @@ describe('checking a decision', () => {
     (field) => {
       const { event } = decidedEvent();
       const other = { ...event, call: { ...event.call, [field]: 'other' } };
-      expect(() => checkDecision(other, keyring, NOW_MS)).toThrow('statement_invalid');
+      expect(() => verifyDecision(other, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
     },
   );
 
   test('refuses one made for other arguments', () => {
     const { event } = decidedEvent();
     const other = { ...event, call: { ...event.call, argumentsDigest: sha256('{}') } };
-    expect(() => checkDecision(other, keyring, NOW_MS)).toThrow('statement_invalid');
+    expect(() => verifyDecision(other, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test('refuses one that asks instead of allowing', () => {
     const { event } = decidedEvent({ verdict: 'ask' });
-    expect(() => checkDecision(event, keyring, NOW_MS)).toThrow('statement_invalid');
+    expect(() => verifyDecision(event, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test('returns an authentic one about this call', () => {
     const { event, decision } = decidedEvent();
-    expect(checkDecision(event, keyring, NOW_MS)).toEqual(decision);
+    expect(verifyDecision(event, 'allow', keyring, NOW_MS)).toEqual(decision);
   });
 });
 

@@ -3,13 +3,11 @@ import {
   type EventBody,
   Fault,
   limits as house,
-  type Keyring,
   type Limit,
   type LimitsEntry,
   type Statement,
   sha256,
   type Tool,
-  verifyStatement,
 } from '@interlock/contracts';
 import { counterKey } from './keys.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
@@ -37,21 +35,6 @@ export interface Plan {
 const SLOT_UNKNOWN_MS = house.approvedCallMs + house.claimMs;
 /** An answer outlives the call by more than any delivery can be late. */
 const REMEMBER_LONGER_MS = 60_000;
-
-/**
- * Returns the decision a `decided` event carries, after checking that it is authentic and about this very call.
- * Throws `statement_invalid`.
- */
-export function checkDecision(
-  { call, statement }: EventBody<'decided'>,
-  keyring: Keyring,
-  nowMs: number,
-): Statement<'decision'> {
-  const decision = verifyStatement(statement, 'decision', keyring, nowMs);
-  const same = SAME.every((field) => decision[field] === call[field]);
-  if (same && decision.verdict === 'allow') return decision;
-  throw new Fault('statement_invalid', { detail: 'The decision is not about this call.' });
-}
 
 /**
  * Returns what must be taken so that a decided call may start.
@@ -91,18 +74,6 @@ export function concludeTaking(
       : { limit, kind: taking.kind, amount: 1, left };
   });
 }
-
-const SAME = [
-  'tenant',
-  'agent',
-  'user',
-  'session',
-  'call',
-  'tool',
-  'toolVersion',
-  'argumentsDigest',
-  'callDigest',
-] as const;
 
 function applies({ match }: Limit, decision: Statement<'decision'>): boolean {
   return (['tenant', 'agent', 'user', 'tool'] as const).every(

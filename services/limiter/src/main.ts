@@ -1,12 +1,11 @@
 import { type Bus, connectBus, type Delivery, type Next } from '@interlock/bus';
-import { type Call, Fault } from '@interlock/contracts';
+import { type Call, Fault, type Keyring, refusedEvent, verifyDecision } from '@interlock/contracts';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
-import { checkDecision, concludeTaking, planTaking } from './admit.ts';
+import { concludeTaking, planTaking } from './admit.ts';
 import { birthSchema } from './birth.ts';
 import { configSchema } from './config.ts';
 import { type Counters, openCounters } from './counters.ts';
 import { type LimiterEntries, watchEntries } from './entries.ts';
-import { refusalOf } from './refuse.ts';
 
 /** Calls looked at together: one Redis connection answers them in one round trip. */
 const CONCURRENCY = 256;
@@ -39,6 +38,10 @@ export const limiterService = defineService({
   },
 });
 
+function refusalOf({ event }: Delivery<'decided'>, fault: Fault, keyring: Keyring, nowMs: number) {
+  return refusedEvent({ call: event.call, by: 'limiter', fault, evidence: event }, keyring, nowMs);
+}
+
 /** A second run is harmless: what is taken is keyed by call, and the bus takes one successor. */
 async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<'decided'>> {
   try {
@@ -51,7 +54,7 @@ async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<
 }
 
 async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyring, clock }: Parts) {
-  const decision = checkDecision(event, keyring, clock.nowMs());
+  const decision = verifyDecision(event, 'allow', keyring, clock.nowMs());
   // Told before anything is asked of others, so that an outage ends in a refusal and not in silence.
   if (decision.notAfter <= clock.nowMs()) throw new Fault('deadline_passed');
   const plan = planTaking(decision, event.call, entries.factsOf(decision), clock.nowMs());
