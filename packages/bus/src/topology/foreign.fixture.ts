@@ -10,6 +10,7 @@ import {
   type ConsumerName,
   channel,
   channelSubject,
+  consumerPatterns,
   consumers,
   controlSubject,
   lifecycle,
@@ -19,8 +20,11 @@ import {
   rpcs,
   type ServiceName,
   type Step,
+  type StoredStep,
   type StreamName,
   stepSubject,
+  stored,
+  storedPattern,
 } from '@interlock/contracts';
 
 /** Calls on JetStream's API that take a stream's name at their end, and change or read it. */
@@ -63,6 +67,7 @@ function ownedPrefixes(service: ServiceName): string[] {
   return [...steps, ...written, ...control, ...anchors];
 }
 
+const storedNames = Object.keys(stored) as StoredStep[];
 const stepNames = Object.keys(lifecycle) as Step[];
 
 function stepPrefix(step: Step): string {
@@ -146,9 +151,18 @@ export function foreignAcks(service: ServiceName): string[] {
 export function mayHear(to: ServiceName, from: ServiceName, subject: string): boolean {
   const verb = (Object.keys(rpcs) as RpcName[]).find((name) => rpcSubject(name) === subject);
   if (verb !== undefined) return rpcs[verb].server === to && includes(rpcs[verb].clients, from);
+  const bucket = bucketNames.find((name) => subject.startsWith(`$KV.${name}.`));
+  if (bucket !== undefined) return includes([buckets[bucket].writer, ...buckets[bucket].readers], to);
+  const heard = storedNames.find((step) => subject.startsWith(storedPattern(step).slice(0, -1)));
+  if (heard !== undefined) return includes(stored[heard], to) && includes(lifecycle[heard].owners, from);
+  if (consumerNames.some((name) => consumers[name].service === to && delivers(name, subject))) return true;
   if (subject.endsWith('.in')) return from === channel.door && to === channel.executor;
   if (subject.endsWith('.out')) return from === channel.executor && to === channel.door;
   return false;
+}
+
+function delivers(name: ConsumerName, subject: string): boolean {
+  return consumerPatterns(name).some((pattern) => subject.startsWith(pattern.slice(0, -1)));
 }
 
 function includes(list: readonly ServiceName[], service: ServiceName): boolean {
