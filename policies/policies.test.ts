@@ -55,14 +55,14 @@ describe('the policies', () => {
     for (const rule of rules) expect(tested).toContain(`data.interlock.rules.${rule}_test`);
   });
 
-  it('have one folder, one file and one test file for each rule', async () => {
+  it('[P-rules-tested] have one folder, one file and one test file for each rule', async () => {
     for (const rule of rules) {
       const files = await readdir(path.join(folder, 'rules', rule));
       expect(files.sort()).toEqual([`${rule}.rego`, `${rule}_test.rego`]);
     }
   });
 
-  it('say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
+  it('[P-rules-tested] say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
     const { annotations } = annotationsSchema.parse(await opa('inspect', '-a', '--format', 'json', '.'));
     const described = annotations.flatMap(({ path: where, annotations: { custom, scope } }) =>
       custom === undefined || scope !== 'package' ? [] : [where.map(({ value }) => value).join('.')],

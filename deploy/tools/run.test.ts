@@ -57,7 +57,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('set-up names what is missing', () => {
-  test('one error names every missing program with three ways to supply each', async () => {
+  test('[P-setup-bare-machine] one error names every missing program with three ways to supply each', async () => {
     const result = await interlock({}, []);
     expect(result.code).toBe(1);
     for (const name of ['nats-server', 'opa', 'ferretdb']) {
@@ -135,7 +135,7 @@ describe('set-up finds programs', () => {
     expect(environment).not.toHaveProperty('INTERLOCK_NATS_SERVER_BIN');
   });
 
-  test('a missing program is taken from a container image and kept for the second run', async () => {
+  test('[P-setup-bare-machine] a missing program is taken from a container image and kept for the second run', async () => {
     programsOnPath();
     rmSync(join(binaries, 'opa'));
     fakeEngine('Version: 1.22.0');
@@ -184,7 +184,7 @@ describe('set-up finds programs', () => {
     expect((await interlock({}, [])).code).toBe(0);
   });
 
-  test('npm ci runs again only when the lock file changed', async () => {
+  test('[P-setup-bare-machine] npm ci runs again only when the lock file changed', async () => {
     programsOnPath();
     writeFileSync(join(root, 'package-lock.json'), '{"changed":true}');
     script(join(binaries, 'npm'), `echo "$@" >> ${folder}/installs`);

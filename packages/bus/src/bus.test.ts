@@ -75,13 +75,13 @@ function addressOf({ tenant, call }: Call) {
 }
 
 describe('the line', () => {
-  test('takes one successor of an event and rejects the second', async () => {
+  test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
     const call = aCall();
     expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toMatchObject({ stored: true });
     expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toEqual({ stored: false });
   });
 
-  test('delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
+  test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
     const call = aCall();
     const heard = Promise.withResolvers<EventBody<'refused'>>();
     ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
@@ -98,7 +98,7 @@ describe('the line', () => {
     });
   });
 
-  test('knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
+  test('[P-ledger-read-back] knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
     const call = aCall();
     const { tenant, agent, tool, session, user, toolVersion, argumentsDigest, callDigest } = call;
     const evidence = seal(
@@ -131,7 +131,7 @@ describe('the line', () => {
     expect(await decider.refuse(refusedOf(call))).toEqual({ stored: false });
   });
 
-  test('gives one winner to two hundred races for a claim', async () => {
+  test('[P-ledger-claim-once] gives one winner to two hundred races for a claim', async () => {
     for (let race = 0; race < 200; race += 1) {
       const call = aCall();
       const outcomes = await Promise.all([
@@ -145,7 +145,7 @@ describe('the line', () => {
 });
 
 describe('buckets', () => {
-  test('refuse an entry that the console did not sign', async () => {
+  test('[P-entries-signed] refuse an entry that the console did not sign', async () => {
     const watch = await decider.entries('agents').watch();
     await eventually(() => watch.current);
     expect(watch.all()).toEqual([]);
@@ -197,7 +197,7 @@ describe('the channel', () => {
   });
 });
 
-test('a statement signed by one role does not pass for another’s', async () => {
+test('[P-statements-role-bound] a statement signed by one role does not pass for another’s', async () => {
   const keys = await house.keysOf('executor');
   const forged = signStatement(
     { type: 'entry', bucket: 'tools', key: 'x', version: 1, issuedAt: 1, value: null },

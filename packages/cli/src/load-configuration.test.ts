@@ -32,7 +32,7 @@ describe('a configuration mistake', () => {
     });
   });
 
-  test('is told with file, line, column, pointer and what was expected', async () => {
+  test('[P-config-mistake] is told with file, line, column, pointer and what was expected', async () => {
     await write('limits.yaml', 'limits:\n  - name: burst\n    per: [agent]\n    concurrency: "many"\n');
     expect(await issuesOf()).toEqual([
       {

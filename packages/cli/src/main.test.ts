@@ -121,7 +121,7 @@ describe('the exit code', () => {
 });
 
 describe('a configuration mistake', () => {
-  test('stops the start before anything is started, with file, line and column', async () => {
+  test('[P-config-mistake] stops the start before anything is started, with file, line and column', async () => {
     const config = await mkdtemp(path.join(data, 'config-'));
     await writeFile(path.join(config, 'people.yaml'), 'people:\n  - person: alice\n    roles: admin\n');
     const { code, stderr } = await interlock(['up', '--config', config]);

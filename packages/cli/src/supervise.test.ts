@@ -42,7 +42,7 @@ function supervise(program: string): SupervisedProcess {
 const READY =
   "process.send({type: 'ready', service: 'probe', healthUrl: 'http://127.0.0.1:1', pid: process.pid});";
 
-test('what dies is started again, and it is said', async () => {
+test('[P-up-supervises] what dies is started again, and it is said', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
   const first = probe.pid;
@@ -53,7 +53,7 @@ test('what dies is started again, and it is said', async () => {
   ]);
 });
 
-test('what cannot be started is told, and tried again with growing pauses', async () => {
+test('[P-up-supervises] what cannot be started is told, and tried again with growing pauses', async () => {
   supervise('process.exit(7)');
   await eventually(() => said.length >= 2);
   expect(said[0]).toContain('ended with code 7; it is started again in 250 ms');

@@ -128,7 +128,7 @@ describe('interlock up', () => {
   });
 
   test(
-    'starts again what dies, and calls work again',
+    '[P-up-supervises] starts again what dies, and calls work again',
     async () => {
       const executor = house.shown.services.find(({ name }) => name === 'executor');
       process.kill(executor?.pid ?? 0, 'SIGKILL');
@@ -139,7 +139,7 @@ describe('interlock up', () => {
   );
 
   test(
-    'stops on SIGTERM with exit code 0 and leaves no process',
+    '[P-up-supervises] stops on SIGTERM with exit code 0 and leaves no process',
     async () => {
       expect(await end(house.child)).toBe(0);
       expect([...house.shown.services, ...house.shown.servers].filter(lives)).toEqual([]);

@@ -28,7 +28,7 @@ describe('configuration files', () => {
   });
 
   test.each(Object.entries(configurationJsonSchemas()))(
-    'the published schema of a %s file is the one that is checked',
+    '[P-published-schemas] the published schema of a %s file is the one that is checked',
     async (name, schema) => {
       const path = new URL(`../schemas/${name}.schema.json`, import.meta.url);
       const published: unknown = JSON.parse(await readFile(path, 'utf8'));

@@ -105,7 +105,7 @@ describe('redaction', () => {
     );
   });
 
-  it('finds any secret in any spelling between any bytes, and keeps those bytes', () => {
+  it('[P-secret-redacted] finds any secret in any spelling between any bytes, and keeps those bytes', () => {
     const spellings: readonly ((text: string) => string)[] = [
       (text) => text,
       (text) => encodeURIComponent(text),

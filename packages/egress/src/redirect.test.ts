@@ -13,7 +13,7 @@ const CREDENTIALS = {
 };
 
 describe('a redirect', () => {
-  it('is the answer itself unless the tool follows redirects', async () => {
+  it('[P-egress-tls-redirects-caps] is the answer itself unless the tool follows redirects', async () => {
     await using upstream = await startUpstream(redirectTo(302, '/elsewhere'));
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;

@@ -12,7 +12,7 @@ const sayHello: RequestListener = (_request, response) => response.end('hello');
 const atHome = async () => ['127.0.0.1'];
 
 describe('an outbound request', () => {
-  it('sends nothing when the claim ran out while the connection was made', async () => {
+  it('[P-claim-monotonic] sends nothing when the claim ran out while the connection was made', async () => {
     await using upstream = await startUpstream(sayHello);
     const order: string[] = [];
     await using egress = createEgress({
@@ -32,7 +32,7 @@ describe('an outbound request', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it('refuses a name of which one address is not allowed', async () => {
+  it('[P-egress-checked-address] refuses a name of which one address is not allowed', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress({ resolve: async () => ['127.0.0.1', '10.0.0.1'] });
     const url = `http://tool.example:${upstream.port}`;
@@ -42,7 +42,7 @@ describe('an outbound request', () => {
     expect(upstream.connections()).toBe(0);
   });
 
-  it('looks a name up once per connection and stays with the checked address', async () => {
+  it('[P-egress-checked-address] looks a name up once per connection and stays with the checked address', async () => {
     await using upstream = await startUpstream(sayHello);
     const answers = [['127.0.0.1'], ['169.254.169.254']];
     let asked = 0;
@@ -146,7 +146,7 @@ describe('an outbound request', () => {
     server.close();
   });
 
-  it('ends at its deadline and when it is cancelled, and says that it may have been sent', async () => {
+  it('[P-egress-tls-redirects-caps] ends at its deadline and when it is cancelled, and says that it may have been sent', async () => {
     const asked = Promise.withResolvers<void>();
     await using upstream = await startUpstream(() => asked.resolve());
     await using egress = createEgress();
@@ -235,7 +235,7 @@ describe('an answer', () => {
     });
   });
 
-  it('that never ends is stopped at the cap', async () => {
+  it('[P-egress-tls-redirects-caps] that never ends is stopped at the cap', async () => {
     const stopped = Promise.withResolvers<void>();
     await using upstream = await startUpstream((_request, response) => {
       const pour = () => {

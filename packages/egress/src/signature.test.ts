@@ -90,7 +90,7 @@ describe('a signed request', () => {
     );
   });
 
-  it('is understood by an independent implementation of RFC 9421', async () => {
+  it('[P-identity-signed-request] is understood by an independent implementation of RFC 9421', async () => {
     const { method, url, headers } = signed({ expires: new Date(Date.now() + 60_000), created: new Date() });
     const text = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
     const config = {

@@ -54,7 +54,7 @@ describe('a place that must not be reached', () => {
     await upstream[Symbol.asyncDispose]();
   });
 
-  it('is refused in every spelling, even where the allow-list names it, while an allowed URL passes', async () => {
+  it('[P-egress-checked-address] is refused in every spelling, even where the allow-list names it, while an allowed URL passes', async () => {
     const testbed = readTestbed();
     expect([0, TESTBED_CASES]).toContain(testbed.length);
     for (const url of [...OWN_CASES, ...testbed]) {

@@ -97,7 +97,7 @@ describe('a URL template', () => {
     expect(faultOf(() => buildUrl('https://h.example/s', {}, { q: '\ud800' })).pointer).toBe('/q');
   });
 
-  it('never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
+  it('[P-http-escaping] never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({

@@ -18,7 +18,7 @@ describe('a TLS connection', () => {
     else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
   });
 
-  it('is refused for a certificate nobody vouches for, whatever the environment says', async () => {
+  it('[P-egress-tls-redirects-caps] is refused for a certificate nobody vouches for, whatever the environment says', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('hello'), certificate);
     await using egress = createEgress({ resolve: atHome });
     const host = `tool.example:${upstream.port}`;

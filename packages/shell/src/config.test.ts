@@ -42,7 +42,7 @@ test.each([
   expect(complaint).toMatch(new RegExp(`^${name} is wrong: .*(expected|must be)`));
 });
 
-test('a complaint names every wrong variable and shows no value', () => {
+test('[P-secret-nowhere] a complaint names every wrong variable and shows no value', () => {
   const schema = z.object({
     STORE_URL: secretTextSchema.refine((url) => url.reveal().startsWith('redis:'), 'expected redis://'),
     STORE_SIZE: z.coerce.number(),

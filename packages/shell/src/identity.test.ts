@@ -31,7 +31,7 @@ function keyring(rootKey = operator.rootKey) {
   return loadKeyring({ keyringFile: join(folder, 'keyring.jws'), rootKey });
 }
 
-test('a keyring signed by another root is refused', async () => {
+test('[P-statements-role-bound] a keyring signed by another root is refused', async () => {
   await expect(keyring(createOperator().rootKey)).rejects.toMatchObject({
     code: 'configuration_invalid',
     detail: expect.stringContaining('is not a keyring signed by the key in INTERLOCK_ROOT_KEY'),
@@ -53,7 +53,7 @@ test('keys that the keyring does not certify are refused', async () => {
   });
 });
 
-test('keys past their time are refused', async () => {
+test('[P-statements-role-bound] keys past their time are refused', async () => {
   const ring = await keyring();
   await expect(loadKeys('executor', folder, ring, NOW_MS + YEAR_MS)).rejects.toMatchObject({
     detail: expect.stringContaining('for executor and now'),
@@ -93,7 +93,7 @@ test('what the operator makes is what a service loads', async () => {
   expect(ring.sealKeysOf('executor', NOW_MS)).toHaveLength(1);
 });
 
-test('only this user may read the keys', async () => {
+test('[P-secret-files] only this user may read the keys', async () => {
   expect((await stat(folder)).mode & 0o777).toBe(0o700);
   for (const name of ['executor.json', 'broker.kek.json', 'keyring.jws'])
     expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);

@@ -14,7 +14,7 @@ function capture(): { log: Logger; text: () => string } {
   return { log, text: () => written };
 }
 
-test('a Secret is never logged, wherever it stands', () => {
+test('[P-secret-nowhere] a Secret is never logged, wherever it stands', () => {
   const { log, text } = capture();
   const secret = new Secret('swordfish');
   log.info({ value: secret, deep: { list: [secret] } }, 'one');

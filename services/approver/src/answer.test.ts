@@ -45,12 +45,15 @@ describe('an answer is turned away', () => {
       NOW_MS,
       'answer_not_allowed',
     ],
-  ])('%s, and leaves the question as it was', (_, standing, set, by, nowMs, code) => {
-    const answer = answerTo(standing, set);
-    const judged = judgeAnswer(answer, standing, by, nowMs);
-    const noted = { answer: answer.answer, person: answer.person, code, at: nowMs };
-    expect(judged).toEqual({ kind: 'rejected', code, entry: { ...standing, rejected: [noted] } });
-  });
+  ])(
+    '[P-approval-separate-duties] [P-approval-exact-call] %s, and leaves the question as it was',
+    (_, standing, set, by, nowMs, code) => {
+      const answer = answerTo(standing, set);
+      const judged = judgeAnswer(answer, standing, by, nowMs);
+      const noted = { answer: answer.answer, person: answer.person, code, at: nowMs };
+      expect(judged).toEqual({ kind: 'rejected', code, entry: { ...standing, rejected: [noted] } });
+    },
+  );
 
   test('and noted once, however often it is delivered', () => {
     const answer = answerTo(entry);
@@ -85,7 +88,7 @@ describe('an answer counts', () => {
     });
   });
 
-  test('from the person it acts for where duties are not separated', () => {
+  test('[P-approval-separate-duties] from the person it acts for where duties are not separated', () => {
     const entry = question();
     const judged = judgeAnswer(
       answerTo(entry, { person: 'ursula' }),

@@ -57,7 +57,7 @@ describe('asking', () => {
     expect(asked([{ expiresMs: 5_000_000 }]).expiresAt).toBe(NOW_MS + 900_000);
   });
 
-  test('lets policy separate duties but not join them', () => {
+  test('[P-approval-separate-duties] lets policy separate duties but not join them', () => {
     expect(asked([{ separateDuties: true }]).separateDuties).toBe(true);
     expect(asked([{ separateDuties: false }], approvals({ separateDuties: true })).separateDuties).toBe(true);
   });
@@ -97,7 +97,7 @@ describe('sealing a held call', () => {
     },
   );
 
-  test('opens for nobody else, and not as another call', () => {
+  test('[P-evidence-sealed] opens for nobody else, and not as another call', () => {
     const { event } = heldEvent();
     const sealed = sealHeldCall(event, 7, keyring, NOW_MS);
     const context = sealContext('held', event.call.call);

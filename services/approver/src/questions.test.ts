@@ -27,7 +27,7 @@ describe('a question', () => {
     await expect(putQuestion(parts, other)).rejects.toMatchObject({ code: 'approval_impossible' });
   });
 
-  test('is asked once, with the words of its first record, however often the call is delivered', async () => {
+  test('[P-approval-durable] is asked once, with the words of its first record, however often the call is delivered', async () => {
     const { parts, entry, store } = await asked();
     await putQuestion(parts, { ...entry, question: { ...entry.question, askedAt: NOW_MS + 1 } });
     const { question, questionDigest, sealed } = entry;
@@ -35,7 +35,7 @@ describe('a question', () => {
   });
 
   test.each(writes.slice(1, 4))(
-    'is asked in the end when the approver is killed $when write $write, though nobody brings the call again',
+    '[P-approval-durable] is asked in the end when the approver is killed $when write $write, though nobody brings the call again',
     async ({ write, when }) => {
       const { parts, entry, store, clock } = unasked();
       store.killAt(write, when);
@@ -58,14 +58,14 @@ describe('an answer', () => {
     expect(store.published).toEqual([]);
   });
 
-  test('made for another call is turned away where it was sent', async () => {
+  test('[P-approval-exact-call] made for another call is turned away where it was sent', async () => {
     const { parts, entry, store } = await asked();
     const answer = { ...answerTo(entry), call: newId('call') };
     expect(await putAnswer(parts, { answer, sentTo: entry.question }, everybody)).toBe('rejected');
     expect(store.published.map(({ step }) => step)).toEqual(['asked']);
   });
 
-  test('of twenty that race, one is counted and one resolution published', async () => {
+  test('[P-approval-exact-call] of twenty that race, one is counted and one resolution published', async () => {
     const { parts, entry, store } = await asked();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, (_, index) => {

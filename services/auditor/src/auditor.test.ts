@@ -17,7 +17,7 @@ function show(call: string, tenants?: string[]) {
   return house.console.ask('auditor.show', { call, ...(tenants && { tenants }) }, ASK_TIMEOUT_MS);
 }
 
-test('what happened while no auditor ran is recorded with its arguments when one starts', async () => {
+test('[P-auditor-catches-up] what happened while no auditor ran is recorded with its arguments when one starts', async () => {
   const call = newCall();
   await house.refuse(call, { amount: '12' });
   await using _auditor = await house.start();
@@ -115,7 +115,7 @@ test('what was cut off while no auditor ran stays found', async () => {
   expect(await house.verify()).toMatchObject({ intact: true });
 });
 
-test('nothing is lost while MongoDB is away, and no checkpoint is made for what is not stored', async () => {
+test('[P-recovers] nothing is lost while MongoDB is away, and no checkpoint is made for what is not stored', async () => {
   await using _auditor = await house.start();
   await house.refuse(newCall());
   await house.settle();

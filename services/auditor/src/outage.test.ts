@@ -13,7 +13,7 @@ async function startAuditor(house: AuditedHouse): Promise<() => Promise<boolean>
 
 const recorded = async (house: AuditedHouse) => (await house.records.countDocuments()) === 1;
 
-test('an auditor whose MongoDB hangs is not ready, and records again within ten seconds of its return', async () => {
+test('[P-recovers] an auditor whose MongoDB hangs is not ready, and records again within ten seconds of its return', async () => {
   await using house = await startAuditedHouse();
   const ready = await startAuditor(house);
   await eventually(ready);

@@ -38,7 +38,7 @@ for (const [what, data] of [
     );
   });
 
-test('a message too large for the store is kept as its digest', () => {
+test('[P-audit-stub] a message too large for the store is kept as its digest', () => {
   const record = recordOf(message({ text: 'x'.repeat(13 * 1_048_576) }), shut);
   expect(record.event.length).toBeLessThan(200);
 });

@@ -110,7 +110,7 @@ test('where a checkpoint vouches for records the store lacks, they are not made 
   expect(records[0]?.previous).toBe(hash);
 });
 
-test('a record the server will never take is named, and those before it are stored', async () => {
+test('[P-audit-stub] a record the server will never take is named, and those before it are stored', async () => {
   const [message] = await messages(1);
   if (message === undefined) throw new Error('There is no message.');
   const { created } = message;

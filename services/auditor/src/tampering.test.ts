@@ -67,7 +67,7 @@ const edits: Partial<Record<keyof ChainRecord, unknown>> = {
 };
 
 for (const [field, value] of Object.entries(edits))
-  test(`an edit of ${field} is found`, async () => {
+  test(`[P-audit-finds-tampering] an edit of ${field} is found`, async () => {
     await house.records.updateOne({ _id: recordAt(3)._id }, { $set: { [field]: value } });
     const verification = await house.verify();
     expect(verification.intact).toBe(false);
@@ -98,7 +98,7 @@ test('an edit with every later hash made anew is found by the checkpoint', async
   expect(problemAt(await house.verify(), 'anchor-mismatch', CALLS)).toBeDefined();
 });
 
-test('a record that is dropped is found', async () => {
+test('[P-audit-finds-tampering] a record that is dropped is found', async () => {
   await house.records.deleteOne({ _id: recordAt(4)._id });
   expect(problemAt(await house.verify(), 'missing', 4)).toBeDefined();
 });
@@ -108,7 +108,7 @@ test('the first record dropped is found', async () => {
   expect(problemAt(await house.verify(), 'missing', 1)).toBeDefined();
 });
 
-test('two records that change places are found, at both places and nowhere else', async () => {
+test('[P-audit-finds-tampering] two records that change places are found, at both places and nowhere else', async () => {
   const [third, fourth] = [recordAt(3), recordAt(4)];
   await put({ ...fourth, _id: third._id }, { ...third, _id: fourth._id });
   const { problems } = await house.verify();
@@ -118,7 +118,7 @@ test('two records that change places are found, at both places and nowhere else'
   ]);
 });
 
-test('a tail that is cut is found', async () => {
+test('[P-audit-finds-tampering] a tail that is cut is found', async () => {
   for (const { _id } of before.slice(5)) await house.records.deleteOne({ _id });
   expect(problemAt(await house.verify(), 'truncated', 6)).toBeDefined();
 });
@@ -141,7 +141,7 @@ test('a record of a message that never was is found', async () => {
   expect(problemAt(await house.verify(), 'unexpected', sequence)).toBeDefined();
 });
 
-test('a tail that is cut together with every checkpoint of it is found', async () => {
+test('[P-audit-finds-tampering] [P-presence-not-absence] a tail that is cut together with every checkpoint of it is found', async () => {
   for (const { _id } of before.slice(5)) await house.records.deleteOne({ _id });
   const { problems } = await verifyWithAnchors(0);
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'truncated', sequence: 6 }));
@@ -154,7 +154,7 @@ test('an edit that is hashed anew together with a lost checkpoint is found by th
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'edited', sequence: CALLS }));
 });
 
-test('a forged checkpoint is found', async () => {
+test('[P-audit-finds-tampering] a forged checkpoint is found', async () => {
   const forged = `${(await house.auditor.anchors('LEDGER')).at(-1)?.slice(0, -8)}AAAAAAAA`;
   const { problems } = await verifyWithAnchors(0, [forged]);
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'anchor-forged' }));

@@ -14,13 +14,13 @@ const agent: AgentEntry = {
 };
 const terms = { nowMs: 1_000, validMs: 90 * HOUR_MS, overlapMs: HOUR_MS };
 
-test('an agent keeps only the hash of its key', () => {
+test('[P-ingress-keys] an agent keeps only the hash of its key', () => {
   const fresh = createAgentKey();
   expect(fresh.key).toMatch(/^ilk_[A-Za-z0-9_-]{43}$/);
   expect(JSON.stringify(withKey(agent, fresh, terms))).not.toContain(fresh.key);
 });
 
-test('after a rotation the old key holds for the overlap and not longer', () => {
+test('[P-ingress-keys] after a rotation the old key holds for the overlap and not longer', () => {
   const first = createAgentKey();
   const second = createAgentKey();
   const before = withKey(agent, first, terms);
@@ -45,7 +45,7 @@ test('a rotation without overlap ends the old keys at once', () => {
   expect(after.keys).toHaveLength(1);
 });
 
-test('revoking names one key or ends them all', () => {
+test('[P-ingress-keys] revoking names one key or ends them all', () => {
   const first = createAgentKey();
   const both = withKey(withKey(agent, first, terms), createAgentKey(), terms);
   expect(() => withoutKey(both, 'key_unknown')).toThrow(expect.objectContaining({ code: 'name_unknown' }));

@@ -73,7 +73,7 @@ function entryFor(asked: HeldCall, sealedCall: HeldCall = asked): QuestionEntry 
 }
 
 describe('a question', () => {
-  test('is not shown with other arguments than it was asked about', () => {
+  test('[P-approval-exact-call] is not shown with other arguments than it was asked about', () => {
     const swapped = entryFor(heldCall('{"amount":9000}'), heldCall('{"amount":1}'));
     expect(() => openQuestion(swapped, keys.seal)).toThrow(
       expect.objectContaining({ code: 'answer_mismatch' }),

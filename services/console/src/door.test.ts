@@ -75,7 +75,7 @@ async function ask(path: string, headers: Record<string, string>, method = 'GET'
 const as = (name: string) => ({ authorization: `Bearer ${token(name)}` });
 
 describe('the management door', () => {
-  test('refuses who shows no token, or one that nobody has', async () => {
+  test('[P-management-roles] refuses who shows no token, or one that nobody has', async () => {
     expect(await ask('/v1/act', {})).toMatchObject({ status: 401, problem: { code: 'token_missing' } });
     expect(await ask('/v1/act', as('mallory'))).toMatchObject({
       status: 401,
@@ -84,12 +84,12 @@ describe('the management door', () => {
     expect(await ask('/v1/act', as('alice'))).toMatchObject({ status: 200, problem: { person: 'alice' } });
   });
 
-  test('refuses an agent key where a person is needed', async () => {
+  test('[P-agent-cannot-manage] [P-approval-identified-person] refuses an agent key where a person is needed', async () => {
     const agent = { authorization: `Bearer ilk_${'0'.repeat(43)}` };
     expect(await ask('/v1/act', agent)).toMatchObject({ status: 401, problem: { code: 'token_invalid' } });
   });
 
-  test('refuses who lacks the role', async () => {
+  test('[P-management-roles] refuses who lacks the role', async () => {
     expect(await ask('/v1/act', as('rita'))).toMatchObject({
       status: 403,
       problem: { code: 'role_missing' },
@@ -105,7 +105,7 @@ describe('the management door', () => {
     expect(await ask('/v1/elsewhere', as('alice'))).toMatchObject({ status: 200 });
   });
 
-  test('is not reached through a host name that was made to point at it', async () => {
+  test('[P-agent-cannot-manage] is not reached through a host name that was made to point at it', async () => {
     const rebound = { ...as('alice'), host: 'attacker.example' };
     expect(await ask('/v1/act', rebound)).toMatchObject({ status: 400, problem: { code: 'header_invalid' } });
   });
@@ -157,7 +157,7 @@ describe('the management door', () => {
 });
 
 describe('the address of the management door', () => {
-  test('is refused when others could reach it, unless that is meant', () => {
+  test('[P-management-roles] is refused when others could reach it, unless that is meant', () => {
     const open = { INTERLOCK_CONSOLE_ADDRESS: '0.0.0.0:7000' };
     expect(() => readConfig(consoleConfigSchema, open)).toThrow(Fault);
     expect(() => readConfig(consoleConfigSchema, open)).toThrow('INTERLOCK_CONSOLE_ADDRESS');

@@ -35,7 +35,7 @@ describe('the kill switch', () => {
     expect(await house.ask('bob', 'POST', '/v1/kill', body)).toMatchObject({ status: 403 });
   });
 
-  test('reaches the services within a second', async () => {
+  test('[P-kill-within-a-second] reaches the services within a second', async () => {
     const limiter = await house.join('limiter');
     const switches = await limiter.entries('switches').watch();
     const body = {
@@ -104,7 +104,7 @@ describe('a configuration', () => {
     policyBundle: Buffer.from('bundle').toString('base64'),
   };
 
-  test('that is wrong anywhere changes nothing', async () => {
+  test('[P-apply-whole] that is wrong anywhere changes nothing', async () => {
     const wrong = { ...configuration, tools: [note, note] };
     expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
@@ -117,7 +117,7 @@ describe('a configuration', () => {
     expect(await house.ask('otto', 'POST', '/v1/apply', configuration)).toMatchObject({ status: 403 });
   });
 
-  test('reaches the services signed, and applying it again changes nothing', async () => {
+  test('[P-apply-whole] reaches the services signed, and applying it again changes nothing', async () => {
     const first = await house.ask('alice', 'POST', '/v1/apply', configuration);
     expect(first).toMatchObject({
       status: 200,
@@ -157,7 +157,7 @@ describe('a configuration', () => {
   });
 });
 
-test('a credential is sealed to the broker, stored as the broker gave it back, and not shown', async () => {
+test('[P-broker-at-rest] [P-secret-nowhere] a credential is sealed to the broker, stored as the broker gave it back, and not shown', async () => {
   const broker = await house.join('broker');
   const stored = { name: 'token', kekId: 'kek_1', nonce: 'AAAA', ciphertext: 'BBBB', setAt: 1 };
   const seen: string[] = [];
@@ -176,7 +176,7 @@ test('a credential is sealed to the broker, stored as the broker gave it back, a
 });
 
 describe('an open question', () => {
-  test('is not shown to and not answered by somebody it is not for', async () => {
+  test('[P-approval-identified-person] is not shown to and not answered by somebody it is not for', async () => {
     const entry = await askQuestion('acme', 'call_not_for_otto');
     expect(await house.ask('otto', 'GET', '/v1/approvals')).toMatchObject({ body: { approvals: [] } });
     const { questionDigest } = entry;
@@ -194,7 +194,7 @@ describe('an open question', () => {
     expect(answered).toMatchObject({ status: 403, body: { code: 'role_missing' } });
   });
 
-  test('is not answered with the digest of another one', async () => {
+  test('[P-approval-exact-call] is not answered with the digest of another one', async () => {
     await askQuestion('acme', 'call_other');
     const answered = await house.ask('bob', 'POST', '/v1/approvals/acme/call_other', {
       verdict: 'approve',

@@ -125,7 +125,7 @@ describe('tools of an MCP server', () => {
     );
   });
 
-  test('a tool that is not listed is not exposed, and a listed one is pinned to its definition', () => {
+  test('[P-mcp-pinned] a tool that is not listed is not exposed, and a listed one is pinned to its definition', () => {
     const other = { ...offered, name: 'delete' };
     const tools = pinnedTools({ ...server, tools: { read: use } }, [offered, other], '/tools/0');
     expect(tools.map(({ name, target }) => [name, target])).toMatchObject([

@@ -44,7 +44,7 @@ function housed(): { blobs: Map<string, Uint8Array>; policies: Policies } {
 describe('a bundle is refused', () => {
   const faulty = { code: 'configuration_invalid' };
 
-  it('when one byte of it was changed', () => {
+  it('[P-policy-signed] when one byte of it was changed', () => {
     const tampered = Uint8Array.from(strict);
     tampered[tampered.length - 9] = (tampered[tampered.length - 9] ?? 0) ^ 1;
     expect(() => openBundle(entryOf(strict), tampered)).toThrow(expect.objectContaining(faulty));
@@ -80,7 +80,7 @@ describe('the policy in force', () => {
     expect(housed().policies.held).toBeUndefined();
   });
 
-  it('stays when a newer bundle is tampered with, malformed, or fails its canaries', async () => {
+  it('[P-policy-signed] stays when a newer bundle is tampered with, malformed, or fails its canaries', async () => {
     const { blobs, policies } = housed();
     blobs.set(bundleKey(1), strict);
     await policies.offer(entryOf(strict, 1));
@@ -120,7 +120,7 @@ describe('the policy in force', () => {
     expect(policies.held).toMatchObject({ version: 1 });
   });
 
-  it('is none once it was removed', async () => {
+  it('[P-unsure-means-no] is none once it was removed', async () => {
     const { blobs, policies } = housed();
     blobs.set(bundleKey(1), generous);
     await policies.offer(entryOf(generous, 1));

@@ -78,7 +78,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.memoryBytes).toBe(before);
   });
 
-  it('inputs that count as nothing are denied by default', async () => {
+  it('[P-default-deny] inputs that count as nothing are denied by default', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
     );

@@ -80,7 +80,7 @@ describe('a call that does not add up is refused', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code, by: 'decider', call: 'call_1' } });
   });
 
-  it('an address that names another call or tenant', async () => {
+  it('[P-statements-exact-call] an address that names another call or tenant', async () => {
     const desk = deskOf(house, read, policy);
     for (const address of [{ call: 'call_2' }, { tenant: 'other' }]) {
       const next = await decideRequested(desk, requested(callOf(read), address));
@@ -131,7 +131,7 @@ describe('a call that does not add up is refused', () => {
 });
 
 describe('policy decides', () => {
-  it('refuses everything without a policy', async () => {
+  it('[P-unsure-means-no] [P-line-refusal-is-an-event] refuses everything without a policy', async () => {
     const next = await decideRequested(deskOf(house, read, undefined), requested(callOf(read)));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'policy_missing' } });
   });
@@ -238,7 +238,7 @@ describe('a resolved question', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code, detail: expect.stringContaining(text) } });
   });
 
-  it('forged by another service ends the call', async () => {
+  it('[P-statements-role-bound] forged by another service ends the call', async () => {
     const forger = { keyring: house.keyring, keys: { approver: house.keys.console } };
     const event = resolvedEvent(forger, await hold());
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
@@ -258,14 +258,14 @@ describe('a resolved question', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid', tool: 'unknown' } });
   });
 
-  it('with arguments changed after the question ends the call', async () => {
+  it('[P-unsure-means-no] with arguments changed after the question ends the call', async () => {
     const held = await hold();
     const event = resolvedEvent(house, { ...held, call: { ...held.call, arguments: '{"order":2}' } });
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
   });
 
-  it('approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
+  it('[P-line-no-way-round] approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
     const stricter = async (rule: string) => {
       const bytes = await buildWithOpa({
         files: baseModules,
@@ -313,7 +313,7 @@ it('refuses a held call the decider did not ask about, even when an approver sig
 });
 
 describe('a call that cannot be handled is refused as poison', () => {
-  it('with its arguments in the evidence', () => {
+  it('[P-line-poison] with its arguments in the evidence', () => {
     const body = poisonRequested(
       deskOf(house, read, policy),
       requested(callOf(read, { order: 1 })),

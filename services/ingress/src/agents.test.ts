@@ -36,7 +36,7 @@ describe('an API key', () => {
     expect(() => keys.authenticate(header, 0)).toThrow(code);
   });
 
-  it('is refused from the instant it expires', () => {
+  it('[P-ingress-keys] is refused from the instant it expires', () => {
     const keys = new AgentKeys();
     keys.change('acme.bot', agentWith({ [one]: 100 }));
     expect(keys.authenticate(`Bearer ${one}`, 99).agent).toBe('bot');
@@ -53,7 +53,7 @@ describe('an API key', () => {
     expect(() => keys.authenticate(`Bearer ${two}`, 0)).toThrow('key_invalid');
   });
 
-  it('is not looked at while the copy of the agents may be behind', () => {
+  it('[P-unsure-means-no] is not looked at while the copy of the agents may be behind', () => {
     const authenticate = authenticator({ current: false, onChange: () => undefined });
     expect(() => authenticate(`Bearer ${one}`, 0)).toThrow('dependency_unavailable');
   });

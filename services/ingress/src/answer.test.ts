@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { answerHeld, answerRefusal, faultOf } from './answer.ts';
 
 describe('an answer', () => {
-  it.each(faultCodes)('with the code %s is a whole problem document', (code) => {
+  it.each(faultCodes)('[P-ingress-bad-input] with the code %s is a whole problem document', (code) => {
     const answer = answerRefusal(new Fault(code), 'c_1');
     expect(problemSchema.parse(answer.body)).toMatchObject({ code, status: answer.status, call: 'c_1' });
     expect(answer.headers['interlock-call']).toBe('c_1');
     expect(JSON.stringify(answer.body)).not.toContain('{call}');
   });
 
-  it('rounds the wait up to whole seconds, and names the limit in a form a header may hold', () => {
+  it('[P-limits-headers] rounds the wait up to whole seconds, and names the limit in a form a header may hold', () => {
     const fault = new Fault('rate_limited', { rule: 'per "agent"\r\nx', retryAfterMs: 1_001 });
     expect(answerRefusal(fault).headers).toMatchObject({
       'retry-after': '2',

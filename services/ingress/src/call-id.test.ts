@@ -15,7 +15,7 @@ describe('an Idempotency-Key', () => {
     expect(readIdempotencyKey(undefined)).toBeUndefined();
   });
 
-  it('names the same call every time, in an identifier', () => {
+  it('[P-idempotency-key] names the same call every time, in an identifier', () => {
     expect(callIdOf(origin, key)).toBe(callIdOf({ ...origin }, key));
     expect(idSchema.safeParse(callIdOf(origin, key)).success).toBe(true);
   });

@@ -8,7 +8,7 @@ function take(all: Caps, nowMs: number, agent = 'a') {
 }
 
 describe("an agent's caps", () => {
-  it('refuse what comes faster than the rate and say when to come again', () => {
+  it('[P-ingress-caps] refuse what comes faster than the rate and say when to come again', () => {
     const all = new Caps();
     for (const _ of [1, 2]) {
       const taken = take(all, 0);
@@ -19,7 +19,7 @@ describe("an agent's caps", () => {
     expect(take(all, 100).taken).toBe(true);
   });
 
-  it('refuse more calls in flight than allowed, until one is done', () => {
+  it('[P-ingress-caps] refuse more calls in flight than allowed, until one is done', () => {
     const all = new Caps();
     const first = take(all, 0);
     take(all, 0);

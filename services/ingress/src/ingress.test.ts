@@ -153,7 +153,7 @@ async function hold(call: Call): Promise<void> {
 }
 
 describe('the door', () => {
-  it('puts nothing on the line that it refuses, and writes the refusal with what was asked for', async () => {
+  it('[P-line-refusal-is-an-event] [P-ingress-arguments] puts nothing on the line that it refuses, and writes the refusal with what was asked for', async () => {
     const refused = await post({ tool: 'note', arguments: { text: 7 } });
     expect(refused.body).toMatchObject({ code: 'arguments_invalid', pointer: '/arguments/text' });
     const last = await executor.readCall('acme', refused.body.call);
@@ -168,7 +168,7 @@ describe('the door', () => {
     expect(requested.some(({ event }) => event.call.call === refused.body.call)).toBe(false);
   });
 
-  it('takes who calls from the key alone', async () => {
+  it('[P-identity-from-key] takes who calls from the key alone', async () => {
     const answer = post({ tool: 'note', arguments: { text: 'who' } });
     const { event, address } = await onTheLine('who');
     expect(event.call).toMatchObject({
@@ -183,7 +183,7 @@ describe('the door', () => {
     expect(await answer).toMatchObject({ status: 200, body: { call: event.call.call, result: 'done' } });
   });
 
-  it('hands out no body but the one that was settled', async () => {
+  it('[P-result-digest] hands out no body but the one that was settled', async () => {
     const answer = post({ tool: 'note', arguments: { text: 'swapped' } });
     const { event } = await onTheLine('swapped');
     await execute(event.call, '"forged"', '"genuine"');
@@ -218,7 +218,7 @@ describe('the door', () => {
     expect(headers.get('location')).toBe(`/v1/calls/${call.call}`);
   });
 
-  it('puts one call on the line for twenty requests under one Idempotency-Key at once', async () => {
+  it('[P-idempotency-key] puts one call on the line for twenty requests under one Idempotency-Key at once', async () => {
     const headers = { 'idempotency-key': 'twenty' };
     const answers = Array.from({ length: 20 }, () =>
       post({ tool: 'note', arguments: { text: 'twenty' } }, headers),
@@ -251,7 +251,7 @@ describe('the door', () => {
   });
 
   // Last, since the bus does not come back.
-  it('says 503 when the bus is away, and 504 under an Idempotency-Key that may have been used', async () => {
+  it('[P-answer-claims-no-more] says 503 when the bus is away, and 504 under an Idempotency-Key that may have been used', async () => {
     await house.nats.server.kill();
     await eventually(async () => (await post({ tool: 'note', arguments: { text: 'x' } })).status === 503);
     const under = await post({ tool: 'note', arguments: { text: 'x' } }, { 'idempotency-key': 'twenty' });

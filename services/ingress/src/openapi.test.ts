@@ -16,13 +16,16 @@ const text = JSON.stringify(describeDoor());
 const document = documentSchema.parse(JSON.parse(text));
 
 describe('the description of the door', () => {
-  it.each(Object.values(routes))('names every status that $method $url may answer', (route) => {
-    const name = Object.entries(routes).find(([, one]) => one === route)?.[0] ?? '';
-    const path = document.paths[route.url.replace(':call', '{call}')];
-    const statuses = Object.keys(path?.[route.method.toLowerCase()]?.responses ?? {}).map(Number);
-    expect(statuses).toEqual(statusesOf(routesKey(name)));
-    for (const code of route.codes) expect(statuses).toContain(faults[code].status);
-  });
+  it.each(Object.values(routes))(
+    '[P-ingress-openapi] names every status that $method $url may answer',
+    (route) => {
+      const name = Object.entries(routes).find(([, one]) => one === route)?.[0] ?? '';
+      const path = document.paths[route.url.replace(':call', '{call}')];
+      const statuses = Object.keys(path?.[route.method.toLowerCase()]?.responses ?? {}).map(Number);
+      expect(statuses).toEqual(statusesOf(routesKey(name)));
+      for (const code of route.codes) expect(statuses).toContain(faults[code].status);
+    },
+  );
 
   it('refers to nothing that is not in it', () => {
     const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference ?? '');

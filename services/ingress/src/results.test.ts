@@ -52,7 +52,7 @@ describe('a result', () => {
     expect(shown).toEqual({ result: { answer: 42 }, mediaType: 'application/json' });
   });
 
-  it('is taken from the channel only when its digest is the settled one', async () => {
+  it('[P-result-digest] is taken from the channel only when its digest is the settled one', async () => {
     const waits = new Waits();
     using waiter = waits.open({ tenant: 'acme', agent: 'bot', call: 'c1', making: true });
     waits.hearBody('c1', Buffer.from('{"answer":43}'));

@@ -188,7 +188,7 @@ describe('a schema', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  it('is closed on a copy', () => {
+  it('[P-ingress-arguments] is closed on a copy', () => {
     const before = structuredClone(file);
     closeSchema(file);
     expect(file).toEqual(before);

@@ -147,7 +147,7 @@ describe('the door refuses', () => {
     );
   });
 
-  it('an agent above its cap, telling it when to come again, and counts the flood', async () => {
+  it('[P-ingress-caps] an agent above its cap, telling it when to come again, and counts the flood', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
     const { problem, headers: told } = await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
@@ -160,13 +160,13 @@ describe('the door refuses', () => {
 });
 
 describe('the door', () => {
-  it('says nothing of a mistake of its own but that it made one', async () => {
+  it('[P-ingress-bad-input] says nothing of a mistake of its own but that it made one', async () => {
     const { problem } = await post('{"tool":"t","arguments":{}}');
     expect(problem.code).toBe('internal');
     expect(JSON.stringify(problem)).not.toMatch(/secret|Error|\.ts/);
   });
 
-  it('claims that nothing was done only where no earlier request under the key can have done it', async () => {
+  it('[P-answer-claims-no-more] claims that nothing was done only where no earlier request under the key can have done it', async () => {
     const away = buildServer({
       ...parts,
       authenticate: authenticator({ current: false, onChange: () => undefined }),

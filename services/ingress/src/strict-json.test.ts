@@ -46,7 +46,7 @@ describe('strict JSON', () => {
     expect(refusalOf(text)).toEqual({ code: 'unicode_malformed', pointer });
   });
 
-  it('refuses a lone surrogate in a member name, and bytes that are not UTF-8', () => {
+  it('[P-digest-canonical] refuses a lone surrogate in a member name, and bytes that are not UTF-8', () => {
     expect(refusalOf('{"a":{"\\uD800":1}}')).toEqual({ code: 'unicode_malformed', pointer: '/a' });
     expect(refusalOf(Buffer.from([0x22, 0xff, 0x22])).code).toBe('unicode_malformed');
     expect(refusalOf(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])).code).toBe('unicode_malformed');

@@ -34,13 +34,13 @@ const tool = toolSchema.parse({
 });
 
 describe('checking a decision', () => {
-  test('refuses one signed by any other service', () => {
+  test('[P-statements-role-bound] refuses one signed by any other service', () => {
     const { event } = decidedEvent({}, { key: executor.key });
     expect(() => verifyDecision(event, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test.each(['tenant', 'agent', 'user', 'session', 'call', 'tool'] as const)(
-    'refuses one made for another %s',
+    '[P-statements-exact-call] refuses one made for another %s',
     (field) => {
       const { event } = decidedEvent();
       const other = { ...event, call: { ...event.call, [field]: 'other' } };
@@ -72,7 +72,7 @@ describe('planning what is taken', () => {
     expect(() => plan({ statement: { notAfter: NOW_MS } })).toThrow('deadline_passed');
   });
 
-  test('refuses a call a kill switch is on for, and names the switch', () => {
+  test('[P-kill-within-a-second] refuses a call a kill switch is on for, and names the switch', () => {
     expect(() => plan({ facts: { killed: 'tool.pay' } })).toThrow(
       expect.objectContaining({ code: 'killed', rule: 'switches/tool.pay' }),
     );

@@ -50,7 +50,7 @@ describe('taking', () => {
     expect(await takeFrom(counters, [slot, hourly])).toMatchObject({ kind: 'refused', index: 1 });
   });
 
-  test('the same call taking again gets its first answer and takes nothing', async () => {
+  test('[P-limits-never-forget] the same call taking again gets its first answer and takes nothing', async () => {
     const limit = rate(2);
     const call = newId('call');
     const first = await takeFrom(counters, [limit], call);
@@ -107,7 +107,7 @@ describe('giving back', () => {
 });
 
 describe('a Redis that lost its memory', () => {
-  test('gives no free tokens, slots or money, and recovers as time passes', async () => {
+  test('[P-limits-never-forget] gives no free tokens, slots or money, and recovers as time passes', async () => {
     await using own = await startRedis();
     await using limiter = await readyCounters(own, installation());
     const [hourly, slot, budget, quick] = [rate(10), concurrency(10), spend(1, 10), rate(10, 1_000)];
@@ -156,7 +156,7 @@ describe('a Redis that lost its memory', () => {
 });
 
 describe('a Redis that hangs', () => {
-  test('sends calls back to wait, and is used again as soon as it answers', async () => {
+  test('[P-recovers] sends calls back to wait, and is used again as soon as it answers', async () => {
     await using own = await startRedis();
     await using limiter = await readyCounters(own, installation());
     const hourly = rate(2);
