@@ -27,6 +27,10 @@ const RESTART_DELAY_MS = 500;
 const ACK_TIMEOUT_MS = 3_000;
 const CLAIMS_IN_HAND = 10_000;
 const NO_MESSAGE = 10037;
+const NANOSECONDS_PER_MS = 1_000_000n;
+/** For this long a stream is taken for the one it was. */
+const CREATED_FRESH_MS = 1_000;
+const ANCHORS_AT_ONCE = 64;
 
 /** What reading streams needs. */
 export interface FollowContext {
@@ -99,7 +103,7 @@ function recordOf(stream: AuditedStream, created: string, message: JsMsg): Strea
     sequence: message.seq,
     subject: message.subject,
     step: parseSubject(message.subject)?.step,
-    storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
+    storedAtMs: Number(message.timestampNanos / NANOSECONDS_PER_MS),
     data: message.data,
   };
 }
@@ -124,7 +128,7 @@ export function followClaims(
       call,
       step: parsed.step,
       sequence: message.seq,
-      storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
+      storedAtMs: Number(message.timestampNanos / NANOSECONDS_PER_MS),
       claimMs,
       done: () => message.ack(),
       later: (delayMs) => message.nak(delayMs),
@@ -155,8 +159,8 @@ export async function readSequence(
   sequence: number,
 ): Promise<StreamRecord | undefined> {
   try {
-    const [{ created }, message] = await Promise.all([
-      jsm.streams.info(stream),
+    const [created, message] = await Promise.all([
+      createdOf(jsm, stream),
       jsm.streams.getMessage(stream, { seq: sequence }),
     ]);
     if (message === null) return undefined;
@@ -167,13 +171,26 @@ export async function readSequence(
       sequence,
       subject: message.subject,
       step,
-      storedAtMs: Math.floor(message.time.getTime()),
+      storedAtMs: message.time.getTime(),
       data: message.data,
     };
   } catch (cause) {
     if (cause instanceof JetStreamApiError && cause.code === NO_MESSAGE) return undefined;
     throw new Fault('dependency_unavailable', { detail: `The stream ${stream} cannot be read.`, cause });
   }
+}
+
+const createdAt = new WeakMap<JetStreamManager, Map<AuditedStream, { created: string; readAt: number }>>();
+
+/** A stream is made once; who reads thousands of messages need not ask for each of them. */
+async function createdOf(jsm: JetStreamManager, stream: AuditedStream): Promise<string> {
+  const known = createdAt.get(jsm) ?? new Map<AuditedStream, { created: string; readAt: number }>();
+  createdAt.set(jsm, known);
+  const last = known.get(stream);
+  if (last !== undefined && performance.now() - last.readAt < CREATED_FRESH_MS) return last.created;
+  const { created } = await jsm.streams.info(stream);
+  known.set(stream, { created, readAt: performance.now() });
+  return created;
 }
 
 /** Publishes a management act on the CONTROL stream. */
@@ -223,9 +240,12 @@ async function acknowledged(publishing: Promise<unknown>): Promise<void> {
 export async function readAnchors({ jsm }: FollowContext, stream: AuditedStream): Promise<string[]> {
   const { state } = await jsm.streams.info('ANCHORS');
   const anchors: string[] = [];
-  for (let sequence = state.first_seq; sequence <= state.last_seq && sequence > 0; sequence += 1) {
-    const message = await jsm.streams.getMessage('ANCHORS', { seq: sequence });
-    if (message?.subject === anchorSubject(stream)) anchors.push(new TextDecoder().decode(message.data));
+  for (let first = Math.max(1, state.first_seq); first <= state.last_seq; first += ANCHORS_AT_ONCE) {
+    const count = Math.min(ANCHORS_AT_ONCE, state.last_seq - first + 1);
+    const sequences = Array.from({ length: count }, (_, index) => first + index);
+    const messages = await Promise.all(sequences.map((seq) => jsm.streams.getMessage('ANCHORS', { seq })));
+    for (const message of messages)
+      if (message?.subject === anchorSubject(stream)) anchors.push(new TextDecoder().decode(message.data));
   }
   return anchors;
 }

@@ -21,6 +21,7 @@ export type {
 } from './bus.ts';
 export { connectBus } from './connect.ts';
 export { activeTraceparent, inTrace } from './envelope.ts';
+export { connectObserver, type Observer, type Sighting } from './observer.ts';
 export { connectProvisioner, type Provisioner } from './provisioner.ts';
 export { accountName, grantsOf, natsServerConfig, type ServerConfigOptions } from './topology/accounts.ts';
 export { type BusKey, createBusKeys, publicBusKey } from './topology/keys.ts';
