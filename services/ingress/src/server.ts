@@ -109,6 +109,8 @@ export function buildServer(parts: ServerParts): Server {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   let closing = false;
   app.addHook('onRequest', async (request, reply) => {
+    // What is nowhere is told before a byte of the body is read.
+    if (request.is404) return await answerNowhere(request, reply, parts.log);
     if (request.method === 'POST' && request.routeOptions.url === '/v1/calls')
       names.set(request, 'POST /v1/calls');
     if (!closing) return;
