@@ -65,6 +65,8 @@ export const requirements = {
     'A call’s digest covers who, what and the canonical arguments; ill-formed Unicode has no digest.',
   'P-evidence-sealed':
     'Evidence, held calls and kept results are encrypted for those who need them; altered or moved boxes do not open.',
+  'P-call-cancelled':
+    'A call whose agent hangs up before it starts does not start, unless an Idempotency-Key lets it be asked for again.',
   'P-step-drain': 'A process that stops finishes what it began and gives back what has not started.',
   'P-events-cloudevents': 'Every event is a CloudEvent 1.0 in the NATS binary binding, with a traceparent.',
   'P-published-schemas':

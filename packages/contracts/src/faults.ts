@@ -109,6 +109,7 @@ export const faults = {
   lease_refused: refusal(403, 'The broker refused to lease the credential.', ASK),
   // Execution
   deadline_passed: passing(503, 'The call ran out of time before anything was done. Nothing was done.'),
+  cancelled: passing(503, 'The agent hung up before anything was done. Nothing was done.'),
   ledger_full: passing(503, 'The ledger is nearly full, so nothing new starts. Nothing was done.', ASK),
   poison: refusal(503, 'The call could not be handled after several tries. Nothing was done.', ASK),
   dependency_unavailable: passing(503, 'A part of the gateway is not available. Nothing was done.'),

@@ -79,6 +79,7 @@ export async function start(ready: ReadyCall, parts: Parts, signal: AbortSignal)
   let handedOn = false;
   try {
     if (ready.step === 'started') assertInTime(allowed, parts.clock.nowMs());
+    if (parts.cancelled.has(call)) throw new Fault('cancelled');
     assertNotStopped(allowed, tool, parts);
     const gate = gateOf(allowed, tool, parts);
     const leaseKey = tool.credential === undefined ? undefined : createLeaseKey();

@@ -145,6 +145,14 @@ describe('[P-unsure-means-no] nothing is done for', () => {
     expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'deadline_passed' } });
   });
 
+  test('[P-call-cancelled] a call whose agent hung up before it started', async () => {
+    const tool = await storedTool();
+    setting.ingress.sendCancel('replica', `call_${calls + 1}`);
+    const call = await admit(tool);
+    expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'cancelled', by: 'executor' } });
+    expect(effectsOf(call)).toBe(0);
+  });
+
   test('a tool the kill switch stops, until it is off again', async () => {
     const tool = await storedTool();
     const key = switchKey({ kind: 'tool', tool: tool.name });

@@ -3,6 +3,7 @@ import { connectBus } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import { createEgress, type Egress } from '@interlock/egress';
 import { defineService, run } from '@interlock/shell';
+import { Cancelled } from './cancelled.ts';
 import { refusalOf } from './claim.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
 import { discoveredOf } from './definition.ts';
@@ -33,13 +34,14 @@ export const executorService = defineService({
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
     const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
     const slots = new Slots(config.INTERLOCK_EXECUTOR_CONCURRENCY);
+    const cancelled = new Cancelled(bus);
     const stopping = new AbortController();
     const orphans: Orphans = new Orphans(
       () => clock.nowMs(),
       (notice) => recover(notice, parts),
     );
     const parts: Parts = {
-      ...{ bus, entries, room, egress, pool, slots, orphans, keys, keyring, clock, log },
+      ...{ bus, entries, room, egress, pool, slots, cancelled, orphans, keys, keyring, clock, log },
       executor: replica,
       signal: stopping.signal,
     };

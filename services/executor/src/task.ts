@@ -2,6 +2,7 @@ import type { Bus } from '@interlock/bus';
 import type { Claim, Keyring, ServiceKeys, Tool } from '@interlock/contracts';
 import type { Egress } from '@interlock/egress';
 import type { Clock, ServiceContext } from '@interlock/shell';
+import type { Cancelled } from './cancelled.ts';
 import type { AllowedCall } from './check.ts';
 import type { ExecutorEntries } from './entries.ts';
 import type { Gate } from './gate.ts';
@@ -39,6 +40,7 @@ export interface Parts {
   egress: Egress;
   pool: McpPool;
   slots: Slots;
+  cancelled: Cancelled;
   orphans: Orphans;
   keys: ServiceKeys;
   keyring: Keyring;

@@ -16,7 +16,7 @@ import type { KnownTool } from './schema.ts';
 import type { Waiter } from './waits.ts';
 
 export interface CallParts {
-  bus: Pick<Bus, 'connected' | 'publish'>;
+  bus: Pick<Bus, 'connected' | 'publish' | 'sendCancel'>;
   follower: Follower;
   /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
   tools: (name: string) => KnownTool | undefined;
@@ -31,6 +31,8 @@ export interface Submission {
   idempotencyKey: string | undefined;
   /** When the request arrived, on the monotonic clock: the call's limit runs from here. */
   arrivedMs: number;
+  /** Aborted when the agent hangs up before it is answered. */
+  gone: AbortSignal;
 }
 
 /** Makes a call, or follows the one its Idempotency-Key names, and answers when the outcome is stored. */
@@ -80,6 +82,10 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
     // It may be on the line all the same, so it is followed to its deadline like one that is.
     log.warn({ error, call: call.call }, 'it is not known whether a call reached the line');
   }
+  const { gone } = submission;
+  // Nobody can ask again for a call without a key, so what has not started need not start.
+  if (idempotencyKey === undefined)
+    gone.addEventListener('abort', () => bus.sendCancel(replica, call.call), { once: true });
   return await follower.toTheEnd(followed(submission, waiter, call));
 }
 

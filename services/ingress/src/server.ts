@@ -69,6 +69,8 @@ interface Visit {
   release: () => void;
   /** True from when the handler gives the place back, and not the socket. */
   handled: boolean;
+  /** Aborted when the agent hangs up before it is answered. */
+  gone: AbortController;
 }
 
 export interface Server {
@@ -151,7 +153,10 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
     names.set(request, name);
     const visit = enter(request, caps, parts);
     visits.set(request, visit);
-    reply.raw.once('close', () => visit.handled || visit.release());
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableEnded) visit.gone.abort();
+      if (!visit.handled) visit.release();
+    });
     if (name === 'POST /v1/calls') checkContentType(request);
   };
   const visited = async (
@@ -191,8 +196,8 @@ async function postCall(request: FastifyRequest, visit: Visit, parts: ServerPart
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const asked = readRequest(request.body instanceof Buffer ? request.body : Buffer.alloc(0));
     name(asked.tool);
-    const { agent, arrivedMs } = visit;
-    return await parts.submit({ agent, asked, idempotencyKey, arrivedMs });
+    const { agent, arrivedMs, gone } = visit;
+    return await parts.submit({ agent, asked, idempotencyKey, arrivedMs, gone: gone.signal });
   });
 }
 
@@ -211,7 +216,8 @@ function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): Visit {
   const agentKey = `${agent.tenant}.${agent.agent}`;
   const arrivedMs = clock.monotonicMs();
   const taken: Taken = caps.take(agentKey, agent.caps, arrivedMs);
-  if (taken.taken) return { agent, arrivedMs, release: taken.release, handled: false };
+  if (taken.taken)
+    return { agent, arrivedMs, release: taken.release, handled: false, gone: new AbortController() };
   if (caps === callCaps) onFlood(agentKey, agent);
   throw new Flooded(agent.caps, taken.retryAfterMs);
 }
