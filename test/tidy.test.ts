@@ -1,0 +1,174 @@
+/**
+ * The rules of the house as a failing test: which way imports point, where vendors stand, how long a file is, what no
+ * file says, what every service has, and that every promise has a test. Complaints name file and line.
+ */
+import { describe, expect, test } from 'vitest';
+import { requirements } from './requirements.ts';
+import { looseVersions, manifestsOf, undeclared, unused } from './tidy/dependencies.ts';
+import { importsOf, outsideFences, wrongWays } from './tidy/imports.ts';
+import { linesLike, readSources } from './tidy/sources.ts';
+
+/** A file is one subject a reader can hold; most have about 150 lines. */
+const LINES_MAX = 400;
+const GENERATED = /^package-lock\.json$|^packages\/contracts\/schemas\/|\.golden\.|^deploy\/tools\/go\./;
+/** The rules themselves, which must spell what they forbid. */
+const RULES = /^test\/tidy/;
+
+const sources = readSources();
+const written = sources.filter(({ path }) => !GENERATED.test(path));
+const code = written.filter(({ isCode }) => isCode);
+const ruled = code.filter(({ path }) => !RULES.test(path));
+const typescript = ruled.filter(({ path }) => path.endsWith('.ts'));
+const imports = importsOf(code);
+const manifests = manifestsOf(sources);
+
+describe('[P-house-rules] imports', () => {
+  test('point one way: contracts ← bus, shell, egress ← services', () => {
+    expect(wrongWays(imports)).toEqual([]);
+  });
+
+  test('of a vendor stand behind its one fence', () => {
+    expect(outsideFences(imports)).toEqual([]);
+  });
+
+  test('are declared by the package they stand in', () => {
+    expect(undeclared(imports, manifests)).toEqual([]);
+  });
+
+  test('use what is declared, all of it, at one exact version', () => {
+    expect([...unused(imports, manifests, sources), ...looseVersions(manifests)]).toEqual([]);
+  });
+});
+
+describe('[P-house-rules] a file', () => {
+  test(`has at most ${LINES_MAX} lines; aim for 150`, () => {
+    const long = code.filter(({ lines }) => lines.length > LINES_MAX + 1);
+    expect(long.map(({ path, lines }) => `${path}:${lines.length}: split it by subject`)).toEqual([]);
+  });
+
+  test('is named for its subject', () => {
+    const vague = /^(utils?|helpers?|common|manager|handlers?|impl|data|info|misc|shared)$/;
+    const names = code.filter(({ path }) =>
+      path
+        .split('/')
+        .at(-1)
+        ?.split(/[.\-_]/)
+        .some((word) => vague.test(word)),
+    );
+    expect(names.map(({ path }) => `${path}:1: name it for what it holds`)).toEqual([]);
+  });
+
+  test.each<[string, RegExp]>([
+    ['re-exports everything of another', /^export \*/],
+    ['exports a default', /^export default\b|^export \{ default/],
+    ['declares an enum', /^\s*(export )?(const |declare )*enum\s/],
+    ['silences the types', /\bas any\b|\bas unknown as\b|@ts-(ignore|expect-error|nocheck)/],
+    ['silences the linter without saying why', /biome-ignore(?! lint\/\S+: \w)/],
+  ])('never %s', (words, pattern) => {
+    const files = typescript.filter(({ path }) => path !== 'vitest.config.ts');
+    expect(linesLike(files, pattern, `${words}`)).toEqual([]);
+  });
+
+  test('leaves nothing to be done later', () => {
+    expect(linesLike(ruled, /\b(TODO|FIXME|XXX|HACK)\b/, 'do it, or delete it')).toEqual([]);
+  });
+
+  test('reads no environment but in one place', () => {
+    const files = typescript.filter(({ path, isTest }) => !isTest && path !== 'packages/shell/src/config.ts');
+    expect(linesLike(files, /process\.env/, 'take configuration from the shell')).toEqual([]);
+  });
+
+  test('leaves ending the process to the shell', () => {
+    const files = typescript.filter(({ path, isTest }) => !isTest && path !== 'packages/shell/src/run.ts');
+    expect(linesLike(files, /\bprocess\.exit\(/, 'return, or throw')).toEqual([]);
+  });
+
+  test('names no machine and no registry', () => {
+    const files = written.filter(({ path }) => !RULES.test(path));
+    const places =
+      /(^|[\s'"`=(:])\/(root|work|home|Users)\/|\bregistry\.npmjs\.org|\bartifactory\b|\.internal\//;
+    expect(linesLike(files, places, 'a place of one machine')).toEqual([]);
+    const lock = sources.filter(({ path }) => path === 'package-lock.json');
+    expect(linesLike(lock, /"resolved": "https?:/, 'a registry', /https:\/\/registry\.npmjs\.org\//)).toEqual(
+      [],
+    );
+  });
+});
+
+describe('[P-house-rules] a test', () => {
+  const tests = ruled.filter(({ path }) => path.endsWith('.test.ts'));
+
+  test('is never skipped, and never alone', () => {
+    const held = /\b(test|it|describe)(\.\w+)*\.(skip|only|todo|skipIf|runIf|fails)\b/;
+    expect(linesLike(tests, held, 'run it, or delete it')).toEqual([]);
+  });
+
+  test('does not sleep and does not mock', () => {
+    expect(linesLike(tests, /\bvi\.(mock|fn|spyOn|useFakeTimers)\b/, 'use the real thing')).toEqual([]);
+  });
+
+  test('cites only what is promised', () => {
+    expect(cited().filter(({ id }) => !Object.hasOwn(requirements, id))).toEqual([]);
+  });
+
+  test('stands behind every promise', () => {
+    const held = new Set(cited().map(({ id }) => id));
+    expect(Object.keys(requirements).filter((id) => !held.has(id))).toEqual([]);
+  });
+
+  function cited(): { at: string; id: string }[] {
+    const files = code.filter(({ path }) => path.endsWith('.test.ts'));
+    return files.flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) =>
+        /^\s*(\/\/|\*|\/\*)/.test(line)
+          ? []
+          : [...line.matchAll(/\[(P-[a-z0-9-]+)\]/g)].map(([, id = '']) => ({
+              at: `${path}:${index + 1}`,
+              id,
+            })),
+      ),
+    );
+  }
+});
+
+describe('[P-house-rules] a service', () => {
+  const services = manifests.map(({ folder }) => folder).filter((folder) => folder.startsWith('services/'));
+
+  test('says what it consumes, emits and owns, its limits and how it fails', () => {
+    const missing = services.flatMap((folder) => {
+      const readme = sources.find(({ path }) => path === `${folder}/README.md`)?.text ?? '';
+      return ['consumes', 'emits', 'owns', 'limits', 'fails']
+        .filter((word) => !new RegExp(`^(#+ |\\*\\*|- \\*\\*|\\| ).*\\b${word}\\b`, 'im').test(readme))
+        .map((word) => `${folder}/README.md: has no heading for what it ${word}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test('has its wiring in main.ts and its variables in config.ts', () => {
+    const missing = services.flatMap((folder) =>
+      ['src/main.ts', 'src/config.ts'].filter(
+        (file) => !sources.some(({ path }) => path === `${folder}/${file}`),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+test('[P-house-rules] an exported function of a package says what it does', () => {
+  const files = typescript.filter(({ path, isTest }) => /^packages\/[^/]+\/src\//.test(path) && !isTest);
+  const silent = files.flatMap(({ path, lines }) =>
+    lines.flatMap((line, index) =>
+      /^export (async )?function/.test(line) && !/\*\/$|^export function .*;$/.test(lines[index - 1] ?? '')
+        ? [`${path}:${index + 1}: say what it returns and what it throws`]
+        : [],
+    ),
+  );
+  expect(silent).toEqual([]);
+});
+
+test('[P-house-rules] a policy rule has a folder, and a test beside it', () => {
+  const rego = code.filter(({ path }) => /^policies\/rules\//.test(path)).map(({ path }) => path);
+  const rules = rego.filter((path) => !path.endsWith('_test.rego'));
+  expect(rules.length).toBeGreaterThan(0);
+  expect(rules.filter((path) => !rego.includes(path.replace(/\.rego$/, '_test.rego')))).toEqual([]);
+});

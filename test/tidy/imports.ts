@@ -1,0 +1,116 @@
+import { posix } from 'node:path';
+import type { Source } from './sources.ts';
+
+/** One import: where it stands and what it names. */
+export interface Import {
+  source: Source;
+  line: number;
+  specifier: string;
+}
+
+const STATEMENT =
+  /^(?:import|export)\b[^'";]*?\bfrom\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'/gm;
+
+/** Returns every import of the sources, static and dynamic. */
+export function importsOf(sources: Source[]): Import[] {
+  return sources.flatMap((source) =>
+    /\.(ts|mjs|js)$/.test(source.path)
+      ? [...source.text.matchAll(STATEMENT)].map((match) => ({
+          source,
+          line: source.text.slice(0, match.index + match[0].length).split('\n').length,
+          specifier: match[1] ?? match[2] ?? match[3] ?? '',
+        }))
+      : [],
+  );
+}
+
+/** Returns `packages/bus` for a file of that package, `.` for what belongs to the repository itself. */
+export function packageOf(path: string): string {
+  return /^(packages|services)\/[^/]+/.exec(path)?.[0] ?? '.';
+}
+
+/** Returns the package a specifier names: `@scope/name` or `name`; undefined for files and for Node's own. */
+export function vendorOf(specifier: string): string | undefined {
+  if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined;
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** `contracts ← bus, shell, egress ← services`: what the running code of each package may import of ours. */
+const KERNEL = ['contracts', 'bus', 'shell', 'egress'].map((name) => `@interlock/${name}`);
+const allowed: Record<string, readonly string[]> = {
+  'packages/contracts': [],
+  'packages/bus': ['@interlock/contracts'],
+  'packages/shell': ['@interlock/contracts'],
+  'packages/egress': ['@interlock/contracts'],
+  'packages/cli': KERNEL,
+};
+/** The one place where all services meet in one process. */
+const COMPOSITION_ROOT = 'packages/cli/src/host.ts';
+
+/** Returns what breaks the direction of imports. */
+export function wrongWays(imports: Import[]): string[] {
+  return imports.flatMap(({ source, line, specifier }) => {
+    const at = `${source.path}:${line}:`;
+    if (specifier.startsWith('.')) return wrongFile(source.path, specifier).map((words) => `${at} ${words}`);
+    if (!specifier.startsWith('@interlock/')) return [];
+    if (specifier.split('/').length > 2) return [`${at} import ${vendorOf(specifier)} by its root`];
+    if (source.isTest || source.path === COMPOSITION_ROOT) return [];
+    const mine = allowed[packageOf(source.path)] ?? KERNEL;
+    return mine.includes(specifier) ? [] : [`${at} ${packageOf(source.path)} may not import ${specifier}`];
+  });
+}
+
+function wrongFile(path: string, specifier: string): string[] {
+  const target = posix.join(posix.dirname(path), specifier);
+  const own = packageOf(path);
+  return [
+    ...(/\.(ts|mjs|json)$/.test(specifier) ? [] : [`write the file's ending in ${specifier}`]),
+    ...(own === '.' || packageOf(target) === own
+      ? []
+      : [`${specifier} is in another package: import its root`]),
+  ];
+}
+
+/** Each vendor and the files that may import it: the fence a replacement would have to pass. */
+const fences: readonly { vendor: RegExp; files: RegExp }[] = [
+  { vendor: /^@interlock\//, files: /./ },
+  { vendor: /^zod$/, files: /./ },
+  { vendor: /^@opentelemetry\/api$/, files: /./ },
+  {
+    vendor: /^(vitest|fast-check)$/,
+    files: /\.test\.ts$|^test\/|^vitest\.config\.ts$|\.fixture\.ts$|-under-test\.ts$/,
+  },
+  { vendor: /^@nats-io\//, files: /^packages\/bus\/src\// },
+  { vendor: /^undici$/, files: /^packages\/egress\/src\/agent\.ts$/ },
+  { vendor: /^ipaddr\.js$/, files: /^packages\/egress\/src\/address\.ts$/ },
+  { vendor: /^http-message-signatures$/, files: /^packages\/egress\/src\/signature\.test\.ts$/ },
+  { vendor: /^canonicalize$/, files: /^packages\/contracts\/src\/json\.ts$/ },
+  { vendor: /^(pino|prom-client|@opentelemetry\/.*)$/, files: /^packages\/shell\/src\// },
+  { vendor: /^(yaml|commander)$/, files: /^packages\/cli\/src\// },
+  { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
+  { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
+  { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^services\/decider\/src\/rego\.ts$/ },
+  { vendor: /^@modelcontextprotocol\/client$/, files: /^services\/executor\/src\/mcp[a-z-]*\.ts$/ },
+  { vendor: /^@modelcontextprotocol\/sdk$/, files: /^services\/executor\/src\/mcp-server\.fixture\.ts$/ },
+  {
+    vendor: /^fastify$/,
+    files: /^services\/(ingress\/src\/server|console\/src\/(door|otlp))\.ts$/,
+  },
+  {
+    vendor: /^(ajv|ajv-formats|re2js)$/,
+    files: /^services\/ingress\/src\/(schema|patterns)\.ts$|^test\/openapi-client\.ts$/,
+  },
+];
+
+/** Returns every vendor that is imported outside its fence, or has none. */
+export function outsideFences(imports: Import[]): string[] {
+  return imports.flatMap(({ source, line, specifier }) => {
+    const vendor = vendorOf(specifier);
+    if (vendor === undefined) return [];
+    const fence = fences.find((one) => one.vendor.test(vendor));
+    if (fence === undefined) return [`${source.path}:${line}: ${vendor} has no fence`];
+    return fence.files.test(source.path)
+      ? []
+      : [`${source.path}:${line}: ${vendor} belongs behind ${fence.files}`];
+  });
+}
