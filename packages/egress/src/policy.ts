@@ -1,5 +1,5 @@
 /**
- * What one tool may reach. A policy is compiled before every request: a URL that no entry names is refused
+ * What one tool may reach. Every request is held against a compiled policy: a URL that no entry names is refused
  * before a name is looked up, so that a refusal leaks nothing to a resolver.
  */
 import { createHash } from 'node:crypto';
@@ -55,9 +55,24 @@ export function compilePolicy(policy: EgressPolicy): CompiledPolicy {
   if (policy.allowPrivate.length > MAX_ENTRIES) {
     throw invalid('/allowPrivate', 'The list of opened addresses has too many entries.');
   }
-  const destinations = policy.allow.map((entry, index) => parseDestination(entry, `/allow/${index}`));
-  const opened = parseOpenedAddresses(policy.allowPrivate);
-  return { policy, destinations, opened, key: connectionKey(policy) };
+  return { policy, ...understand(policy) };
+}
+
+type Understood = Pick<CompiledPolicy, 'destinations' | 'opened' | 'key'>;
+type Lists = Pick<EgressPolicy, 'allow' | 'allowPrivate' | 'connectTimeoutMs'>;
+
+/** What was understood of a tool's lists, for as long as its definition is held: it is the same for every request. */
+const known = new WeakMap<readonly string[], { lists: Lists; understood: Understood }>();
+
+function understand({ allow, allowPrivate, connectTimeoutMs }: EgressPolicy): Understood {
+  const before = known.get(allow);
+  if (before?.lists.allowPrivate === allowPrivate && before.lists.connectTimeoutMs === connectTimeoutMs)
+    return before.understood;
+  const lists = { allow, allowPrivate, connectTimeoutMs };
+  const destinations = allow.map((entry, index) => parseDestination(entry, `/allow/${index}`));
+  const understood = { destinations, opened: parseOpenedAddresses(allowPrivate), key: connectionKey(lists) };
+  known.set(allow, { lists, understood });
+  return understood;
 }
 
 /**
@@ -109,7 +124,7 @@ function isAddress(hostname: string): boolean {
   return hostname.startsWith('[') || isIP(hostname) !== 0;
 }
 
-function connectionKey({ allow, allowPrivate, connectTimeoutMs }: EgressPolicy): string {
+function connectionKey({ allow, allowPrivate, connectTimeoutMs }: Lists): string {
   const parts = [[...allow].sort(), [...allowPrivate].sort(), connectTimeoutMs];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

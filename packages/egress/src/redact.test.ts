@@ -151,24 +151,6 @@ describe('redaction', () => {
       { numRuns: 1000 },
     );
   });
-
-  it('takes under a millisecond for 100 kB without a hit', () => {
-    const row = { id: 1, name: 'an "item"', url: 'https://x.example/a%20b?c=1+2', note: 'ünïcode' };
-    const body = Buffer.from(JSON.stringify(Array.from({ length: 2000 }, () => row))).subarray(0, 100_000);
-    const times = Array.from({ length: 200 }, () =>
-      timeMs(() => redact(body, [new Secret(KEY.slice(0, 14))])),
-    );
-    expect(Math.min(...times)).toBeLessThan(1);
-  });
-
-  it('stays linear for bodies made of escapes', () => {
-    const body = '\\u0061%61\n'.repeat(20_000);
-    const once = Math.min(...[1, 2, 3].map(() => timeMs(() => redact(body, [new Secret('aaaaaaaab')]))));
-    const eightfold = Math.min(
-      ...[1, 2, 3].map(() => timeMs(() => redact(body.repeat(8), [new Secret('aaaaaaaab')]))),
-    );
-    expect(eightfold / once).toBeLessThan(24);
-  });
 });
 
 /** How many base64 characters carry bits of so many bytes. */
@@ -184,10 +166,4 @@ function unicodeEscape(character: string): string {
   return Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
     .map((code) => `\\u${code.toString(16).padStart(4, '0')}`)
     .join('');
-}
-
-function timeMs(act: () => unknown): number {
-  const start = performance.now();
-  act();
-  return performance.now() - start;
 }
