@@ -39,7 +39,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const publisher = createPublisher({ connection, js, jsm, clock, source });
   const consume = createConsume(connection, js, log);
   const following = { connection, js, jsm, keys, clock, log, source };
-  const buckets = { connection, js, jsm, log, keys, keyring, clock };
+  const buckets = { connection, js, jsm, log, keys, keyring, clock, verified: new Map() };
 
   return {
     service,

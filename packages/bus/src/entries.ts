@@ -24,6 +24,15 @@ export interface EntryContext extends BucketContext {
   keys: ServiceKeys;
   keyring: Keyring;
   clock: BusClock;
+  /** What was verified last, by bucket and key. */
+  verified: Map<string, Remembered>;
+}
+
+/** The very text that verified, and when. */
+interface Remembered {
+  text: string;
+  atMs: number;
+  entry: Verified<EntryBucket>;
 }
 
 /** A verified entry; without a value where it was removed. */
@@ -34,6 +43,10 @@ interface Verified<B extends EntryBucket> {
 }
 
 const WRITE_TRIES = 4;
+/** A text that verified is not verified again for so long: by then the key that signed it may have run out. */
+const REMEMBER_MS = 1_000;
+/** Entries remembered at once, of all buckets. */
+const REMEMBERED_MAX = 1_024;
 
 /** Opens a bucket of signed entries. */
 export function openEntries<B extends EntryBucket>(at: EntryContext, bucket: B): Entries<B> {
@@ -56,14 +69,31 @@ function present<B extends EntryBucket>({ key, version, value }: Verified<B>): E
   return value === undefined ? undefined : { key, version, value };
 }
 
-/** Verifies a stored entry. Throws `entry_forged`. */
+/** Verifies a stored entry, unless this very text of it was verified just now. Throws `entry_forged`. */
 function verify<B extends EntryBucket>(
+  at: EntryContext,
+  bucket: B,
+  { key, data }: Pick<StoredValue, 'key' | 'data'>,
+): Verified<B> {
+  const text = new TextDecoder().decode(data);
+  const name = `${bucket}/${key}`;
+  const atMs = at.clock.monotonicMs();
+  const known = at.verified.get(name);
+  // The map's key names the bucket, so what is remembered under it is of that bucket's type.
+  if (known?.text === text && atMs - known.atMs < REMEMBER_MS) return known.entry as Verified<B>;
+  const entry = verifyText(at, bucket, { key, text });
+  if (at.verified.size >= REMEMBERED_MAX) at.verified.clear();
+  at.verified.set(name, { text, atMs, entry });
+  return entry;
+}
+
+function verifyText<B extends EntryBucket>(
   { keyring, clock }: EntryContext,
   bucket: B,
-  { key, data }: StoredValue,
+  { key, text }: { key: string; text: string },
 ): Verified<B> {
   try {
-    const statement = verifyStatement(new TextDecoder().decode(data), 'entry', keyring, clock.nowMs());
+    const statement = verifyStatement(text, 'entry', keyring, clock.nowMs());
     if (statement.bucket !== bucket || statement.key !== key)
       throw new Fault('entry_forged', { detail: 'An entry stands under another name.' });
     const { version } = statement;
