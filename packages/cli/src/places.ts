@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { type Environment, processEnvironment } from '@interlock/shell';
 
@@ -19,6 +20,12 @@ export function placesOf(options: PlaceOptions, env: Environment = processEnviro
   const config = path.resolve(options.config ?? INTERLOCK_CONFIG);
   const data = path.resolve(options.data ?? INTERLOCK_DATA ?? path.join(config, '.interlock'));
   return { config, data };
+}
+
+/** Returns the user's folder of compiled modules: NODE_COMPILE_CACHE, else below the user's caches. */
+export function compileCacheOf({ NODE_COMPILE_CACHE, XDG_CACHE_HOME }: Environment): string {
+  const caches = XDG_CACHE_HOME || path.join(homedir(), '.cache');
+  return NODE_COMPILE_CACHE || path.join(caches, 'interlock', 'compile-cache');
 }
 
 /** Returns the files of a data folder. */
