@@ -40,7 +40,8 @@ async function takePort(wanted: number | undefined, had: number | undefined, nam
   throw new Failure('port_taken', 'No port of 127.0.0.1 is free.');
 }
 
-async function listenOnce(port: number): Promise<number | undefined> {
+/** Returns a port that is free right now: the given one, or any for 0; undefined when it is in use. */
+export async function listenOnce(port: number): Promise<number | undefined> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

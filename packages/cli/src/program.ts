@@ -10,6 +10,7 @@ import { killCommand } from './commands/kill.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
 import { upCommand } from './commands/up.ts';
+import { demoCommand } from './demo/command.ts';
 import { type ExitCode, exitCodes, failureOf, failureText } from './failure.ts';
 
 const NOTES = `
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
     .addHelpText('after', NOTES);
   const commands = [
     upCommand(),
+    demoCommand(),
     applyCommand(),
     toolsCommand(),
     callCommand(),

@@ -170,11 +170,17 @@ async function startServices(children: readonly SupervisedProcess[], signal: Abo
   await Promise.all(others.map((child) => untilStarted(child, signal)));
 }
 
-/** The door closes first: what is in flight behind it is answered while everybody else still works. */
+/**
+ * The door closes first: what is in flight behind it is answered while everybody else still works. The console is
+ * last: it takes the spans that the others send as they leave.
+ */
 async function stopServices(children: readonly SupervisedProcess[]): Promise<void> {
-  const isDoor = ({ name }: SupervisedProcess) => name === 'ingress' || name.startsWith('ingress-');
-  await Promise.all(children.filter(isDoor).map((child) => child.stop()));
-  await Promise.all(children.filter((child) => !isDoor(child)).map((child) => child.stop()));
+  const doors = ['ingress', 'console'].map((door) =>
+    children.filter(({ name }) => name === door || name.startsWith(`${door}-`)),
+  );
+  const [first = [], last = []] = doors;
+  const others = children.filter((child) => !doors.flat().includes(child));
+  for (const group of [first, others, last]) await Promise.all(group.map((child) => child.stop()));
 }
 
 interface House {

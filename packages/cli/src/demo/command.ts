@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import type { DemoOptions } from './run.ts';
+
+/** `interlock demo`: needs no account, no key and no configuration. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('start everything in a temporary folder, show governed tool calls, and clear it all away')
+    .option('--keep', 'leave everything running at the end, and print how to call it')
+    .option('--json', 'print one JSON document at the end; the story goes to standard error')
+    .addHelpText('after', '\nExample:\n  $ interlock demo --keep')
+    .action(async (options: DemoOptions) => {
+      // Loaded here, since no other command needs what servers and services are started with.
+      const { runDemo } = await import('./run.ts');
+      await runDemo(options);
+    });
+}
