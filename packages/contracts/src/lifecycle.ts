@@ -85,8 +85,8 @@ export const consumers = {
   'approver-answered': consumer('APPROVALS', 'approver', ['answered']),
   executor: { ...consumer('LINE', 'executor', ['admitted']), ackWaitMs: 10_000 },
   'executor-claims': {
+    // Whoever died holding a notice must not delay the settling of its claim: a notice that is kept comes again.
     ...consumer('LEDGER', 'executor', ['started', 'restarted']),
-    ackWaitMs: 60_000,
     maxAckPending: 50_000,
     headersOnly: true,
   },

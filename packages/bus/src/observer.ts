@@ -1,0 +1,82 @@
+/** A look at the streams from the account that holds them: for tests and for an operator's repairs, never for a service. */
+import {
+  type CallAddress,
+  lifecycle,
+  parseSubject,
+  type Secret,
+  type Step,
+  stepSubject,
+} from '@interlock/contracts';
+import { JetStreamApiCodes, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import type { BusLog } from './bus.ts';
+import { openConnection } from './connection.ts';
+
+const API_TIMEOUT_MS = 2_000;
+const NO_MESSAGE = 10037;
+
+/** An event of a call as it was published; whether it was stored is another question. */
+export interface Sighting {
+  step: Step;
+  address: CallAddress;
+  /** The event's body, as text. */
+  text: string;
+}
+
+export interface Observer extends AsyncDisposable {
+  /** Tells of every event of every call that is published from now on. */
+  onPublished(listener: (sighting: Sighting) => void): void;
+  /** True when a stream holds the event of a call's step. Throws when the server does not answer. */
+  holds(step: Step, call: { tenant: string; call: string }): Promise<boolean>;
+  /** Deletes the line with everything in flight. */
+  loseLine(): Promise<void>;
+  /** True when the line is there, with or without its consumers. */
+  hasLine(): Promise<boolean>;
+}
+
+/** Connects with the provisioner's seed, which alone may join the account of the streams. */
+export async function connectObserver({
+  url,
+  seed,
+  log,
+}: {
+  url: string;
+  seed: Secret;
+  log: BusLog;
+}): Promise<Observer> {
+  const connection = await openConnection({ service: 'provisioner', url, seed: seed.reveal(), log });
+  const { nats } = connection;
+  const jsm = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
+  return {
+    onPublished: (listener) => {
+      for (const family of ['line', 'ledger', 'approval'])
+        nats.subscribe(`interlock.${family}.v1.>`, {
+          callback: (error, message) => {
+            const parsed = error === null ? parseSubject(message.subject) : undefined;
+            if (parsed !== undefined) listener({ ...parsed, text: message.string() });
+          },
+        });
+    },
+    holds: async (step, call) => {
+      const subject = stepSubject(step, { ...call, door: { kind: 'executor', replica: 'any' } });
+      const found = await foundOr(
+        () => jsm.streams.getMessage(lifecycle[step].stream, { last_by_subj: subject }),
+        [NO_MESSAGE, JetStreamApiCodes.StreamNotFound],
+      );
+      return found !== undefined && found !== null;
+    },
+    loseLine: async () => void (await jsm.streams.delete('LINE')),
+    hasLine: async () =>
+      (await foundOr(() => jsm.streams.info('LINE'), [JetStreamApiCodes.StreamNotFound])) !== undefined,
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}
+
+/** Returns undefined where the server says that there is no such thing. */
+async function foundOr<T>(look: () => Promise<T>, missing: readonly number[]): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof JetStreamApiError && missing.includes(error.code)) return undefined;
+    throw error;
+  }
+}

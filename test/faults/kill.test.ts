@@ -1,0 +1,65 @@
+import { type ServiceName, services } from '@interlock/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Line, startLine } from '../line.ts';
+import { expectIntactAudit, expectInvariants } from './invariants.ts';
+import { Journal } from './journal.ts';
+import { fillLine, type LastPaused, openStage, type Stage, stagedTools } from './stages.ts';
+
+const START_MS = 100_000;
+/** Filling the line, and a process that is started again on whatever machine this is. */
+const WAVE_MS = 60_000;
+/** A call's limit, a claim's, and another try. */
+const END_MS = 120_000;
+
+let line: Line;
+let stage: Stage;
+beforeAll(async () => {
+  line = await startLine({ tools: stagedTools });
+  stage = await openStage(line);
+}, START_MS);
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+  await line?.[Symbol.asyncDispose]();
+}, START_MS);
+
+/** Everybody is killed with a call between each two steps; who answers questions, in either order of pausing. */
+const waves = services.flatMap((victim) => lastPaused(victim).map((last) => ({ victim, last })));
+
+function lastPaused(victim: ServiceName): LastPaused[] {
+  if (victim === 'decider' || victim === 'approver') return ['decider', 'approver'];
+  return victim === 'console' ? ['approver'] : ['decider'];
+}
+
+const told = new Map<string, { journal: Journal; ended: Promise<unknown> }>();
+
+describe('while a call stands between each two steps', () => {
+  test.each(waves)(
+    '$victim is killed and is back, with $last paused last',
+    async ({ victim, last }) => {
+      const journal = new Journal(line);
+      const { answered } = await fillLine(line, stage, journal, last);
+      line.interlock.signal(victim, 'SIGKILL');
+      stage.resumeAll();
+      await line.interlock.ready();
+      told.set(`${victim} ${last}`, { journal, ended: journal.untilAllKnown() });
+      await answered;
+    },
+    WAVE_MS,
+  );
+});
+
+describe('[P-survives-sigkill] [P-effect-at-most-once] [P-ledger-claim-first] [P-outcome-never-lost]', () => {
+  test.each(waves)(
+    'with $victim killed ($last paused last), each call has one effect or none, and an outcome',
+    async ({ victim, last }) => {
+      const wave = told.get(`${victim} ${last}`);
+      if (wave === undefined) throw new Error('This service was not killed.');
+      await wave.ended;
+      expect(wave.journal.wishes.length).toBeGreaterThanOrEqual(10);
+      await expectInvariants(line, wave.journal);
+    },
+    END_MS,
+  );
+
+  test('and the audit is intact', () => expectIntactAudit(line), END_MS);
+});
