@@ -1,0 +1,56 @@
+/** What only tests may do: join the bus of a running house in the place of a service, and read what is on disk. */
+import { type Dirent, promises as fs } from 'node:fs';
+import path from 'node:path';
+import { type Bus, connectBus } from '@interlock/bus';
+import type { RunningInterlock } from '@interlock/cli';
+import type { Keyring, ServiceKeys, ServiceName } from '@interlock/contracts';
+import { loadKeyring, loadKeys, readOperator, systemClock } from '@interlock/shell';
+import { z } from 'zod';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const portsSchema = z.looseObject({ nats: z.int() });
+
+type Folder = Pick<RunningInterlock, 'data'>;
+
+/** Reads the keys that the operator's root certified. */
+export async function keyringOf({ data }: Folder): Promise<Keyring> {
+  const { rootKey } = readOperator(await fs.readFile(path.join(data, 'operator', 'operator.json'), 'utf8'));
+  return await loadKeyring({ keyringFile: path.join(data, 'keys', 'keyring.jws'), rootKey });
+}
+
+/** Reads a service's own keys. */
+export async function keysOf(folder: Folder, service: ServiceName): Promise<ServiceKeys> {
+  return await loadKeys(
+    service,
+    path.join(folder.data, 'keys'),
+    await keyringOf(folder),
+    systemClock.nowMs(),
+  );
+}
+
+/** Joins the bus with the account of a service. */
+export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus> {
+  const ports = portsSchema.parse(
+    JSON.parse(await fs.readFile(path.join(folder.data, 'ports.json'), 'utf8')),
+  );
+  return await connectBus({
+    service,
+    url: `nats://127.0.0.1:${ports.nats}`,
+    keys: await keysOf(folder, service),
+    keyring: await keyringOf(folder),
+    clock: systemClock,
+    log: silent,
+  });
+}
+
+/** Returns every file below a folder with its bytes; what goes away while it is read is left out. */
+export async function filesBelow(folder: string): Promise<{ file: string; bytes: Buffer }[]> {
+  const entries: Dirent[] = await fs.readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => path.join(parentPath, name));
+  const read = await Promise.all(
+    files.map(async (file) => ({ file, bytes: await fs.readFile(file).catch(() => undefined) })),
+  );
+  return read.flatMap(({ file, bytes }) => (bytes === undefined ? [] : [{ file, bytes }]));
+}
