@@ -1,15 +1,7 @@
-import {
-  type Call,
-  callDigestOf,
-  type EventBody,
-  newId,
-  seal,
-  sealContext,
-  sha256,
-  signStatement,
-} from '@interlock/contracts';
+import { type EventBody, newId, signStatement } from '@interlock/contracts';
 import { eventually, type House, startHouse } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
 
 let house: House;
@@ -31,49 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => house[Symbol.asyncDispose]());
 
-const door = { kind: 'executor', replica: 'any' } as const;
-
-function aCall(call = newId('c')): Call {
-  const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call };
-  const args = '{"a":1}';
-  const bound = { ...identity, tool: 'echo', toolVersion: sha256('tool'), argumentsDigest: sha256(args) };
-  const nowMs = Date.now();
-  return {
-    ...bound,
-    door,
-    arguments: args,
-    callDigest: callDigestOf(bound),
-    replyTo: 'replica',
-    keepResult: false,
-    requestedAt: nowMs,
-    notAfter: nowMs + 30_000,
-  };
-}
-
-function refusedOf(call: Call): EventBody<'refused'> {
-  const { tenant, agent, tool } = call;
-  const evidence = seal(
-    '{}',
-    house.keyring.sealKeysOf('auditor', Date.now()),
-    sealContext('evidence', call.call),
-  );
-  return {
-    tenant,
-    agent,
-    call: call.call,
-    tool,
-    at: Date.now(),
-    by: 'decider',
-    code: 'policy_denied',
-    detail: 'no',
-    evidence,
-  };
-}
-
-function addressOf({ tenant, call }: Call) {
-  return { tenant, call, door };
-}
-
 describe('the line', () => {
   test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
     const call = aCall();
@@ -86,8 +35,8 @@ describe('the line', () => {
     const heard = Promise.withResolvers<EventBody<'refused'>>();
     ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
     await using _step = await decider.step('decider', {
-      verb: ({ event }) => ({ step: 'refused', body: refusedOf(event.call) }),
-      poison: ({ event }) => refusedOf(event.call),
+      verb: ({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }),
+      poison: ({ event }) => refusedOf(house, event.call),
       concurrency: 4,
     });
     await ingress.publish('requested', addressOf(call), { call }, 0);
@@ -100,44 +49,20 @@ describe('the line', () => {
 
   test('[P-ledger-read-back] knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
     const call = aCall();
-    const { tenant, agent, tool, session, user, toolVersion, argumentsDigest, callDigest } = call;
-    const evidence = seal(
-      '{}',
-      house.keyring.sealKeysOf('auditor', Date.now()),
-      sealContext('evidence', call.call),
-    );
-    const claim = {
-      tenant,
-      agent,
-      call: call.call,
-      tool,
-      session,
-      user,
-      toolVersion,
-      argumentsDigest,
-      callDigest,
-      at: Date.now(),
-      replyTo: 'r',
-      keepResult: false,
-      executor: 'x',
-      nonce: newId('n'),
-      claimMs: 5_000,
-      idempotent: false,
-      evidence,
-    };
+    const claim = claimOf(house, call);
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', { ...claim, nonce: newId('n') }, 0)).toEqual({ stored: false });
-    expect(await decider.refuse(refusedOf(call))).toEqual({ stored: false });
+    expect(await decider.refuse(refusedOf(house, call))).toEqual({ stored: false });
   });
 
   test('[P-ledger-claim-once] gives one winner to two hundred races for a claim', async () => {
     for (let race = 0; race < 200; race += 1) {
       const call = aCall();
       const outcomes = await Promise.all([
-        decider.refuse(refusedOf(call)),
-        decider.refuse(refusedOf(call)),
-        ingress.refuse(refusedOf(call)),
+        decider.refuse(refusedOf(house, call)),
+        decider.refuse(refusedOf(house, call)),
+        ingress.refuse(refusedOf(house, call)),
       ]);
       expect(outcomes.filter(({ stored }) => stored)).toHaveLength(1);
     }

@@ -18,8 +18,8 @@ import { envelopeOf, parseBody } from './envelope.ts';
 /** How long a stored acknowledgement may take: an fsync on a busy disk, not a network that is gone. */
 const ACK_TIMEOUT_MS = 3_000;
 const READ_TIMEOUT_MS = 2_000;
-/** A doubtful claim is read back this often before the caller hears that it is not known. */
-const READ_BACK_TRIES = 3;
+/** A claim whose acknowledgement is lost is published this often before the caller hears that it is not known. */
+const CLAIM_TRIES = 2;
 
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 const SUBJECT_FULL = 10077;
@@ -135,6 +135,10 @@ function isTaken(error: unknown): boolean {
   );
 }
 
+/**
+ * Claims a call. Where the acknowledgement is lost, the very same claim is published again: what is absent now may
+ * still arrive, so only the server's rejection tells that something stands, and the nonce tells whose it is.
+ */
 async function claimCall(
   options: PublisherOptions,
   publisher: Publisher,
@@ -142,30 +146,27 @@ async function claimCall(
   claim: Claim,
   expected: number,
 ): Promise<Published> {
-  try {
-    const published = await publishEvent(options, step, addressOf(claim.tenant, claim.call), claim, expected);
-    if (published.stored) return published;
-  } catch (fault) {
-    if (!(fault instanceof Fault) || !options.connection.connected) throw fault;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const address = addressOf(claim.tenant, claim.call);
+      const published = await publishEvent(options, step, address, claim, expected);
+      return published.stored ? published : await readBack(publisher, step, claim);
+    } catch (fault) {
+      const isDoubtful = fault instanceof Fault && fault.code === 'dependency_unavailable';
+      if (!isDoubtful || !options.connection.connected || attempt >= CLAIM_TRIES) throw fault;
+    }
   }
-  return readBack(publisher, step, claim);
 }
 
-/** After a rejected or lost acknowledgement: own nonce means mine. */
+/** After a rejection: own nonce means mine. */
 async function readBack(
   publisher: Publisher,
   step: 'started' | 'restarted',
   claim: Claim,
 ): Promise<Published> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const found = await publisher.readStep(step, claim.tenant, claim.call);
-      if (found === undefined || found.body.nonce !== claim.nonce) return { stored: false };
-      return { stored: true, sequence: found.sequence };
-    } catch (fault) {
-      if (attempt >= READ_BACK_TRIES) throw fault;
-    }
-  }
+  const found = await publisher.readStep(step, claim.tenant, claim.call);
+  if (found === undefined || found.body.nonce !== claim.nonce) return { stored: false };
+  return { stored: true, sequence: found.sequence };
 }
 
 async function readLast(

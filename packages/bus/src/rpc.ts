@@ -33,7 +33,7 @@ export function serveRpc<N extends RpcName>(
 ): void {
   const reply = async (message: Msg): Promise<void> => {
     try {
-      const parsed = rpcSchemas[name].request.safeParse(JSON.parse(new TextDecoder().decode(message.data)));
+      const parsed = rpcSchemas[name].request.safeParse(parseJson(name, message.data));
       if (!parsed.success)
         throw new Fault('body_invalid', {
           detail: `A request ${name} does not have its shape.`,
@@ -62,6 +62,14 @@ export function serveRpc<N extends RpcName>(
       );
     },
   });
+}
+
+function parseJson(name: RpcName, data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch (cause) {
+    throw new Fault('body_malformed', { detail: `A request ${name} is not JSON.`, cause });
+  }
 }
 
 /** Asks a verb. Throws the server's Fault, or `dependency_unavailable` when nobody answers in time. */

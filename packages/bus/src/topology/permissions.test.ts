@@ -5,8 +5,9 @@
 import { type ServiceName, services } from '@interlock/contracts';
 import { eventually, type House, startHouse } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { connect, headers, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { join } from '../inside.fixture.ts';
 import { API_PREFIX, grantsOf, inboxPrefix } from './accounts.ts';
 import {
   allStreams,
@@ -41,11 +42,11 @@ const heard: Heard[] = [];
 
 beforeAll(async () => {
   house = await startHouse();
-  core = await join('provisioner');
+  core = await join(house, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   for (const subject of storingSubjects('seed')) await core.request(subject, '{"from":"seed"}');
   for (const service of members) {
-    const nats = await join(service);
+    const nats = await join(house, service);
     connections.set(service, nats);
     nats.subscribe('>', {
       callback: (_error, message) => {
@@ -60,16 +61,6 @@ afterAll(async () => {
   for (const nats of [...connections.values(), core]) await nats?.close();
   await house[Symbol.asyncDispose]();
 });
-
-async function join(service: ServiceName): Promise<NatsConnection> {
-  const { busSeed } = await house.keysOf(service);
-  return connect({
-    servers: house.nats.url,
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(busSeed.reveal())),
-    inboxPrefix: inboxPrefix(service),
-    noAsyncTraces: true,
-  });
-}
 
 function connectionOf(service: ServiceName): NatsConnection {
   const nats = connections.get(service);

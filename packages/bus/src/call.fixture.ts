@@ -1,0 +1,74 @@
+/** Calls and events of calls for tests of the bus. */
+import {
+  type Call,
+  type Claim,
+  callDigestOf,
+  type EventBody,
+  newId,
+  seal,
+  sealContext,
+  sha256,
+} from '@interlock/contracts';
+import type { House } from '@interlock/testkit';
+
+const door = { kind: 'executor', replica: 'any' } as const;
+
+/** Makes a well-formed call under a fresh id. */
+export function aCall(call = newId('c')): Call {
+  const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call };
+  const args = '{"a":1}';
+  const bound = { ...identity, tool: 'echo', toolVersion: sha256('tool'), argumentsDigest: sha256(args) };
+  const nowMs = Date.now();
+  return {
+    ...bound,
+    door,
+    arguments: args,
+    callDigest: callDigestOf(bound),
+    replyTo: 'replica',
+    keepResult: false,
+    requestedAt: nowMs,
+    notAfter: nowMs + 30_000,
+  };
+}
+
+/** Returns the address of a call. */
+export function addressOf({ tenant, call }: Call) {
+  return { tenant, call, door };
+}
+
+/** Makes the refusal of a call, with evidence the house's auditor can open. */
+export function refusedOf(
+  house: House,
+  call: Call,
+  code: EventBody<'refused'>['code'] = 'policy_denied',
+): EventBody<'refused'> {
+  const { tenant, agent, tool } = call;
+  return {
+    ...{ tenant, agent, call: call.call, tool },
+    ...{ at: Date.now(), by: 'decider', code, detail: 'no' },
+    evidence: evidenceOf(house, call),
+  };
+}
+
+/** Makes the decision about a call; nobody verifies its statement. */
+export function decidedOf(call: Call): EventBody<'decided'> {
+  const decision = {
+    ...{ verdict: 'allow' as const, reasons: [], obligations: [], policyDigest: sha256('policy') },
+    ...{ facts: {}, decidedAt: call.requestedAt },
+  };
+  return { call, decision, statement: 'unsigned' };
+}
+
+/** Makes a claim of a call. */
+export function claimOf(house: House, call: Call): Claim {
+  const { tenant, agent, tool, session, user, toolVersion, argumentsDigest, callDigest } = call;
+  return {
+    ...{ tenant, agent, call: call.call, tool, session, user, toolVersion, argumentsDigest, callDigest },
+    ...{ at: Date.now(), replyTo: 'r', keepResult: false, executor: 'x', nonce: newId('n') },
+    ...{ claimMs: 5_000, idempotent: false, evidence: evidenceOf(house, call) },
+  };
+}
+
+function evidenceOf(house: House, { call }: Call) {
+  return seal('{}', house.keyring.sealKeysOf('auditor', Date.now()), sealContext('evidence', call));
+}

@@ -1,0 +1,56 @@
+import { Fault } from '@interlock/contracts';
+import { type House, startHouse } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Bus } from './index.ts';
+import { join } from './inside.fixture.ts';
+
+const TIMEOUT_MS = 2_000;
+const request = { tenant: 'acme', call: 'c_1', statement: 's', arguments: '{}' };
+
+let house: House;
+let broker: Bus;
+let executor: Bus;
+beforeAll(async () => {
+  house = await startHouse();
+  [broker, executor] = await Promise.all([house.busOf('broker'), house.busOf('executor')]);
+});
+afterAll(() => house?.[Symbol.asyncDispose]());
+
+describe('asking another service', () => {
+  test('ends as unavailable when nobody serves the verb', async () => {
+    await expect(executor.ask('broker.lease', request, TIMEOUT_MS)).rejects.toMatchObject({
+      code: 'dependency_unavailable',
+      retryable: true,
+    });
+  });
+
+  test('brings back the fault the other gave, with its code, words and pointer, and of a bug nothing but that', async () => {
+    const thrown = [
+      new Fault('lease_refused', { detail: 'Not for you.', pointer: '/call' }),
+      new Error('a bug with a password in it'),
+    ];
+    broker.serve('broker.lease', async () => {
+      throw thrown.shift();
+    });
+    const lease = () => executor.ask('broker.lease', request, TIMEOUT_MS);
+    await expect(lease()).rejects.toMatchObject({
+      code: 'lease_refused',
+      detail: 'Not for you.',
+      pointer: '/call',
+    });
+    const fault = await lease().catch((error: unknown) => error);
+    expect(fault).toMatchObject({ code: 'internal' });
+    expect(String(fault)).not.toContain('password');
+  });
+
+  test('with another shape than the verb has is refused before the verb sees it', async () => {
+    const nats = await join(house, 'executor');
+    for (const body of ['{}', JSON.stringify({ ...request, extra: 1 }), '[]', 'no JSON']) {
+      const reply = await nats.request('interlock.rpc.v1.broker.lease', body, { timeout: TIMEOUT_MS });
+      expect(reply.json(), body).toMatchObject({
+        fault: { code: body === 'no JSON' ? 'body_malformed' : 'body_invalid' },
+      });
+    }
+    await nats.close();
+  });
+});

@@ -1,0 +1,150 @@
+import { type Call, eventSchemas, Fault } from '@interlock/contracts';
+import { eventually, type House, startHouse } from '@interlock/testkit';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aCall, addressOf, decidedOf, refusedOf } from './call.fixture.ts';
+import type { Bus, Delivery, Next } from './index.ts';
+import { join } from './inside.fixture.ts';
+import { installTracing, underTrace } from './tracing.fixture.ts';
+
+/** Less than the server waits before it delivers again what nobody gave back. */
+const GIVEN_BACK_MS = 4_000;
+
+let house: House;
+let ingress: Bus;
+let decider: Bus;
+let core: NatsConnection;
+let jsm: JetStreamManager;
+
+beforeAll(async () => {
+  house = await startHouse();
+  [ingress, decider, core] = await Promise.all([
+    house.busOf('ingress'),
+    house.busOf('decider'),
+    join(house, 'provisioner'),
+  ]);
+  jsm = await jetstreamManager(core, { checkAPI: false });
+});
+afterAll(async () => {
+  await core?.close();
+  await house?.[Symbol.asyncDispose]();
+});
+
+type Verb = (
+  delivery: Delivery<'requested'>,
+) => Promise<Next<'requested'> | undefined> | Next<'requested'> | undefined;
+
+function decide(verb: Verb, concurrency = 16) {
+  return decider.step('decider', {
+    verb,
+    concurrency,
+    poison: ({ event }, fault) => refusedOf(house, event.call, fault.code),
+  });
+}
+
+async function request(call: Call): Promise<void> {
+  expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toMatchObject({ stored: true });
+}
+
+async function codeOf({ tenant, call }: Call) {
+  const entry = await ingress.readCall(tenant, call);
+  return entry?.step === 'refused' ? entry.body.code : undefined;
+}
+
+describe('an event whose owner fails', () => {
+  test('[P-line-poison] is refused at the fifth delivery as poison, or with the last fault, and holds up nobody', async () => {
+    const [broken, unlucky, fine] = [aCall(), aCall(), aCall()];
+    const deliveries = new Map<string, number[]>();
+    await using _ = await decide(({ event, deliveries: count }) => {
+      const { call } = event.call;
+      deliveries.set(call, [...(deliveries.get(call) ?? []), count]);
+      if (call === broken.call) throw new Error('a bug');
+      if (call === unlucky.call) throw new Fault('dependency_unavailable');
+      return { step: 'refused', body: refusedOf(house, event.call) };
+    });
+    for (const call of [broken, unlucky, fine]) await request(call);
+    expect(await eventually(() => codeOf(fine), 2_000)).toBe('policy_denied');
+    expect(await eventually(() => codeOf(broken), 20_000)).toBe('poison');
+    expect(await eventually(() => codeOf(unlucky), 20_000)).toBe('dependency_unavailable');
+    expect(deliveries.get(broken.call)).toEqual([1, 2, 3, 4, 5]);
+    expect(deliveries.get(unlucky.call)).toEqual([1, 2, 3, 4, 5]);
+    expect(deliveries.get(fine.call)).toEqual([1]);
+  });
+
+  test('once and then does what follows has one successor', async () => {
+    const call = aCall();
+    await using _ = await decide(({ event, deliveries }) => {
+      if (deliveries === 1) throw new Fault('dependency_unavailable');
+      return { step: 'decided', body: decidedOf(event.call) };
+    });
+    await request(call);
+    const stored = await eventually(async () => await lineOf(call, 'decided'));
+    expect(eventSchemas.decided.parse(stored.body).call.call).toBe(call.call);
+    expect(await lineOf(call, 'requested')).toBeDefined();
+  });
+});
+
+test('[P-step-drain] a process that stops finishes what it began, and another gets at once what it had not', async () => {
+  const calls = [aCall(), aCall(), aCall()];
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const taken: string[] = [];
+  const first = await decide(async ({ event }) => {
+    taken.push(event.call.call);
+    begun.resolve();
+    await released.promise;
+    return { step: 'refused', body: refusedOf(house, event.call) };
+  }, 1);
+  for (const call of calls) await request(call);
+  await begun.promise;
+  const stopping = first[Symbol.asyncDispose]();
+  released.resolve();
+  await stopping;
+  expect(taken).toHaveLength(1);
+  const [done] = calls.filter(({ call }) => taken.includes(call));
+  expect(done && (await codeOf(done))).toBe('policy_denied');
+
+  const rest: string[] = [];
+  await using _ = await decide(({ event }) => {
+    rest.push(event.call.call);
+    return { step: 'refused', body: refusedOf(house, event.call) };
+  });
+  const expected = calls.map(({ call }) => call).filter((call) => !taken.includes(call));
+  await eventually(() => rest.length === 2, GIVEN_BACK_MS);
+  expect(rest.sort()).toEqual(expected.sort());
+});
+
+describe('an event as it is stored', () => {
+  test('[P-events-cloudevents] is a CloudEvent with a traceparent, and what follows carries the same trace', async () => {
+    using _tracing = installTracing();
+    await using _step = await decide(({ event }) => ({ step: 'decided', body: decidedOf(event.call) }));
+    const call = aCall();
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    await underTrace(traceId, () => request(call));
+    for (const step of ['requested', 'decided'] as const) {
+      const { headers, body } = await eventually(async () => await lineOf(call, step));
+      expect(headers).toMatchObject({
+        'ce-specversion': '1.0',
+        'ce-type': `io.interlock.line.${step}.v1`,
+        'ce-id': `${call.call}-${step}`,
+        'ce-source': step === 'requested' ? 'interlock/ingress' : 'interlock/decider',
+        'ce-time': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        'content-type': 'application/json',
+        traceparent: expect.stringMatching(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`)),
+      });
+      expect(eventSchemas[step].safeParse(body).success).toBe(true);
+    }
+  });
+});
+
+/** The event of a step on the line, as the server keeps it. */
+async function lineOf({ tenant, call }: Call, step: 'requested' | 'decided') {
+  const filter = `interlock.line.v1.${step}.executor.any.${tenant}.${call}`;
+  const message = await jsm.streams.getMessage('LINE', { last_by_subj: filter }).catch(() => null);
+  if (message === null) return undefined;
+  const names = message.header.keys();
+  const headers = Object.fromEntries(names.map((name) => [name, message.header.get(name)]));
+  const body: unknown = JSON.parse(new TextDecoder().decode(message.data));
+  return { headers, body };
+}
