@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { agentFileSchema, configurationJsonSchemas, toolFileSchemaFor } from './configuration.ts';
+import { agentFileSchema, toolFileSchemaFor } from './configuration.ts';
 
 const httpTool = {
   name: 'read-note',
@@ -26,13 +25,4 @@ describe('configuration files', () => {
     const parsed = toolFileSchemaFor({ mcp: {} }).safeParse({ mcp: { server: 'files' } });
     expect(parsed.error?.issues.map((issue) => issue.path.join('.'))).toContain('mcp.connection');
   });
-
-  test.each(Object.entries(configurationJsonSchemas()))(
-    '[P-published-schemas] the published schema of a %s file is the one that is checked',
-    async (name, schema) => {
-      const path = new URL(`../schemas/${name}.schema.json`, import.meta.url);
-      const published: unknown = JSON.parse(await readFile(path, 'utf8'));
-      expect(published).toEqual(JSON.parse(JSON.stringify(schema)));
-    },
-  );
 });

@@ -10,11 +10,21 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  * Throws `unicode_malformed` when a string holds a lone surrogate and `body_malformed` when the value is not JSON.
  */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalizeJson(value);
+  const text = canonicalText(value);
   if (text === undefined)
     throw new Fault('body_malformed', { detail: 'The value cannot be written as JSON.' });
   if (!text.isWellFormed()) throw new Fault('unicode_malformed');
   return text;
+}
+
+function canonicalText(value: unknown): string | undefined {
+  try {
+    return canonicalizeJson(value);
+  } catch (cause) {
+    // The library has no codes: of all it may throw, only this is about Unicode.
+    if (/surrogate/i.test(String(cause))) throw new Fault('unicode_malformed', { cause });
+    throw new Fault('body_malformed', { detail: 'The value cannot be written as JSON.', cause });
+  }
 }
 
 /** Returns the SHA-256 of a text (as UTF-8) or of bytes, in lower-case hex. */

@@ -1,10 +1,11 @@
-/** Writes the published JSON Schemas of the configuration files into `packages/contracts/schemas/`. */
+/** Writes the published JSON Schemas into `packages/contracts/schemas/`. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { configurationJsonSchemas } from './configuration.ts';
+import { publishedSchemas } from './published.ts';
 
 const FOLDER = new URL('../schemas/', import.meta.url);
 
-await mkdir(FOLDER, { recursive: true });
-for (const [name, schema] of Object.entries(configurationJsonSchemas())) {
-  await writeFile(new URL(`${name}.schema.json`, FOLDER), `${JSON.stringify(schema, null, 2)}\n`);
+for (const [path, schema] of Object.entries(publishedSchemas())) {
+  const file = new URL(path, FOLDER);
+  await mkdir(new URL('.', file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(schema, null, 2)}\n`);
 }

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { readKeyring, serviceKeysSchema, signKeyring } from './keyring.ts';
+import { createKeys, nowMs } from './keys.fixture.ts';
+
+const keys = createKeys();
+const invalid = expect.objectContaining({ code: 'statement_invalid' });
+const found = (service: 'decider', use: 'sign' | 'seal') =>
+  keys.certified.find((one) => one.service === service && one.use === use)?.keyId ?? '';
+
+describe('[P-statements-role-bound] a keyring', () => {
+  test('that another root signed, or that was changed, is refused', () => {
+    expect(() => readKeyring(keys.jws, createKeys().root.publicKey)).toThrow(invalid);
+    const [head = '', body = '', signature = ''] = keys.jws.split('.');
+    const more = JSON.parse(Buffer.from(body, 'base64url').toString()) as { keys: unknown[] };
+    more.keys.push(createKeys().certified[0]);
+    const altered = Buffer.from(JSON.stringify(more)).toString('base64url');
+    expect(() => readKeyring(`${head}.${altered}.${signature}`, keys.root.publicKey)).toThrow(invalid);
+  });
+
+  test('with a key of nobody we know is refused, though the root signed it', () => {
+    const [first] = keys.certified;
+    const strange = [{ ...first, service: 'nobody' }] as unknown[];
+    const jws = signKeyring(strange as typeof keys.certified, { keyId: 'root', ...keys.root }, nowMs);
+    expect(() => readKeyring(jws, keys.root.publicKey)).toThrow(invalid);
+  });
+
+  test('gives out no key past its time, for another use, or that it does not hold', () => {
+    const until = keys.certified[0]?.notAfter ?? 0;
+    expect(keys.keyring.find(found('decider', 'sign'), 'sign', until)).toBeUndefined();
+    expect(keys.keyring.find(found('decider', 'sign'), 'seal', nowMs)).toBeUndefined();
+    expect(keys.keyring.find('nobody', 'sign', nowMs)).toBeUndefined();
+    expect(keys.keyring.sealKeysOf('decider', until)).toEqual([]);
+    expect(keys.keyring.find(found('decider', 'sign'), 'sign', until - 1)?.service).toBe('decider');
+    expect(keys.keyring.sealKeysOf('decider', nowMs).map(({ keyId }) => keyId)).toEqual([
+      found('decider', 'seal'),
+    ]);
+  });
+});
+
+test('[P-secret-nowhere] a key file that is wrong is refused without a word of it', () => {
+  const parsed = serviceKeysSchema.safeParse({
+    service: 'decider',
+    busSeed: 'SUSEED',
+    sign: { keyId: 'k', privateKey: Buffer.from('topsecret').toString('base64url') },
+    seal: { keyId: 'k', privateKey: Buffer.from('topsecret').toString('base64url') },
+  });
+  expect(parsed.success).toBe(false);
+  expect(JSON.stringify(parsed.error)).not.toMatch(/SUSEED|topsecret|dG9wc2VjcmV0/);
+});

@@ -1,0 +1,27 @@
+/** The published JSON Schemas (2020-12): configuration files as people write them, events and statements as they travel. */
+import { z } from 'zod';
+import { configurationJsonSchemas } from './configuration.ts';
+import { controlSchema, eventSchemas } from './events.ts';
+import { statementSchemas } from './statements.ts';
+
+/** Returns every published schema by its path below `packages/contracts/schemas/`. */
+export function publishedSchemas(): Record<string, object> {
+  const traveling = { ...eventSchemas, control: controlSchema };
+  return {
+    ...named('', configurationJsonSchemas()),
+    ...named('events/', mapped(traveling)),
+    ...named('statements/', mapped(statementSchemas)),
+  };
+}
+
+function mapped(schemas: Record<string, z.ZodType>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, z.toJSONSchema(schema, { io: 'output' })]),
+  );
+}
+
+function named(folder: string, schemas: Record<string, object>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [`${folder}${name}.schema.json`, schema]),
+  );
+}
