@@ -124,6 +124,9 @@ export const requirements = {
   'P-auditor-catches-up': 'An auditor that was away for longer than the line remembers misses nothing.',
   'P-setup-bare-machine':
     'Set-up provisions what is missing, names what it cannot with three ways to supply it, and is quick the second time.',
+  'P-demo':
+    'The demo plays real calls with no account and no key, checks every step, says who decided, and leaves nothing behind.',
+  'P-quickstart': 'What the README tells a newcomer to type works, word for word.',
   'P-up-supervises': 'interlock up starts everything, restarts what dies with back-off, and stops cleanly.',
   'P-apply-whole': 'A configuration is applied whole or not at all, and the second time changes nothing.',
   'P-rules-tested': 'Each policy rule stands in its own folder with a test and says what it stops.',

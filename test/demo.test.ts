@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { eventually } from '@interlock/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const MAIN = path.resolve(import.meta.dirname, '../packages/cli/src/main.ts');
+/** A dozen processes start, play and stop on whatever machine this is. */
+const DEMO_MS = 150_000;
+/** People's tokens, agents' keys and JSON Web Tokens, as they begin. */
+const SECRETS = /\bil[pk]_[A-Za-z0-9_-]{20}|\beyJ[A-Za-z0-9_-]{10}/;
+
+const reportSchema = z.strictObject({
+  name: z.literal('demo'),
+  passed: z.boolean(),
+  steps: z.array(z.strictObject({ name: z.string(), passed: z.boolean(), tookMs: z.number() })),
+  calls: z.array(
+    z.strictObject({
+      agent: z.string(),
+      tool: z.string(),
+      outcome: z.string(),
+      call: z.string(),
+      decidedBy: z.string(),
+      tookMs: z.number(),
+    }),
+  ),
+});
+
+let temporary = '';
+let demo: ChildProcess | undefined;
+beforeEach(async () => {
+  temporary = await mkdtemp(path.join(tmpdir(), 'demo-test-'));
+});
+afterEach(async () => {
+  if (demo?.exitCode === null && demo.signalCode === null) {
+    demo.kill('SIGTERM');
+    await once(demo, 'exit');
+  }
+  await rm(temporary, { recursive: true, force: true });
+}, DEMO_MS);
+
+/** Starts the demo with a folder for temporary files of its own. */
+function play(...args: string[]) {
+  const child = spawn(process.execPath, [MAIN, 'demo', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  demo = child;
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+    });
+  return { child, said, ended: once(child, 'close') };
+}
+
+describe('[P-demo] the demo', () => {
+  test(
+    'plays every step, says who decided about each call, shows no secret, and leaves nothing behind',
+    async () => {
+      const { child, said, ended } = play('--json');
+      await ended;
+      expect(said.stderr).not.toContain('✗');
+      expect(child.exitCode).toBe(0);
+      const { passed, steps, calls } = reportSchema.parse(JSON.parse(said.stdout));
+      expect(passed).toBe(true);
+      expect(steps.filter((step) => !step.passed)).toEqual([]);
+      expect(steps).toHaveLength(14);
+      expect(calls.map(({ tool, outcome, decidedBy }) => `${tool}: ${outcome}, ${decidedBy}`)).toEqual([
+        'files_read_text_file: succeeded, rule allow_listed',
+        'pay: succeeded, rule allow_listed',
+        'read_note: succeeded, redacted, rule allow_listed',
+        'pay: refused, schema of the tool',
+        'pay: refused, rule amount_cap',
+        'pay: held, then succeeded, person bob',
+        'pay: replayed, not done again, the stored outcome',
+        'list_payments: succeeded, rule allow_listed',
+        'list_payments: refused, limit lookups-per-agent',
+        'pay: refused, kill switch',
+        'read_note: succeeded, rule allow_listed',
+      ]);
+      expect(said.stderr).toMatch(/agent +tool +outcome +who decided +time\n/);
+      expect(said.stderr).not.toMatch(SECRETS);
+      expect(await readdir(temporary)).toEqual([]);
+    },
+    DEMO_MS,
+  );
+
+  test(
+    'stays with --keep until it is asked to stop, answers the curl it prints, and then leaves nothing behind',
+    async () => {
+      const { child, said, ended } = play('--keep');
+      await eventually(() => said.stdout.includes('Stop with Ctrl-C') || child.exitCode !== null, DEMO_MS);
+      expect(said.stderr).toBe('');
+      const key = /export KEY=(\S+)/.exec(said.stdout)?.[1];
+      const tools = /curl -s (\S+\/v1\/tools)/.exec(said.stdout)?.[1] ?? '';
+      const answer = await fetch(tools, { headers: { authorization: `Bearer ${key}` } });
+      expect(await answer.json()).toMatchObject({ tools: expect.arrayContaining([expect.anything()]) });
+      child.kill('SIGTERM');
+      await ended;
+      expect(child.exitCode).toBe(0);
+      await expect(fetch(tools)).rejects.toThrow();
+      expect(await readdir(temporary)).toEqual([]);
+    },
+    DEMO_MS,
+  );
+
+  test(
+    'interrupted while it starts, it leaves nothing behind and does not claim to have passed',
+    async () => {
+      const { child, said, ended } = play('--json');
+      await eventually(async () => (await readdir(temporary)).length > 0, DEMO_MS);
+      child.kill('SIGINT');
+      await ended;
+      expect(child.exitCode).toBe(1);
+      expect(JSON.parse(said.stdout)).toMatchObject({ name: 'demo', passed: false });
+      expect(said.stderr).toContain('interrupted');
+      expect(await readdir(temporary)).toEqual([]);
+    },
+    DEMO_MS,
+  );
+});
