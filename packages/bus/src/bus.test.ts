@@ -3,6 +3,7 @@ import { eventually, type House, startHouse } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
+import { join } from './inside.fixture.ts';
 
 let house: House;
 let ingress: Bus;
@@ -67,6 +68,27 @@ describe('the line', () => {
       expect(outcomes.filter(({ stored }) => stored)).toHaveLength(1);
     }
   });
+});
+
+test('[P-answer-from-the-ledger] what was never stored is not heard as an outcome, whoever has it delivered', async () => {
+  const [forged, real] = [aCall(), aCall()];
+  const heard: string[] = [];
+  ingress.onStored('refused', ({ call }) => heard.push(call));
+  const limiter = await join(house, 'limiter');
+  const target = `interlock.done.v1.refused.acme.${forged.call}`;
+  const delivered = Promise.withResolvers<void>();
+  limiter.subscribe(target, { callback: () => delivered.resolve() });
+  await limiter.request('$KV.births.forged', JSON.stringify(refusedOf(house, forged)));
+  const config = { name: 'forger', deliver_subject: target, deliver_policy: 'all', ack_policy: 'none' };
+  await limiter.request(
+    'CORE.API.CONSUMER.CREATE.KV_births.forger',
+    JSON.stringify({ stream_name: 'KV_births', action: 'create', config }),
+  );
+  await delivered.promise;
+  await decider.refuse(refusedOf(house, real));
+  await eventually(() => heard.includes(real.call));
+  expect(heard).not.toContain(forged.call);
+  await limiter.close();
 });
 
 describe('buckets', () => {

@@ -1,11 +1,10 @@
-import { Fault, type RpcName, storedPattern } from '@interlock/contracts';
+import { Fault, type RpcName } from '@interlock/contracts';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { Bus, BusOptions } from './bus.ts';
 import { receiveCancels, receiveFrames, sendCancel, sendFrames } from './channel.ts';
 import { openConnection } from './connection.ts';
 import { createConsume } from './consume.ts';
 import { openEntries } from './entries.ts';
-import { parseBody } from './envelope.ts';
 import {
   followClaims,
   followStream,
@@ -19,6 +18,7 @@ import { addressOf, createPublisher } from './publish.ts';
 import { openBlobs, openRecords } from './records.ts';
 import { askRpc, serveRpc } from './rpc.ts';
 import { runStep } from './step.ts';
+import { hearStored } from './stored.ts';
 import { API_PREFIX } from './topology/accounts.ts';
 
 /** A call on JetStream's API may take this long. */
@@ -54,18 +54,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     refuse: (refused) => publisher.publish('refused', addressOf(refused.tenant, refused.call), refused, 0),
     readCall: (tenant, call) => publisher.readCall(tenant, call),
     readStep: (step, tenant, call) => publisher.readStep(step, tenant, call),
-    onStored: (step, listener) => {
-      nats.subscribe(storedPattern(step), {
-        callback: (error, message) => {
-          if (error !== null) return;
-          try {
-            listener(parseBody(step, message.data));
-          } catch (cause) {
-            log.error({ err: cause, step }, 'a stored event could not be read');
-          }
-        },
-      });
-    },
+    onStored: (step, listener) => hearStored(nats, log, step, listener),
     sendResult: (replyTo, call, body) => sendFrames(nats, replyTo, call, body),
     onResult: (replica, listener) => receiveFrames(nats, replica, listener),
     sendCancel: (replica, call) => sendCancel(nats, replica, call),
