@@ -16,6 +16,7 @@ import {
   verifyStatement,
 } from '@interlock/contracts';
 import type { BusClock, Entries, Entry, EntryWatch } from './bus.ts';
+import { textOf } from './envelope.ts';
 import { type BucketContext, readAll, readKey, type StoredValue, writeKey } from './records.ts';
 import { watchBucket } from './watch.ts';
 
@@ -75,7 +76,7 @@ function verify<B extends EntryBucket>(
   bucket: B,
   { key, data }: Pick<StoredValue, 'key' | 'data'>,
 ): Verified<B> {
-  const text = new TextDecoder().decode(data);
+  const text = textOf(data);
   const name = `${bucket}/${key}`;
   const atMs = at.clock.monotonicMs();
   const known = at.verified.get(name);

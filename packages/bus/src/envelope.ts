@@ -39,7 +39,7 @@ export function envelopeOf<S extends Step>(
   return {
     subject: stepSubject(step, address),
     headers: fields,
-    data: new TextEncoder().encode(JSON.stringify(body)),
+    data: Buffer.from(JSON.stringify(body)),
   };
 }
 
@@ -94,11 +94,18 @@ export function claimMsOf(fields: MsgHdrs | undefined): number | undefined {
   return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
+const decoder = new TextDecoder();
+
+/** Decodes UTF-8. */
+export function textOf(data: Uint8Array): string {
+  return decoder.decode(data);
+}
+
 /** Parses an event's body by its step. Throws `body_invalid` when the body is not what the step says. */
 export function parseBody<S extends Step>(step: S, data: Uint8Array): EventBody<S> {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(data));
+    json = JSON.parse(textOf(data));
   } catch (cause) {
     throw new Fault('body_malformed', { detail: `An event ${step} is not JSON.`, cause });
   }

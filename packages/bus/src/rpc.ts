@@ -2,6 +2,7 @@
 import {
   Fault,
   faultCodes,
+  parsedJsonSchema,
   type RpcName,
   type RpcReply,
   type RpcRequest,
@@ -13,10 +14,10 @@ import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import type { BusLog } from './bus.ts';
 import type { Connection } from './connection.ts';
-import { extractTrace, injectTrace } from './envelope.ts';
+import { extractTrace, injectTrace, textOf } from './envelope.ts';
 
 const envelopeSchema = z.union([
-  z.strictObject({ ok: z.json() }),
+  z.strictObject({ ok: parsedJsonSchema }),
   z.strictObject({
     fault: z.strictObject({ code: z.enum(faultCodes), detail: z.string(), pointer: z.string().optional() }),
   }),
@@ -66,7 +67,7 @@ export function serveRpc<N extends RpcName>(
 
 function parseJson(name: RpcName, data: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(data));
+    return JSON.parse(textOf(data));
   } catch (cause) {
     throw new Fault('body_malformed', { detail: `A request ${name} is not JSON.`, cause });
   }
@@ -107,7 +108,7 @@ export async function askRpc<N extends RpcName>(
 }
 
 function parseReply<N extends RpcName>(name: N, data: Uint8Array): RpcReply<N> {
-  const envelope = envelopeSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+  const envelope = envelopeSchema.parse(JSON.parse(textOf(data)));
   if ('fault' in envelope)
     throw new Fault(envelope.fault.code, {
       detail: envelope.fault.detail,

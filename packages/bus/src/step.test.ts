@@ -72,6 +72,19 @@ describe('an event whose owner fails', () => {
     expect(deliveries.get(fine.call)).toEqual([1]);
   });
 
+  test('[P-line-poison] and that nobody can read is left after five deliveries, and holds up nobody', async () => {
+    const nats = await join(house, 'ingress');
+    await using _ = await decide(({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }));
+    await nats.request('interlock.line.v1.requested.executor.any.acme.unreadable', '{"call":"no"}');
+    await nats.close();
+    const fine = aCall();
+    await request(fine);
+    expect(await eventually(() => codeOf(fine), 2_000)).toBe('policy_denied');
+    const deliveries = () => jsm.consumers.info('LINE', 'decider');
+    expect((await deliveries()).num_ack_pending).toBe(1);
+    await eventually(async () => (await deliveries()).num_ack_pending === 0, 20_000);
+  });
+
   test('once and then does what follows has one successor', async () => {
     const call = aCall();
     await using _ = await decide(({ event, deliveries }) => {

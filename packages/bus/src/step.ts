@@ -4,6 +4,7 @@
  * 1. A delivery is acknowledged only after what follows from it is stored, or somebody else took the step.
  * 2. A verb may run twice for one event: its answer is published against the event's sequence, so one wins.
  * 3. A delivery that failed comes again later; at the fifth the owner refuses the call, so that nothing circles.
+ *    One that nobody can read is left then: its call ends at its deadline.
  */
 import {
   type CallAddress,
@@ -94,9 +95,14 @@ async function handle<S extends Step>(
     if (!acknowledged) message.ack();
     acknowledged = true;
   };
+  const event = readable(message, step);
+  if (event === undefined) {
+    at.log.error({ call: address.call, step }, 'an event that nobody can read is left');
+    return void message.term('not an event of this step');
+  }
   const delivery = {
     step,
-    event: parseBody(step, message.data),
+    event,
     address,
     sequence: message.seq,
     deliveries: message.info.deliveryCount,
@@ -105,6 +111,16 @@ async function handle<S extends Step>(
   const next = await nextOf(delivery, options, signal);
   if (next !== undefined) await publishNext(at.publisher, delivery, next);
   acknowledge();
+}
+
+/** Parses an event; after too many deliveries one that cannot be read is undefined, for no refusal can be made of it. */
+function readable(message: JsMsg, step: Step): object | undefined {
+  try {
+    return parseBody(step, message.data);
+  } catch (error) {
+    if (message.info.deliveryCount < LAST_DELIVERY) throw error;
+    return undefined;
+  }
 }
 
 /** Asks the verb, or after too many deliveries the refusal in its place. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { faultCodes } from './faults.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
-import { digestOf } from './json.ts';
+import { digestOf, parsedJsonSchema } from './json.ts';
 import { type Step, services } from './lifecycle.ts';
 import { sealedSchema } from './seal.ts';
 import { identitySchema, obligationSchema, signedSchema } from './statements.ts';
@@ -60,7 +60,7 @@ export const decisionRecordSchema = z.strictObject({
   obligations: z.array(obligationSchema).max(32),
   policyDigest: digestSchema,
   /** The policy's input without the arguments, which stand in the call. */
-  facts: z.record(z.string(), z.json()),
+  facts: z.record(z.string(), parsedJsonSchema),
   decidedAt: instantMsSchema,
 });
 export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
@@ -79,7 +79,7 @@ export const evidenceSchema = z.strictObject({
   decision: decisionRecordSchema.optional(),
   statement: signedSchema.optional(),
   takings: z.array(takingSchema).optional(),
-  detail: z.record(z.string(), z.json()).optional(),
+  detail: z.record(z.string(), parsedJsonSchema).optional(),
 });
 export type Evidence = z.infer<typeof evidenceSchema>;
 

@@ -99,7 +99,7 @@ export {
 export { Fault, type FaultOptions } from './fault.ts';
 export { type FaultCode, faultCodes, faults } from './faults.ts';
 export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
-export { canonicalJson, digestOf, type Json, sha256 } from './json.ts';
+export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export { type SigningKey, signJws, verifyJws } from './jws.ts';
 export {
   type CertifiedKey,

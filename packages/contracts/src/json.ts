@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import canonicalizeJson from 'canonicalize';
+import { z } from 'zod';
 import { Fault } from './fault.ts';
 
 /** A value that JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Any value out of `JSON.parse`, which gives nothing but JSON: walking it again at every hop would prove nothing. */
+export const parsedJsonSchema: z.ZodType<Json> = z.any();
 
 /**
  * Returns the canonical form of a JSON value (RFC 8785).

@@ -111,8 +111,10 @@ export function createKey(
 
 /** Returns the raw 32 bytes of an Ed25519 or X25519 public key, base64url (RFC 8037 `x`). */
 export function rawPublicKey(key: KeyObject): string {
-  return z.object({ x: z.string() }).parse(key.export({ format: 'jwk' })).x;
+  return jwkSchema.parse(key.export({ format: 'jwk' })).x;
 }
+
+const jwkSchema = z.object({ x: z.string() });
 
 /** Returns a public key from its raw 32 bytes in base64url. */
 export function publicKeyFromRaw(curve: 'Ed25519' | 'X25519', raw: string): KeyObject {

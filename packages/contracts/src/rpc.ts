@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './entries.ts';
 import { evidenceSchema } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { parsedJsonSchema } from './json.ts';
 import type { RpcName } from './lifecycle.ts';
 import { sealedSchema } from './seal.ts';
 import { signedSchema } from './statements.ts';
@@ -17,7 +18,7 @@ export const auditRecordSchema = z.strictObject({
   tool: idSchema.optional(),
   at: instantMsSchema,
   /** The event's body without its sealed parts. */
-  event: z.record(z.string(), z.json()),
+  event: z.record(z.string(), parsedJsonSchema),
   evidence: evidenceSchema.optional(),
   hash: digestSchema,
 });
@@ -53,7 +54,7 @@ export const discoveredToolSchema = z.strictObject({
   name: z.string().max(128),
   title: z.string().max(256).optional(),
   description: z.string().max(4_096),
-  inputSchema: z.record(z.string(), z.json()),
+  inputSchema: z.record(z.string(), parsedJsonSchema),
   definitionDigest: digestSchema,
 });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Fault } from './fault.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { parsedJsonSchema } from './json.ts';
 import { type SigningKey, signJws, verifyJws } from './jws.ts';
 import type { Keyring } from './keyring.ts';
 import type { ServiceName } from './lifecycle.ts';
@@ -25,7 +26,7 @@ export const approvalSchema = z.strictObject({
 /** An instruction that goes with a verdict and that somebody downstream carries out. */
 export const obligationSchema = z.strictObject({
   name: idSchema,
-  parameters: z.record(z.string(), z.json()).optional(),
+  parameters: z.record(z.string(), parsedJsonSchema).optional(),
 });
 
 const decisionSchema = z.strictObject({

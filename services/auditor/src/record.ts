@@ -8,6 +8,7 @@ import {
   digestSchema,
   idSchema,
   instantMsSchema,
+  parsedJsonSchema,
   parseSubject,
   sha256,
 } from '@interlock/contracts';
@@ -96,7 +97,7 @@ export function missingOf(place: Pick<ChainRecord, 'stream' | 'created' | 'seque
 /** The step of a record that stands for a lost message. */
 export const MISSING = 'missing';
 
-const bodySchema = z.record(z.string(), z.json());
+const bodySchema = z.record(z.string(), parsedJsonSchema);
 type Body = z.infer<typeof bodySchema>;
 
 function bodyOf(data: Uint8Array): Body | undefined {

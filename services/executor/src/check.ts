@@ -8,6 +8,7 @@ import {
   type EventBody,
   Fault,
   type Keyring,
+  parsedJsonSchema,
   type Statement,
   sha256,
   verifyStatement,
@@ -20,7 +21,7 @@ import { z } from 'zod';
  */
 const KNOWN_OBLIGATIONS: ReadonlySet<string> = new Set(['approval', 'audit']);
 
-const argumentsSchema = z.record(z.string(), z.json());
+const argumentsSchema = z.record(z.string(), parsedJsonSchema);
 
 /** A call as its statement allows it. */
 export interface AllowedCall {
