@@ -7,18 +7,23 @@ import {
   type RpcReply,
   type RpcRequest,
   type ServiceKeys,
+  type Statement,
   seal,
   sealContext,
+  type Tool,
   unseal,
 } from '@interlock/contracts';
 import { decryptCredential, encryptCredential, type Kek, readCredential } from './kek.ts';
-import { grantLease, readStatement } from './lease.ts';
+import { grantLease, readStatement, versionOf } from './lease.ts';
 import { killedBy } from './switches.ts';
 
 /** What the broker answers with. */
 export interface BrokerParts {
   bus: Pick<Bus, 'readCall' | 'readStep' | 'entries'>;
   switches: EntryWatch<'switches'>;
+  /** Live, verified copies: the leader is asked where a copy may be behind, or does not have what was decided. */
+  tools: EntryWatch<'tools'>;
+  credentials: EntryWatch<'credentials'>;
   kek: Kek;
   keyring: Keyring;
   keys: ServiceKeys;
@@ -36,20 +41,17 @@ export async function answerLease(
 ): Promise<RpcReply<'broker.lease'>> {
   const { bus, switches, keyring, kek, nowMs } = parts;
   const statement = readStatement(asked, keyring, nowMs());
-  const [last, tool] = await Promise.all([
-    bus.readCall(asked.tenant, asked.call),
-    bus.entries('tools').get(statement.tool),
-  ]);
+  const [last, tool] = await Promise.all([bus.readCall(asked.tenant, asked.call), toolOf(parts, statement)]);
   const firstClaimedAt = await readFirstClaim(bus, asked, last);
   const killed = (call: Parameters<typeof killedBy>[1]) => killedBy(switches, call);
-  const facts = { last, firstClaimedAt, tool: tool?.value, killed };
+  const facts = { last, firstClaimedAt, tool, killed };
   const { credential } = grantLease(asked, statement, facts, nowMs());
-  const entry = await bus.entries('credentials').get(credential);
+  const entry = await credentialOf(parts, credential);
   if (entry === undefined) throw new Fault('credential_unknown');
   // Reading took a while: the grant that is acted on is the one that holds now.
   const grant = grantLease(asked, statement, facts, nowMs());
   return {
-    sealed: sealFor(grant.leaseKey, asked.call, entry.value, credential, kek),
+    sealed: sealFor(grant.leaseKey, asked.call, entry, credential, kek),
     inject: grant.inject,
     origin: grant.origin,
     notAfter: grant.notAfter,
@@ -63,6 +65,23 @@ export function answerSeal(
 ): RpcReply<'broker.seal'> {
   const value = readCredential(unseal(sealed, keys.seal, sealContext('credential', name)));
   return encryptCredential(name, value, kek, nowMs());
+}
+
+async function toolOf(
+  { bus, tools }: BrokerParts,
+  { tool, toolVersion }: Statement<'decision'>,
+): Promise<Tool | undefined> {
+  const copy = tools.current ? tools.get(tool) : undefined;
+  if (copy !== undefined && versionOf(copy) === toolVersion) return copy;
+  return (await bus.entries('tools').get(tool))?.value;
+}
+
+async function credentialOf(
+  { bus, credentials }: BrokerParts,
+  name: string,
+): Promise<CredentialEntry | undefined> {
+  const copy = credentials.current ? credentials.get(name) : undefined;
+  return copy ?? (await bus.entries('credentials').get(name))?.value;
 }
 
 async function readFirstClaim(

@@ -1,8 +1,8 @@
-import { Fault, type Tool } from '@interlock/contracts';
+import { Fault, parsedJsonSchema, type Tool } from '@interlock/contracts';
 import { buildUrl } from '@interlock/egress';
 import { z } from 'zod';
 
-const argumentsSchema = z.record(z.string(), z.json());
+const argumentsSchema = z.record(z.string(), parsedJsonSchema);
 
 /**
  * Returns the one origin to which a call of a tool sends its credential.

@@ -34,7 +34,7 @@ export interface LeaseFacts {
   last: LedgerEntry | undefined;
   /** When the call was first claimed; of a claim that is `restarted`, the `at` of its `started`. */
   firstClaimedAt: number | undefined;
-  /** The tool as the leader has it now. */
+  /** The tool as it is now. */
   tool: Tool | undefined;
   /** True when one of the switches is on; undefined when it cannot be told. */
   killed: (call: { tenant: string; agent: string; tool: string; credential: string }) => boolean | undefined;
@@ -140,8 +140,18 @@ function assertTimely(
   if (firstClaimedAt > statement.notAfter) throw refused('The call was claimed after its decision ran out.');
 }
 
+/** A version is the digest of the whole definition: worked out once for as long as this very definition is held. */
+const versions = new WeakMap<Tool, string>();
+
+/** Returns a tool's version. */
+export function versionOf(tool: Tool): string {
+  const version = versions.get(tool) ?? toolVersionOf(tool);
+  versions.set(tool, version);
+  return version;
+}
+
 function pinned(tool: Tool | undefined, statement: Statement<'decision'>): Tool {
-  if (tool === undefined || tool.name !== statement.tool || toolVersionOf(tool) !== statement.toolVersion)
+  if (tool === undefined || tool.name !== statement.tool || versionOf(tool) !== statement.toolVersion)
     throw new Fault('tool_changed');
   return tool;
 }

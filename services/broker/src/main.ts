@@ -11,19 +11,19 @@ export const brokerService = defineService({
   config: brokerConfigSchema,
   start: async ({ config, clock, health, keyring, keys, log, natsUrl, service }) => {
     const kek = await readKek(config.INTERLOCK_KEK_FILE);
-    const bus = await connectBus({ service, url: natsUrl, keys, keyring, clock, log });
+    await using stack = new AsyncDisposableStack();
+    const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
     health.add('bus', () => bus.connected || 'the bus is away');
-    const switches = await bus.entries('switches').watch();
+    const switches = stack.use(await bus.entries('switches').watch());
     health.add('switches', () => switches.current || 'the kill switches may be behind');
-    const parts: BrokerParts = { bus, switches, kek, keyring, keys, nowMs: () => clock.nowMs() };
+    const tools = stack.use(await bus.entries('tools').watch());
+    const credentials = stack.use(await bus.entries('credentials').watch());
+    const nowMs = () => clock.nowMs();
+    const parts: BrokerParts = { bus, switches, tools, credentials, kek, keyring, keys, nowMs };
     bus.serve('broker.lease', (asked) => traceLease(asked.call, () => answerLease(parts, asked)));
     bus.serve('broker.seal', async (asked) => answerSeal(parts, asked));
-    return {
-      [Symbol.asyncDispose]: async () => {
-        await switches[Symbol.asyncDispose]();
-        await bus[Symbol.asyncDispose]();
-      },
-    };
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },
 });
 
