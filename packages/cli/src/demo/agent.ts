@@ -1,7 +1,7 @@
 /** The agent of the demo: it knows the address of the ingress and its own key, and speaks REST. */
 import { callOutcomeSchema, callPendingSchema, problemSchema, toolListSchema } from '@interlock/contracts';
 import type { z } from 'zod';
-import { shaped } from './expect.ts';
+import { holds, shaped } from './expect.ts';
 
 /** Longer than the ingress takes to answer at the latest. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -68,6 +68,10 @@ export class Agent {
     const text = await response.text();
     this.bodies.push(text);
     const { status, headers } = response;
+    holds(
+      headers.get('content-encoding') === null,
+      'What the agent got is packed and cannot be read as it is.',
+    );
     const body: unknown = JSON.parse(text);
     return { status, retryAfter: headers.get('retry-after'), body, tookMs: performance.now() - startedMs };
   }

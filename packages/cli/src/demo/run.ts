@@ -21,6 +21,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const stop = new AbortController();
   const end = () => stop.abort(new Failure('interrupted', 'The demo was stopped before its end.'));
   process.on('SIGTERM', end).on('SIGINT', end);
+  // Where nobody reads any more, there is nobody to play to; what was started is still to be cleared away.
+  process.stdout.on('error', end);
   const screen = new Screen(options.json === true ? process.stderr : process.stdout);
   const run: Run = { screen, signal: stop.signal, results: [], played: [] };
   try {
@@ -32,6 +34,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     throw stop.signal.aborted ? failureOf(stop.signal.reason) : failureOf(error);
   } finally {
     process.off('SIGTERM', end).off('SIGINT', end);
+    process.stdout.off('error', end);
   }
 }
 

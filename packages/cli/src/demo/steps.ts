@@ -1,5 +1,4 @@
 /** Runs the steps of the demo one after the other, and ends at the first that does not hold. */
-import { once } from 'node:events';
 import { z } from 'zod';
 import { Failure, failureOf } from '../failure.ts';
 import type { Screen } from './screen.ts';
@@ -32,7 +31,7 @@ export async function step(run: Run, name: string, play: () => Promise<string>):
   const startedMs = performance.now();
   screen.step(results.length + 1, name);
   try {
-    const kept = await withinReach(play(), run.signal);
+    const kept = await withinReach(play, run.signal);
     const tookMs = performance.now() - startedMs;
     results.push({ name, passed: true, tookMs });
     screen.kept(kept, tookMs);
@@ -46,15 +45,15 @@ export async function step(run: Run, name: string, play: () => Promise<string>):
 }
 
 /** Waits for a step, unless it takes too long or the demo is stopped: then what it still does is of no interest. */
-async function withinReach<T>(playing: Promise<T>, signal: AbortSignal): Promise<T> {
+async function withinReach(play: () => Promise<string>, signal: AbortSignal): Promise<string> {
   const ending = AbortSignal.any([signal, AbortSignal.timeout(STEP_MS)]);
-  const settled = new AbortController();
-  const ended = once(ending, 'abort', { signal: settled.signal }).then(() => ending.throwIfAborted());
-  ended.catch(() => undefined);
+  ending.throwIfAborted();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = () => reject(ending.reason);
+  ending.addEventListener('abort', end, { once: true });
   try {
-    ending.throwIfAborted();
-    return await Promise.race([playing, ended.then(() => playing)]);
+    return await Promise.race([play(), ended]);
   } finally {
-    settled.abort();
+    ending.removeEventListener('abort', end);
   }
 }
