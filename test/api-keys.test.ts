@@ -1,0 +1,97 @@
+import path from 'node:path';
+import { type AgentKey, agentKeySchema, sha256 } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type HttpAnswer, send } from './http.ts';
+import { filesBelow, joinBus } from './inside.ts';
+import { type Line, startLine } from './line.ts';
+
+const START_MS = 100_000;
+const SHORT_MS = 1_500;
+const AT_ONCE_MS = 1_000;
+
+let line: Line;
+beforeAll(async () => {
+  line = await startLine();
+}, START_MS);
+afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
+
+async function create(agent: string, more: object = {}): Promise<AgentKey> {
+  const body = { agent, tenant: 'acme', user: 'alice', ...more };
+  const key = agentKeySchema.parse((await line.person('alice').post('/v1/agents', body)).body);
+  await eventually(async () => (await list(key)).status === 200, AT_ONCE_MS);
+  return key;
+}
+
+async function list({ key }: AgentKey): Promise<HttpAnswer> {
+  return await send(new URL('/v1/tools', line.interlock.ingress), { token: key });
+}
+
+async function call({ key }: AgentKey): Promise<string> {
+  const body = { tool: 'write', arguments: { text: 'a' } };
+  const answer = await send(new URL('/v1/calls', line.interlock.ingress), {
+    method: 'POST',
+    token: key,
+    body,
+  });
+  return answer.body.code ?? answer.body.outcome ?? '';
+}
+
+describe('an API key', () => {
+  test('[P-ingress-keys] is shown once and stored as its hash only', async () => {
+    const made = await create('hashed');
+    expect(await call(made)).toBe('succeeded');
+    await using ingress = await joinBus(line.interlock, 'ingress');
+    const entry = await ingress.entries('agents').get('acme.hashed');
+    expect(entry?.value.keys.map(({ hash }) => hash)).toEqual([sha256(made.key)]);
+    expect(JSON.stringify(entry)).not.toContain(made.key);
+    for (const { bytes } of await filesBelow(path.join(line.interlock.data, 'nats')))
+      expect(bytes.includes(made.key)).toBe(false);
+    expect((await line.person('alice').get('/v1/agents')).text).not.toMatch(
+      new RegExp(`${made.key}|${sha256(made.key)}`),
+    );
+  });
+
+  test('[P-ingress-keys] is refused when it has expired, was cut short, or changed by one character', async () => {
+    const made = await create('expiring', { validMs: SHORT_MS });
+    expect(await call(made)).toBe('succeeded');
+    for (const key of [made.key.slice(0, -1), `${made.key}A`, made.key.toLowerCase(), made.keyId])
+      expect(await call({ ...made, key })).toBe('key_invalid');
+    await eventually(async () => (await call(made)) === 'key_invalid', 2 * SHORT_MS);
+    expect(Date.now()).toBeGreaterThanOrEqual(made.notAfter);
+  });
+
+  test('[P-ingress-keys] and its successor both hold for the overlap of a rotation, then the successor alone', async () => {
+    const old = await create('rotating');
+    const rotation = await line
+      .person('alice')
+      .post('/v1/agents/acme/rotating/rotate', { overlapMs: SHORT_MS });
+    const fresh = agentKeySchema.parse(rotation.body);
+    expect(fresh.key).not.toBe(old.key);
+    await eventually(async () => (await call(fresh)) === 'succeeded', AT_ONCE_MS);
+    expect(await call(old)).toBe('succeeded');
+    await eventually(async () => (await call(old)) === 'key_invalid', 2 * SHORT_MS);
+    expect(await call(fresh)).toBe('succeeded');
+  });
+
+  test('[P-ingress-keys] that is revoked ends at once, and others of its agent go on', async () => {
+    const first = await create('revoked');
+    const rotation = await line.person('alice').post('/v1/agents/acme/revoked/rotate', {});
+    const second = agentKeySchema.parse(rotation.body);
+    await eventually(async () => (await call(second)) === 'succeeded', AT_ONCE_MS);
+    await line.person('alice').post('/v1/agents/acme/revoked/revoke', { keyId: first.keyId });
+    await eventually(async () => (await call(first)) === 'key_invalid', AT_ONCE_MS);
+    expect(await call(second)).toBe('succeeded');
+    await line.person('alice').post('/v1/agents/acme/revoked/revoke', {});
+    await eventually(async () => (await call(second)) === 'key_invalid', AT_ONCE_MS);
+    expect(await call(first)).toBe('key_invalid');
+  });
+
+  test('[P-ingress-keys] that was revoked stays so when the door starts again', async () => {
+    const made = await create('gone');
+    await line.person('alice').post('/v1/agents/acme/gone/revoke', {});
+    await line.interlock.restart('ingress');
+    expect(await call(made)).toBe('key_invalid');
+    expect((await line.call('write', { text: 'a' })).status).toBe(200);
+  });
+});
