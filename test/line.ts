@@ -37,6 +37,8 @@ export interface LineOptions {
   policyData?: object;
   replicas?: InterlockOptions['replicas'];
   env?: InterlockOptions['env'];
+  serviceEnv?: InterlockOptions['serviceEnv'];
+  ports?: InterlockOptions['ports'];
 }
 
 export interface CallOptions {
@@ -82,6 +84,8 @@ export async function startLine(options: LineOptions = {}): Promise<Line> {
       config,
       data: path.join(folder, 'data'),
       ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      ...(options.serviceEnv === undefined ? {} : { serviceEnv: options.serviceEnv }),
+      ...(options.ports === undefined ? {} : { ports: options.ports }),
       env: { INTERLOCK_LOG_LEVEL: 'info', ...options.env },
     }),
   );

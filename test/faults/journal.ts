@@ -81,5 +81,5 @@ export class Journal {
 
 /** Nothing else can be said of the wish any more: it was carried out, nobody will ever know, or it is refused. */
 function isFinal({ status }: HttpAnswer): boolean {
-  return status === 200 || (status >= 400 && status < 500 && status !== 429);
+  return status === 200 || (status >= 400 && status < 500);
 }

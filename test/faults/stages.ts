@@ -29,7 +29,9 @@ export const stagedTools = {
 /** A line with a look at its streams. */
 export interface Stage extends AsyncDisposable {
   /** Waits until a stream holds the event of a wish's step, and returns the wish's call. */
-  until(wish: Wish, step: Step): Promise<string>;
+  until(wish: Wish, step: Step, timeoutMs?: number): Promise<string>;
+  /** The replica that claimed a call, once it did. */
+  claimerOf(call: string): string | undefined;
   /** Pauses a process until `resumeAll`. */
   pause(service: ServiceName): void;
   /** Lets every paused process go on. */
@@ -41,18 +43,21 @@ export interface Stage extends AsyncDisposable {
 export async function openStage({ interlock }: Line): Promise<Stage> {
   const observer = await observe(interlock.data);
   const calls = new Map<string, { tenant: string; call: string }>();
+  const claimers = new Map<string, string>();
   observer.onPublished(({ step, address, text }) => {
+    if (step === 'started') claimers.set(address.call, claimSchema.parse(JSON.parse(text)).executor);
     const [marker] = step === 'requested' ? (/wish_[A-Za-z0-9_-]+/.exec(text) ?? []) : [];
     if (marker !== undefined) calls.set(marker, address);
   });
   const paused = new Set<ServiceName>();
   return {
     observer,
-    until: async (wish, step) =>
+    until: async (wish, step, timeoutMs) =>
       await eventually(async () => {
         const call = calls.get(wish.text);
         return call !== undefined && (await observer.holds(step, call)) && call.call;
-      }),
+      }, timeoutMs),
+    claimerOf: (call) => claimers.get(call),
     pause: (service) => {
       paused.add(service);
       interlock.signal(service, 'SIGSTOP');
@@ -129,6 +134,7 @@ function arrived({ upstream }: Line, text: string): boolean {
   return upstream.requests.some(({ body }) => body.includes(text));
 }
 
+const claimSchema = z.object({ executor: z.string() });
 const portsSchema = z.object({ nats: z.int() });
 const keysSchema = z.object({ busSeed: z.string() });
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -20,7 +20,7 @@ const PROBE_TIMEOUT_MS = 2_000;
 const LOG_TAIL_LINES = 3;
 const HOST = '127.0.0.1';
 /** A young generation of 3 × 4 MiB: events live for milliseconds, and more room for them is only more memory. */
-const NODE_FLAGS = ['--max-semi-space-size=4'];
+const NODE_FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=20'];
 /** Programs of npm packages beside this one, such as MCP servers. */
 const PROGRAMS = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
 /** In one process, all services go by this name. */
@@ -35,6 +35,8 @@ export interface HouseOptions {
   single: boolean;
   /** Processes of a service, where it is not one. */
   replicas: Readonly<Partial<Record<ServiceName, number>>>;
+  /** Variables for one service's processes. */
+  serviceEnv: Readonly<Partial<Record<ServiceName, Environment>>>;
 }
 
 /** Returns how each process of the house is started, the provisioner first. */
@@ -56,7 +58,9 @@ export async function planHouse(options: HouseOptions): Promise<ProcessPlan[]> {
     const count = options.replicas[name] ?? 1;
     return Array.from({ length: count }, (_, index) =>
       // Only the first replica has the address that is remembered; the others take a free one.
-      index === 0 ? planned(name, module) : planned(`${name}-${index + 1}`, module, freeAddresses()),
+      index === 0
+        ? planned(name, module, options.serviceEnv[name])
+        : planned(`${name}-${index + 1}`, module, { ...freeAddresses(), ...options.serviceEnv[name] }),
     );
   });
 }

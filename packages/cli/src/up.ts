@@ -37,6 +37,8 @@ export interface InterlockOptions {
   replicas?: Readonly<Partial<Record<ServiceName, number>>>;
   /** Variables for the processes besides those of this one. */
   env?: Environment;
+  /** Variables for every process of one service, put over those of all. */
+  serviceEnv?: Readonly<Partial<Record<ServiceName, Environment>>>;
   /** Told what goes on, a line at a time. */
   say?: (line: string) => void;
   /** Aborted when the start is to be given up. */
@@ -94,6 +96,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
     env,
     single: options.single ?? false,
     replicas: options.replicas ?? {},
+    serviceEnv: options.serviceEnv ?? {},
   });
   const children = plans.map((plan) => new SupervisedProcess(plan, say));
   owned.defer(() => stopServices(children));

@@ -1,11 +1,14 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Bus } from '@interlock/bus';
-import { type Injection, rawPublicKey, Secret, sealContext, unseal } from '@interlock/contracts';
+import { Fault, type Injection, rawPublicKey, Secret, sealContext, unseal } from '@interlock/contracts';
 import type { AllowedCall } from './check.ts';
 import { inSpan } from './trace.ts';
 
 /** The broker reads the ledger and two entries: milliseconds, unless the bus is unwell. */
-const LEASE_TIMEOUT_MS = 5_000;
+const ASK_TIMEOUT_MS = 5_000;
+/** A broker that is started again is back within this; nothing was sent yet, so the call can wait for it. */
+const PATIENCE_MS = 10_000;
+const AGAIN_MS = 100;
 
 /** A one-time key pair: the public half stands in the claim. */
 export interface LeaseKey {
@@ -26,28 +29,50 @@ export function createLeaseKey(): LeaseKey {
   return { publicKey: rawPublicKey(publicKey), privateKey };
 }
 
+/** What asking for a lease needs besides the call. */
+export interface LeaseParts {
+  bus: Pick<Bus, 'ask'>;
+  /** Milliseconds until the claim runs out. */
+  leftMs: () => number;
+  sleep: (ms: number) => Promise<void>;
+}
+
 /**
- * Asks the broker for a claimed call's credential. A second run leases the same credential to the same key.
- * Throws the broker's fault, or `dependency_unavailable`.
+ * Asks the broker for a claimed call's credential, again while it does not answer and the claim has time. A second
+ * run leases the same credential to the same key. Throws the broker's fault, or `dependency_unavailable`.
  */
 export async function leaseCredential(
-  bus: Pick<Bus, 'ask'>,
-  { statement, argumentsText, signed }: AllowedCall & { signed: string },
+  asked: AllowedCall & { signed: string },
   key: LeaseKey,
-  leftMs: number,
+  parts: LeaseParts,
 ): Promise<Lease> {
-  const { tenant, call, tool } = statement;
+  const { call, tool } = asked.statement;
   const attributes = { 'interlock.call': call, 'gen_ai.tool.name': tool };
   return await inSpan('lease', { kind: 'client', attributes }, async () => {
-    const asked = { tenant, call, statement: signed, arguments: argumentsText };
-    const { sealed, inject, origin } = await bus.ask(
-      'broker.lease',
-      asked,
-      Math.min(LEASE_TIMEOUT_MS, leftMs),
-    );
-    // A one-time key is its own key id.
-    const recipient = { keyId: key.publicKey, privateKey: key.privateKey };
-    const value = unseal(sealed, recipient, sealContext('lease', call));
-    return { value: new Secret(value.toString('utf8')), inject, origin };
+    const giveUpAtLeftMs = Math.max(AGAIN_MS, parts.leftMs() - PATIENCE_MS);
+    for (;;) {
+      try {
+        return await ask(asked, key, parts);
+      } catch (cause) {
+        const passing = cause instanceof Fault && cause.code === 'dependency_unavailable';
+        if (!passing || parts.leftMs() <= giveUpAtLeftMs) throw cause;
+      }
+      await parts.sleep(AGAIN_MS);
+    }
   });
+}
+
+async function ask(
+  { statement, argumentsText, signed }: AllowedCall & { signed: string },
+  key: LeaseKey,
+  { bus, leftMs }: LeaseParts,
+): Promise<Lease> {
+  const { tenant, call } = statement;
+  const request = { tenant, call, statement: signed, arguments: argumentsText };
+  const timeoutMs = Math.max(1, Math.min(ASK_TIMEOUT_MS, leftMs()));
+  const { sealed, inject, origin } = await bus.ask('broker.lease', request, timeoutMs);
+  // A one-time key is its own key id.
+  const recipient = { keyId: key.publicKey, privateKey: key.privateKey };
+  const value = unseal(sealed, recipient, sealContext('lease', call));
+  return { value: new Secret(value.toString('utf8')), inject, origin };
 }

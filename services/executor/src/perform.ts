@@ -71,10 +71,14 @@ async function effectOf(task: Task, parts: Parts): Promise<Effect> {
 
 async function leaseFor(
   { allowed, gate, leaseKey, signed }: Task,
-  { bus }: Parts,
+  { bus, clock, signal }: Parts,
 ): Promise<Lease | undefined> {
   if (leaseKey === undefined) return undefined;
-  return await leaseCredential(bus, { ...allowed, signed }, leaseKey, gate.leftMs());
+  return await leaseCredential({ ...allowed, signed }, leaseKey, {
+    bus,
+    leftMs: () => gate.leftMs(),
+    sleep: (ms) => clock.sleep(ms, signal),
+  });
 }
 
 function httpPartsOf({ egress, keys, clock }: Parts): HttpParts {

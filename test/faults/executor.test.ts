@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Line, startLine } from '../line.ts';
+import { effectsOf, expectIntactAudit, expectInvariants } from './invariants.ts';
+import { Journal, type Wish } from './journal.ts';
+import { startProxy, type WithholdingProxy } from './proxy.ts';
+import { openStage, type Stage } from './stages.ts';
+
+const START_MS = 100_000;
+const END_MS = 90_000;
+/** Long enough to be claimed by a busy machine, short enough to be waited out. */
+const CLAIM_MS = 3_000;
+/** The twin looks at a claim within seconds of its limit. */
+const TAKEN_OVER_MS = 30_000;
+
+let line: Line;
+let stage: Stage;
+let proxy: WithholdingProxy;
+beforeAll(async () => {
+  const nats = await freePort();
+  proxy = await startProxy(() => nats);
+  const short = { claimMs: CLAIM_MS };
+  line = await startLine({
+    tools: { write: short, idem: short },
+    replicas: { executor: 2 },
+    ports: { nats },
+    serviceEnv: { executor: { NATS_URL: `nats://127.0.0.1:${proxy.port}` } },
+  });
+  stage = await openStage(line);
+}, START_MS);
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+  await line?.[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+}, START_MS);
+
+describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused past its claim', () => {
+  test(
+    'while its twin settles the call does nothing when it goes on',
+    async () => {
+      const { journal, wish, call, claimer } = await pauseClaimer('write');
+      await stage.until(wish, 'settled', TAKEN_OVER_MS);
+      expect(effectsOf(line, wish)).toEqual([]);
+      line.interlock.signal(claimer, 'SIGCONT');
+      await logged(claimer, call, 'a call ended without an answer');
+      expect((await journal.untilKnown(wish)).body.outcome).toBe('unknown');
+      expect(effectsOf(line, wish)).toEqual([]);
+      await expectInvariants(line, journal);
+    },
+    END_MS,
+  );
+
+  test(
+    'while its twin carries an idempotent call out does not do it again',
+    async () => {
+      const { journal, wish, call, claimer } = await pauseClaimer('idem');
+      await stage.until(wish, 'settled', TAKEN_OVER_MS);
+      line.interlock.signal(claimer, 'SIGCONT');
+      await logged(claimer, call, 'a call ended without an answer');
+      expect((await journal.untilKnown(wish)).body.outcome).toBe('succeeded');
+      expect(effectsOf(line, wish)).toHaveLength(1);
+      await expectInvariants(line, journal);
+    },
+    END_MS,
+  );
+});
+
+describe('[P-ledger-read-back] an executor that does not hear whether its claim was stored', () => {
+  test(
+    'knows its own claim by its nonce and carries the call out once',
+    async () => {
+      const journal = new Journal(line);
+      const { withheld, reset } = proxy.withhold('interlock.ledger.v1.started.');
+      const wish = journal.send('slow');
+      await withheld;
+      await stage.until(wish, 'started');
+      reset();
+      expect((await journal.untilKnown(wish)).body.outcome).toBe('succeeded');
+      expect(effectsOf(line, wish)).toHaveLength(1);
+      await expectInvariants(line, journal);
+    },
+    END_MS,
+  );
+
+  test('and the audit is intact', () => expectIntactAudit(line), END_MS);
+});
+
+/** Sends a call that waits for its lease, pauses whoever claimed it, and lets the broker go on. */
+async function pauseClaimer(
+  tool: string,
+): Promise<{ journal: Journal; wish: Wish; call: string; claimer: string }> {
+  const journal = new Journal(line);
+  stage.pause('broker');
+  const wish = journal.send(tool);
+  const call = await stage.until(wish, 'started');
+  const claimer = await claimerOf(call);
+  line.interlock.signal(claimer, 'SIGSTOP');
+  stage.resumeAll();
+  return { journal, wish, call, claimer };
+}
+
+/** Returns the process that claimed a call. */
+async function claimerOf(call: string): Promise<string> {
+  const replica = await eventually(() => stage.claimerOf(call));
+  for (const name of ['executor', 'executor-2']) if ((await logOf(name)).includes(replica)) return name;
+  throw new Error(`No executor is called ${replica}.`);
+}
+
+async function logged(name: string, call: string, message: string): Promise<void> {
+  const lines = async () => (await logOf(name)).split('\n');
+  await eventually(async () => (await lines()).some((text) => text.includes(call) && text.includes(message)));
+}
+
+async function logOf(name: string): Promise<string> {
+  return await readFile(path.join(line.interlock.data, 'logs', `${name}.log`), 'utf8');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new TypeError('A TCP server has a port.');
+  return address.port;
+}

@@ -1,0 +1,103 @@
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Line, startLine } from '../line.ts';
+import { expectIntactAudit, expectInvariants } from './invariants.ts';
+import { Journal } from './journal.ts';
+import { stagedTools } from './stages.ts';
+
+const START_MS = 100_000;
+/** A call's limit, a claim's, and another try. */
+const END_MS = 120_000;
+/** What is promised after a dependency came back. */
+const RECOVERED_MS = 10_000;
+
+let line: Line;
+beforeAll(async () => {
+  line = await startLine({
+    tools: stagedTools,
+    // Asks Redis at every call; an emptied bucket is full again after its window.
+    limits: [{ name: 'generous', per: ['tenant', 'agent'], rate: { calls: 1_000, windowMs: 1_000 } }],
+  });
+}, START_MS);
+afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
+
+/** Waits until a call works; throws when that takes longer than is promised. */
+async function expectRecovered(): Promise<void> {
+  const within = AbortSignal.timeout(RECOVERED_MS);
+  const succeeds = async () =>
+    (await line.call('write', { text: 'again' }, { signal: within })).body.outcome === 'succeeded';
+  await eventually(succeeds, RECOVERED_MS);
+}
+
+describe('[P-recovers] a dependency that comes back', () => {
+  test.each(['redis-server', 'ferretdb', 'nats-server'])(
+    'after it was killed (%s) is used again within ten seconds, without a restart',
+    async (server) => {
+      const pids = servicePids();
+      const before = serverPid(server);
+      line.interlock.signal(server, 'SIGKILL');
+      await eventually(() => serverPid(server) !== undefined && serverPid(server) !== before);
+      await expectRecovered();
+      await expectAudited();
+      expect(servicePids()).toEqual(pids);
+    },
+    END_MS,
+  );
+
+  test.each(['redis-server', 'ferretdb', 'nats-server'])(
+    'after it did not answer for a while (%s) is used again, and what was sent meanwhile is done once or not at all',
+    async (server) => {
+      const journal = new Journal(line);
+      line.interlock.signal(server, 'SIGSTOP');
+      const sent = [journal.send('write'), journal.send('write')];
+      await Promise.race([Promise.all(sent.map(({ first }) => first)), outage()]);
+      line.interlock.signal(server, 'SIGCONT');
+      await expectRecovered();
+      await journal.untilAllKnown();
+      await expectInvariants(line, journal);
+    },
+    END_MS,
+  );
+
+  test(
+    'an upstream that breaks off after its effect is not asked again',
+    async () => {
+      line.upstream.behave({ kind: 'drop' }, '/write');
+      const journal = new Journal(line);
+      const answer = await journal.untilKnown(journal.send('write'));
+      line.upstream.behave({ kind: 'answer' }, '/write');
+      expect(answer.body.outcome).toBe('unknown');
+      await expectInvariants(line, journal);
+      await expectRecovered();
+    },
+    END_MS,
+  );
+
+  test('leaves the audit intact', () => expectIntactAudit(line), END_MS);
+});
+
+/** Longer than every request that a service sends to a server may take before it gives up. */
+const OUTAGE_MS = 6_000;
+
+function outage(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  AbortSignal.timeout(OUTAGE_MS).addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
+
+function servicePids(): number[] {
+  return line.interlock.services.map(({ pid }) => pid);
+}
+
+function serverPid(server: string): number | undefined {
+  return line.interlock.servers.find(({ name }) => name === server)?.pid;
+}
+
+/** The audit knows of a call that is made now, within what is promised. */
+async function expectAudited(): Promise<void> {
+  const { body } = await line.call('write', { text: 'audited' });
+  await eventually(async () => {
+    const { status, text } = await line.person('alice').get(`/v1/audit/calls/${body.call}`);
+    return status === 200 && text.includes('"settled"');
+  }, RECOVERED_MS);
+}
