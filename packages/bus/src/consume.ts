@@ -69,8 +69,10 @@ export function createConsume(connection: Connection, js: JetStreamClient, log: 
       [Symbol.asyncDispose]: async () => {
         stopping.abort();
         messages?.stop();
+        // Once the server knows that nobody listens it sends nothing more to the pulls that are still open there.
+        const known = connection.connected ? connection.nats.flush().catch(() => undefined) : undefined;
         await Promise.race([
-          Promise.all([running, ...inHand]),
+          Promise.all([running, known, ...inHand]),
           new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref()),
         ]);
       },

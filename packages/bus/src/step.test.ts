@@ -128,6 +128,15 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
   expect(rest.sort()).toEqual(expected.sort());
 });
 
+test('[P-step-drain] nothing goes to a process that stopped: each of sixty that follow one another is handed the next call', async () => {
+  for (let turn = 0; turn < 60; turn += 1) {
+    const call = aCall();
+    await using _ = await decide(({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }));
+    await request(call);
+    await eventually(async () => (await codeOf(call)) !== undefined, GIVEN_BACK_MS);
+  }
+});
+
 describe('an event as it is stored', () => {
   test('[P-events-cloudevents] is a CloudEvent with a traceparent, and what follows carries the same trace', async () => {
     using _tracing = installTracing();
