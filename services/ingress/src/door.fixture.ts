@@ -1,0 +1,132 @@
+/** Ingress on a real bus; the tests speak for the console, the decider, the executor and the approver. */
+import type { Bus, Delivery } from '@interlock/bus';
+import {
+  type Call,
+  type Claim,
+  newId,
+  type Sealed,
+  seal,
+  sealContext,
+  sha256,
+  toolSchema,
+} from '@interlock/contracts';
+import { eventually, type House, startHouse } from '@interlock/testkit';
+import { z } from 'zod';
+import { ingressService } from './main.ts';
+
+/** An agent, its neighbour in the same tenant, and a stranger of another one. */
+export const agentKeys = {
+  bot: `ilk_${'a'.repeat(43)}`,
+  neighbour: `ilk_${'b'.repeat(43)}`,
+  stranger: `ilk_${'c'.repeat(43)}`,
+};
+
+export interface Answered {
+  status: number;
+  headers: Headers;
+  body: z.infer<typeof bodySchema>;
+}
+
+export interface Door extends AsyncDisposable {
+  readonly house: House;
+  readonly executor: Bus;
+  /** Every call that came to the decider. */
+  readonly requested: readonly Delivery<'requested'>[];
+  ask(path: string, init?: RequestInit & { key?: string }): Promise<Answered>;
+  /** Calls the tool `note`. */
+  note(argumentsValue: object, headers?: Record<string, string>): Promise<Answered>;
+  /** Returns the next call on the line whose only argument is this text. */
+  onTheLine(text: string): Promise<Delivery<'requested'>>;
+  /** Returns the claim an executor makes of a call. */
+  claimOf(call: Call, claimMs: number): Claim;
+  sealedFor(service: 'auditor' | 'console', purpose: 'evidence' | 'held', call: string): Sealed;
+}
+
+/** Both an outcome and a problem may name the call. */
+const bodySchema = z.looseObject({ call: z.string().default(''), code: z.string().optional() });
+
+const noteTool = toolSchema.parse({
+  name: 'note',
+  description: 'Writes a note.',
+  inputSchema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
+  target: { kind: 'http', method: 'POST', url: 'http://127.0.0.1:9/', egress: { allow: ['127.0.0.1'] } },
+});
+
+/** Starts ingress with a tool and three agents. */
+export async function startDoor(): Promise<Door> {
+  await using stack = new AsyncDisposableStack();
+  const house = stack.use(await startHouse());
+  const office = await house.busOf('console');
+  await putAgent(office, { tenant: 'acme', agent: 'bot', key: agentKeys.bot });
+  await putAgent(office, { tenant: 'acme', agent: 'neighbour', key: agentKeys.neighbour });
+  await putAgent(office, { tenant: 'globex', agent: 'bot', key: agentKeys.stranger });
+  await office.entries('tools').put('note', noteTool);
+  const started = await house.start([ingressService]);
+  const executor = await house.busOf('executor');
+  const requested = await hearRequested(await house.busOf('decider'));
+  await eventually(async () => (await fetch(new URL('/readyz', started.healthUrl))).ok);
+  const ask: Door['ask'] = async (path, { key = agentKeys.bot, headers, ...init } = {}) => {
+    const response = await fetch(new URL(path, started.services[0]?.url), {
+      ...init,
+      headers: { authorization: `Bearer ${key}`, ...headers },
+    });
+    const body = bodySchema.parse(await response.json());
+    return { status: response.status, headers: response.headers, body };
+  };
+  const sealedFor: Door['sealedFor'] = (service, purpose, call) =>
+    seal('{}', house.keyring.sealKeysOf(service, Date.now()), sealContext(purpose, call));
+  const owned = stack.move();
+  return {
+    house,
+    executor,
+    requested,
+    ask,
+    sealedFor,
+    note: async (argumentsValue, headers = {}) =>
+      await ask('/v1/calls', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ tool: 'note', arguments: argumentsValue }),
+      }),
+    onTheLine: async (text) => {
+      const wanted = JSON.stringify({ text });
+      return await eventually(() => requested.find(({ event }) => event.call.arguments === wanted));
+    },
+    claimOf: (call, claimMs) => claimOf(call, claimMs, sealedFor('auditor', 'evidence', call.call)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function putAgent(office: Bus, { tenant, agent, key }: { tenant: string; agent: string; key: string }) {
+  const nowMs = Date.now();
+  await office.entries('agents').put(`${tenant}.${agent}`, {
+    ...{ tenant, agent, user: `user-of-${agent}`, roles: [], session: `ses-${agent}` },
+    keys: [{ keyId: 'k1', hash: sha256(key), createdAt: nowMs, notAfter: nowMs + 3_600_000 }],
+    caps: { ratePerSecond: 1_000, burst: 1_000, inFlight: 100 },
+  });
+}
+
+async function hearRequested(decider: Bus): Promise<Delivery<'requested'>[]> {
+  const requested: Delivery<'requested'>[] = [];
+  await decider.step('decider', {
+    verb: (delivery) => {
+      requested.push(delivery);
+      return undefined;
+    },
+    poison: () => {
+      throw new Error('nothing here is poison');
+    },
+    concurrency: 1,
+  });
+  return requested;
+}
+
+function claimOf(call: Call, claimMs: number, evidence: Sealed): Claim {
+  const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
+  const { replyTo, keepResult } = call;
+  return {
+    ...{ tenant, agent, user, session, call: call.call, tool, toolVersion, argumentsDigest, callDigest },
+    ...{ replyTo, keepResult, at: Date.now(), executor: 'exe_test', nonce: newId('n'), claimMs },
+    ...{ idempotent: false, evidence },
+  };
+}
