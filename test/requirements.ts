@@ -130,6 +130,8 @@ export const requirements = {
   'P-up-supervises': 'interlock up starts everything, restarts what dies with back-off, and stops cleanly.',
   'P-apply-whole': 'A configuration is applied whole or not at all, and the second time changes nothing.',
   'P-rules-tested': 'Each policy rule stands in its own folder with a test and says what it stops.',
+  'P-readme-true': 'Every command of the README is run by a test.',
+  'P-bench-whole': 'One run of the bench measures the upstream alone, the floor and the whole line.',
   'P-house-rules': 'Import rules, vendor fences and file lengths hold, and every promise has a test.',
   'P-secret-files': 'Keys on disk are readable by their user alone.',
 } as const satisfies Record<`P-${string}`, string>;
