@@ -105,8 +105,8 @@ export async function startHouse({ ledgerMaxBytes }: { ledgerMaxBytes?: number }
   };
 }
 
-function mapServices<T>(valueOf: (service: ServiceName) => T): Record<ServiceName, T> {
-  return Object.fromEntries(services.map((service) => [service, valueOf(service)])) as Record<ServiceName, T>;
+function mapServices<T>(of: (service: ServiceName) => T): Record<ServiceName, T> {
+  return Object.fromEntries(services.map((service) => [service, of(service)])) as Record<ServiceName, T>;
 }
 
 function nowhere(): Writable {
