@@ -162,6 +162,18 @@ describe('a request that is wrong around its body', () => {
     ['a route of management', { path: '/v1/kill', body: '{}' }, 404, 'route_unknown'],
     ['another case', { path: '/V1/calls', body: good }, 404, 'route_unknown'],
     ['PUT', { method: 'PUT', body: good }, 405, 'method_not_allowed'],
+    [
+      'PUT of a text',
+      { method: 'PUT', body: 'a', headers: { 'content-type': 'text/plain' } },
+      405,
+      'method_not_allowed',
+    ],
+    [
+      'a text to an unknown route',
+      { path: '/v2/calls', body: 'a', headers: { 'content-type': 'text/plain' } },
+      404,
+      'route_unknown',
+    ],
     ['DELETE of a call', { method: 'DELETE', path: '/v1/calls/c_1' }, 405, 'method_not_allowed'],
     ['a call with a dot', { method: 'GET', path: '/v1/calls/a.b' }, 400, 'id_invalid'],
     ['a call with a star', { method: 'GET', path: '/v1/calls/*' }, 400, 'id_invalid'],
