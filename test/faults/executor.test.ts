@@ -47,7 +47,7 @@ describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused pas
       expect(effectsOf(line, wish)).toEqual([]);
       line.interlock.signal(claimer, 'SIGCONT');
       await logged(claimer, call, 'a call ended without an answer');
-      expect((await journal.untilKnown(wish)).body.outcome).toBe('unknown');
+      expect((await journal.untilKnown(wish))?.body.outcome).toBe('unknown');
       expect(effectsOf(line, wish)).toEqual([]);
       await expectInvariants(line, journal);
     },
@@ -61,7 +61,7 @@ describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused pas
       await stage.until(wish, 'settled', TAKEN_OVER_MS);
       line.interlock.signal(claimer, 'SIGCONT');
       await logged(claimer, call, 'a call ended without an answer');
-      expect((await journal.untilKnown(wish)).body.outcome).toBe('succeeded');
+      expect((await journal.untilKnown(wish))?.body.outcome).toBe('succeeded');
       expect(effectsOf(line, wish)).toHaveLength(1);
       await expectInvariants(line, journal);
     },
@@ -79,7 +79,7 @@ describe('[P-ledger-read-back] an executor that does not hear whether its claim 
       await withheld;
       await stage.until(wish, 'started');
       reset();
-      expect((await journal.untilKnown(wish)).body.outcome).toBe('succeeded');
+      expect((await journal.untilKnown(wish))?.body.outcome).toBe('succeeded');
       expect(effectsOf(line, wish)).toHaveLength(1);
       await expectInvariants(line, journal);
     },

@@ -73,8 +73,10 @@ async function faultOfAnswer(
   { status, body: { call, outcome, code } }: HttpAnswer,
   effects: ReadonlySet<string>,
 ): Promise<string | undefined> {
+  // Under a key, an answer without a call speaks for its own request alone; without one there is no other request.
+  const had = call === undefined ? wish.idempotencyKey === undefined && effects.size > 0 : effects.has(call);
+  if (status === 503 && had) return 'and had an effect';
   if (call === undefined || status === 202 || status === 504) return undefined;
-  if (status === 503 && effects.has(call)) return 'and had an effect';
   if (outcome === 'succeeded' && !effects.has(call)) return 'succeeded, and the upstream did nothing';
   const carriedOut = status === 200;
   const record = await trail.find(call, carriedOut ? 'settled' : 'refused');

@@ -13,7 +13,8 @@ export interface Wish {
   tool: string;
   text: string;
   agent: AgentName;
-  idempotencyKey: string;
+  /** Undefined for a call that is sent once and never asked for again. */
+  idempotencyKey: string | undefined;
   /** Every answer there was, the first being the one to the request that met the fault. */
   answers: HttpAnswer[];
   /** Resolves when the first request was answered or its connection broke. */
@@ -28,22 +29,23 @@ export class Journal {
     this.#line = line;
   }
 
-  /** Sends a call and returns at once. */
-  send(tool: string, agent: AgentName = 'helper'): Wish {
+  /** Sends a call under a key of its own, or without one, and returns at once. */
+  send(tool: string, { keyless = false }: { keyless?: boolean } = {}): Wish {
     const text = newId('wish');
     const answers: HttpAnswer[] = [];
-    const wish = { tool, text, agent, idempotencyKey: `key-${text}`, answers };
+    const idempotencyKey = keyless ? undefined : `key-${text}`;
+    const wish = { tool, text, agent: 'helper' as const, idempotencyKey, answers };
     const sent: Wish = { ...wish, first: this.#ask(wish) };
     this.wishes.push(sent);
     return sent;
   }
 
   /** Sends the wish again under its key until it is carried out or refused for good, approving where a person is asked. */
-  async untilKnown(wish: Wish): Promise<HttpAnswer> {
+  async untilKnown(wish: Wish): Promise<HttpAnswer | undefined> {
     const first = await wish.first;
-    if (first !== undefined && isFinal(first)) return first;
+    if (wish.idempotencyKey === undefined || (first !== undefined && isFinal(first))) return first;
     return await eventually(async () => {
-      const answer = await this.#ask(wish);
+      const answer = await this.again(wish);
       if (answer?.body.state === 'held') await this.#approve(answer.body.call ?? '');
       const known = answer?.status === 202 ? await this.#look(wish, answer.body.call ?? '') : answer;
       return known !== undefined && isFinal(known) && known;
@@ -51,12 +53,18 @@ export class Journal {
   }
 
   /** Waits until every wish has its end. */
-  async untilAllKnown(): Promise<HttpAnswer[]> {
-    return await Promise.all(this.wishes.map((wish) => this.untilKnown(wish)));
+  async untilAllKnown(): Promise<void> {
+    await Promise.all(this.wishes.map((wish) => this.untilKnown(wish)));
+  }
+
+  /** Sends a wish once more; undefined when the connection breaks. */
+  async again(wish: Wish): Promise<HttpAnswer | undefined> {
+    return await this.#ask(wish);
   }
 
   async #ask({ tool, text, agent, idempotencyKey, answers }: Omit<Wish, 'first'>) {
-    return await this.#heard(answers, () => this.#line.call(tool, { text }, { idempotencyKey, agent }));
+    const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+    return await this.#heard(answers, () => this.#line.call(tool, { text }, { ...key, agent }));
   }
 
   async #look({ agent, answers }: Wish, call: string) {

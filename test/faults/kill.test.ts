@@ -1,7 +1,8 @@
 import { type ServiceName, services } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from '../line.ts';
-import { expectIntactAudit, expectInvariants } from './invariants.ts';
+import { effectsOf, expectIntactAudit, expectInvariants } from './invariants.ts';
 import { Journal } from './journal.ts';
 import { fillLine, type LastPaused, openStage, type Stage, stagedTools } from './stages.ts';
 
@@ -57,6 +58,23 @@ describe('[P-survives-sigkill] [P-effect-at-most-once] [P-ledger-claim-first] [P
       await wave.ended;
       expect(wave.journal.wishes.length).toBeGreaterThanOrEqual(10);
       await expectInvariants(line, wave.journal);
+    },
+    END_MS,
+  );
+
+  test(
+    'an ingress that dies between the outcome and its answer is asked again, and tells the same outcome',
+    async () => {
+      const journal = new Journal(line);
+      const wish = journal.send('slow');
+      await eventually(() => effectsOf(line, wish).length > 0);
+      stage.pause('ingress');
+      await stage.until(wish, 'settled');
+      line.interlock.signal('ingress', 'SIGKILL');
+      stage.resumeAll();
+      expect(await wish.first).toBeUndefined();
+      expect((await journal.untilKnown(wish))?.body).toMatchObject({ outcome: 'succeeded', replayed: true });
+      await expectInvariants(line, journal);
     },
     END_MS,
   );

@@ -1,7 +1,7 @@
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from '../line.ts';
-import { expectIntactAudit, expectInvariants } from './invariants.ts';
+import { effectsOf, expectIntactAudit, expectInvariants } from './invariants.ts';
 import { Journal } from './journal.ts';
 import { stagedTools } from './stages.ts';
 
@@ -48,8 +48,11 @@ describe('[P-recovers] a dependency that comes back', () => {
     'after it did not answer for a while (%s) is used again, and what was sent meanwhile is done once or not at all',
     async (server) => {
       const journal = new Journal(line);
+      line.upstream.behave({ kind: 'delay', delayMs: SLOW_MS }, '/slow');
+      const underWay = journal.send('slow');
+      await eventually(() => effectsOf(line, underWay).length > 0);
       line.interlock.signal(server, 'SIGSTOP');
-      const sent = [journal.send('write'), journal.send('write')];
+      const sent = [journal.send('write'), journal.send('write', { keyless: true })];
       await Promise.race([Promise.all(sent.map(({ first }) => first)), outage()]);
       line.interlock.signal(server, 'SIGCONT');
       await expectRecovered();
@@ -59,14 +62,14 @@ describe('[P-recovers] a dependency that comes back', () => {
     END_MS,
   );
 
-  test(
-    'an upstream that breaks off after its effect is not asked again',
-    async () => {
-      line.upstream.behave({ kind: 'drop' }, '/write');
+  test.each([{ kind: 'drop' }, { kind: 'hang' }] as const)(
+    'an upstream that does not answer after its effect ($kind) is not asked again',
+    async (behaviour) => {
+      line.upstream.behave(behaviour, '/write');
       const journal = new Journal(line);
       const answer = await journal.untilKnown(journal.send('write'));
       line.upstream.behave({ kind: 'answer' }, '/write');
-      expect(answer.body.outcome).toBe('unknown');
+      expect(answer?.body.outcome).toBe('unknown');
       await expectInvariants(line, journal);
       await expectRecovered();
     },
@@ -76,6 +79,8 @@ describe('[P-recovers] a dependency that comes back', () => {
   test('leaves the audit intact', () => expectIntactAudit(line), END_MS);
 });
 
+/** Answers after the server went away, and before it is back. */
+const SLOW_MS = 1_000;
 /** Longer than every request that a service sends to a server may take before it gives up. */
 const OUTAGE_MS = 6_000;
 

@@ -2,7 +2,7 @@ import { eventually } from '@interlock/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from '../line.ts';
 import { expectIntactAudit, expectInvariants } from './invariants.ts';
-import { Journal } from './journal.ts';
+import { Journal, type Wish } from './journal.ts';
 import { emptyRedis } from './redis.ts';
 import { fillLine, openStage, type Stage, stagedTools } from './stages.ts';
 
@@ -14,6 +14,8 @@ const RECOVERED_MS = 10_000;
 
 let line: Line;
 let stage: Stage;
+/** Carried out before any fault, and sent again under its key after each. */
+let eldest: { journal: Journal; wish: Wish };
 beforeAll(async () => {
   line = await startLine({
     tools: stagedTools,
@@ -21,6 +23,9 @@ beforeAll(async () => {
     limits: [{ name: 'generous', per: ['tenant', 'agent'], rate: { calls: 1_000, windowMs: 1_000 } }],
   });
   stage = await openStage(line);
+  const journal = new Journal(line);
+  eldest = { journal, wish: journal.send('write') };
+  await journal.untilAllKnown();
 }, START_MS);
 afterEach(() => stage?.resumeAll());
 afterAll(async () => {
@@ -36,7 +41,15 @@ async function survives(fault: () => unknown): Promise<Journal> {
   await journal.untilAllKnown();
   await answered;
   await expectInvariants(line, journal);
+  await expectStillOnce();
   return journal;
+}
+
+/** What an Idempotency-Key named before every fault, it names now: the same outcome, and no second effect. */
+async function expectStillOnce(): Promise<void> {
+  const again = await eventually(() => eldest.journal.again(eldest.wish));
+  expect(again).toMatchObject({ status: 200, body: { outcome: 'succeeded', replayed: true } });
+  await expectInvariants(line, eldest.journal);
 }
 
 /** Waits until a call works; throws when that takes longer than is promised. */
@@ -58,7 +71,7 @@ describe('with a call between each two steps', () => {
   );
 
   test(
-    '[P-effect-at-most-once] [P-outcome-never-lost] the bus may be killed: what was told stays true',
+    '[P-effect-at-most-once] [P-outcome-never-lost] [P-idempotency-key] the bus may be killed: what was told stays true',
     async () => {
       await survives(() => line.interlock.signal('nats-server', 'SIGKILL'));
       await expectRecovered();
@@ -67,7 +80,7 @@ describe('with a call between each two steps', () => {
   );
 
   test(
-    '[P-line-vanishes] [P-answer-claims-no-more] the line may be lost: it is made again, and nobody is told too much',
+    '[P-line-vanishes] [P-answer-claims-no-more] [P-idempotency-key] the line may be lost: it is made again, and nobody is told too much',
     async () => {
       const journal = await survives(() => stage.observer.loseLine());
       await expectRecovered();

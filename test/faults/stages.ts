@@ -105,6 +105,7 @@ export async function fillLine(
   stage.pause('limiter');
   const answered = [approve(first)];
   await stage.until(journal.send('write'), 'decided');
+  await stage.until(journal.send('write', { keyless: true }), 'decided');
   await stage.until(first.wish, 'resolved');
   if (last === 'decider') {
     stage.pause('approver');
@@ -119,6 +120,7 @@ export async function fillLine(
   answered.push(approve(third));
   await stage.until(third.wish, 'answered');
   await stage.until(journal.send('write'), 'requested');
+  await stage.until(journal.send('write', { keyless: true }), 'requested');
   return { answered: Promise.all(answered) };
 }
 
