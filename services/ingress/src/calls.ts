@@ -51,9 +51,10 @@ export async function submit(submission: Submission, parts: CallParts): Promise<
     );
     using waiter = follower.open(agent, call, true);
     const standing = await follower.standing(waiter.waited);
-    const plan = planOf(standing, asked);
+    const plan = planOf(standing, asked, follower.nowMs());
     if (plan === 'make') return await make(submission, waiter, parts);
     if (plan === 'reused') return answerRefusal(new Fault('idempotency_key_reused'), call);
+    if (plan === 'expired') return answerRefusal(new Fault('idempotency_key_expired'), call);
     if (plan === 'follow') return await follower.answer(standing, followed(submission, waiter));
   }
   throw new Fault('idempotency_key_expired', {

@@ -3,6 +3,7 @@ import { limits, type QuestionEntry } from '@interlock/contracts';
 import { describe, expect, it } from 'vitest';
 import { ORPHAN_GRACE_MS, planOf, standingOf } from './outcome.ts';
 
+const NOW_MS = 2_000;
 const digest = 'a'.repeat(64);
 const sealed = { sender: 'AA', salt: 'AA', recipients: [{ keyId: 'k', key: 'AA' }], content: 'AA' };
 const head = { tenant: 'acme', agent: 'bot', call: 'c1', tool: 'read', at: 1_000 };
@@ -106,8 +107,8 @@ describe('a request under a used Idempotency-Key', () => {
     ['another tool', { ...request, tool: 'write' }],
   ])('is refused with %s, however the first one stands', (_, other) => {
     for (const ledger of [settled, started, refused('policy_denied'), refused('rate_limited')])
-      expect(planOf(standingOf(ledger, undefined, 0), other)).toBe('reused');
-    expect(planOf(standingOf(undefined, questionIn('open'), 0), other)).toBe('reused');
+      expect(planOf(standingOf(ledger, undefined, 0), other, NOW_MS)).toBe('reused');
+    expect(planOf(standingOf(undefined, questionIn('open'), 0), other, NOW_MS)).toBe('reused');
   });
 
   it.each([
@@ -115,15 +116,23 @@ describe('a request under a used Idempotency-Key', () => {
     ['started', started],
     ['refused for good', refused('policy_denied')],
   ])('follows a call that is %s', (_, ledger) => {
-    expect(planOf(standingOf(ledger, undefined, 0), request)).toBe('follow');
+    expect(planOf(standingOf(ledger, undefined, 0), request, NOW_MS)).toBe('follow');
   });
 
   it('follows a call that is held', () => {
-    expect(planOf(standingOf(undefined, questionIn('open'), 0), request)).toBe('follow');
+    expect(planOf(standingOf(undefined, questionIn('open'), 0), request, NOW_MS)).toBe('follow');
   });
 
   it('is tried again after a refusal that may pass, and made when nothing is known', () => {
-    expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request)).toBe('next');
-    expect(planOf(standingOf(undefined, undefined, 0), request)).toBe('make');
+    expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request, NOW_MS)).toBe('next');
+    expect(planOf(standingOf(undefined, undefined, 0), request, NOW_MS)).toBe('make');
+  });
+
+  it('[P-idempotency-key] is refused when its call ended before the window', () => {
+    const lateMs = 1_000 + limits.idempotencyWindowMs + 1;
+    for (const ledger of [settled, refused('rate_limited'), refused('policy_denied')]) {
+      expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs)).toBe('expired');
+      expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs - 1)).not.toBe('expired');
+    }
   });
 });

@@ -89,16 +89,29 @@ export function isSameRequest(origin: Origin, request: { tool: string; arguments
 
 /**
  * What to do with a request whose Idempotency-Key names a call that stands so: make it, take the key's next id,
- * refuse it, or follow the call to its end.
+ * refuse it because the key was used for something else or is past its window, or follow the call to its end.
  */
 export function planOf(
   standing: Standing,
   request: { tool: string; argumentsDigest: string },
-): 'make' | 'next' | 'reused' | 'follow' {
+  nowMs: number,
+): 'make' | 'next' | 'reused' | 'expired' | 'follow' {
   const origin = originOf(standing);
   if (origin === undefined) return 'make';
+  if (isPastWindow(standing, nowMs)) return 'expired';
   if (!isSameRequest(origin, request)) return 'reused';
   return standing.kind === 'refused' && faults[standing.refused.code].retryable ? 'next' : 'follow';
+}
+
+/** The ledger keeps an ended call for a while after its window, so that a late key is refused and not taken for a new one. */
+function isPastWindow(standing: Standing, nowMs: number): boolean {
+  const ended =
+    standing.kind === 'settled'
+      ? standing.settled.at
+      : standing.kind === 'refused'
+        ? standing.refused.at
+        : nowMs;
+  return nowMs - ended > limits.idempotencyWindowMs;
 }
 
 function clamp(value: number, most: number): number {
