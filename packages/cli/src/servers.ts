@@ -111,7 +111,17 @@ function plan(
   const { PATH, HOME, LANG } = env;
   const logFile = path.join(dataFiles(data).logs, `${name}.log`);
   const own = { PATH, HOME, LANG };
-  return { name, command: env[variable] ?? name, args, env: own, cwd: data, logFile, speaks: false, port };
+  return {
+    name,
+    command: env[variable] ?? name,
+    args,
+    env: own,
+    cwd: data,
+    logFile,
+    speaks: false,
+    yields: name === 'ferretdb',
+    port,
+  };
 }
 
 function takesConnections(port: number): Promise<boolean> {

@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { type Environment, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 
@@ -18,6 +19,8 @@ const ALIVE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
 const STOP_MS = 22_000;
 const LOG_MODE = 0o600;
+/** A third of the share of the others (nice 5): enough to catch up, never enough to hold them up. */
+const YIELDING_PRIORITY = 5;
 
 const readyMessageSchema = z.object({
   type: z.literal('ready'),
@@ -38,6 +41,8 @@ export interface ProcessPlan {
   logFile: string;
   /** True when the process tells over a channel that it is ready. */
   speaks: boolean;
+  /** True when it gives way to the others where processors are short. */
+  yields?: boolean;
 }
 
 /** One process and its successors. */
@@ -123,7 +128,7 @@ export class SupervisedProcess {
 
   /** Runs the process once and returns how it ended. */
   async #live(): Promise<string> {
-    const { command, args, env, cwd, logFile, speaks } = this.plan;
+    const { command, args, env, cwd, logFile, speaks, yields } = this.plan;
     this.#ready.clear();
     this.#lives += 1;
     const log = openSync(logFile, 'a', LOG_MODE);
@@ -135,6 +140,7 @@ export class SupervisedProcess {
         stdio: speaks ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       });
       this.#child = child;
+      if (yields === true && child.pid !== undefined) giveWay(child.pid);
       this.#onLife();
       child.on('message', (message) => this.#hear(message));
       const [code, signal] = await once(child, 'exit');
@@ -150,5 +156,14 @@ export class SupervisedProcess {
   #hear(message: unknown): void {
     const parsed = readyMessageSchema.safeParse(message);
     if (parsed.success) this.#ready.set(parsed.data.service, parsed.data);
+  }
+}
+
+/** A process that has ended meanwhile, or a system without priorities, changes nothing. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, YIELDING_PRIORITY);
+  } catch {
+    // It runs like the others then.
   }
 }
