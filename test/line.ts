@@ -2,7 +2,8 @@
  * A whole house for end-to-end tests: every service as its own process around an upstream that counts what it did.
  *
  * Tools, each one request to the upstream with the credential `upstream-token`: `read` (GET), `write` (POST),
- * `ask` (destructive, so a person is asked), `idem` (idempotent), `slow` (its path can be told to be slow).
+ * `ask` (destructive, so a person is asked), `idem` (idempotent), `slow` (its path can be told to be slow), `bare` (without
+ * the credential, so the upstream answers 401).
  * Agents: `helper` of tenant acme for alice, `other` of tenant rival for rita. People: alice, who may do everything,
  * and bob, who may answer questions.
  */
@@ -179,8 +180,7 @@ const defaultAgents = [
 function toolsAt(url: string) {
   const egress = { allow: [url], allowPrivate: ['127.0.0.1/32'] };
   const common = { credential: { name: CREDENTIAL, inject: { as: 'bearer' } } };
-  const post = (name: string) => ({
-    ...common,
+  const bare = (name: string) => ({
     name,
     description: `Sends a text to /${name}.`,
     labels: ['writes'],
@@ -192,6 +192,7 @@ function toolsAt(url: string) {
     },
     http: { method: 'POST', url: `${url}/${name}`, egress },
   });
+  const post = (name: string) => ({ ...common, ...bare(name) });
   return {
     read: {
       ...common,
@@ -214,5 +215,6 @@ function toolsAt(url: string) {
       http: { method: 'POST', url: `${url}/idem`, egress, idempotencyHeader: 'Idempotency-Key' },
     },
     slow: post('slow'),
+    bare: bare('bare'),
   };
 }

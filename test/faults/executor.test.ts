@@ -25,7 +25,7 @@ beforeAll(async () => {
   proxy = await startProxy(() => nats);
   const short = { claimMs: CLAIM_MS };
   line = await startLine({
-    tools: { write: short, idem: short },
+    tools: { write: short, idem: short, bare: short },
     replicas: { executor: 2 },
     ports: { nats },
     serviceEnv: { executor: { NATS_URL: `nats://127.0.0.1:${proxy.port}` } },
@@ -63,6 +63,29 @@ describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused pas
       await logged(claimer, call, 'a call ended without an answer');
       expect((await journal.untilKnown(wish))?.body.outcome).toBe('succeeded');
       expect(effectsOf(line, wish)).toHaveLength(1);
+      await expectInvariants(line, journal);
+    },
+    END_MS,
+  );
+});
+
+describe('[P-claim-monotonic] an executor that is paused before it hears that its claim was stored', () => {
+  test(
+    'sends nothing when it hears so after the claim ran out, even where no lease is asked for',
+    async () => {
+      const journal = new Journal(line);
+      const { withheld, release } = proxy.withhold('interlock.ledger.v1.started.');
+      const wish = journal.send('bare');
+      await withheld;
+      const call = await stage.until(wish, 'started');
+      const claimer = await claimerOf(call);
+      line.interlock.signal(claimer, 'SIGSTOP');
+      await stage.until(wish, 'settled', TAKEN_OVER_MS);
+      release();
+      line.interlock.signal(claimer, 'SIGCONT');
+      await logged(claimer, call, 'a call ended without an answer');
+      expect((await journal.untilKnown(wish))?.body.outcome).toBe('unknown');
+      expect(line.upstream.requests.filter(({ body }) => body.includes(wish.text))).toEqual([]);
       await expectInvariants(line, journal);
     },
     END_MS,

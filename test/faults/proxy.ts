@@ -5,16 +5,16 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface WithholdingProxy extends AsyncDisposable {
   readonly port: number;
   /**
-   * From the next bytes to the server on that hold this text, nothing comes back any more; `withheld` resolves
-   * then. `reset` breaks the connection and lets later ones through.
+   * From the next bytes to the server on that hold this text, nothing comes back on their connection any more;
+   * `withheld` resolves then. `reset` breaks that connection; `release` hands over late what was withheld.
    */
-  withhold(text: string): { withheld: Promise<void>; reset: () => void };
+  withhold(text: string): { withheld: Promise<void>; reset: () => void; release: () => void };
 }
 
 /** Starts a proxy in front of a port of this machine. */
 export async function startProxy(target: () => number): Promise<WithholdingProxy> {
   const sockets = new Set<Socket>();
-  let watched: { text: string; hit: boolean; resolve: () => void } | undefined;
+  let watched: { text: string; by: Socket | undefined; kept: Buffer[]; resolve: () => void } | undefined;
 
   const server = createServer((client) => {
     const upstream = connect({ host: '127.0.0.1', port: target() });
@@ -28,14 +28,15 @@ export async function startProxy(target: () => number): Promise<WithholdingProxy
       });
     }
     client.on('data', (bytes) => {
-      if (watched?.hit === false && bytes.includes(watched.text)) {
-        watched.hit = true;
+      if (watched !== undefined && watched.by === undefined && bytes.includes(watched.text)) {
+        watched.by = client;
         watched.resolve();
       }
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
-      if (watched?.hit !== true) client.write(bytes);
+      if (watched?.by === client) watched.kept.push(bytes);
+      else client.write(bytes);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -47,12 +48,16 @@ export async function startProxy(target: () => number): Promise<WithholdingProxy
     port: address.port,
     withhold: (text) => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      watched = { text, hit: false, resolve };
+      watched = { text, by: undefined, kept: [], resolve };
       return {
         withheld: promise,
         reset: () => {
+          watched?.by?.destroy();
           watched = undefined;
-          cut();
+        },
+        release: () => {
+          watched?.by?.write(Buffer.concat(watched.kept));
+          watched = undefined;
         },
       };
     },
