@@ -1,0 +1,160 @@
+/**
+ * The floor's events: as large as the line's, and made once. What is signed or sealed in them is real, so that its
+ * size is right; nobody looks into it.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import {
+  type Call,
+  type Claim,
+  callDigestOf,
+  type EventBody,
+  limits,
+  newId,
+  type RpcReply,
+  rawPublicKey,
+  seal,
+  sealContext,
+  sha256,
+  signStatement,
+} from '@interlock/contracts';
+import { CREDENTIAL, THING } from './upstream.ts';
+
+const TENANT = 'default';
+const AGENT = 'bench';
+const TOOL = 'bench-thing';
+const ARGUMENTS = '{"id":1}';
+const CLAIM_MS = 30_000;
+const HOUR_MS = 3_600_000;
+
+const who = { tenant: TENANT, agent: AGENT, user: 'alice', session: newId('s') };
+const what = { tool: TOOL, toolVersion: sha256(TOOL), argumentsDigest: sha256(ARGUMENTS) };
+const door = { kind: 'executor', replica: 'any' } as const;
+const callDigest = callDigestOf({ ...who, ...what });
+
+export interface SampleEvents {
+  decided: Pick<EventBody<'decided'>, 'decision' | 'statement'>;
+  takings: EventBody<'admitted'>['takings'];
+  leaseKey: string;
+  evidence: Claim['evidence'];
+  credential: RpcReply<'broker.lease'>['sealed'];
+}
+
+/** Makes what every call of the floor carries. */
+export function sampleEvents(nowMs: number): SampleEvents {
+  const signing = { keyId: newId('sig'), privateKey: generateKeyPairSync('ed25519').privateKey };
+  const reader = { keyId: newId('box'), key: generateKeyPairSync('x25519').publicKey };
+  const call = callOf(ARGUMENTS, newId('rep'), nowMs);
+  const policyDigest = sha256('policy');
+  const decision: EventBody<'decided'>['decision'] = {
+    verdict: 'allow',
+    reasons: [{ rule: 'allow_listed', text: 'A grant covers this tool for this tenant and role.' }],
+    obligations: [],
+    policyDigest,
+    facts: {
+      subject: {
+        agent: AGENT,
+        user: who.user,
+        tenant: TENANT,
+        roles: ['assistant'],
+        proof: 'api_key',
+      },
+      action: { name: 'execute_tool' },
+      tool: { name: TOOL, version: what.toolVersion, labels: ['reads-private'] },
+      session: { id: who.session, labels: [], openedAt: nowMs },
+      context: { time: new Date(nowMs).toISOString(), epochMs: nowMs, door: door.kind },
+    },
+    decidedAt: nowMs,
+  };
+  const statement = signStatement(
+    {
+      type: 'decision',
+      ...who,
+      ...what,
+      call: call.call,
+      door,
+      callDigest,
+      verdict: 'allow',
+      obligations: [],
+      policyDigest,
+      issuedAt: nowMs,
+      notAfter: nowMs + limits.callMs,
+    },
+    signing,
+  );
+  const takings: SampleEvents['takings'] = [
+    { limit: 'calls-per-agent', kind: 'rate', amount: 1, left: 9_999_999 },
+    { limit: 'calls-per-agent', kind: 'concurrency', amount: 1, left: 9_999 },
+  ];
+  const record = JSON.stringify({ call, decision, statement, takings });
+  return {
+    decided: { decision, statement },
+    takings,
+    leaseKey: rawPublicKey(generateKeyPairSync('x25519').publicKey),
+    evidence: seal(record, [reader], sealContext('evidence', call.call)),
+    credential: seal(CREDENTIAL, [reader], sealContext('lease', call.call)),
+  };
+}
+
+/** Returns a call as ingress would make it; the request is taken as it comes. */
+export function callOf(body: string, replyTo: string, nowMs: number): Call {
+  return {
+    ...who,
+    ...what,
+    call: newId('c'),
+    door,
+    arguments: body.length === 0 ? '{}' : ARGUMENTS,
+    callDigest,
+    replyTo,
+    keepResult: false,
+    requestedAt: nowMs,
+    notAfter: nowMs + limits.callMs,
+  };
+}
+
+/** Returns the claim of a call. */
+export function claimOf(call: Call, { leaseKey, evidence }: SampleEvents, nowMs: number): Claim {
+  return {
+    ...who,
+    ...what,
+    call: call.call,
+    callDigest,
+    at: nowMs,
+    replyTo: call.replyTo,
+    keepResult: false,
+    executor: 'floor',
+    nonce: newId('claim'),
+    claimMs: CLAIM_MS,
+    idempotent: false,
+    leaseKey,
+    evidence,
+  };
+}
+
+/** Returns the outcome of a claim. */
+export function settledOf({ call }: Claim, nowMs: number): EventBody<'settled'> {
+  return {
+    tenant: TENANT,
+    agent: AGENT,
+    call,
+    tool: TOOL,
+    at: nowMs,
+    outcome: 'succeeded',
+    upstreamStatus: 200,
+    result: { digest: sha256(THING), bytes: THING.length, mediaType: 'application/json' },
+    redactions: 0,
+    labels: ['reads-private'],
+    executor: 'floor',
+    keepResult: false,
+    argumentsDigest: what.argumentsDigest,
+  };
+}
+
+/** Returns an answer of the broker. */
+export function leaseOf({ credential }: SampleEvents, nowMs: number): RpcReply<'broker.lease'> {
+  return {
+    sealed: credential,
+    inject: { as: 'bearer' },
+    origin: 'http://127.0.0.1',
+    notAfter: nowMs + HOUR_MS,
+  };
+}

@@ -1,0 +1,141 @@
+/** What the bench says: one JSON object, or tables for a person. */
+import type { RateResult } from './load.ts';
+import type { Measured } from './measure.ts';
+
+/** To reach, of the line: a share of the floor's saturation, multiples of its latencies, and memory. */
+const SATURATION_RATIO = 0.5;
+const P50_RATIO = 1.6;
+const P99_RATIO = 2;
+const RESIDENT_MB = 150;
+const TARGET_RATE = 500;
+
+export interface Check {
+  name: string;
+  value: number;
+  /** At least or at most this, as `name` says. */
+  target: number;
+  unit: string;
+  met: boolean;
+}
+
+export interface LineMeasured extends Measured {
+  /** Which calls were traced: `none`, or a share of them, with the console as collector. */
+  tracing: string;
+}
+
+export interface Results {
+  direct: Measured;
+  floor: Measured;
+  line: LineMeasured;
+  /** The line with every call traced; only in a full run. */
+  lineTraced: LineMeasured | undefined;
+  /** Resident memory of each service after the load. */
+  residentMb: Record<string, number>;
+}
+
+export interface Report extends Results {
+  name: 'bench';
+  passed: boolean;
+  checks: Check[];
+}
+
+/** Holds results against what is to be reached. */
+export function reportOf(results: Results): Report {
+  const { floor, line, residentMb } = results;
+  const checks = [
+    atLeast(
+      'line saturation / floor saturation',
+      ratio(line.saturationPerSecond, floor.saturationPerSecond),
+      SATURATION_RATIO,
+      'x',
+    ),
+    ...latencyChecks(floor, line),
+    ...Object.entries(residentMb).map(([service, mb]) =>
+      atMost(`resident memory of ${service}`, mb, RESIDENT_MB, 'MB'),
+    ),
+  ];
+  return { name: 'bench', passed: checks.every(({ met }) => met), checks, ...results };
+}
+
+/** A rate that was not asked for is not held against anything. */
+function latencyChecks(floor: Measured, line: Measured): Check[] {
+  const below = floor.rates.find(({ rate }) => rate === TARGET_RATE);
+  const above = line.rates.find(({ rate }) => rate === TARGET_RATE);
+  if (below === undefined || above === undefined) return [];
+  return [
+    atMost(`line p50 / floor p50 at ${TARGET_RATE}/s`, ratio(above.p50Ms, below.p50Ms), P50_RATIO, 'x'),
+    atMost(`line p99 / floor p99 at ${TARGET_RATE}/s`, ratio(above.p99Ms, below.p99Ms), P99_RATIO, 'x'),
+  ];
+}
+
+/** Counts the calls that failed where none should have: in saturation, and at rates below it. */
+export function failuresOf({ direct, floor, line, lineTraced }: Results): number {
+  const measured = [direct, floor, line, ...(lineTraced === undefined ? [] : [lineTraced])];
+  return measured
+    .flatMap(({ rates, saturationPerSecond, saturationFailed }) => [
+      saturationFailed,
+      ...rates.filter(({ rate }) => rate <= saturationPerSecond).map(({ failed }) => failed),
+    ])
+    .reduce((sum, failed) => sum + failed, 0);
+}
+
+/** Writes a report as tables. */
+export function tablesOf({ direct, floor, line, lineTraced, checks }: Report): string {
+  const measured: [string, Measured][] = [
+    ['direct', direct],
+    ['floor', floor],
+    [`line (tracing: ${line.tracing})`, line],
+    ...(lineTraced === undefined
+      ? []
+      : [[`line (tracing: ${lineTraced.tracing})`, lineTraced] satisfies [string, Measured]]),
+  ];
+  const rows = measured.flatMap(([name, { rates, saturationPerSecond }]) => [
+    ...rates.map((result) => [name, ...rowOf(result)]),
+    [name, 'saturation', '', '', '', '', `${saturationPerSecond}/s`],
+  ]);
+  return [
+    table([['', 'rate', 'p50 ms', 'p90 ms', 'p99 ms', 'failed', ''], ...rows]),
+    '',
+    table([
+      ['check', 'value', 'target', ''],
+      ...checks.map(({ name, value, target, unit, met }) => [
+        name,
+        `${value} ${unit}`,
+        `${target} ${unit}`,
+        met ? 'met' : 'not met',
+      ]),
+    ]),
+    '',
+  ].join('\n');
+}
+
+function rowOf({ rate, p50Ms, p90Ms, p99Ms, failed }: RateResult): string[] {
+  return [`${rate}/s`, String(p50Ms), String(p90Ms), String(p99Ms), String(failed), ''];
+}
+
+function table(rows: string[][]): string {
+  const columns = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function ratio(value: number, base: number): number {
+  return base === 0 ? 0 : Math.round((value / base) * 100) / 100;
+}
+
+function atLeast(name: string, value: number, target: number, unit: string): Check {
+  return { name, value, target, unit, met: value >= target };
+}
+
+function atMost(name: string, value: number, target: number, unit: string): Check {
+  return { name, value, target, unit, met: value > 0 && value <= target };
+}
