@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { type Environment, systemClock } from '@interlock/shell';
 import { z } from 'zod';
@@ -159,11 +159,19 @@ export class SupervisedProcess {
   }
 }
 
-/** A process that has ended meanwhile, or a system without priorities, changes nothing. */
+/**
+ * Lowers a process's share. A process that leads a session is weighed by its session on Linux where autogroups are on,
+ * so both are told. One that has ended meanwhile, or a system without priorities, changes nothing.
+ */
 function giveWay(pid: number): void {
-  try {
-    setPriority(pid, YIELDING_PRIORITY);
-  } catch {
-    // It runs like the others then.
+  for (const lower of [
+    () => setPriority(pid, YIELDING_PRIORITY),
+    () => writeFileSync(`/proc/${pid}/autogroup`, String(YIELDING_PRIORITY), { flag: 'r+' }),
+  ]) {
+    try {
+      lower();
+    } catch {
+      // It runs like the others then.
+    }
   }
 }
