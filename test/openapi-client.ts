@@ -31,9 +31,12 @@ export interface Answered {
 /** Returns requests to every operation. `hints` are bodies that mean something here, such as calls of real tools. */
 export function requestsOf(document: OpenApi, authorization: string, hints: Hints): Arbitrary<Drawn> {
   const drawn = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).flatMap(([method, operation]) =>
-      operation === undefined ? [] : [drawOne(document, { path, method, operation }, authorization, hints)],
-    ),
+    Object.entries(methods).flatMap(([method, operation]) => {
+      if (operation === undefined) return [];
+      // Where there is more to say there is more to find.
+      const weight = operation.requestBody === undefined ? 1 + operation.parameters.length : 5;
+      return [{ weight, arbitrary: drawOne(document, { path, method, operation }, authorization, hints) }];
+    }),
   );
   return fc.oneof(...drawn);
 }
@@ -75,7 +78,7 @@ function drawOne(document: OpenApi, place: Place, authorization: string, hints: 
         }),
       ),
       headers: fc.record(parametersIn('header'), { requiredKeys: [] }),
-      extra: fc.oneof(fc.constant({}), wrongHeaders),
+      extra: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, wrongHeaders),
       key: fc.oneof({ weight: 8, arbitrary: fc.constant<string | undefined>(authorization) }, wrongKey),
       body: operation.requestBody === undefined ? fc.constant(undefined) : bodyOf(document, operation, hints),
       method: fc.oneof(
@@ -132,14 +135,15 @@ function addressOf(path: string, { inPath, query }: Address): string {
 
 function bodyOf(document: OpenApi, { requestBody }: Place['operation'], hints: Hints): Arbitrary<string> {
   const valid = valueFor(requestBody?.content['application/json']?.schema, document);
-  const said = fc.oneof(valid, hints.bodies);
+  // Most of what only the document says names no tool; the hints do.
+  const said = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 5, arbitrary: hints.bodies });
   return fc.oneof(
     { weight: 4, arbitrary: said.map((value) => JSON.stringify(value)) },
     {
       weight: 3,
       arbitrary: fc
-        .tuple(said, fc.nat(), fc.jsonValue())
-        .map(([value, at, other]) => spoil(value, at, other)),
+        .tuple(said, fc.nat({ max: 1_000 }), fc.jsonValue())
+        .map(([value, at, other]) => JSON.stringify(spoil(value, at, other))),
     },
     {
       weight: 2,
@@ -151,13 +155,15 @@ function bodyOf(document: OpenApi, { requestBody }: Place['operation'], hints: H
   );
 }
 
-/** Puts another value into the place of one member, or adds one. */
-function spoil(value: unknown, at: number, other: unknown): string {
-  const text = JSON.stringify(value);
-  const places = [...text.matchAll(/"(?:[^"\\]|\\.)*":/g)];
-  const place = places[at % Math.max(1, places.length)];
-  if (place === undefined) return JSON.stringify(other);
-  return `${text.slice(0, place.index)}${place[0]}${JSON.stringify(other)},${text.slice(place.index)}`;
+/** Puts another value into the place of one member, somewhere inside, or adds one. */
+function spoil(value: unknown, at: number, other: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return other;
+  const members = Object.entries(value);
+  const member = members[at % (members.length + 1)];
+  if (member === undefined) return { ...value, extra: other };
+  const [name, inner] = member;
+  const next = Math.floor(at / (members.length + 1));
+  return { ...value, [name]: next % 2 === 0 ? other : spoil(inner, Math.floor(next / 2), other) };
 }
 
 /** Replaces one character of the text. */
