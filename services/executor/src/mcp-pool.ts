@@ -10,7 +10,7 @@ import { digestOf, Fault, type McpTransport, type Tool } from '@interlock/contra
 import { definitionDigestOf } from './definition.ts';
 import type { Errand, HttpParts } from './http.ts';
 import { policyOf } from './http-request.ts';
-import { connectMcp, type McpConnection } from './mcp.ts';
+import type { McpConnection } from './mcp.ts';
 import { createMcpFetch, type McpExchange, withExchange } from './mcp-fetch.ts';
 
 export type McpTarget = Extract<Tool['target'], { kind: 'mcp' }>;
@@ -146,14 +146,16 @@ export class McpPool implements AsyncDisposable {
     return slot;
   }
 
-  #connect(
+  async #connect(
     connection: McpTransport,
     signal: AbortSignal,
     { changed, closed }: { changed: () => void; closed: () => void },
   ): Promise<McpConnection> {
     const policy = connection.transport === 'http' ? { ...policyOf(connection), redirects: 0 } : undefined;
     const fetch = policy === undefined ? refuseFetch : createMcpFetch(policy, this.#parts);
-    return connectMcp(connection, {
+    // The MCP client takes 9 MB, which an executor without such tools does without.
+    const { connectMcp } = await import('./mcp.ts');
+    return await connectMcp(connection, {
       fetch,
       signal,
       timeoutMs: CONNECT_TIMEOUT_MS,
