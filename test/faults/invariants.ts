@@ -18,6 +18,8 @@ import type { Journal, Wish } from './journal.ts';
 
 /** The auditor follows the ledger within milliseconds, or within its recovery. */
 const AUDITED_MS = 20_000;
+const RECOVERED_MS = 10_000;
+const ATTEMPT_MS = 3_000;
 const recordsSchema = z.looseObject({ records: z.array(auditRecordSchema) });
 type Records = z.infer<typeof recordsSchema>['records'];
 
@@ -40,6 +42,15 @@ export async function expectIntactAudit(line: Line): Promise<void> {
     return status === 200 && auditVerificationSchema.parse(body);
   }, AUDITED_MS);
   expect(verified).toMatchObject({ intact: true, problems: [] });
+}
+
+/** Expects that a call that is made now works, within what is promised after a dependency came back. */
+export async function expectRecovered(line: Line): Promise<void> {
+  await eventually(async () => {
+    // A call that met the outage waits for its own limit: recovery is what the next one finds.
+    const signal = AbortSignal.timeout(ATTEMPT_MS);
+    return (await line.call('write', { text: 'again' }, { signal })).body.outcome === 'succeeded';
+  }, RECOVERED_MS);
 }
 
 async function faultsOf(line: Line, trail: Trail, wish: Wish): Promise<string[]> {

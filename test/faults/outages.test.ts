@@ -1,7 +1,7 @@
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from '../line.ts';
-import { effectsOf, expectIntactAudit, expectInvariants } from './invariants.ts';
+import { effectsOf, expectIntactAudit, expectInvariants, expectRecovered } from './invariants.ts';
 import { Journal } from './journal.ts';
 import { stagedTools } from './stages.ts';
 
@@ -21,14 +21,6 @@ beforeAll(async () => {
 }, START_MS);
 afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
 
-/** Waits until a call works; throws when that takes longer than is promised. */
-async function expectRecovered(): Promise<void> {
-  const within = AbortSignal.timeout(RECOVERED_MS);
-  const succeeds = async () =>
-    (await line.call('write', { text: 'again' }, { signal: within })).body.outcome === 'succeeded';
-  await eventually(succeeds, RECOVERED_MS);
-}
-
 describe('[P-recovers] a dependency that comes back', () => {
   test.each(['redis-server', 'ferretdb', 'nats-server'])(
     'after it was killed (%s) is used again within ten seconds, without a restart',
@@ -37,7 +29,7 @@ describe('[P-recovers] a dependency that comes back', () => {
       const before = serverPid(server);
       line.interlock.signal(server, 'SIGKILL');
       await eventually(() => serverPid(server) !== undefined && serverPid(server) !== before);
-      await expectRecovered();
+      await expectRecovered(line);
       await expectAudited();
       expect(servicePids()).toEqual(pids);
     },
@@ -55,7 +47,7 @@ describe('[P-recovers] a dependency that comes back', () => {
       const sent = [journal.send('write'), journal.send('write', { keyless: true })];
       await Promise.race([Promise.all(sent.map(({ first }) => first)), outage()]);
       line.interlock.signal(server, 'SIGCONT');
-      await expectRecovered();
+      await expectRecovered(line);
       await journal.untilAllKnown();
       await expectInvariants(line, journal);
     },
@@ -71,7 +63,7 @@ describe('[P-recovers] a dependency that comes back', () => {
       line.upstream.behave({ kind: 'answer' }, '/write');
       expect(answer?.body.outcome).toBe('unknown');
       await expectInvariants(line, journal);
-      await expectRecovered();
+      await expectRecovered(line);
     },
     END_MS,
   );

@@ -1,7 +1,7 @@
 import { eventually } from '@interlock/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from '../line.ts';
-import { expectIntactAudit, expectInvariants } from './invariants.ts';
+import { expectIntactAudit, expectInvariants, expectRecovered } from './invariants.ts';
 import { Journal, type Wish } from './journal.ts';
 import { emptyRedis } from './redis.ts';
 import { fillLine, openStage, type Stage, stagedTools } from './stages.ts';
@@ -9,8 +9,6 @@ import { fillLine, openStage, type Stage, stagedTools } from './stages.ts';
 const START_MS = 100_000;
 /** A call's limit, a claim's, and another try. */
 const END_MS = 120_000;
-/** What is promised after a dependency came back. */
-const RECOVERED_MS = 10_000;
 
 let line: Line;
 let stage: Stage;
@@ -52,20 +50,12 @@ async function expectStillOnce(): Promise<void> {
   await expectInvariants(line, eldest.journal);
 }
 
-/** Waits until a call works; throws when that takes longer than is promised. */
-async function expectRecovered(): Promise<void> {
-  const within = AbortSignal.timeout(RECOVERED_MS);
-  const succeeds = async () =>
-    (await line.call('write', { text: 'again' }, { signal: within })).body.outcome === 'succeeded';
-  await eventually(succeeds, RECOVERED_MS);
-}
-
 describe('with a call between each two steps', () => {
   test(
     '[P-limits-never-forget] [P-effect-at-most-once] Redis may be emptied: nothing happens twice or without a claim',
     async () => {
       await survives(() => emptyRedis(line));
-      await expectRecovered();
+      await expectRecovered(line);
     },
     END_MS,
   );
@@ -74,7 +64,7 @@ describe('with a call between each two steps', () => {
     '[P-effect-at-most-once] [P-outcome-never-lost] [P-idempotency-key] the bus may be killed: what was told stays true',
     async () => {
       await survives(() => line.interlock.signal('nats-server', 'SIGKILL'));
-      await expectRecovered();
+      await expectRecovered(line);
     },
     END_MS,
   );
@@ -83,7 +73,7 @@ describe('with a call between each two steps', () => {
     '[P-line-vanishes] [P-answer-claims-no-more] [P-idempotency-key] the line may be lost: it is made again, and nobody is told too much',
     async () => {
       const journal = await survives(() => stage.observer.loseLine());
-      await expectRecovered();
+      await expectRecovered(line);
       expect(
         journal.wishes.filter(({ answers }) => answers.some(({ status }) => status === 503)),
       ).not.toEqual([]);
