@@ -54,7 +54,7 @@ export function plansOf({ quick, rates }: Options): { direct: Plan; governed: Pl
   return quick
     ? {
         direct: { rates, warmUpMs: 400, rateMs: 600, drainMs: 2_500, saturationMs: 600 },
-        governed: { rates, warmUpMs: 2_000, rateMs: 1_300, drainMs: 2_500, saturationMs: 2_000 },
+        governed: { rates, warmUpMs: 3_000, rateMs: 1_300, drainMs: 2_500, saturationMs: 2_000 },
       }
     : {
         direct: { rates, warmUpMs: 1_000, rateMs: 5_000, drainMs: 10_000, saturationMs: 4_000 },
