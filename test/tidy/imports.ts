@@ -78,7 +78,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^@opentelemetry\/api$/, files: /./ },
   {
     vendor: /^(vitest|fast-check)$/,
-    files: /\.test\.ts$|^test\/|^vitest\.config\.ts$|\.fixture\.ts$|-under-test\.ts$/,
+    files: /\.test\.ts$|^test\/|^vitest\.config\.ts$|\.fixture\.ts$/,
   },
   { vendor: /^@nats-io\//, files: /^packages\/bus\/src\// },
   { vendor: /^undici$/, files: /^packages\/egress\/src\/agent\.ts$/ },

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 const SKIPPED = ['node_modules', '.git', '.turbo', '.interlock', 'coverage', 'dist'];
 const READ = /\.(ts|mjs|js|rego|md|json|jsonc|yaml|yml|sh|toml|mod)$|\/\.?[a-z]+$/;
 const CODE = /\.(ts|mjs|js|rego)$/;
-const TESTS = /\.test\.ts$|\.fixture\.ts$|-under-test\.ts$|\/test-fixtures\/|^test\/|^packages\/testkit\//;
+const TESTS = /\.test\.ts$|\.fixture\.ts$|\/test-fixtures\/|^test\/|^packages\/testkit\//;
 
 /** A file of the repository: its path from the root with `/`, and its text. */
 export interface Source {

@@ -11,7 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { judgeAnswer } from './answer.ts';
 import { ask, openQuestion } from './ask.ts';
 import { expire } from './expire.ts';
-import { heldEvent, keyring, NOW_MS } from './held-under-test.ts';
+import { heldEvent, keyring, NOW_MS } from './held.fixture.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';
 import { dueAt } from './rounds.ts';
 import { sealHeldCall } from './seal-call.ts';

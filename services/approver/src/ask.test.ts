@@ -8,7 +8,7 @@ import {
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
-import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held-under-test.ts';
+import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held.fixture.ts';
 import { sealHeldCall } from './seal-call.ts';
 
 describe('checking that a decision asks', () => {

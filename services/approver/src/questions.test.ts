@@ -1,3 +1,4 @@
+import type { Bus } from '@interlock/bus';
 import {
   approvalsEntrySchema,
   newId,
@@ -7,18 +8,28 @@ import {
   sha256,
   verifyStatement,
 } from '@interlock/contracts';
-import { eventually, FakeClock } from '@interlock/testkit';
-import { describe, expect, test } from 'vitest';
+import { eventually, FakeClock, type House, startHouse } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';
-import { heldEvent, keyring, keysOf, NOW_MS } from './held-under-test.ts';
-import { putAnswer, putQuestion, questionKey } from './questions.ts';
-import { storeUnderTest } from './records-under-test.ts';
-import { startRounds } from './rounds.ts';
+import { heldEvent, keyring, keysOf, NOW_MS } from './held.fixture.ts';
+import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
+import { mortalStore } from './records.fixture.ts';
+import { type Rounds, startRounds } from './rounds.ts';
 import { sealHeldCall } from './seal-call.ts';
 
 const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
 const everybody = (person: string) => (person === 'petra' ? petra : undefined);
 const writes = [1, 2, 3].flatMap((write) => (['before', 'after'] as const).map((when) => ({ write, when })));
+let house: House;
+let bus: Bus;
+
+beforeAll(async () => {
+  house = await startHouse();
+  bus = await house.busOf('approver');
+});
+afterAll(async () => {
+  await house?.[Symbol.asyncDispose]();
+});
 
 describe('a question', () => {
   test('is refused when another call asked under its id', async () => {
@@ -38,10 +49,10 @@ describe('a question', () => {
     '[P-approval-durable] is asked in the end when the approver is killed $when write $write, though nobody brings the call again',
     async ({ write, when }) => {
       const { parts, entry, store, clock } = unasked();
-      store.killAt(write, when);
-      await putQuestion(parts, entry).catch(() => undefined);
+      void store.killAt(write, when);
+      await expect(putQuestion(parts, entry)).rejects.toThrow('killed');
       store.revive();
-      await using _ = await startRounds({ ...parts, log: { warn() {} } });
+      await using _ = await roundsOver(parts, entry);
       await clock.advance(5_000);
       await eventually(() => store.published.length === 1);
       expect(store.published.map(({ step }) => step)).toEqual(['asked']);
@@ -82,11 +93,12 @@ describe('an answer', () => {
     async ({ write, when }) => {
       const { parts, entry, store, clock } = await asked();
       const answer = answerTo(entry, 'deny');
-      store.killAt(write, when);
-      await putAnswer(parts, { answer, sentTo: entry.question }, everybody).catch(() => undefined);
+      void store.killAt(write, when);
+      const counting = putAnswer(parts, { answer, sentTo: entry.question }, everybody);
+      await expect(counting).rejects.toThrow('killed');
       store.revive();
       await putAnswer(parts, { answer, sentTo: entry.question }, everybody);
-      await using _ = await startRounds({ ...parts, log: { warn() {} } });
+      await using _ = await roundsOver(parts, entry);
       await clock.advance(5_000);
       const key = questionKey(entry.question);
       await eventually(async () => (await parts.records.get(key))?.value.sealed === undefined);
@@ -98,7 +110,7 @@ describe('an answer', () => {
 describe('time', () => {
   test('does not resolve a question before its expiry', async () => {
     const { parts, entry, store, clock } = await asked();
-    await using _ = await startRounds({ ...parts, log: { warn() {} } });
+    await using _ = await roundsOver(parts, entry);
     await clock.advance(entry.question.expiresAt - NOW_MS - 1);
     expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
       'accepted',
@@ -108,10 +120,13 @@ describe('time', () => {
 
   test('expires a question once over two replicas, and no later answer counts', async () => {
     const { parts, entry, store, clock } = await asked();
-    await using _first = await startRounds({ ...parts, log: { warn() {} } });
-    await using _second = await startRounds({ ...parts, log: { warn() {} } });
+    await using _first = await roundsOver(parts, entry);
+    await using _second = await roundsOver(parts, entry);
     await clock.advance(entry.question.expiresAt - NOW_MS);
-    await eventually(() => resolutions(store.published).length > 0);
+    await eventually(async () => {
+      await clock.advance(1_000);
+      return resolutions(store.published).length > 0;
+    });
     expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
       'rejected',
     );
@@ -122,9 +137,10 @@ describe('time', () => {
     'expires a question though a replica is killed $when write $write of it',
     async ({ write, when }) => {
       const { parts, entry, store, clock } = await asked();
-      await using _ = await startRounds({ ...parts, log: { warn() {} } });
-      store.killAt(write, when);
       await clock.advance(entry.question.expiresAt - NOW_MS);
+      const killed = store.killAt(write, when);
+      await using _ = await roundsOver(parts, entry);
+      await killed;
       store.revive();
       const key = questionKey(entry.question);
       await eventually(async () => {
@@ -137,11 +153,11 @@ describe('time', () => {
 });
 
 function unasked() {
-  const store = storeUnderTest();
   const clock = new FakeClock(NOW_MS);
   const { event, decision } = heldEvent();
   const question = ask(event, decision, approvalsEntrySchema.parse({}), NOW_MS);
   const entry = openQuestion(question, sealHeldCall(event, 1, keyring, NOW_MS));
+  const store = mortalStore(bus, questionKey(question));
   const parts = { bus: store.bus, records: store.records, keys: keysOf('approver'), clock };
   return { parts, entry, store, clock };
 }
@@ -150,6 +166,16 @@ async function asked() {
   const made = unasked();
   await putQuestion(made.parts, made.entry);
   return made;
+}
+
+/** Starts the loop, as one replica does, and waits until it knows the question. */
+async function roundsOver(
+  parts: QuestionParts & { clock: FakeClock },
+  { question }: QuestionEntry,
+): Promise<Rounds> {
+  const rounds = await startRounds({ ...parts, log: { warn() {} } });
+  await eventually(() => rounds.seen(questionKey(question)));
+  return rounds;
 }
 
 function answerTo(entry: QuestionEntry, verdict: 'approve' | 'deny' = 'approve'): Statement<'answer'> {

@@ -3,19 +3,29 @@ import { Fault, newId, Secret } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Counters, openCounters } from './counters.ts';
-import { installation, type RedisUnderTest, readyCounters, silent, startRedis } from './redis-under-test.ts';
+import {
+  type Installation,
+  installation,
+  type RedisUnderTest,
+  readyCounters,
+  silent,
+  startRedis,
+} from './redis.fixture.ts';
 import type { Taking } from './take.ts';
 
 const HOUR_MS = 3_600_000;
 let redis: RedisUnderTest;
+let bus: Installation;
 let counters: Counters;
 
 beforeAll(async () => {
   redis = await startRedis();
-  counters = await readyCounters(redis, installation());
+  bus = await installation();
+  counters = await readyCounters(redis, bus);
 });
 afterAll(async () => {
   await counters?.[Symbol.asyncDispose]();
+  await bus?.[Symbol.asyncDispose]();
   await redis?.[Symbol.asyncDispose]();
 });
 
@@ -109,7 +119,8 @@ describe('giving back', () => {
 describe('a Redis that lost its memory', () => {
   test('[P-limits-never-forget] gives no free tokens, slots or money, and recovers as time passes', async () => {
     await using own = await startRedis();
-    await using limiter = await readyCounters(own, installation());
+    await using empty = await installation();
+    await using limiter = await readyCounters(own, empty);
     const [hourly, slot, budget, quick] = [rate(10), concurrency(10), spend(1, 10), rate(10, 1_000)];
     expect(await takeFrom(limiter, [hourly, slot, budget])).toMatchObject({ kind: 'admitted' });
     await own.command('FLUSHALL');
@@ -120,8 +131,8 @@ describe('a Redis that lost its memory', () => {
 
   test('is noticed after a restart, which forgets what was not on disk', async () => {
     await using own = await startRedis();
-    const bus = installation();
-    await using limiter = await readyCounters(own, bus);
+    await using empty = await installation();
+    await using limiter = await readyCounters(own, empty);
     const hourly = rate(10);
     await takeFrom(limiter, [hourly]);
     await own.server.kill();
@@ -134,7 +145,8 @@ describe('a Redis that lost its memory', () => {
 
   test('is not suspected when every taking was on disk before it was answered', async () => {
     await using own = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
-    await using limiter = await readyCounters(own, installation());
+    await using empty = await installation();
+    await using limiter = await readyCounters(own, empty);
     const hourly = rate(10);
     await takeFrom(limiter, [hourly]);
     await own.server.kill();
@@ -145,8 +157,8 @@ describe('a Redis that lost its memory', () => {
 
   test('is known to every replica, whichever notices first', async () => {
     await using own = await startRedis();
-    const bus = installation();
-    const replicas = await Promise.all(Array.from({ length: 5 }, () => readyCounters(own, bus)));
+    await using empty = await installation();
+    const replicas = await Promise.all(Array.from({ length: 5 }, () => readyCounters(own, empty)));
     const hourly = rate(100);
     await own.command('FLUSHALL');
     const answers = await Promise.all(replicas.map((replica) => takeFrom(replica, [hourly])));
@@ -158,7 +170,8 @@ describe('a Redis that lost its memory', () => {
 describe('a Redis that hangs', () => {
   test('[P-recovers] sends calls back to wait, and is used again as soon as it answers', async () => {
     await using own = await startRedis();
-    await using limiter = await readyCounters(own, installation());
+    await using empty = await installation();
+    await using limiter = await readyCounters(own, empty);
     const hourly = rate(2);
     const call = newId('call');
     own.server.pause();
@@ -172,7 +185,8 @@ describe('a Redis that hangs', () => {
 describe('a Redis that may not be used', () => {
   test('is refused when it could evict counters, and taken into use once it no longer can', async () => {
     await using own = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
-    await using limiter = openCounters({ url: own.url, births: installation(), log: silent });
+    await using empty = await installation();
+    await using limiter = openCounters({ url: own.url, births: empty.births, log: silent });
     await expect(takeFrom(limiter, [rate(1)])).rejects.toMatchObject({ code: 'dependency_unavailable' });
     expect(limiter.ready).toContain('maxmemory-policy');
     await own.command('CONFIG SET maxmemory-policy noeviction');
@@ -184,7 +198,8 @@ describe('a Redis that may not be used', () => {
     const said: unknown[] = [];
     const note = (fields: object) => said.push(fields);
     const url = new Secret(own.url.reveal().replace('//', '//:wrong-password@'));
-    await using limiter = openCounters({ url, births: installation(), log: { info: note, warn: note } });
+    await using empty = await installation();
+    await using limiter = openCounters({ url, births: empty.births, log: { info: note, warn: note } });
     await eventually(() => said.length > 0);
     expect(limiter.ready).not.toBe(true);
     expect(inspect(said, { depth: null, showHidden: true })).not.toContain('wrong-password');

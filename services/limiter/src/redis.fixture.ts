@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Records } from '@interlock/bus';
 import { Secret } from '@interlock/contracts';
-import { type ServerProcess, startServer } from '@interlock/testkit';
+import { type ServerProcess, startHouse, startServer } from '@interlock/testkit';
 import { expect, vi } from 'vitest';
-import type { Birth } from './birth.ts';
+import { type Birth, birthSchema } from './birth.ts';
 import { type Counters, openCounters } from './counters.ts';
 
 const READY_WITHIN_MS = 10_000;
@@ -43,25 +43,24 @@ export async function startRedis(options: Record<string, string> = {}): Promise<
 }
 
 /** Opens counters on a Redis and waits until they are ready. */
-export async function readyCounters(redis: RedisUnderTest, births: Records<Birth>): Promise<Counters> {
+export async function readyCounters(redis: RedisUnderTest, { births }: Installation): Promise<Counters> {
   const counters = openCounters({ url: redis.url, births, log: silent });
   await vi.waitFor(() => expect(counters.ready).toBe(true), { timeout: READY_WITHIN_MS });
   return counters;
 }
 
-/** The durable records of one installation, in memory, with the revisions the bus keeps. */
-export function installation(): Records<Birth> {
-  const stored = new Map<string, { value: Birth; revision: number }>();
-  return {
-    get: async (key) => stored.get(key),
-    list: async () => [...stored].map(([key, record]) => ({ key, ...record })),
-    async put(key, value, revision) {
-      if ((stored.get(key)?.revision ?? 0) !== revision) return undefined;
-      stored.set(key, { value, revision: revision + 1 });
-      return revision + 1;
-    },
-    watch: async () => ({ async [Symbol.asyncDispose]() {} }),
-  };
+/** The durable records of an installation: one Redis' worth of history. */
+export interface Installation extends AsyncDisposable {
+  readonly births: Records<Birth>;
+}
+
+/** Starts the bus of an installation whose limiter has never run. */
+export async function installation(): Promise<Installation> {
+  await using stack = new AsyncDisposableStack();
+  const house = stack.use(await startHouse());
+  const births = (await house.busOf('limiter')).records('births', birthSchema);
+  const owned = stack.move();
+  return { births, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 export const silent = { info() {}, warn() {}, debug() {}, error() {} };
