@@ -53,8 +53,8 @@ function readRates(text: string): number[] {
 export function plansOf({ quick, rates }: Options): { direct: Plan; governed: Plan } {
   return quick
     ? {
-        direct: { rates, warmUpMs: 400, rateMs: 600, drainMs: 2_500, saturationMs: 600 },
-        governed: { rates, warmUpMs: 3_000, rateMs: 1_300, drainMs: 2_500, saturationMs: 2_000 },
+        direct: { rates, warmUpMs: 300, rateMs: 500, drainMs: 1_000, saturationMs: 500 },
+        governed: { rates, warmUpMs: 3_000, rateMs: 1_000, drainMs: 1_000, saturationMs: 1_500 },
       }
     : {
         direct: { rates, warmUpMs: 1_000, rateMs: 5_000, drainMs: 10_000, saturationMs: 4_000 },

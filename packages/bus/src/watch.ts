@@ -38,6 +38,8 @@ export async function watchBucket(
 
   const follow = async (): Promise<void> => {
     entries = await kv.watch({ key: '>' });
+    // Disposed meanwhile: the stop came before there was anything to stop.
+    if (stopped) entries.stop();
     const pending = (await kv.status()).values;
     if (pending === 0) markCurrent();
     for await (const entry of entries) {

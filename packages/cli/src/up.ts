@@ -175,15 +175,15 @@ async function startServices(children: readonly SupervisedProcess[], signal: Abo
 
 /**
  * The door closes first: what is in flight behind it is answered while everybody else still works. The console is
- * last: it takes the spans that the others send as they leave.
+ * last: it takes the spans that the others send as they leave. Broker and auditor go before it: executors that
+ * finish what they started still ask for credentials, and settle.
  */
 async function stopServices(children: readonly SupervisedProcess[]): Promise<void> {
-  const doors = ['ingress', 'console'].map((door) =>
-    children.filter(({ name }) => name === door || name.startsWith(`${door}-`)),
-  );
-  const [first = [], last = []] = doors;
-  const others = children.filter((child) => !doors.flat().includes(child));
-  for (const group of [first, others, last]) await Promise.all(group.map((child) => child.stop()));
+  const of = (...names: string[]) =>
+    children.filter(({ name }) => names.some((one) => name === one || name.startsWith(`${one}-`)));
+  const [first, asked, last] = [of('ingress'), of('broker', 'auditor'), of('console')];
+  const others = children.filter((child) => ![...first, ...asked, ...last].includes(child));
+  for (const group of [first, others, asked, last]) await Promise.all(group.map((child) => child.stop()));
 }
 
 interface House {
