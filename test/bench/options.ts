@@ -8,7 +8,7 @@ Measures, in one run on this machine: a direct call to the upstream, the floor (
 that do nothing), and the whole line.
 
   --json             one JSON object on standard output; progress stays on standard error
-  --quick            short measurements and one run of the line, under 40 s
+  --quick            short measurements and one run of the line, in about a minute
   --rates <list>     calls per second of the open loop, separated by commas (100,500,1000)
   --help             this text
 

@@ -49,7 +49,8 @@ export async function startRounds(options: RoundsOptions): Promise<Rounds> {
     const entry = entries.get(key);
     try {
       await follow(options, key);
-      if (entry?.state === 'open') announced.add(key);
+      // The watch may have told of its end already, and would not take the key out again.
+      if (entries.get(key)?.state === 'open') announced.add(key);
       const at = entry === undefined ? undefined : dueAt(entry, true);
       // A record that moved on was seen by the watch; what stands as it was is looked at again at its next time.
       if (entries.get(key) !== entry) return;
