@@ -58,7 +58,7 @@ async function admit(
   const body: EventBody<'admitted'> = {
     ...{ call, statement, takings: [] },
     decision: {
-      ...{ verdict: 'allow', reasons: [], obligations: [], facts: {} },
+      ...{ verdict: 'allow', reasons: [], obligations: [], notes: [], policyVersion: 1, facts: {} },
       ...{ policyDigest: POLICY_DIGEST, decidedAt: Date.now() },
     },
   };

@@ -50,6 +50,8 @@ export function sampleEvents(nowMs: number): SampleEvents {
     reasons: [{ rule: 'allow_listed', text: 'A grant covers this tool for this tenant and role.' }],
     obligations: [],
     policyDigest,
+    notes: [],
+    policyVersion: 1,
     facts: {
       subject: {
         agent: AGENT,

@@ -35,13 +35,14 @@ export function vendorOf(specifier: string): string | undefined {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** `contracts ← bus, shell, egress ← services`: what the running code of each package may import of ours. */
-const KERNEL = ['contracts', 'bus', 'shell', 'egress'].map((name) => `@interlock/${name}`);
+/** `contracts ← bus, shell, egress, policy ← services`: what the running code of each package may import of ours. */
+const KERNEL = ['contracts', 'bus', 'shell', 'egress', 'policy'].map((name) => `@interlock/${name}`);
 const allowed: Record<string, readonly string[]> = {
   'packages/contracts': [],
   'packages/bus': ['@interlock/contracts'],
   'packages/shell': ['@interlock/contracts'],
   'packages/egress': ['@interlock/contracts'],
+  'packages/policy': ['@interlock/contracts'],
   'packages/cli': KERNEL,
 };
 /** The one place where all services meet in one process. */
@@ -89,7 +90,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^(yaml|commander)$/, files: /^packages\/cli\/src\// },
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
-  { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^services\/decider\/src\/rego\.ts$/ },
+  { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },
   { vendor: /^@modelcontextprotocol\/client$/, files: /^services\/executor\/src\/mcp[a-z-]*\.ts$/ },
   { vendor: /^@modelcontextprotocol\/sdk$/, files: /^services\/executor\/src\/mcp-server\.fixture\.ts$/ },
   {

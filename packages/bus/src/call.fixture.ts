@@ -54,7 +54,7 @@ export function refusedOf(
 export function decidedOf(call: Call): EventBody<'decided'> {
   const decision = {
     ...{ verdict: 'allow' as const, reasons: [], obligations: [], policyDigest: sha256('policy') },
-    ...{ facts: {}, decidedAt: call.requestedAt },
+    ...{ notes: [], policyVersion: 1, facts: {}, decidedAt: call.requestedAt },
   };
   return { call, decision, statement: 'unsigned' };
 }

@@ -8,11 +8,11 @@ import {
   type Configuration,
   type ConfiguredPerson,
 } from '@interlock/contracts';
+import { buildBundle } from '@interlock/policy';
 import { type Environment, processEnvironment } from '@interlock/shell';
 import type { Door } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
-import { buildBundle } from './policy-bundle.ts';
 
 /** The rules that come with Interlock; a configuration adds data and rules of its own. */
 const BASE_POLICIES = fileURLToPath(new URL('../../../policies', import.meta.url));

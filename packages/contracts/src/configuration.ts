@@ -13,6 +13,7 @@ import {
   toolSchema,
 } from './entries.ts';
 import { digestSchema, idSchema } from './ids.ts';
+import { signedSchema } from './statements.ts';
 
 const FILES_MAX = 1_000;
 /** A policy bundle as base64 text: 16 MiB of bytes, far above any real one. */
@@ -34,6 +35,8 @@ export const mcpToolUseSchema = z.strictObject({
   labels: toolSchema.shape.labels,
   idempotent: toolSchema.shape.idempotent,
   spends: toolSchema.shape.spends,
+  parse: toolSchema.shape.parse,
+  environment: toolSchema.shape.environment,
   claimMs: toolSchema.shape.claimMs,
 });
 
@@ -68,7 +71,14 @@ export function toolFileSchemaFor(value: unknown): typeof httpToolFileSchema | t
 /** `agents/*.yaml`: an agent. Its keys are not configuration: they are made by `interlock agent`. */
 export const agentFileSchema = z.strictObject({
   ...annotation,
-  ...agentEntrySchema.pick({ agent: true, tenant: true, user: true, roles: true, caps: true }).shape,
+  ...agentEntrySchema.pick({
+    agent: true,
+    tenant: true,
+    user: true,
+    roles: true,
+    environment: true,
+    caps: true,
+  }).shape,
 });
 export type AgentFile = z.infer<typeof agentFileSchema>;
 
@@ -88,6 +98,15 @@ export const limitsFileSchema = limitsEntrySchema.extend(annotation);
 /** `approvals.yaml`. */
 export const approvalsFileSchema = approvalsEntrySchema.extend(annotation);
 
+/** A compiled policy bundle and its author's signature. */
+export const signedBundleSchema = z.strictObject({
+  /** The tar.gz of `opa build -t wasm`, base64. */
+  bundle: z.base64().max(BUNDLE_BASE64_LENGTH),
+  /** The statement `bundle`. */
+  signature: signedSchema,
+});
+export type SignedBundle = z.infer<typeof signedBundleSchema>;
+
 /** `POST /v1/apply`: a whole configuration. What is absent stays as it is; a tool that is not listed is removed. */
 export const configurationSchema = z.strictObject({
   tools: z.array(toolFileSchema).max(FILES_MAX),
@@ -95,8 +114,7 @@ export const configurationSchema = z.strictObject({
   people: z.array(configuredPersonSchema).min(1).max(FILES_MAX).optional(),
   limits: limitsEntrySchema.optional(),
   approvals: approvalsEntrySchema.optional(),
-  /** A compiled policy bundle, base64. */
-  policyBundle: z.base64().max(BUNDLE_BASE64_LENGTH).optional(),
+  policy: signedBundleSchema.optional(),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { digestOf } from './json.ts';
-
-const JSON_POINTER = /^(\/([^~/]|~[01])*)*$/;
+import { jsonPointerSchema, parseSchema } from './policy.ts';
+import { signedSchema } from './statements.ts';
 
 /** A JSON Schema as a tool declares it; what it means is checked where it is compiled. */
 export const jsonSchemaSchema = z.record(z.string(), z.json());
@@ -86,6 +86,8 @@ export const mcpTargetSchema = z.strictObject({
   connection: mcpTransportSchema,
   /** Digest of the definition the server gave when the tool was applied. */
   definitionDigest: digestSchema,
+  /** Digest of the definition a person last agreed to; the first one is agreed to by applying it. */
+  pinnedDigest: digestSchema,
   timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
 });
 
@@ -101,7 +103,11 @@ export const toolSchema = z.strictObject({
   /** True when the upstream does the same call twice as once: it may then be claimed again after a crash. */
   idempotent: z.boolean().default(false),
   /** JSON Pointer to the argument that says what a call spends. */
-  spends: z.string().regex(JSON_POINTER).optional(),
+  spends: jsonPointerSchema.optional(),
+  /** What its arguments hold, so that policy gets parsed facts of them. */
+  parse: z.array(parseSchema).max(32).default([]),
+  /** The environment it acts in, such as `production`. */
+  environment: idSchema.optional(),
   claimMs: z.int().min(500).max(limits.claimMs).default(30_000),
 });
 export type Tool = z.infer<typeof toolSchema>;
@@ -118,6 +124,8 @@ export const agentEntrySchema = z.strictObject({
   /** The user this agent acts for. */
   user: idSchema,
   roles: z.array(idSchema).max(32).default([]),
+  /** The environment it runs in, such as `staging`. */
+  environment: idSchema.optional(),
   /** The one session a bare API key has. */
   session: idSchema,
   keys: z
@@ -158,13 +166,13 @@ export const personEntrySchema = z.strictObject({
 });
 export type PersonEntry = z.infer<typeof personEntrySchema>;
 
-const dimensionSchema = z.enum(['tenant', 'agent', 'user', 'tool']);
+const dimensionSchema = z.enum(['tenant', 'agent', 'user', 'session', 'tool']);
 
 /** One limit. It counts apart for each combination of `per`, and applies where all of `match` fit. */
 export const limitSchema = z
   .strictObject({
     name: idSchema,
-    per: z.array(dimensionSchema).min(1).max(4),
+    per: z.array(dimensionSchema).min(1).max(5),
     match: z
       .strictObject({ tenant: idSchema, agent: idSchema, user: idSchema, tool: idSchema })
       .partial()
@@ -295,15 +303,59 @@ export function switchKeysOf(call: {
   return keys;
 }
 
-/** Which policy bundle is current: KV bucket `policies`, key `current`. Its bytes are in `bundles`. */
+/**
+ * A published policy bundle: KV bucket `policies`. Key `current` decides; key `candidate` decides beside it without
+ * effect; `v-<version>` keeps each version that was ever current. The bytes are in `bundles`, by their digest.
+ */
 export const policyEntrySchema = z.strictObject({
+  /** Grows with every publishing, also with a rollback: a rollback is a new version of old content. */
   version: z.int().positive(),
   digest: digestSchema,
   bytes: z.int().positive(),
+  /** The author's signed statement `bundle`. */
+  signature: signedSchema,
   publishedAt: instantMsSchema,
   by: idSchema,
+  reason: z.string().max(1_000).optional(),
+  /** The version whose content this is again. */
+  rollbackOf: z.int().positive().optional(),
 });
 export type PolicyEntry = z.infer<typeof policyEntrySchema>;
+
+/** Returns the key of a bundle's bytes in the bucket `bundles`. */
+export function bundleKey(digest: string): string {
+  return `bundle-${digest}`;
+}
+
+/** A person's judgement of a recorded call: KV bucket `judgements`, key = `<tenant>.<call>`. */
+export const judgementEntrySchema = z.strictObject({
+  tenant: idSchema,
+  call: idSchema,
+  /** `good`: the call was right to be carried out. `bad`: it should not have been. */
+  judgement: z.enum(['good', 'bad']),
+  by: idSchema,
+  at: instantMsSchema,
+  note: z.string().max(1_000).optional(),
+});
+export type JudgementEntry = z.infer<typeof judgementEntrySchema>;
+
+/** A person broke the glass for one agent: KV bucket `emergencies`, key = `<tenant>.<agent>`. */
+export const emergencyEntrySchema = z.strictObject({
+  id: idSchema,
+  tenant: idSchema,
+  agent: idSchema,
+  /** Tools it covers; `*` for all. */
+  tools: z
+    .array(z.union([idSchema, z.literal('*')]))
+    .min(1)
+    .max(64),
+  by: idSchema,
+  reason: z.string().min(1).max(1_000),
+  openedAt: instantMsSchema,
+  /** At most four hours after it was opened. */
+  expiresAt: instantMsSchema,
+});
+export type EmergencyEntry = z.infer<typeof emergencyEntrySchema>;
 
 /** The schema of each signed entry's value, by bucket. A bucket with several kinds of entries lists them by key. */
 export const entrySchemas = {
@@ -313,6 +365,8 @@ export const entrySchemas = {
   credentials: credentialEntrySchema,
   switches: switchEntrySchema,
   policies: policyEntrySchema,
+  judgements: judgementEntrySchema,
+  emergencies: emergencyEntrySchema,
   settings: z.union([limitsEntrySchema, approvalsEntrySchema]),
 } as const;
 export type EntryBucket = keyof typeof entrySchemas;
@@ -326,5 +380,18 @@ export const sessionSchema = z.strictObject({
   user: idSchema,
   openedAt: instantMsSchema,
   labels: z.array(idSchema).max(64),
+  /** What calls of the session that were let through used; full means that the next new one counts as new for ever. */
+  used: z
+    .strictObject({
+      tools: z.array(idSchema).max(512),
+      /** Origins. */
+      destinations: z.array(z.string().max(1_024)).max(512),
+    })
+    .default({ tools: [], destinations: [] }),
+  /** Questions a person denied, oldest first; the oldest gives way. */
+  denied: z
+    .array(z.strictObject({ at: instantMsSchema, tool: idSchema, argumentsDigest: digestSchema }))
+    .max(64)
+    .default([]),
 });
 export type Session = z.infer<typeof sessionSchema>;

@@ -3,8 +3,9 @@ import { faultCodes } from './faults.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { digestOf, parsedJsonSchema } from './json.ts';
 import { type Step, services } from './lifecycle.ts';
+import { policyAnswerSchema, reasonSchema } from './policy.ts';
 import { sealedSchema } from './seal.ts';
-import { identitySchema, obligationSchema, signedSchema } from './statements.ts';
+import { identitySchema, signedSchema } from './statements.ts';
 
 /** Limits of what travels: both sides of every boundary check them. */
 export const limits = {
@@ -40,6 +41,8 @@ export const callSchema = z.strictObject({
   argumentsDigest: digestSchema,
   callDigest: digestSchema,
   purpose: z.string().max(1_000).optional(),
+  /** Where the request came from. */
+  origin: z.strictObject({ address: z.string().max(64) }).optional(),
   /** The ingress replica whose channel takes the result's body. */
   replyTo: idSchema,
   /** True when the result's body is to be kept for a later asking. */
@@ -50,18 +53,24 @@ export const callSchema = z.strictObject({
 });
 export type Call = z.infer<typeof callSchema>;
 
-/** Why a verdict came out as it did, in terms the agent may see. */
-export const reasonSchema = z.strictObject({ rule: z.string().max(128), text: z.string().max(1_000) });
-
 /** What the decider found, kept as evidence beside the signed statement. */
 export const decisionRecordSchema = z.strictObject({
-  verdict: z.enum(['allow', 'ask', 'deny']),
-  reasons: z.array(reasonSchema).max(64),
-  obligations: z.array(obligationSchema).max(32),
+  ...policyAnswerSchema.shape,
   policyDigest: digestSchema,
+  policyVersion: z.int().positive(),
   /** The policy's input without the arguments, which stand in the call. */
   facts: z.record(z.string(), parsedJsonSchema),
   decidedAt: instantMsSchema,
+  /** What the candidate policy said, where it disagreed. */
+  shadow: z
+    .strictObject({
+      policyDigest: digestSchema,
+      policyVersion: z.int().positive(),
+      /** `error` where it did not answer. */
+      verdict: z.enum(['allow', 'ask', 'deny', 'error']),
+      reasons: z.array(reasonSchema).max(64),
+    })
+    .optional(),
 });
 export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
 
@@ -151,6 +160,15 @@ const refusedSchema = z.strictObject({
 });
 export type Refused = z.infer<typeof refusedSchema>;
 
+/** A question of another enforcement point (AuthZEN 1.0) and what policy said. Nothing is carried out. */
+const evaluatedSchema = z.strictObject({
+  ...ledgerHead,
+  /** The agent that asked; `agent` is the one it asked about. */
+  asker: idSchema,
+  verdict: z.enum(['allow', 'ask', 'deny']),
+  evidence: sealedSchema,
+});
+
 /** What is asked of a person. Its digest binds the answer; it contains the call's own digest. */
 export const questionSchema = z.strictObject({
   ...identitySchema.shape,
@@ -189,6 +207,7 @@ export const eventSchemas = {
   restarted: claimSchema,
   settled: settledSchema,
   refused: refusedSchema,
+  evaluated: evaluatedSchema,
   asked: z.strictObject({ question: questionSchema, questionDigest: digestSchema, sealed: sealedSchema }),
   answered: z.strictObject({ tenant: idSchema, call: idSchema, statement: signedSchema }),
   resolved: z.strictObject({

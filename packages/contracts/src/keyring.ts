@@ -6,10 +6,14 @@ import { signJws, verifyJws } from './jws.ts';
 import { type ServiceName, services } from './lifecycle.ts';
 import { Secret } from './secret.ts';
 
-/** A public key the operator's root certifies: which service holds it, and for what. */
+/** Who may hold a certified key: every service, and whoever writes policy, who is no service and has no bus account. */
+export const keyHolders = [...services, 'author'] as const;
+export type KeyHolder = (typeof keyHolders)[number];
+
+/** A public key the operator's root certifies: who holds it, and for what. */
 export const certifiedKeySchema = z.strictObject({
   keyId: idSchema,
-  service: z.enum(services),
+  service: z.enum(keyHolders),
   use: z.enum(['sign', 'seal']),
   /** Raw public key (RFC 8032 or RFC 7748), base64url. */
   publicKey: z.base64url(),
@@ -33,6 +37,13 @@ export const serviceKeysSchema = z.strictObject({
 });
 export type ServiceKeys = z.infer<typeof serviceKeysSchema>;
 
+/** The author's key file: it signs policy bundles and nothing else. */
+export const authorKeySchema = z.strictObject({
+  holder: z.literal('author'),
+  sign: z.strictObject({ keyId: idSchema, privateKey: z.base64url().transform(privateKeyOf('Ed25519')) }),
+});
+export type AuthorKey = z.infer<typeof authorKeySchema>;
+
 /** The keys the root certified, by id and by service. Keys past their `notAfter` are not given out. */
 export class Keyring {
   readonly #keys = new Map<string, { certified: CertifiedKey; key: KeyObject }>();
@@ -49,7 +60,7 @@ export class Keyring {
     keyId: string,
     use: 'sign' | 'seal',
     nowMs: number,
-  ): { service: ServiceName; key: KeyObject } | undefined {
+  ): { service: KeyHolder; key: KeyObject } | undefined {
     const held = this.#keys.get(keyId);
     if (held === undefined || held.certified.use !== use || held.certified.notAfter <= nowMs)
       return undefined;
@@ -96,7 +107,7 @@ export function signKeyring(
 
 /** Makes a key pair: the raw private key for the key file, and the certified public half. */
 export function createKey(
-  service: ServiceName,
+  service: KeyHolder,
   use: 'sign' | 'seal',
   notAfter: number,
 ): { privateKey: string; certified: CertifiedKey } {

@@ -1,8 +1,15 @@
 /** An operator's root and the keys it certifies, for tests of statements, keyrings and boxes. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { SigningKey } from './jws.ts';
-import { type CertifiedKey, createKey, type Keyring, readKeyring, signKeyring } from './keyring.ts';
-import { type ServiceName, services } from './lifecycle.ts';
+import {
+  type CertifiedKey,
+  createKey,
+  type KeyHolder,
+  type Keyring,
+  keyHolders,
+  readKeyring,
+  signKeyring,
+} from './keyring.ts';
 
 export const nowMs = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -17,7 +24,7 @@ interface Held {
 export function createKeys(notAfterMs = nowMs + HOUR_MS) {
   const root = generateKeyPairSync('ed25519');
   const held = new Map<string, Held>();
-  for (const service of services) {
+  for (const service of keyHolders) {
     for (const use of ['sign', 'seal'] as const) {
       const { privateKey, certified } = createKey(service, use, notAfterMs);
       const key = createPrivateKey({
@@ -41,7 +48,7 @@ export function createKeys(notAfterMs = nowMs + HOUR_MS) {
     certified,
     jws,
     keyring,
-    signingKeyOf: (service: ServiceName): SigningKey => find(`${service} sign`),
-    sealingKeyOf: (service: ServiceName): SigningKey => find(`${service} seal`),
+    signingKeyOf: (service: KeyHolder): SigningKey => find(`${service} sign`),
+    sealingKeyOf: (service: KeyHolder): SigningKey => find(`${service} seal`),
   };
 }

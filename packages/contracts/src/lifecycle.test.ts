@@ -36,9 +36,9 @@ describe('[P-bus-from-table] the lifecycle table', () => {
       expect([server, ...clients].every(isService)).toBe(true);
   });
 
-  test('begins with a request, and every other step follows from one', () => {
-    expect(steps.filter((step) => lifecycle[step].follows.length === 0)).toEqual(['requested']);
-    const reached = new Set<Step>(['requested']);
+  test('begins with a request or a question of another enforcement point, and every other step follows from one', () => {
+    expect(steps.filter((step) => lifecycle[step].follows.length === 0)).toEqual(['requested', 'evaluated']);
+    const reached = new Set<Step>(['requested', 'evaluated']);
     for (const _ of steps)
       for (const step of steps)
         if (lifecycle[step].follows.some((one) => reached.has(one))) reached.add(step);

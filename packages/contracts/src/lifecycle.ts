@@ -45,6 +45,7 @@ export const lifecycle = {
     owners: ['ingress', 'decider', 'limiter', 'approver', 'executor'],
     follows: ['requested', 'decided', 'held', 'admitted', 'resolved'],
   },
+  evaluated: { stream: 'LEDGER', token: 'evaluated', owners: ['decider'], follows: [] },
   asked: { stream: 'APPROVALS', token: 'requested', owners: ['approver'], follows: ['held'] },
   answered: { stream: 'APPROVALS', token: 'answered', owners: ['console'], follows: ['asked'] },
   resolved: { stream: 'APPROVALS', token: 'resolved', owners: ['approver'], follows: ['asked', 'answered'] },
@@ -53,7 +54,7 @@ export const lifecycle = {
 export type Lifecycle = typeof lifecycle;
 export type Step = keyof Lifecycle;
 export type LineStep = 'requested' | 'decided' | 'held' | 'admitted';
-export type LedgerStep = 'started' | 'restarted' | 'settled' | 'refused';
+export type LedgerStep = 'started' | 'restarted' | 'settled' | 'refused' | 'evaluated';
 export type ApprovalStep = 'asked' | 'answered' | 'resolved';
 
 /** The steps that may follow a step. */
@@ -126,7 +127,11 @@ export const buckets = {
   switches: bucket('console', ['limiter', 'broker', 'executor']),
   policies: bucket('console', ['decider']),
   bundles: { ...bucket('console', ['decider']), maxBytes: 256 * MEBIBYTE },
+  judgements: bucket('console', ['console']),
+  emergencies: bucket('console', ['decider']),
   sessions: bucket('decider', ['decider']),
+  // What each decider holds; it is told again twice a minute.
+  postures: { ...bucket('decider', ['console']), maxAgeMs: 90_000, maxBytes: MEBIBYTE },
   births: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
   questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
@@ -148,10 +153,18 @@ export const rpcs = {
   'broker.seal': { server: 'broker', clients: ['console'] },
   'executor.discover': { server: 'executor', clients: ['console'] },
   'auditor.show': { server: 'auditor', clients: ['console'] },
+  'auditor.replay': { server: 'auditor', clients: ['console'] },
+  'decider.evaluate': { server: 'decider', clients: ['ingress'] },
   'auditor.search': { server: 'auditor', clients: ['console'] },
   'auditor.verify': { server: 'auditor', clients: ['console'] },
 } as const satisfies Record<string, RpcDefinition>;
 export type RpcName = keyof typeof rpcs;
+
+/** Who tells of management acts on CONTROL, and of which kinds; `>` is all. */
+export const controllers = {
+  console: '>',
+  decider: 'policy',
+} as const satisfies Partial<Record<ServiceName, string>>;
 
 /** Who hears of a stored event, once it is on disk. */
 export const stored = {

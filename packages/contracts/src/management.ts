@@ -1,6 +1,14 @@
 /** The management API: what people and their tools ask of the console, and what it answers. */
 import { z } from 'zod';
-import { agentEntrySchema, personEntrySchema, switchEntrySchema } from './entries.ts';
+import { signedBundleSchema } from './configuration.ts';
+import {
+  agentEntrySchema,
+  emergencyEntrySchema,
+  judgementEntrySchema,
+  personEntrySchema,
+  policyEntrySchema,
+  switchEntrySchema,
+} from './entries.ts';
 import { questionSchema } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 
@@ -9,7 +17,14 @@ const keyIdSchema = idSchema;
 
 /** `POST /v1/agents`: makes an agent and its first key. */
 export const agentCreateSchema = z.strictObject({
-  ...agentEntrySchema.pick({ agent: true, tenant: true, user: true, roles: true, caps: true }).shape,
+  ...agentEntrySchema.pick({
+    agent: true,
+    tenant: true,
+    user: true,
+    roles: true,
+    environment: true,
+    caps: true,
+  }).shape,
   /** How long the key holds. */
   validMs: z
     .int()
@@ -132,3 +147,62 @@ export const callTracesSchema = z.strictObject({
   ),
 });
 export type CallTraces = z.infer<typeof callTracesSchema>;
+
+/** `POST /v1/policy`: publishes a signed bundle, to decide or (`candidate`) to be watched beside the one that decides. */
+export const policyPublishSchema = z.strictObject({
+  ...signedBundleSchema.shape,
+  as: z.enum(['current', 'candidate']),
+  reason: z.string().max(1_000).optional(),
+});
+/** `POST /v1/policy/rollback`: publishes the content of an earlier version as a new one. */
+export const policyRollbackSchema = z.strictObject({
+  to: z.int().positive(),
+  reason: z.string().max(1_000).optional(),
+});
+
+/** What one decider holds: KV bucket `postures`, key = its replica. */
+export const postureSchema = z.strictObject({
+  replica: idSchema,
+  current: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
+  candidate: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
+  /** The newest version of each that it refused to take, and why. */
+  rejected: z
+    .array(
+      z.strictObject({
+        as: z.enum(['current', 'candidate']),
+        version: z.int().positive(),
+        digest: digestSchema,
+        detail: z.string().max(2_000),
+      }),
+    )
+    .max(2),
+  at: instantMsSchema,
+});
+export type Posture = z.infer<typeof postureSchema>;
+
+/** `GET /v1/policy`, and the answer to publishing, rolling back and dropping a candidate. `GET /v1/policy/bundles/{digest}` gives the bytes. */
+export const policyStateSchema = z.strictObject({
+  current: policyEntrySchema.optional(),
+  candidate: policyEntrySchema.optional(),
+  /** Every version that was ever current, newest first. */
+  versions: z.array(policyEntrySchema),
+  deciders: z.array(postureSchema),
+});
+export type PolicyState = z.infer<typeof policyStateSchema>;
+
+/** `PUT /v1/judgements/{tenant}/{call}`. */
+export const judgementSetSchema = judgementEntrySchema.pick({ judgement: true, note: true });
+/** `GET /v1/judgements`. */
+export const judgementListSchema = z.strictObject({ judgements: z.array(judgementEntrySchema) });
+
+/** `POST /v1/emergencies`: breaks the glass. `DELETE /v1/emergencies/{tenant}/{agent}` ends it early. */
+export const emergencyOpenSchema = emergencyEntrySchema
+  .pick({ tenant: true, agent: true, tools: true, reason: true })
+  .extend({
+    forMs: z
+      .int()
+      .min(60_000)
+      .max(4 * 3_600_000),
+  });
+/** `GET /v1/emergencies`: those that have not run out. */
+export const emergencyListSchema = z.strictObject({ emergencies: z.array(emergencyEntrySchema) });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { configurationJsonSchemas } from './configuration.ts';
 import { controlSchema, eventSchemas } from './events.ts';
+import { policyAnswerSchema, policyInputSchema } from './policy.ts';
 import { statementSchemas } from './statements.ts';
 
 /** Returns every published schema by its path below `packages/contracts/schemas/`. */
@@ -11,6 +12,7 @@ export function publishedSchemas(): Record<string, object> {
     ...named('', configurationJsonSchemas()),
     ...named('events/', mapped(traveling)),
     ...named('statements/', mapped(statementSchemas)),
+    ...named('policy/', mapped({ input: policyInputSchema, answer: policyAnswerSchema })),
   };
 }
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './entries.ts';
-import { evidenceSchema } from './events.ts';
+import { decisionRecordSchema, evidenceSchema, limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
 import type { RpcName } from './lifecycle.ts';
+import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './seal.ts';
-import { signedSchema } from './statements.ts';
+import { identitySchema, signedSchema } from './statements.ts';
 
 /** An audit record as it is shown to a person: what the stream said, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({
@@ -23,6 +24,22 @@ export const auditRecordSchema = z.strictObject({
   hash: digestSchema,
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
+
+/** A recorded call as policy's authors replay it: what policy saw, with the arguments, and what it said. */
+export const recordedCallSchema = z.strictObject({
+  tenant: idSchema,
+  call: idSchema,
+  agent: idSchema,
+  tool: idSchema,
+  at: instantMsSchema,
+  /** `refused` carries the code of the fault, whoever said it. */
+  step: z.enum(['started', 'refused', 'evaluated']),
+  code: z.string().optional(),
+  decision: decisionRecordSchema,
+  /** Canonical JSON. */
+  arguments: z.string(),
+});
+export type RecordedCall = z.infer<typeof recordedCallSchema>;
 
 /** What a check of the audit trail found wrong, and where. */
 export const auditProblemSchema = z.strictObject({
@@ -89,6 +106,43 @@ export const rpcSchemas = {
   'auditor.show': {
     request: z.strictObject({ call: idSchema, tenants: z.array(idSchema).optional() }),
     reply: z.strictObject({ records: z.array(auditRecordSchema) }),
+  },
+  /**
+   * Hands out the recorded calls of a span of time, oldest first, each with what policy saw and said, page by page.
+   * The first request names the span; the ones after it only the cursor, until `cursor` is absent from a reply.
+   */
+  'auditor.replay': {
+    request: z.union([
+      z.strictObject({
+        tenants: z.array(idSchema).optional(),
+        since: instantMsSchema,
+        until: instantMsSchema,
+        /** Narrowing is up to the asker's need: absent is all. */
+        agent: idSchema.optional(),
+        tool: idSchema.optional(),
+      }),
+      z.strictObject({ cursor: idSchema }),
+    ]),
+    reply: z.strictObject({ calls: z.array(recordedCallSchema).max(2_000), cursor: idSchema.optional() }),
+  },
+  /** Asks policy about a call that nobody means to carry out here. The answer is on the ledger before it is given. */
+  'decider.evaluate': {
+    request: z.strictObject({
+      ...identitySchema.shape,
+      asker: idSchema,
+      tool: idSchema,
+      toolVersion: digestSchema,
+      /** Canonical JSON (RFC 8785). */
+      arguments: z.string().max(limits.argumentsBytes),
+      purpose: z.string().max(1_000).optional(),
+      origin: z.strictObject({ address: z.string().max(64) }).optional(),
+    }),
+    reply: z.strictObject({
+      verdict: policyAnswerSchema.shape.verdict,
+      reasons: policyAnswerSchema.shape.reasons,
+      obligations: policyAnswerSchema.shape.obligations,
+      policyDigest: digestSchema,
+    }),
   },
   'auditor.search': {
     request: z.strictObject({

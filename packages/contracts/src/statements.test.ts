@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { sha256 } from './json.ts';
 import { signJws, verifyJws } from './jws.ts';
+import { type KeyHolder, keyHolders } from './keyring.ts';
 import { createKeys, nowMs } from './keys.fixture.ts';
-import { services } from './lifecycle.ts';
 import { type Statement, type StatementType, signStatement, verifyStatement } from './statements.ts';
 
 const digest = sha256('x');
@@ -32,6 +32,7 @@ const samples: { [T in StatementType]: Statement<T> & { type: T } } = {
     ...{ type: 'anchor', stream: 'LEDGER', created: '2026-01-01T00:00:00Z', sequence: 1, hash: digest },
     issuedAt: nowMs,
   },
+  bundle: { type: 'bundle', digest, bytes: 1, issuedAt: nowMs },
 };
 const types = Object.keys(samples) as StatementType[];
 /** Written out and not derived: a signer added to the code by mistake must fail here. */
@@ -41,19 +42,23 @@ const signers = {
   resolution: 'approver',
   entry: 'console',
   anchor: 'auditor',
-} as const satisfies Record<StatementType, (typeof services)[number]>;
+  bundle: 'author',
+} as const satisfies Record<StatementType, KeyHolder>;
 
 const keys = createKeys();
 const invalid = expect.objectContaining({ code: 'statement_invalid' });
 
-function signed(type: StatementType, service: (typeof services)[number]): string {
+function signed(type: StatementType, service: KeyHolder): string {
   return signStatement(samples[type], keys.signingKeyOf(service));
 }
 
 describe.each(types)('[P-statements-role-bound] a statement of the type %s', (type) => {
-  test.each(services.filter((service) => service !== signers[type]))('signed by %s is refused', (service) => {
-    expect(() => verifyStatement(signed(type, service), type, keys.keyring, nowMs)).toThrow(invalid);
-  });
+  test.each(keyHolders.filter((service) => service !== signers[type]))(
+    'signed by %s is refused',
+    (service) => {
+      expect(() => verifyStatement(signed(type, service), type, keys.keyring, nowMs)).toThrow(invalid);
+    },
+  );
 
   test('signed by its own role is believed', () => {
     expect(verifyStatement(signed(type, signers[type]), type, keys.keyring, nowMs)).toEqual(samples[type]);

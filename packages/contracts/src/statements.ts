@@ -3,8 +3,7 @@ import { Fault } from './fault.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
 import { type SigningKey, signJws, verifyJws } from './jws.ts';
-import type { Keyring } from './keyring.ts';
-import type { ServiceName } from './lifecycle.ts';
+import type { KeyHolder, Keyring } from './keyring.ts';
 
 /** Who calls, for whom, and which call: all of it from authentication. */
 export const identitySchema = z.strictObject({
@@ -97,6 +96,14 @@ const anchorSchema = z.strictObject({
   issuedAt: instantMsSchema,
 });
 
+const bundleSchema = z.strictObject({
+  type: z.literal('bundle'),
+  /** SHA-256 of the bundle's bytes. */
+  digest: digestSchema,
+  bytes: z.int().positive(),
+  issuedAt: instantMsSchema,
+});
+
 /** Each type of statement: its shape and the one role that may make it. */
 const statements = {
   decision: { schema: decisionSchema, signer: 'decider' },
@@ -104,7 +111,8 @@ const statements = {
   resolution: { schema: resolutionSchema, signer: 'approver' },
   entry: { schema: entrySchema, signer: 'console' },
   anchor: { schema: anchorSchema, signer: 'auditor' },
-} as const satisfies Record<string, { schema: z.ZodType; signer: ServiceName }>;
+  bundle: { schema: bundleSchema, signer: 'author' },
+} as const satisfies Record<string, { schema: z.ZodType; signer: KeyHolder }>;
 
 export type StatementType = keyof typeof statements;
 export type Statement<T extends StatementType> = z.infer<(typeof statements)[T]['schema']>;
@@ -119,6 +127,7 @@ export const statementSchemas = {
   resolution: resolutionSchema,
   entry: entrySchema,
   anchor: anchorSchema,
+  bundle: bundleSchema,
 };
 
 /** Signs a statement. */

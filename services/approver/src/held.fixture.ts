@@ -66,6 +66,8 @@ export function heldEvent(
     reasons: [{ rule: 'payments', text: 'Payments are looked at.' }],
     obligations: [],
     policyDigest,
+    notes: [],
+    policyVersion: 1,
     facts: {},
     decidedAt: NOW_MS,
   };

@@ -38,7 +38,8 @@ export function openEvidence(step: Step | undefined, body: unknown, open: Open):
   switch (step) {
     case 'started':
     case 'restarted':
-    case 'refused': {
+    case 'refused':
+    case 'evaluated': {
       const { data } = evidenceBodySchema.safeParse(body);
       return data && canonical(open(data.evidence, sealContext('evidence', data.call)));
     }

@@ -78,6 +78,8 @@ test('a question is recorded with the held call that was sealed beside it', () =
       reasons: [],
       obligations: [],
       policyDigest: sha256('policy'),
+      notes: [],
+      policyVersion: 1,
       facts: {},
       decidedAt: 1,
     },

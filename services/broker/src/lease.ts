@@ -105,6 +105,8 @@ function claimOf(last: LedgerEntry | undefined): Claim {
     case 'settled':
     case 'refused':
       throw refused('The call is over.');
+    case 'evaluated':
+      throw refused('The call was only asked about.');
     default:
       return last satisfies never;
   }

@@ -42,7 +42,16 @@ function heldCall(argumentsText: string): HeldCall {
       requestedAt: 1,
       notAfter: 2,
     },
-    decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: digest, facts: {}, decidedAt: 1 },
+    decision: {
+      verdict: 'ask',
+      reasons: [],
+      obligations: [],
+      policyDigest: digest,
+      notes: [],
+      policyVersion: 1,
+      facts: {},
+      decidedAt: 1,
+    },
     statement: 'not looked at here',
     heldSequence: 1,
   };

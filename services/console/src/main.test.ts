@@ -260,7 +260,16 @@ async function askQuestion(tenant: string, call: string): Promise<QuestionEntry>
       keepResult: true,
       ...times,
     },
-    decision: { verdict: 'ask', reasons: [], obligations: [], policyDigest: HASH, facts: {}, decidedAt: 1 },
+    decision: {
+      verdict: 'ask',
+      reasons: [],
+      obligations: [],
+      policyDigest: HASH,
+      notes: [],
+      policyVersion: 1,
+      facts: {},
+      decidedAt: 1,
+    },
     statement: 'not looked at here',
     heldSequence: 1,
   };

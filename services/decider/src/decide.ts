@@ -7,13 +7,13 @@ import {
   faults,
   type Json,
   type Keyring,
+  type PolicyAnswer,
   refusedEvent,
   type ServiceKeys,
   type Statement,
   signStatement,
 } from '@interlock/contracts';
 import { type Facts, type PolicyInput, policyInput } from './facts.ts';
-import type { PolicyAnswer } from './rego.ts';
 
 /** What a decision is signed with, and for whom its evidence is sealed. */
 export interface Authority {

@@ -20,7 +20,7 @@ import {
   type Tool,
   toolVersionOf,
 } from '@interlock/contracts';
-import type { HeldPolicy } from './bundle.ts';
+import type { HeldPolicy } from '@interlock/policy';
 import type { Desk } from './steps.ts';
 
 export const nowMs = Date.UTC(2026, 0, 1);

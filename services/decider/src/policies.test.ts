@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { openBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openBundle } from './bundle.ts';
 import { baseModules, buildWithOpa, entryOf } from './opa.fixture.ts';
 import { bundleKey, Policies } from './policies.ts';
 

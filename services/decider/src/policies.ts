@@ -7,18 +7,13 @@
  * 3. A signed removal leaves none, and with none every call is refused.
  */
 import type { Blobs, BusLog } from '@interlock/bus';
-import { Fault, type PolicyEntry } from '@interlock/contracts';
+import { bundleKey, Fault, type PolicyEntry } from '@interlock/contracts';
+import { type HeldPolicy, openBundle } from '@interlock/policy';
 import type { Clock } from '@interlock/shell';
-import { type HeldPolicy, openBundle } from './bundle.ts';
 
 /** The bytes are written before the entry, so they are missing only while a store catches up or is away. */
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
-
-/** Returns the key under which a bundle's bytes are kept. */
-export function bundleKey(version: number): string {
-  return `bundle-${version}`;
-}
 
 export interface PoliciesOptions {
   blobs: Pick<Blobs, 'get'>;
@@ -97,7 +92,7 @@ export class Policies {
     const { blobs, clock, log, signal } = this.#options;
     for (let waitMs = RETRY_MIN_MS; !signal.aborted && this.#wanted === entry; ) {
       try {
-        const bytes = await blobs.get(bundleKey(entry.version));
+        const bytes = await blobs.get(bundleKey(entry.digest));
         if (bytes !== undefined) return bytes;
         log.warn({ version: entry.version }, 'the policy bundle is not there yet');
       } catch (error) {

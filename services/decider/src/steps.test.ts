@@ -11,8 +11,8 @@ import {
   unseal,
   verifyStatement,
 } from '@interlock/contracts';
+import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type HeldPolicy, openBundle } from './bundle.ts';
 import { agent, callOf, deskOf, makeKeys, nowMs, resolvedEvent, session, toolOf } from './house.fixture.ts';
 import { baseModules, buildWithOpa, entryOf } from './opa.fixture.ts';
 import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
@@ -339,6 +339,8 @@ describe('a call that cannot be handled is refused as poison', () => {
       reasons: [],
       obligations: [],
       policyDigest: sha256(''),
+      notes: [],
+      policyVersion: 1,
       facts: {},
       decidedAt: nowMs,
     };

@@ -107,7 +107,16 @@ export function decidedBody(
   const { policyDigest, issuedAt, obligations, verdict } = statement;
   return {
     call,
-    decision: { verdict, reasons: [], obligations, policyDigest, facts: {}, decidedAt: issuedAt },
+    decision: {
+      verdict,
+      reasons: [],
+      obligations,
+      policyDigest,
+      notes: [],
+      policyVersion: 1,
+      facts: {},
+      decidedAt: issuedAt,
+    },
     statement: signStatement(statement, key),
   };
 }

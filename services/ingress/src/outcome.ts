@@ -42,6 +42,8 @@ function standingOnLedger(ledger: LedgerEntry, nowMs: number): Standing {
       return { kind: 'settled', settled: ledger.body };
     case 'refused':
       return { kind: 'refused', refused: ledger.body };
+    case 'evaluated':
+      return { kind: 'absent' };
     case 'started':
     case 'restarted': {
       const claim = ledger.body;

@@ -228,6 +228,8 @@ function decidedEvent(
     verdict: 'allow',
     reasons: [],
     obligations: [],
+    notes: [],
+    policyVersion: 1,
     policyDigest: decision.policyDigest,
     facts: {},
     decidedAt: NOW_MS,

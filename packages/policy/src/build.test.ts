@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { processEnvironment } from '@interlock/shell';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildBundle } from './policy-bundle.ts';
+import { buildBundle } from './build.ts';
 
 const base = path.resolve(import.meta.dirname, '../../../policies');
 const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();

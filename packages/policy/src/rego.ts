@@ -7,7 +7,7 @@
  * 4. A module that needs a function from outside which is not pure and linear is not loaded.
  */
 import { createRequire } from 'node:module';
-import { Fault, obligationSchema, reasonSchema } from '@interlock/contracts';
+import { Fault, type PolicyAnswer, policyAnswerSchema } from '@interlock/contracts';
 import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
 import { z } from 'zod';
 
@@ -32,15 +32,7 @@ const ENTRYPOINT = 'interlock/main/decision';
  */
 const LENT_FUNCTIONS: ReadonlySet<string> = new Set(['sprintf', 'json.is_valid']);
 
-/** What a policy says of a call. */
-const answerSchema = z.strictObject({
-  verdict: z.enum(['allow', 'ask', 'deny']),
-  reasons: z.array(reasonSchema).max(64),
-  obligations: z.array(obligationSchema).max(32),
-});
-export type PolicyAnswer = z.infer<typeof answerSchema>;
-
-const resultsSchema = z.tuple([z.strictObject({ result: answerSchema })]);
+const resultsSchema = z.tuple([z.strictObject({ result: policyAnswerSchema })]);
 
 /** A policy in memory. It serves one evaluation at a time, which is all that one thread can ask. */
 export class Policy {
