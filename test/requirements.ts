@@ -81,6 +81,8 @@ export const requirements = {
     'Bad input of any kind gets a problem document with a stable code, the pointer of the fault, and no stack.',
   'P-ingress-openapi':
     'The door describes itself: no request drawn from its description gets a 500 or an undocumented answer.',
+  'P-authzen':
+    'Other enforcement points ask the same policy (AuthZEN 1.0): the answer is on the ledger before it is told, and only `allow` is yes.',
   'P-identity-from-key':
     'Agent, user, tenant, session and call come from authentication and never from arguments or the body.',
   'P-identity-signed-request':

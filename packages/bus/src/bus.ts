@@ -202,10 +202,11 @@ export interface Bus extends AsyncDisposable {
 
   /**
    * Publishes an event of a call and expects `expected` as the last sequence: of the call on the line, of the
-   * call among the approvals (`asked`: 0), of the step itself (`resolved`: 0); `answered` expects `any`.
+   * call among the approvals (`asked`: 0), of the step itself (`resolved`: 0), of the call on the ledger
+   * (`evaluated`: 0); `answered` expects `any`.
    * Throws `dependency_unavailable` when it is not known whether the event was stored.
    */
-  publish<S extends LineStep | 'asked' | 'answered' | 'resolved'>(
+  publish<S extends LineStep | 'asked' | 'answered' | 'resolved' | 'evaluated'>(
     step: S,
     address: CallAddress,
     body: EventBody<S>,

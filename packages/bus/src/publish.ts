@@ -207,6 +207,8 @@ function ledgerEntry(subject: string, data: Uint8Array, sequence: number): Ledge
       return { step, body: parseBody(step, data), sequence };
     case 'refused':
       return { step, body: parseBody(step, data), sequence };
+    case 'evaluated':
+      return { step, body: parseBody(step, data), sequence };
     default:
       throw new Fault('internal', { detail: 'The ledger holds a subject that is not the lifecycle’s.' });
   }

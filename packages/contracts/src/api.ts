@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jsonSchemaSchema, toolLabelSchema } from './entries.ts';
+import { limits } from './events.ts';
 import { faultCodes } from './faults.ts';
 import { idSchema, instantMsSchema } from './ids.ts';
 
@@ -60,4 +61,65 @@ export const toolListSchema = z.strictObject({
       inputSchema: jsonSchemaSchema,
     }),
   ),
+});
+
+const nameSchema = z.string().min(1).max(256);
+
+/**
+ * `POST /access/v1/evaluation` (AuthZEN Authorization API 1.0, section 6). Members that are not known here are passed
+ * over, as the standard has it for what other deployments add.
+ */
+export const evaluationSchema = z.looseObject({
+  /** The agent a call would be made by. */
+  subject: z.looseObject({ type: nameSchema, id: nameSchema }),
+  action: z.looseObject({ name: nameSchema }),
+  /** The tool a call would be made of. */
+  resource: z.looseObject({
+    type: nameSchema,
+    id: nameSchema,
+    properties: z.looseObject({ arguments: z.record(z.string(), z.json()).optional() }).optional(),
+  }),
+  context: z.looseObject({ purpose: z.string().max(1_000).optional() }).optional(),
+});
+
+/** `POST /access/v1/evaluations` (section 7): what stands above is the default of each question. */
+export const evaluationsSchema = z.looseObject({
+  ...evaluationSchema.partial().shape,
+  evaluations: z.array(evaluationSchema.partial()).max(limits.evaluations).optional(),
+  options: z
+    .looseObject({
+      evaluations_semantic: z
+        .enum(['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'])
+        .default('execute_all'),
+    })
+    .optional(),
+});
+
+/** What policy says of a question: `decision` is true only where it allows. */
+export const evaluationDecisionSchema = z.looseObject({
+  decision: z.boolean(),
+  context: z
+    .looseObject({
+      /** The question's id in the audit. */
+      evaluation: idSchema.optional(),
+      verdict: z.enum(['allow', 'ask', 'deny']).optional(),
+      reasons: z.array(z.strictObject({ rule: z.string(), text: z.string() })).optional(),
+      obligations: z.array(z.looseObject({ name: idSchema })).optional(),
+      policyDigest: z.string().optional(),
+      /** Why there is no verdict. */
+      code: z.enum(faultCodes).optional(),
+      error: z.strictObject({ status: z.int(), message: z.string() }).optional(),
+    })
+    .optional(),
+});
+export const evaluationDecisionsSchema = z.union([
+  evaluationDecisionSchema,
+  z.strictObject({ evaluations: z.array(evaluationDecisionSchema) }),
+]);
+
+/** `GET /.well-known/authzen-configuration` (section 9). */
+export const decisionPointSchema = z.strictObject({
+  policy_decision_point: z.url(),
+  access_evaluation_endpoint: z.url(),
+  access_evaluations_endpoint: z.url(),
 });

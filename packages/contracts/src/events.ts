@@ -15,6 +15,8 @@ export const limits = {
   frameBytes: 256 * 1_024,
   /** A whole result body, bytes. */
   resultBytes: 8 * 1_024 * 1_024,
+  /** Questions of another enforcement point in one request: a page of a list that is to be filtered. */
+  evaluations: 50,
   /** Nesting of a request's body. */
   depth: 32,
   /** One string in a request's body, UTF-16 units. */

@@ -43,6 +43,16 @@ export class AgentKeys {
   }
 }
 
+/** Returns an agent as it stands now. Throws `dependency_unavailable` while the copy may be behind. */
+export function currentAgent(
+  watch: Pick<EntryWatch<'agents'>, 'current' | 'get'>,
+  tenant: string,
+  agent: string,
+): AgentEntry | undefined {
+  if (!watch.current) throw new Fault('dependency_unavailable');
+  return watch.get(`${tenant}.${agent}`);
+}
+
 /** Authenticates against a live copy of the agents. Throws `dependency_unavailable` while it may be behind. */
 export function authenticator(
   watch: Pick<EntryWatch<'agents'>, 'current' | 'onChange'>,

@@ -34,6 +34,15 @@ export class Caps {
     return { taken: true, release };
   }
 
+  /** Takes more tokens for a request that has a place, or none and says how long they take to fill. */
+  spend(agentKey: string, caps: AgentEntry['caps'], tokens: number, monotonicMs: number): number | undefined {
+    const bucket = this.#bucket(agentKey, caps, monotonicMs);
+    refill(bucket, caps, monotonicMs);
+    if (bucket.tokens < tokens) return ((tokens - bucket.tokens) / caps.ratePerSecond) * 1_000;
+    bucket.tokens -= tokens;
+    return undefined;
+  }
+
   #bucket(agentKey: string, caps: AgentEntry['caps'], monotonicMs: number): Bucket {
     const known = this.#buckets.get(agentKey);
     if (known !== undefined) return known;

@@ -19,6 +19,8 @@ export const agentKeys = {
   bot: `ilk_${'a'.repeat(43)}`,
   neighbour: `ilk_${'b'.repeat(43)}`,
   stranger: `ilk_${'c'.repeat(43)}`,
+  /** Another enforcement point, which may ask about the others of its tenant. */
+  gate: `ilk_${'d'.repeat(43)}`,
 };
 
 export interface Answered {
@@ -30,6 +32,7 @@ export interface Answered {
 export interface Door extends AsyncDisposable {
   readonly house: House;
   readonly executor: Bus;
+  readonly decider: Bus;
   /** Every call that came to the decider. */
   readonly requested: readonly Delivery<'requested'>[];
   ask(path: string, init?: RequestInit & { key?: string }): Promise<Answered>;
@@ -60,10 +63,17 @@ export async function startDoor(): Promise<Door> {
   await putAgent(office, { tenant: 'acme', agent: 'bot', key: agentKeys.bot });
   await putAgent(office, { tenant: 'acme', agent: 'neighbour', key: agentKeys.neighbour });
   await putAgent(office, { tenant: 'globex', agent: 'bot', key: agentKeys.stranger });
+  await putAgent(office, {
+    tenant: 'acme',
+    agent: 'gate',
+    key: agentKeys.gate,
+    roles: ['enforcement-point'],
+  });
   await office.entries('tools').put('note', noteTool);
   const started = await house.start([ingressService]);
   const executor = await house.busOf('executor');
-  const requested = await hearRequested(await house.busOf('decider'));
+  const decider = await house.busOf('decider');
+  const requested = await hearRequested(decider);
   await eventually(async () => (await fetch(new URL('/readyz', started.healthUrl))).ok);
   const ask: Door['ask'] = async (path, { key = agentKeys.bot, headers, ...init } = {}) => {
     const response = await fetch(new URL(path, started.services[0]?.url), {
@@ -79,6 +89,7 @@ export async function startDoor(): Promise<Door> {
   return {
     house,
     executor,
+    decider,
     requested,
     ask,
     sealedFor,
@@ -97,10 +108,13 @@ export async function startDoor(): Promise<Door> {
   };
 }
 
-async function putAgent(office: Bus, { tenant, agent, key }: { tenant: string; agent: string; key: string }) {
+async function putAgent(
+  office: Bus,
+  { tenant, agent, key, roles = [] }: { tenant: string; agent: string; key: string; roles?: string[] },
+) {
   const nowMs = Date.now();
   await office.entries('agents').put(`${tenant}.${agent}`, {
-    ...{ tenant, agent, user: `user-of-${agent}`, roles: [], session: `ses-${agent}` },
+    ...{ tenant, agent, user: `user-of-${agent}`, roles, session: `ses-${agent}` },
     keys: [{ keyId: 'k1', hash: sha256(key), createdAt: nowMs, notAfter: nowMs + 3_600_000 }],
     caps: { ratePerSecond: 1_000, burst: 1_000, inFlight: 100 },
   });

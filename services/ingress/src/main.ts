@@ -1,7 +1,8 @@
 import { connectBus } from '@interlock/bus';
 import { questionEntrySchema } from '@interlock/contracts';
 import { defineService, run } from '@interlock/shell';
-import { authenticator } from './agents.ts';
+import { authenticator, currentAgent } from './agents.ts';
+import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
 import { submit } from './calls.ts';
 import { Caps } from './caps.ts';
 import { configSchema, readCallIdKey } from './config.ts';
@@ -46,6 +47,16 @@ export const ingressService = defineService({
       onFlood: (agentKey, agent) => floods.add(agentKey, agent),
       submit: (submission) => submit(submission, parts),
       look: (agent, call, waitMs) => follower.look(agent, call, waitMs),
+      evaluateCaps: new Caps(),
+      evaluate: (body, asking, batch) =>
+        (batch === 'one' ? evaluate : evaluateAll)(body, asking, {
+          bus,
+          tools: tools.get,
+          agents: (tenant, agent) => currentAgent(agents, tenant, agent),
+          keyring,
+          nowMs: () => clock.nowMs(),
+        }),
+      describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
       listTools: tools.list,
       description: describeDoor(),
       clock,

@@ -3,6 +3,11 @@ import {
   callOutcomeSchema,
   callPendingSchema,
   callRequestSchema,
+  decisionPointSchema,
+  evaluationDecisionSchema,
+  evaluationDecisionsSchema,
+  evaluationSchema,
+  evaluationsSchema,
   faults,
   idSchema,
   problemSchema,
@@ -16,6 +21,11 @@ const schemas = {
   CallOutcome: callOutcomeSchema,
   CallPending: callPendingSchema,
   ToolList: toolListSchema,
+  Evaluation: evaluationSchema,
+  Evaluations: evaluationsSchema,
+  Decision: evaluationDecisionSchema,
+  Decisions: evaluationDecisionsSchema,
+  DecisionPoint: decisionPointSchema,
   Problem: problemSchema,
   Id: idSchema,
 };
@@ -50,6 +60,9 @@ export function describeDoor(): object {
       '/v1/calls': { post: postCall() },
       '/v1/calls/{call}': { get: getCall() },
       '/v1/tools': { get: getTools() },
+      '/access/v1/evaluation': { post: postEvaluation() },
+      '/access/v1/evaluations': { post: postEvaluations() },
+      '/.well-known/authzen-configuration': { get: getDecisionPoint() },
       '/openapi.json': { get: getDescription() },
     },
     components: {
@@ -103,6 +116,35 @@ function getTools(): object {
     summary: 'Lists the tools with the schemas of their arguments.',
     security: [{ key: [] }],
     responses: responsesOf('GET /v1/tools', { 200: 'ToolList' }),
+  };
+}
+
+function postEvaluation(): object {
+  return {
+    operationId: 'evaluate',
+    summary: 'Says what policy says of a call that is carried out elsewhere (AuthZEN 1.0).',
+    security: [{ key: [] }],
+    requestBody: { required: true, content: { 'application/json': { schema: ref('Evaluation') } } },
+    responses: responsesOf('POST /access/v1/evaluation', { 200: 'Decision' }),
+  };
+}
+
+function postEvaluations(): object {
+  return {
+    operationId: 'evaluateAll',
+    summary: 'The same of several calls; members above the list are its defaults (AuthZEN 1.0).',
+    security: [{ key: [] }],
+    requestBody: { required: true, content: { 'application/json': { schema: ref('Evaluations') } } },
+    responses: responsesOf('POST /access/v1/evaluations', { 200: 'Decisions' }),
+  };
+}
+
+function getDecisionPoint(): object {
+  return {
+    operationId: 'describeDecisionPoint',
+    summary: 'Where this decision point is asked (AuthZEN 1.0).',
+    security: [],
+    responses: responsesOf('GET /.well-known/authzen-configuration', { 200: 'DecisionPoint' }),
   };
 }
 

@@ -27,6 +27,16 @@ const ELSEWHERE = new Set<FaultCode>([
 const callCodes = faultCodes.filter((code) => !ELSEWHERE.has(code));
 
 const anyCodes: FaultCode[] = ['header_invalid', 'request_timeout', 'dependency_unavailable', 'internal'];
+const bodyCodes: FaultCode[] = [
+  'body_malformed',
+  'body_duplicate_key',
+  'unicode_malformed',
+  'body_too_large',
+  'body_too_deep',
+  'string_too_long',
+  'body_invalid',
+  'content_type_unsupported',
+];
 const agentCodes: FaultCode[] = ['key_missing', 'key_invalid', 'agent_flood', ...anyCodes];
 
 interface Route {
@@ -42,9 +52,38 @@ export const routes = {
   'POST /v1/calls': { method: 'POST', url: '/v1/calls', successes: [200, 202], codes: callCodes },
   'GET /v1/calls/{call}': { method: 'GET', url: '/v1/calls/:call', successes: [200, 202], codes: callCodes },
   'GET /v1/tools': { method: 'GET', url: '/v1/tools', successes: [200], codes: agentCodes },
+  'POST /access/v1/evaluation': {
+    method: 'POST',
+    url: '/access/v1/evaluation',
+    successes: [200],
+    codes: [...bodyCodes, ...agentCodes, 'ledger_full', 'policy_error', 'policy_missing'],
+  },
+  'POST /access/v1/evaluations': {
+    method: 'POST',
+    url: '/access/v1/evaluations',
+    successes: [200],
+    codes: [...bodyCodes, ...agentCodes, 'ledger_full', 'policy_error', 'policy_missing'],
+  },
+  'GET /.well-known/authzen-configuration': {
+    method: 'GET',
+    url: '/.well-known/authzen-configuration',
+    successes: [200],
+    codes: anyCodes,
+  },
   'GET /openapi.json': { method: 'GET', url: '/openapi.json', successes: [200], codes: anyCodes },
 } as const satisfies Record<string, Route>;
 export type RouteName = keyof typeof routes;
+
+/** The names of all routes. */
+export const routeNames = [
+  'POST /v1/calls',
+  'GET /v1/calls/{call}',
+  'GET /v1/tools',
+  'POST /access/v1/evaluation',
+  'POST /access/v1/evaluations',
+  'GET /.well-known/authzen-configuration',
+  'GET /openapi.json',
+] as const satisfies RouteName[];
 
 /** Returns every status a route may answer with, each once, ascending. */
 export function statusesOf(name: RouteName): number[] {
@@ -54,11 +93,7 @@ export function statusesOf(name: RouteName): number[] {
   );
 }
 
-const documented = new Map(
-  (['POST /v1/calls', 'GET /v1/calls/{call}', 'GET /v1/tools', 'GET /openapi.json'] as const).map(
-    (name) => [name, new Set(statusesOf(name))] as const,
-  ),
-);
+const documented = new Map(routeNames.map((name) => [name, new Set(statusesOf(name))] as const));
 
 /** True when a route's description names a status. */
 export function isDocumented(name: RouteName, status: number): boolean {

@@ -37,6 +37,9 @@ const parts: ServerParts = {
   onFlood: (agentKey) => floods.push(agentKey),
   submit: () => Promise.reject(new Error('a secret of the inside')),
   look: () => Promise.reject(new Error('a secret of the inside')),
+  evaluateCaps: new Caps(),
+  evaluate: () => Promise.reject(new Error('a secret of the inside')),
+  describeDecisionPoint: (listening) => ({ listening }),
   listTools: () => [],
   description: describeDoor(),
   clock: systemClock,
@@ -155,6 +158,16 @@ describe('the door refuses', () => {
     expect(told.get('retry-after')).toBe('1');
     expect(told.get('ratelimit')).toBe('"agent";r=0;t=1');
     expect(told.get('ratelimit-policy')).toBe('"agent";q=1;w=1');
+    expect(floods).toEqual(['acme.capped']);
+  });
+
+  it('[P-authzen] more evaluations than the agent may ask, each question of a request counted', async () => {
+    const headers = { ...known, authorization: `Bearer ${cappedKey}` };
+    const evaluate = () => fetch(`${url}/access/v1/evaluation`, { method: 'POST', headers, body: '{}' });
+    expect((await evaluate()).status).toBe(500);
+    const problem = await problemAt('/access/v1/evaluation', { method: 'POST', headers, body: '{}' });
+    expect(problem).toMatchObject({ status: 429, code: 'agent_flood' });
+    // Calls are counted apart, so their flood is told as before and no evaluation is among it.
     expect(floods).toEqual(['acme.capped']);
   });
 });

@@ -12,12 +12,13 @@ import type { Clock } from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import { type Answer, answerDoubt, answerRefusal, faultOf } from './answer.ts';
+import type { Asking } from './authzen.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
 import type { Caps, Taken } from './caps.ts';
 import { countAnswer } from './metrics.ts';
 import { BODY_BYTES, readRequest } from './request.ts';
-import { isDocumented, methodsAt, type RouteName } from './routes.ts';
+import { isDocumented, methodsAt, type RouteName, routes } from './routes.ts';
 import { traceCall } from './trace.ts';
 
 /** Names, credentials and trace context of an agent fit many times over. */
@@ -54,9 +55,13 @@ export interface ServerParts {
   /** Calls, and everything else an agent may ask, are capped apart: looking does not use up calling. */
   callCaps: Caps;
   lookCaps: Caps;
+  evaluateCaps: Caps;
   onFlood: (agentKey: string, agent: AgentEntry) => void;
   submit: (submission: Submission) => Promise<Answer>;
   look: (agent: AgentEntry, call: string, waitMs: number) => Promise<Answer>;
+  evaluate: (body: Buffer, asking: Asking, batch: 'one' | 'many') => Promise<Answer>;
+  /** What enforcement points read first, given the address of this door. */
+  describeDecisionPoint: (listening: string) => object;
   listTools: () => object[];
   description: object;
   clock: Clock;
@@ -157,7 +162,7 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
       if (!reply.raw.writableEnded) visit.gone.abort();
       if (!visit.handled) visit.release();
     });
-    if (name === 'POST /v1/calls') checkContentType(request);
+    if (routes[name].method === 'POST') checkContentType(request);
   };
   const visited = async (
     request: FastifyRequest,
@@ -185,16 +190,62 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
     onRequest: admit('GET /v1/tools', parts.lookCaps),
     handler: (request, reply) => visited(request, reply, () => plain({ tools: parts.listTools() })),
   });
+  for (const [name, batch] of evaluationRoutes) {
+    app.post(routes[name].url, {
+      onRequest: admit(name, parts.evaluateCaps),
+      handler: (request, reply) => visited(request, reply, (visit) => ask(request, visit, parts, batch)),
+    });
+  }
+  app.get('/.well-known/authzen-configuration', async (request, reply) => {
+    const name = 'GET /.well-known/authzen-configuration';
+    names.set(request, name);
+    await send(reply, name, plain(parts.describeDecisionPoint(listeningAt(app))), parts.log);
+  });
   app.get('/openapi.json', async (request, reply) => {
     names.set(request, 'GET /openapi.json');
     await send(reply, 'GET /openapi.json', plain(parts.description), parts.log);
   });
 }
 
+const evaluationRoutes = [
+  ['POST /access/v1/evaluation', 'one'],
+  ['POST /access/v1/evaluations', 'many'],
+] as const;
+
+/** What identifies a request to an enforcement point is told back as it came (AuthZEN 1.0, section 10.1.3). */
+const REQUEST_ID = /^[\x21-\x7E]{1,128}$/;
+
+async function ask(
+  request: FastifyRequest,
+  { agent, arrivedMs }: Visit,
+  { evaluate, evaluateCaps }: ServerParts,
+  batch: 'one' | 'many',
+): Promise<Answer> {
+  const spend = (questions: number) => {
+    const retryAfterMs = evaluateCaps.spend(keyOf(agent), agent.caps, questions, arrivedMs);
+    if (retryAfterMs !== undefined) throw new Flooded(agent.caps, retryAfterMs);
+  };
+  const asking = { asker: agent, address: request.socket.remoteAddress, spend };
+  const answer = await evaluate(bodyOf(request), asking, batch);
+  const id = request.headers['x-request-id'];
+  if (typeof id !== 'string' || !REQUEST_ID.test(id)) return answer;
+  return { ...answer, headers: { ...answer.headers, 'x-request-id': id } };
+}
+
+function bodyOf({ body }: FastifyRequest): Buffer {
+  return body instanceof Buffer ? body : Buffer.alloc(0);
+}
+
+function listeningAt(app: FastifyInstance): string {
+  const at = app.addresses().find((one) => typeof one !== 'string');
+  if (at === undefined) throw new Fault('dependency_unavailable');
+  return `http://${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`;
+}
+
 async function postCall(request: FastifyRequest, visit: Visit, parts: ServerParts): Promise<Answer> {
   return await traceCall(request.headers, async (name) => {
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
-    const asked = readRequest(request.body instanceof Buffer ? request.body : Buffer.alloc(0));
+    const asked = readRequest(bodyOf(request));
     name(asked.tool);
     const { agent, arrivedMs, gone } = visit;
     return await parts.submit({ agent, asked, idempotencyKey, arrivedMs, gone: gone.signal });
@@ -213,13 +264,17 @@ async function getCall(request: FastifyRequest, agent: AgentEntry, parts: Server
 function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): Visit {
   const { authenticate, clock, callCaps, onFlood } = parts;
   const agent = authenticate(request.headers.authorization, clock.nowMs());
-  const agentKey = `${agent.tenant}.${agent.agent}`;
+  const agentKey = keyOf(agent);
   const arrivedMs = clock.monotonicMs();
   const taken: Taken = caps.take(agentKey, agent.caps, arrivedMs);
   if (taken.taken)
     return { agent, arrivedMs, release: taken.release, handled: false, gone: new AbortController() };
   if (caps === callCaps) onFlood(agentKey, agent);
   throw new Flooded(agent.caps, taken.retryAfterMs);
+}
+
+function keyOf({ tenant, agent }: AgentEntry): string {
+  return `${tenant}.${agent}`;
 }
 
 /** A refusal by the agent's own caps, which it is told. */
