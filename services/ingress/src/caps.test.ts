@@ -19,6 +19,14 @@ describe("an agent's caps", () => {
     expect(take(all, 100).taken).toBe(true);
   });
 
+  it('[P-ingress-caps] refuse the rest of a request whose parts are more than the tokens left, and take none', () => {
+    const all = new Caps();
+    take(all, 0);
+    expect(all.spend('a', caps, 2, 0)).toBe(100);
+    expect(all.spend('a', caps, 1, 0)).toBeUndefined();
+    expect(all.spend('a', caps, 1, 0)).toBe(100);
+  });
+
   it('[P-ingress-caps] refuse more calls in flight than allowed, until one is done', () => {
     const all = new Caps();
     const first = take(all, 0);

@@ -161,11 +161,11 @@ describe('the door refuses', () => {
     expect(floods).toEqual(['acme.capped']);
   });
 
-  it('[P-authzen] more evaluations than the agent may ask, each question of a request counted', async () => {
+  it('[P-authzen] more evaluations than the agent may ask, counted apart from its calls', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     const evaluate = () => fetch(`${url}/access/v1/evaluation`, { method: 'POST', headers, body: '{}' });
     expect((await evaluate()).status).toBe(500);
-    const problem = await problemAt('/access/v1/evaluation', { method: 'POST', headers, body: '{}' });
+    const { problem } = await problemAt('/access/v1/evaluation', { method: 'POST', headers, body: '{}' });
     expect(problem).toMatchObject({ status: 429, code: 'agent_flood' });
     // Calls are counted apart, so their flood is told as before and no evaluation is among it.
     expect(floods).toEqual(['acme.capped']);
