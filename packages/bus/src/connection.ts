@@ -23,8 +23,8 @@ export interface ConnectionOptions {
 export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly connected: boolean;
-  /** Calls back each time the connection is there again. */
-  onReconnect(listener: () => void): void;
+  /** Calls back each time the connection is there again. Returns how to stop that. */
+  onReconnect(listener: () => void): () => void;
 }
 
 /** Connects to the bus as one service. Throws `dependency_unavailable` when no server answers in time. */
@@ -42,7 +42,7 @@ export async function openConnection({ service, url, seed, log }: ConnectionOpti
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
   });
-  const listeners: (() => void)[] = [];
+  const listeners = new Set<() => void>();
   let connected = true;
   void (async () => {
     for await (const status of nats.status()) {
@@ -61,7 +61,8 @@ export async function openConnection({ service, url, seed, log }: ConnectionOpti
       return connected && !nats.isClosed();
     },
     onReconnect: (listener) => {
-      listeners.push(listener);
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     [Symbol.asyncDispose]: async () => {
       if (!nats.isClosed()) await nats.close();

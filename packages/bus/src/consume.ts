@@ -29,7 +29,7 @@ export function createConsume(connection: Connection, js: JetStreamClient, log: 
     const stopping = new AbortController();
     const inHand = new Set<Promise<void>>();
     let messages: ConsumerMessages | undefined;
-    connection.onReconnect(() => messages?.stop());
+    const forget = connection.onReconnect(() => messages?.stop());
 
     const pull = async (): Promise<void> => {
       const consumer = await js.consumers.get(consumers[name].stream, name);
@@ -68,6 +68,7 @@ export function createConsume(connection: Connection, js: JetStreamClient, log: 
     return {
       [Symbol.asyncDispose]: async () => {
         stopping.abort();
+        forget();
         messages?.stop();
         // Once the server knows that nobody listens it sends nothing more to the pulls that are still open there.
         const known = connection.connected ? connection.nats.flush().catch(() => undefined) : undefined;

@@ -4,7 +4,7 @@ import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '
 import { z } from 'zod';
 import type { Blobs, BusLog, Records } from './bus.ts';
 import type { Connection } from './connection.ts';
-import { watchBucket } from './watch.ts';
+import { readBucket, watchBucket } from './watch.ts';
 
 const TIMEOUT_MS = 3_000;
 /** One chunk of a blob, bytes: well below the server's largest message. */
@@ -69,19 +69,25 @@ export async function writeKey(
   });
 }
 
-/** Reads every key of a bucket. */
+/** Reads every key of a bucket. Throws `dependency_unavailable`. */
 export async function readAll(at: BucketContext, bucket: BucketName): Promise<StoredValue[]> {
-  const found = new Map<string, StoredValue>();
-  const first = Promise.withResolvers<void>();
-  await using watch = await watchBucket(at, bucket, {
-    onValue: (key, value) =>
-      value === undefined
-        ? found.delete(key)
-        : found.set(key, { key, data: value.data, revision: value.revision }),
-    onCurrent: () => first.resolve(),
+  return await guarded(at, async (signal) => {
+    const found = new Map<string, StoredValue>();
+    const whole = new AbortController();
+    await readBucket(
+      at,
+      bucket,
+      {
+        onValue: (key, value) =>
+          value === undefined ? found.delete(key) : found.set(key, { key, ...value }),
+        onCurrent: () => whole.abort(),
+      },
+      AbortSignal.any([signal, whole.signal]),
+    );
+    if (!whole.signal.aborted)
+      throw new Fault('dependency_unavailable', { detail: 'The bus went away while a bucket was read.' });
+    return [...found.values()];
   });
-  await withTimeout(first.promise);
-  return watch.current ? [...found.values()] : Promise.reject(new Fault('dependency_unavailable'));
 }
 
 /** Opens a bucket of JSON records. */
@@ -143,24 +149,23 @@ export function openBlobs(at: BucketContext, bucket: BucketName): Blobs {
   };
 }
 
-async function guarded<T>({ connection }: BucketContext, work: () => Promise<T>): Promise<T> {
+/** Does something within the time a store may take. Its signal is aborted when that is over. */
+async function guarded<T>(
+  { connection }: BucketContext,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   if (!connection.connected) throw new Fault('dependency_unavailable', { detail: 'The store is away.' });
+  const late = Promise.withResolvers<never>();
+  const overdue = new AbortController();
+  const timer = setTimeout(() => {
+    overdue.abort();
+    late.reject(new Fault('dependency_unavailable', { detail: 'The store did not answer in time.' }));
+  }, TIMEOUT_MS);
   try {
-    return await withTimeout(work());
+    return await Promise.race([work(overdue.signal), late.promise]);
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new Fault('dependency_unavailable', { detail: 'The store did not answer.', cause });
-  }
-}
-
-async function withTimeout<T>(work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Fault('dependency_unavailable', { detail: 'The store did not answer in time.' })),
-    TIMEOUT_MS,
-  );
-  try {
-    return await Promise.race([work, late.promise]);
   } finally {
     clearTimeout(timer);
   }

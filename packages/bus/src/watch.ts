@@ -1,20 +1,22 @@
 /**
- * Watching a bucket. The copy is current from the end of the first full read until the bus goes away; then the
- * watch is made anew and reads everything again, so that nothing missed stays missed.
+ * Reading a bucket: what is there, then what comes.
+ *
+ * 1. A watch's copy is current from the end of the first full reading until the bus goes away; then the bucket is
+ *    read anew and whole, so that nothing missed stays missed.
+ * 2. A reading takes its consumer away with it. The server keeps one that nobody hears for five minutes and takes a
+ *    thousand for a bucket: left behind, they would shut every reader out.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BucketName } from '@interlock/contracts';
-import { jetstream } from '@nats-io/jetstream';
-import type { KvWatchEntry } from '@nats-io/kv';
-import { Kvm } from '@nats-io/kv';
-import type { QueuedIterator } from '@nats-io/transport-node';
+import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { BucketContext } from './records.ts';
-import { API_PREFIX } from './topology/accounts.ts';
 
 const RESTART_DELAY_MS = 250;
 
 export interface WatchListener {
+  /** Without a value where the key was deleted. */
   onValue(key: string, value: { data: Uint8Array; revision: number } | undefined): void;
-  /** All that was there when the watch began has been told. */
+  /** All that was there when the reading began has been told. */
   onCurrent(): void;
 }
 
@@ -24,58 +26,88 @@ export interface BucketWatch extends AsyncDisposable {
 
 /** Watches every key of a bucket until disposed. */
 export async function watchBucket(
-  { connection, log }: BucketContext,
+  at: BucketContext,
   bucket: BucketName,
   listener: WatchListener,
 ): Promise<BucketWatch> {
-  const kv = await new Kvm(jetstream(connection.nats, { apiPrefix: API_PREFIX })).open(bucket, {
-    bindOnly: true,
-  });
+  const { connection, log } = at;
+  const stopping = new AbortController();
   let current = false;
-  let stopped = false;
-  let entries: QueuedIterator<KvWatchEntry> | undefined;
-  connection.onReconnect(() => entries?.stop());
-
-  const follow = async (): Promise<void> => {
-    entries = await kv.watch({ key: '>' });
-    // Disposed meanwhile: the stop came before there was anything to stop.
-    if (stopped) entries.stop();
-    const pending = (await kv.status()).values;
-    if (pending === 0) markCurrent();
-    for await (const entry of entries) {
-      listener.onValue(
-        entry.key,
-        entry.operation === 'PUT' ? { data: entry.value, revision: entry.revision } : undefined,
-      );
-      if (entry.isUpdate || entry.delta === 0) markCurrent();
-    }
-  };
-  const markCurrent = () => {
-    if (current) return;
+  let failing = false;
+  const onCurrent = () => {
     current = true;
+    failing = false;
     listener.onCurrent();
   };
-
   const running = (async () => {
-    while (!stopped && !connection.nats.isClosed()) {
+    while (!stopping.signal.aborted && !connection.nats.isClosed()) {
       try {
-        await follow();
+        await readBucket(at, bucket, { ...listener, onCurrent }, stopping.signal);
       } catch (error) {
-        log.debug({ err: error, bucket }, 'a watch stopped and starts again');
+        // Told once for each failure that lasts; while the bus is away nothing else can be expected.
+        const level = failing || !connection.connected ? 'debug' : 'warn';
+        log[level]({ err: error, bucket }, 'a bucket could not be read and is read again');
+        failing = true;
       }
       current = false;
-      if (!stopped) await new Promise((resolve) => setTimeout(resolve, RESTART_DELAY_MS));
+      await delay(RESTART_DELAY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   })();
-
   return {
     get current() {
       return current && connection.connected;
     },
     [Symbol.asyncDispose]: async () => {
-      stopped = true;
-      entries?.stop();
+      stopping.abort();
       await running;
     },
   };
+}
+
+/**
+ * Reads every key of a bucket and goes on reading until the signal, or until the connection was lost and is there
+ * again: what came in between is then missing. Rejects when the server makes no consumer.
+ */
+export async function readBucket(
+  { connection, js, log }: Pick<BucketContext, 'connection' | 'js' | 'log'>,
+  bucket: BucketName,
+  listener: WatchListener,
+  signal: AbortSignal,
+): Promise<void> {
+  const prefix = `$KV.${bucket}.`;
+  const consumer = await js.consumers.getPushConsumer(`KV_${bucket}`, {
+    deliver_policy: DeliverPolicy.LastPerSubject,
+    filter_subjects: `${prefix}>`,
+  });
+  const { num_pending: pending } = await consumer.info(true);
+  const messages = await consumer.consume();
+  const stop = () => messages.stop();
+  const forget = connection.onReconnect(stop);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    // Aborted meanwhile: the signal came before there was anything to stop.
+    if (signal.aborted) stop();
+    let left = pending;
+    if (left === 0) listener.onCurrent();
+    for await (const message of messages) {
+      listener.onValue(message.subject.slice(prefix.length), storedIn(message));
+      if (left === 0) continue;
+      // What was replaced while it was read comes after all the rest, so that counting it in does no harm.
+      left = message.info.pending === 0 ? 0 : left - 1;
+      if (left === 0) listener.onCurrent();
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    forget();
+    stop();
+    if (connection.connected)
+      await consumer.delete().catch((error: unknown) => {
+        // The server removes it by itself, later.
+        log.debug({ err: error, bucket }, 'a consumer was left behind');
+      });
+  }
+}
+
+function storedIn({ headers, data, seq }: JsMsg): { data: Uint8Array; revision: number } | undefined {
+  return headers?.get('KV-Operation') ? undefined : { data, revision: seq };
 }
