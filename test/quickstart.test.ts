@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { eventually } from '@interlock/testkit';
+import { eventually, freePort } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
@@ -71,7 +70,7 @@ beforeAll(async () => {
     recursive: true,
     filter: (source) => !source.includes('.interlock'),
   });
-  const port = await freePort();
+  const port = String(await freePort());
   for (const tool of ['read-note.yaml', 'add-note.yaml'])
     await replacePort(path.join(config, 'tools', tool), port);
   blocks = (await newcomersBlocks()).map((block) =>
@@ -97,15 +96,6 @@ async function newcomersBlocks(): Promise<string[]> {
 
 async function replacePort(file: string, port: string): Promise<void> {
   await writeFile(file, (await readFile(file, 'utf8')).replaceAll(WRITTEN_PORT, port));
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' ? String(address?.port) : '';
 }
 
 function terminal(): Terminal {

@@ -9,15 +9,14 @@ import type { Identities } from './identities.ts';
 import { compileCacheOf, dataFiles } from './places.ts';
 import type { Ports } from './ports.ts';
 import type { Servers } from './servers.ts';
-import type { ProcessPlan, Ready, SupervisedProcess } from './supervise.ts';
+import { endOfLog, type ProcessPlan, type Ready, type SupervisedProcess } from './supervise.ts';
 
-/** A slow machine loads a service in seconds; the first start also makes every stream. */
 /** Who ended as often as this without having started will not start: its configuration is wrong. */
 const STARTS_MAX = 3;
+/** A slow machine loads a service in seconds; the first start also makes every stream. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 const PROBE_TIMEOUT_MS = 2_000;
-const LOG_TAIL_LINES = 3;
 const HOST = '127.0.0.1';
 /**
  * Small heaps: events live for milliseconds. A young generation of 3 × 4 MiB, and an old one that is collected when
@@ -114,13 +113,15 @@ async function isReady(child: SupervisedProcess): Promise<boolean> {
 }
 
 async function serviceFailed(child: SupervisedProcess, how: string): Promise<Failure> {
-  const log = (await readIfThere(child.plan.logFile)) ?? '';
-  const tail = log.trim().split('\n').slice(-LOG_TAIL_LINES).join('\n  ');
   const [first] = child.ready;
   const where = first === undefined ? '' : ` See ${new URL('/readyz', first.healthUrl)}.`;
-  return new Failure('service_failed', `${child.name} ${how}. The end of its log:\n  ${tail}`, {
-    next: `Its log is ${child.plan.logFile}.${where}`,
-  });
+  return new Failure(
+    'service_failed',
+    `${child.name} ${how}. The end of its log:\n  ${await endOfLog(child.plan)}`,
+    {
+      next: `Its log is ${child.plan.logFile}.${where}`,
+    },
+  );
 }
 
 async function houseEnvironment(options: HouseOptions): Promise<Environment> {

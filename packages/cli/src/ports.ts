@@ -9,6 +9,17 @@ const names = ['ingress', 'console', 'nats', 'redis', 'ferretdb'] as const;
 type PortName = (typeof names)[number];
 export type Ports = Record<PortName, number>;
 
+/**
+ * Below what systems give to connections by themselves (from 32768 on): one of those may be gone before a server
+ * listens on it, or before its successor does.
+ */
+const FRESH_FIRST = 16_384;
+const FRESH_COUNT = 8_192;
+/** Every process begins at ports of its own, so that houses that start side by side do not race for one. */
+const OWN_COUNT = 32;
+const FRESH_TRIES = 1_024;
+let tried = 0;
+
 const portSchema = z.int().min(1).max(65_535);
 const portsSchema = z.partialRecord(z.enum(names), portSchema);
 
@@ -35,13 +46,22 @@ async function takePort(wanted: number | undefined, had: number | undefined, nam
     });
   }
   const again = had === undefined ? undefined : await listenOnce(had);
-  const port = again ?? (await listenOnce(0));
-  if (port !== undefined) return port;
+  return again ?? (await freshPort());
+}
+
+/** Returns a port that nobody listens on, and that nobody is given unasked. Throws `port_taken`. */
+export async function freshPort(): Promise<number> {
+  for (let attempt = 0; attempt < FRESH_TRIES; attempt += 1) {
+    const place = (process.pid * OWN_COUNT + tried) % FRESH_COUNT;
+    tried += 1;
+    const port = await listenOnce(FRESH_FIRST + place);
+    if (port !== undefined) return port;
+  }
   throw new Failure('port_taken', 'No port of 127.0.0.1 is free.');
 }
 
-/** Returns a port that is free right now: the given one, or any for 0; undefined when it is in use. */
-export async function listenOnce(port: number): Promise<number | undefined> {
+/** Returns the port when it is free right now, and undefined when it is in use. */
+async function listenOnce(port: number): Promise<number | undefined> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

@@ -9,7 +9,7 @@ import { Failure } from './failure.ts';
 import type { Identities } from './identities.ts';
 import { dataFiles } from './places.ts';
 import type { Ports } from './ports.ts';
-import type { ProcessPlan, SupervisedProcess } from './supervise.ts';
+import { endOfLog, type ProcessPlan, type SupervisedProcess } from './supervise.ts';
 
 const HOST = '127.0.0.1';
 /** A NATS server with a large store reads it before it answers. */
@@ -47,7 +47,7 @@ export async function planServers(
   };
 }
 
-/** Waits until a server takes connections. Throws `server_failed` with the place of its log. */
+/** Waits until a server takes connections. Throws `server_failed` with the end of its log. */
 export async function untilListening(
   server: SupervisedProcess,
   port: number,
@@ -56,15 +56,17 @@ export async function untilListening(
   const endMs = systemClock.monotonicMs() + START_TIMEOUT_MS;
   while (!(await takesConnections(port))) {
     signal.throwIfAborted();
-    if (server.lives > STARTS_MAX) throw serverFailed(server, server.lastEnd);
-    if (systemClock.monotonicMs() > endMs) throw serverFailed(server, `does not listen on port ${port}`);
+    if (server.lives > STARTS_MAX) throw await serverFailed(server, server.lastEnd);
+    if (systemClock.monotonicMs() > endMs)
+      throw await serverFailed(server, `does not listen on port ${port}`);
     await systemClock.sleep(POLL_MS, signal);
   }
 }
 
-function serverFailed({ name, plan: { logFile, command } }: SupervisedProcess, how: string): Failure {
-  return new Failure('server_failed', `${name} (${command}) ${how}.`, {
-    next: `Its log is ${logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock up --help.`,
+async function serverFailed({ name, plan }: SupervisedProcess, how: string): Promise<Failure> {
+  const end = await endOfLog(plan);
+  return new Failure('server_failed', `${name} (${plan.command}) ${how}. The end of its log:\n  ${end}`, {
+    next: `Its log is ${plan.logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock up --help.`,
   });
 }
 

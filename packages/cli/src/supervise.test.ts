@@ -107,6 +107,13 @@ test('ports are the same after a restart', async () => {
   expect(new Set(Object.values(first)).size).toBe(5);
 });
 
+test('ports are no two houses’, and none that the system gives to a connection', async () => {
+  const files = ['one.json', 'two.json', 'three.json'].map((name) => path.join(data, name));
+  const ports = (await Promise.all(files.map((file) => takePorts(file, {})))).flatMap(Object.values);
+  expect(new Set(ports).size).toBe(15);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+});
+
 test('a wanted port that is in use is refused', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

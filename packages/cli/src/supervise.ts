@@ -11,6 +11,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { type Environment, systemClock } from '@interlock/shell';
 import { z } from 'zod';
+import { readIfThere } from './context.ts';
 
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
@@ -19,6 +20,7 @@ const ALIVE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
 const STOP_MS = 22_000;
 const LOG_MODE = 0o600;
+const LOG_END_LINES = 3;
 /** A third of the share of the others (nice 5): enough to catch up, never enough to hold them up. */
 const YIELDING_PRIORITY = 5;
 
@@ -157,6 +159,12 @@ export class SupervisedProcess {
     const parsed = readyMessageSchema.safeParse(message);
     if (parsed.success) this.#ready.set(parsed.data.service, parsed.data);
   }
+}
+
+/** Returns the last lines a process wrote, for who reads why it failed. */
+export async function endOfLog({ logFile }: ProcessPlan): Promise<string> {
+  const log = (await readIfThere(logFile)) ?? '';
+  return log.trim().split('\n').slice(-LOG_END_LINES).join('\n  ');
 }
 
 /**

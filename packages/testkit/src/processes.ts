@@ -8,11 +8,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processEnvironment } from '@interlock/shell';
 import { eventually } from './eventually.ts';
+import { freePort } from './ports.ts';
 
 const READY_DEADLINE_MS = 20_000;
 const ANSWER_DEADLINE_MS = 2_000;
@@ -203,15 +204,4 @@ async function answers(port: number, greeting: Uint8Array | undefined): Promise<
   } finally {
     socket.destroy();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('A TCP server has a port.');
-  const closed = once(server, 'close');
-  server.close();
-  await closed;
-  return address.port;
 }

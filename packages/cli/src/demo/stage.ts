@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { consoleDoor, type Door, tokenOf } from '../client.ts';
 import { Failure } from '../failure.ts';
-import { listenOnce } from '../ports.ts';
+import { freshPort } from '../ports.ts';
 import { type InterlockOptions, type RunningInterlock, startInterlock } from '../up.ts';
 import { Agent } from './agent.ts';
 import { type PaymentsApi, type PaymentsApiOptions, startPaymentsApi } from './payments-api.ts';
@@ -53,8 +53,7 @@ export async function setStage(owned: AsyncDisposableStack, options: StageOption
   owned.defer(() => rm(folder, { recursive: true, force: true, maxRetries: REMOVE_RETRIES }));
   const say = (line: string) => screen.line(line);
   const config = path.join(folder, 'config');
-  const port = await listenOnce(0);
-  if (port === undefined) throw new Failure('port_taken', 'No port of 127.0.0.1 is free.');
+  const port = await freshPort();
   await copyConfiguration(config, port);
   screen.line(`Everything is kept in ${folder} and removed at the end.`);
 
