@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
-import { eventually } from '@interlock/testkit';
+import { eventually, freePort } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type Line, startLine } from '../line.ts';
 import { effectsOf, expectIntactAudit, expectInvariants } from './invariants.ts';
 import { Journal, type Wish } from './journal.ts';
@@ -16,6 +15,7 @@ const END_MS = 90_000;
 const CLAIM_MS = 3_000;
 /** The twin looks at a claim within seconds of its limit. */
 const TAKEN_OVER_MS = 30_000;
+const EXECUTORS = ['executor', 'executor-2'] as const;
 
 let line: Line;
 let stage: Stage;
@@ -77,9 +77,11 @@ describe('[P-claim-monotonic] an executor that is paused before it hears that it
       const { withheld, release } = proxy.withhold('interlock.ledger.v1.started.');
       const wish = journal.send('bare');
       await withheld;
+      // Both at once, before it can give up waiting: who of them claimed the call is found out afterwards.
+      for (const executor of EXECUTORS) line.interlock.signal(executor, 'SIGSTOP');
       const call = await stage.until(wish, 'started');
       const claimer = await claimerOf(call);
-      line.interlock.signal(claimer, 'SIGSTOP');
+      for (const twin of EXECUTORS.filter((name) => name !== claimer)) line.interlock.signal(twin, 'SIGCONT');
       await stage.until(wish, 'settled', TAKEN_OVER_MS);
       release();
       line.interlock.signal(claimer, 'SIGCONT');
@@ -129,25 +131,26 @@ async function pauseClaimer(
 /** Returns the process that claimed a call. */
 async function claimerOf(call: string): Promise<string> {
   const replica = await eventually(() => stage.claimerOf(call));
-  for (const name of ['executor', 'executor-2']) if ((await logOf(name)).includes(replica)) return name;
+  // A log also names the twin, where it speaks of claims that were the twin's.
+  for (const name of EXECUTORS)
+    if ((await logOf(name)).some((entry) => entry.replica === replica)) return name;
   throw new Error(`No executor is called ${replica}.`);
 }
 
 async function logged(name: string, call: string, message: string): Promise<void> {
-  const lines = async () => (await logOf(name)).split('\n');
-  await eventually(async () => (await lines()).some((text) => text.includes(call) && text.includes(message)));
+  await eventually(async () =>
+    (await logOf(name)).some((entry) => entry.call === call && entry.msg === message),
+  );
 }
 
-async function logOf(name: string): Promise<string> {
-  return await readFile(path.join(line.interlock.data, 'logs', `${name}.log`), 'utf8');
-}
+const entrySchema = z.object({ replica: z.string(), call: z.string().optional(), msg: z.string() });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new TypeError('A TCP server has a port.');
-  return address.port;
+async function logOf(name: string): Promise<z.infer<typeof entrySchema>[]> {
+  const text = await readFile(path.join(line.interlock.data, 'logs', `${name}.log`), 'utf8');
+  // What follows the last line's end is still being written; what Node itself says is no entry.
+  const lines = text
+    .split('\n')
+    .slice(0, -1)
+    .filter((entry) => entry.startsWith('{'));
+  return lines.map((entry) => entrySchema.parse(JSON.parse(entry)));
 }
