@@ -7,9 +7,11 @@ import {
   appliedSchema,
   type Configuration,
   type ConfiguredPerson,
+  type SignedBundle,
 } from '@interlock/contracts';
-import { buildBundle } from '@interlock/policy';
-import { type Environment, processEnvironment } from '@interlock/shell';
+import { buildBundle, signBundle } from '@interlock/policy';
+import { type Environment, processEnvironment, systemClock } from '@interlock/shell';
+import { readAuthor } from './author.ts';
 import type { Door } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
@@ -17,9 +19,9 @@ import type { LoadedConfiguration } from './load-configuration.ts';
 /** The rules that come with Interlock; a configuration adds data and rules of its own. */
 const BASE_POLICIES = fileURLToPath(new URL('../../../policies', import.meta.url));
 
-/** Compiles the policies of a configuration. Throws `configuration_invalid` with file and line. */
+/** Compiles a folder of policies over the rules that come with Interlock. Throws `configuration_invalid` with file and line. */
 export async function bundlePolicies(
-  { policies }: LoadedConfiguration,
+  policies: string,
   signal: AbortSignal,
   env: Environment = processEnvironment(),
 ): Promise<Uint8Array> {
@@ -28,11 +30,21 @@ export async function bundlePolicies(
   return await buildBundle({ opaBin, folders, signal });
 }
 
+/** Signs a bundle with the author's key. Throws `author_missing`. */
+export async function signedBundle(
+  data: string,
+  bundle: Uint8Array,
+  env: Environment = processEnvironment(),
+): Promise<SignedBundle> {
+  const signature = signBundle(bundle, await readAuthor(data, env), systemClock.nowMs());
+  return { bundle: Buffer.from(bundle).toString('base64'), signature };
+}
+
 /** Applies a configuration as the console's door allows. */
 export async function applyConfiguration(
   door: Door,
   loaded: LoadedConfiguration,
-  { people, bundle }: { people: ConfiguredPerson[]; bundle: Uint8Array },
+  { people, policy }: { people: ConfiguredPerson[]; policy: SignedBundle },
 ): Promise<Applied> {
   const body: Configuration = {
     tools: loaded.tools,
@@ -40,7 +52,7 @@ export async function applyConfiguration(
     people,
     ...(loaded.limits === undefined ? {} : { limits: loaded.limits }),
     ...(loaded.approvals === undefined ? {} : { approvals: loaded.approvals }),
-    policyBundle: Buffer.from(bundle).toString('base64'),
+    policy,
   };
   return await door.ask({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
 }

@@ -4,8 +4,10 @@ import path from 'node:path';
 import { createBusKeys, publicBusKey } from '@interlock/bus';
 import { type ServiceName, services } from '@interlock/contracts';
 import {
+  addAuthor,
   createIdentities,
   createOperator,
+  type Operator,
   operatorFile,
   readOperator,
   writeIdentities,
@@ -36,6 +38,7 @@ export async function ensureIdentities(data: string, nowMs: number): Promise<Ide
   await ensureSecret(files.callIdKey);
   await ensureSecret(files.traceToken);
   const operator = readOperator(await mustRead(files.operator));
+  await ensureAuthor(data, operator, nowMs);
   const seeds = await Promise.all(
     services.map(async (service) => [service, await readSeed(data, service)] as const),
   );
@@ -56,6 +59,17 @@ async function makeIdentities(data: string, nowMs: number): Promise<void> {
     createIdentities(operator, { seeds, nowMs, notAfterMs: nowMs + KEYS_VALID_MS }),
   );
   await writeIdentities(path.dirname(files.operator), [operatorFile(operator)]);
+}
+
+/** A folder made when nobody signed policies gets an author; one whose author's key was taken away keeps waiting for it. */
+async function ensureAuthor(data: string, operator: Operator, nowMs: number): Promise<void> {
+  const files = dataFiles(data);
+  if ((await readIfThere(files.author)) !== undefined) return;
+  const keyring = await mustRead(files.keyring);
+  await writeIdentities(
+    files.keys,
+    addAuthor(operator, { keyring, nowMs, notAfterMs: nowMs + KEYS_VALID_MS }),
+  );
 }
 
 async function ensureSecret(file: string): Promise<void> {

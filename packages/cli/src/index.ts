@@ -1,7 +1,6 @@
 export type { Context } from './context.ts';
 export { Failure } from './failure.ts';
 export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
-export { type BundleOptions, buildBundle } from './policy-bundle.ts';
 export {
   type InterlockOptions,
   type RunningInterlock,

@@ -34,6 +34,7 @@ export function dataFiles(data: string) {
     context: path.join(data, 'context.json'),
     keys: path.join(data, 'keys'),
     keyring: path.join(data, 'keys', 'keyring.jws'),
+    author: path.join(data, 'keys', 'author.json'),
     kek: path.join(data, 'keys', 'broker.kek.json'),
     callIdKey: path.join(data, 'keys', 'call-id.key'),
     traceToken: path.join(data, 'keys', 'trace.token'),

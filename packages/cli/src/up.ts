@@ -8,7 +8,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { ServiceName } from '@interlock/contracts';
 import { type Environment, processEnvironment, systemClock } from '@interlock/shell';
-import { applyConfiguration, bundlePolicies, withAgentKeys } from './applying.ts';
+import { applyConfiguration, bundlePolicies, signedBundle, withAgentKeys } from './applying.ts';
 import { consoleDoor, tokenOf } from './client.ts';
 import { type Context, readContext, writeContext, writePrivate } from './context.ts';
 import { Failure, failureOf } from './failure.ts';
@@ -77,7 +77,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const { config, data, say = () => undefined, signal = new AbortController().signal } = options;
   const env = { ...processEnvironment(), ...options.env };
   const loaded = await loadConfiguration(config);
-  const bundle = await bundlePolicies(loaded, signal, env);
+  const bundle = await bundlePolicies(loaded.policies, signal, env);
   await mkdir(dataFiles(data).logs, { recursive: true, mode: 0o700 });
 
   await using owned = new AsyncDisposableStack();
@@ -105,7 +105,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const ingress = urlOf(children, 'ingress') ?? `http://${HOST}:${ports.ingress}`;
   const consoleUrl = urlOf(children, 'console') ?? `http://${HOST}:${ports.console}`;
   const door = consoleDoor(consoleUrl, tokenOf(people.context));
-  await applyConfiguration(door, loaded, { people: people.people, bundle });
+  const policy = await signedBundle(data, bundle, env);
+  await applyConfiguration(door, loaded, { people: people.people, policy });
   const keyed = await withAgentKeys(door, people.context, loaded.agents, systemClock.nowMs());
   const context = { ...keyed, ingress, console: consoleUrl };
   await writeContext(data, context);

@@ -89,11 +89,16 @@ export interface SealKey {
  * Throws `statement_invalid` when the signature or the shape is wrong.
  */
 export function readKeyring(jws: string, rootPublicKey: KeyObject): Keyring {
+  return new Keyring(readCertifiedKeys(jws, rootPublicKey));
+}
+
+/** Reads the certified keys themselves, so that the operator can add to them. Throws `statement_invalid`. */
+export function readCertifiedKeys(jws: string, rootPublicKey: KeyObject): CertifiedKey[] {
   const { payload } = verifyJws(jws, 'interlock-keyring', () => rootPublicKey);
   const parsed = keyringSchema.safeParse(payload);
   if (!parsed.success)
     throw new Fault('statement_invalid', { detail: 'The keyring is malformed.', cause: parsed.error });
-  return new Keyring(parsed.data.keys);
+  return parsed.data.keys;
 }
 
 /** Signs a keyring with the operator's root key. */

@@ -12,6 +12,7 @@ export { loadKeyring, loadKeys } from './identity.ts';
 export { createLog, type LogOptions } from './log.ts';
 export { counter, gauge, histogram } from './metrics.ts';
 export {
+  addAuthor,
   createIdentities,
   createOperator,
   type IdentityFile,

@@ -14,6 +14,7 @@ import {
   idSchema,
   newId,
   rawPublicKey,
+  readCertifiedKeys,
   type ServiceName,
   services,
   signKeyring,
@@ -70,6 +71,7 @@ export function readOperator(content: string): Operator {
 /**
  * Makes fresh keys for each service that has a seed: `<service>.json` with its private keys, `keyring.jws` with
  * the public halves, signed, and for the broker `broker.kek.json`, which encrypts the credentials at rest.
+ * `author.json` signs policy bundles: no service needs it, it belongs where policy is written.
  * `seeds` are the NKey seeds that log in to the bus; the keys hold until `notAfterMs`.
  */
 export function createIdentities(
@@ -92,8 +94,34 @@ export function createIdentities(
     files.push({ path: `${service}.json`, content: json(keys) });
   }
   if (seeds.broker !== undefined) files.push(createKek());
-  files.push({ path: 'keyring.jws', content: `${signKeyring(certified, operator, nowMs)}\n` });
-  return files;
+  return [...files, ...createAuthor(operator, certified, { nowMs, notAfterMs })];
+}
+
+/**
+ * Makes an author's key for a keyring that certifies none: `author.json`, and `keyring.jws` signed again with it.
+ * Returns nothing where an author is certified already: that key is kept somewhere else, and stays the only one.
+ * Throws `statement_invalid` when the operator did not sign the keyring.
+ */
+export function addAuthor(
+  operator: Operator,
+  { keyring, nowMs, notAfterMs }: { keyring: string; nowMs: number; notAfterMs: number },
+): IdentityFile[] {
+  const certified = readCertifiedKeys(keyring.trim(), createPublicKey(operator.privateKey));
+  if (certified.some(({ service }) => service === 'author')) return [];
+  return createAuthor(operator, certified, { nowMs, notAfterMs });
+}
+
+function createAuthor(
+  operator: Operator,
+  certified: readonly CertifiedKey[],
+  { nowMs, notAfterMs }: { nowMs: number; notAfterMs: number },
+): IdentityFile[] {
+  const author = createKey('author', 'sign', notAfterMs);
+  const keyring = signKeyring([...certified, author.certified], operator, nowMs);
+  return [
+    { path: 'author.json', content: json({ holder: 'author', sign: own(author) }) },
+    { path: 'keyring.jws', content: `${keyring}\n` },
+  ];
 }
 
 /** Writes files into a folder that only this user may enter (0700), each readable by this user alone (0600). */

@@ -1,7 +1,7 @@
 import type { Applied } from '@interlock/contracts';
 import { personListSchema } from '@interlock/contracts';
 import type { Command } from 'commander';
-import { applyConfiguration, bundlePolicies } from '../applying.ts';
+import { applyConfiguration, bundlePolicies, signedBundle } from '../applying.ts';
 import { consoleDoor, notRunning, tokenOf } from '../client.ts';
 import { readContext, writeContext } from '../context.ts';
 import { loadConfiguration } from '../load-configuration.ts';
@@ -25,7 +25,7 @@ export function applyCommand(): Command {
 async function runApply(dir: string | undefined, options: ApplyOptions): Promise<void> {
   const { config, data } = placesOf(options);
   const loaded = await loadConfiguration(dir === undefined ? config : placesOf({ config: dir }).config);
-  const bundle = await bundlePolicies(loaded, new AbortController().signal);
+  const bundle = await bundlePolicies(loaded.policies, new AbortController().signal);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
   const door = consoleDoor(context.console, tokenOf(context, options.as));
@@ -41,7 +41,10 @@ async function runApply(dir: string | undefined, options: ApplyOptions): Promise
     (person) => fresh.people.find((one) => one.person === person.person) ?? person,
   );
   await writeContext(data, { ...context, people: fresh.context.people });
-  const applied = await applyConfiguration(door, loaded, { people, bundle });
+  const applied = await applyConfiguration(door, loaded, {
+    people,
+    policy: await signedBundle(data, bundle),
+  });
   print(options, applied, textOf(applied));
 }
 
