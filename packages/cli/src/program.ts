@@ -7,6 +7,7 @@ import { callCommand } from './commands/call.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { killCommand } from './commands/kill.ts';
+import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
 import { upCommand } from './commands/up.ts';
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
     approvalsCommand(),
     approveCommand(),
     denyCommand(),
+    policyCommand(),
     auditCommand(),
     traceCommand(),
     killCommand(),

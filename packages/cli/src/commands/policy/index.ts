@@ -1,0 +1,14 @@
+import { Command } from 'commander';
+
+const NOTES = `
+Rules are written and tested on any machine; what changes the running policy is signed with the author's key.
+
+Example:
+  $ interlock policy test examples/quickstart/policies`;
+
+/** `interlock policy`: from a rule's first test to the policy that decides, and back. */
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description('write, test, publish and understand policies')
+    .addHelpText('after', NOTES);
+}
