@@ -1,8 +1,11 @@
+import { idSchema } from '@interlock/contracts';
 import { z } from 'zod';
 
 /** The decider's own environment variables. */
 export const configSchema = z.strictObject({
   /** Calls decided at once: more than one, so that a call that opens a session does not hold up the others. */
   INTERLOCK_DECIDER_CONCURRENCY: z.coerce.number().int().min(1).max(1_024).default(64),
+  /** What policy is told of where this deployment runs, such as `production`. */
+  INTERLOCK_ENVIRONMENT: idSchema.default('default'),
 });
 export type Config = z.infer<typeof configSchema>;

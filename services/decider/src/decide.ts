@@ -2,18 +2,20 @@ import type { EventBody } from '@interlock/contracts';
 import {
   type Call,
   type DecisionRecord,
+  decisionRecordSchema,
   Fault,
   type FaultCode,
   faults,
   type Json,
   type Keyring,
   type PolicyAnswer,
+  type PolicyInput,
   refusedEvent,
   type ServiceKeys,
   type Statement,
   signStatement,
 } from '@interlock/contracts';
-import { type Facts, type PolicyInput, policyInput } from './facts.ts';
+import { type Facts, policyInput } from './facts.ts';
 
 /** What a decision is signed with, and for whom its evidence is sealed. */
 export interface Authority {
@@ -24,6 +26,7 @@ export interface Authority {
 /** A policy, as far as a decision needs it. */
 export interface Decider {
   digest: string;
+  version: number;
   evaluate(input: PolicyInput): PolicyAnswer;
 }
 
@@ -44,7 +47,7 @@ export function decide(
 ): Decided | Held | Refusal {
   const input = policyInput(facts, nowMs);
   const answer = policy.evaluate(input);
-  const decision = record(answer, input, policy.digest, nowMs);
+  const decision = record(answer, input, policy, nowMs);
   switch (answer.verdict) {
     case 'allow':
       return { step: 'decided', body: signed(facts.call, 'allow', facts, decision, authority) };
@@ -108,10 +111,16 @@ function saidNo(code: FaultCode, decision: DecisionRecord): Grounds {
   return { code, detail, rule: first.rule, decision };
 }
 
-function record(answer: PolicyAnswer, input: PolicyInput, digest: string, nowMs: number): DecisionRecord {
+function record(answer: PolicyAnswer, input: PolicyInput, policy: Decider, nowMs: number): DecisionRecord {
   // The arguments stand in the call; everything else policy saw is kept as it saw it.
   const { arguments: _, ...facts } = input;
-  return { ...answer, policyDigest: digest, facts, decidedAt: nowMs };
+  return {
+    ...answer,
+    policyDigest: policy.digest,
+    policyVersion: policy.version,
+    facts: decisionRecordSchema.shape.facts.parse(facts),
+    decidedAt: nowMs,
+  };
 }
 
 function signed(

@@ -1,4 +1,17 @@
-import type { AgentEntry, Call, Json, Session, Tool } from '@interlock/contracts';
+import type {
+  AgentEntry,
+  Call,
+  EmergencyEntry,
+  Json,
+  PolicyFacts,
+  PolicyInput,
+  Session,
+  Tool,
+} from '@interlock/contracts';
+import { valueAt } from './facts/pointer.ts';
+
+/** A denial of a question counts this long. */
+const DENIALS_LATELY_MS = 24 * 3_600_000;
 
 /** Everything a decision is made from. */
 export interface Facts {
@@ -8,7 +21,17 @@ export interface Facts {
   tool: Tool;
   agent: AgentEntry;
   session: Session;
+  /** What parsers read in the arguments. */
+  parsed: PolicyFacts;
+  /** The wall clock in each zone the policy's data names. */
+  local: PolicyInput['context']['local'];
+  /** The deployment's own name for where it runs. */
+  environment: string;
+  /** The glass a person broke for this agent and tool, and that has not run out. */
+  emergency?: EmergencyEntry;
   approval?: Approval;
+  /** Set where another enforcement point asks about a call that it will carry out itself. */
+  asker?: string;
 }
 
 /** A person's approval, as the approver's signed resolution says it. */
@@ -18,62 +41,73 @@ export interface Approval {
   resolvedAt: number;
 }
 
-/** What policy sees of a call; `policies/README.md` describes it for authors of rules. */
-export interface PolicyInput {
-  subject: {
-    agent: string;
-    user: string;
-    tenant: string;
-    roles: string[];
-    /** How the agent proved who it is. */
-    proof: 'api_key';
-  };
-  action: { name: 'execute_tool' };
-  tool: { name: string; version: string; labels: string[] };
-  arguments: Record<string, Json>;
-  session: { id: string; labels: string[]; openedAt: number };
-  context: { time: string; epochMs: number; purpose?: string; door: string };
-  approval?: { person: string; resolvedAt: number };
-  /** What the call spends, where its tool says which argument that is and the argument is a number. */
-  spends?: number;
-}
-
 /** Returns what policy sees. Roles and labels come from signed entries, never from the event. */
 export function policyInput(facts: Facts, nowMs: number): PolicyInput {
-  const { call, tool, agent, session, approval } = facts;
+  const { call, tool, session, approval, emergency } = facts;
   const spends = tool.spends === undefined ? undefined : valueAt(facts.arguments, tool.spends);
   return {
-    subject: {
-      agent: agent.agent,
-      user: agent.user,
-      tenant: agent.tenant,
-      roles: agent.roles,
-      proof: 'api_key',
-    },
+    subject: subjectOf(facts),
     action: { name: 'execute_tool' },
-    tool: { name: tool.name, version: call.toolVersion, labels: tool.labels },
+    tool: toolOf(facts),
     arguments: facts.arguments,
+    facts: facts.parsed,
     session: { id: session.session, labels: session.labels, openedAt: session.openedAt },
-    context: {
-      time: new Date(nowMs).toISOString(),
-      epochMs: nowMs,
-      ...(call.purpose === undefined ? {} : { purpose: call.purpose }),
-      door: call.door.kind,
-    },
+    history: { denied: denialsOf(session, call, nowMs) },
+    context: contextOf(facts, nowMs),
     ...(approval === undefined
       ? {}
       : { approval: { person: approval.person, resolvedAt: approval.resolvedAt } }),
+    ...(emergency === undefined ? {} : { emergency: emergencyOf(emergency) }),
     ...(typeof spends === 'number' ? { spends } : {}),
   };
 }
 
-/** Returns the value a JSON Pointer (RFC 6901) points to, or undefined. */
-function valueAt(document: Json, pointer: string): Json | undefined {
-  let value: Json | undefined = document;
-  for (const token of pointer.split('/').slice(1)) {
-    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = Array.isArray(value) ? value[Number(name)] : value[name];
-  }
-  return value;
+function subjectOf({ agent, asker }: Facts): PolicyInput['subject'] {
+  const { environment } = agent;
+  return {
+    agent: agent.agent,
+    user: agent.user,
+    tenant: agent.tenant,
+    roles: agent.roles,
+    proof: asker === undefined ? 'api_key' : 'enforcement_point',
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
+
+function toolOf({ call, tool, session }: Facts): PolicyInput['tool'] {
+  const { name, labels, environment, target } = tool;
+  return {
+    name,
+    version: call.toolVersion,
+    labels,
+    ...(environment === undefined ? {} : { environment }),
+    firstUse: !session.used.tools.includes(name),
+    ...(target.kind === 'mcp'
+      ? { definition: { pinned: target.pinnedDigest, current: target.definitionDigest } }
+      : {}),
+  };
+}
+
+function contextOf({ call, local, environment, asker }: Facts, nowMs: number): PolicyInput['context'] {
+  const { purpose, origin } = call;
+  return {
+    time: new Date(nowMs).toISOString(),
+    epochMs: nowMs,
+    local,
+    ...(purpose === undefined ? {} : { purpose }),
+    door: asker === undefined ? call.door.kind : 'authzen',
+    environment,
+    ...(origin === undefined ? {} : { origin }),
+  };
+}
+
+/** Returns the denials of this tool in the last day; a session's clock that is ahead hides none. */
+function denialsOf(session: Session, call: Call, nowMs: number): PolicyInput['history']['denied'] {
+  return session.denied
+    .filter(({ at, tool }) => tool === call.tool && nowMs - at < DENIALS_LATELY_MS)
+    .map(({ at, argumentsDigest }) => ({ at, same: argumentsDigest === call.argumentsDigest }));
+}
+
+function emergencyOf({ id, by, reason, expiresAt }: EmergencyEntry): PolicyInput['emergency'] {
+  return { id, by, reason, expiresAt };
 }

@@ -21,6 +21,7 @@ import {
   toolVersionOf,
 } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
+import { readFacts } from './facts/read.ts';
 import type { Desk } from './steps.ts';
 
 export const nowMs = Date.UTC(2026, 0, 1);
@@ -43,6 +44,8 @@ export const session: Session = {
   user: 'ada',
   openedAt: nowMs - 1_000,
   labels: [],
+  used: { tools: [], destinations: [] },
+  denied: [],
 };
 
 /** Returns a tool; only its name and what policy sees of it matter here. */
@@ -68,6 +71,7 @@ export function toolOf(name: string, more: Partial<Tool> = {}): Tool {
       },
     },
     idempotent: false,
+    parse: [],
     claimMs: 1_000,
     ...more,
   };
@@ -130,6 +134,8 @@ export function deskOf(
     sessions: { of: async () => session },
     agentOf: async () => agent,
     toolOf: async () => tool,
+    parse: readFacts,
+    environment: 'test',
     nowMs: () => nowMs,
   };
 }

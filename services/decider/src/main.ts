@@ -2,6 +2,7 @@ import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
 import { sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
+import { readFacts } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { agentOf, toolOf } from './registry.ts';
 import { Sessions } from './session.ts';
@@ -30,6 +31,8 @@ export const deciderService = defineService({
       sessions: new Sessions(bus.records('sessions', sessionSchema)),
       agentOf: (call) => agentOf(agents, call),
       toolOf: (call) => toolOf(tools, call),
+      parse: readFacts,
+      environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };
     for (const step of await consume(bus, desk, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);

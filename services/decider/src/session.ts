@@ -41,7 +41,16 @@ export class Sessions {
     const { tenant, session, agent, user } = call;
     const stored = await this.#records.get(key);
     if (stored !== undefined) return this.#remember(key, stored.value);
-    const fresh: Session = { tenant, session, agent, user, openedAt: nowMs, labels: [] };
+    const fresh: Session = {
+      tenant,
+      session,
+      agent,
+      user,
+      openedAt: nowMs,
+      labels: [],
+      used: { tools: [], destinations: [] },
+      denied: [],
+    };
     if ((await this.#records.put(key, fresh, 0)) !== undefined) return this.#remember(key, fresh);
     // Another replica was faster: what it wrote is the session.
     const theirs = await this.#records.get(key);

@@ -12,9 +12,9 @@ import {
   verifyStatement,
 } from '@interlock/contracts';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
+import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { agent, callOf, deskOf, makeKeys, nowMs, resolvedEvent, session, toolOf } from './house.fixture.ts';
-import { baseModules, buildWithOpa, entryOf } from './opa.fixture.ts';
 import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
 
 const house = makeKeys('decider', 'auditor', 'approver', 'console');
@@ -24,8 +24,7 @@ const pay = toolOf('pay', { labels: ['spends'], spends: '/amount/value' });
 let policy: HeldPolicy;
 
 beforeAll(async () => {
-  const bytes = await buildWithOpa({
-    files: baseModules,
+  const bytes = await buildPolicy({
     data: {
       config: {
         allow_listed: [{ roles: ['support'], tools: ['read_order', 'delete_order', 'pay', 'wipe'] }],
@@ -34,7 +33,7 @@ beforeAll(async () => {
       },
     },
   });
-  policy = openBundle(entryOf(bytes), bytes);
+  policy = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
 });
 
 function requested(
@@ -267,12 +266,15 @@ describe('a resolved question', () => {
 
   it('[P-line-no-way-round] approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
     const stricter = async (rule: string) => {
-      const bytes = await buildWithOpa({
-        files: baseModules,
-        texts: [`package interlock.rules.stricter\n${rule}`],
+      const bytes = await buildPolicy({
+        rules: { stricter: rule },
         data: { config: { allow_listed: [{ agents: ['clerk'], tools: ['*'] }] } },
       });
-      const desk = deskOf(house, remove, openBundle(entryOf(bytes), bytes));
+      const desk = deskOf(
+        house,
+        remove,
+        openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes),
+      );
       return await decideAgain(desk, resolved(resolvedEvent(house, await hold())));
     };
     expect(await stricter('deny contains "No." if input.tool.name == "delete_order"')).toMatchObject({

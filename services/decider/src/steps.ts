@@ -3,7 +3,17 @@
  * second run's publish finds the step taken.
  */
 import type { Bus, Delivery } from '@interlock/bus';
-import { type AgentEntry, type Call, type EventBody, Fault, limits, type Tool } from '@interlock/contracts';
+import {
+  type AgentEntry,
+  type Call,
+  type EventBody,
+  Fault,
+  type Json,
+  limits,
+  type PolicyFacts,
+  type Session,
+  type Tool,
+} from '@interlock/contracts';
 import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
 import {
   type Authority,
@@ -28,6 +38,10 @@ export interface Desk {
   /** Reads what management says; a copy that does not fit the call is read again from the leader. */
   agentOf(call: Call): Promise<AgentEntry | undefined>;
   toolOf(call: Call): Promise<Tool | undefined>;
+  /** Reads what the arguments mean; what no parser understands is said to be unreadable. */
+  parse(tool: Tool, parsed: Record<string, Json>, session: Session): Promise<PolicyFacts>;
+  /** The deployment's own name for where it runs. */
+  environment: string;
   nowMs(): number;
 }
 
@@ -130,9 +144,16 @@ async function decideCall(
     tool,
     agent,
     session,
+    parsed: await desk.parse(tool, parsed, session),
+    local: {},
+    environment: desk.environment,
     ...(approval === undefined ? {} : { approval }),
   };
-  const policy = { digest: held.digest, evaluate: (input: object) => held.policy.evaluate(input) };
+  const policy = {
+    digest: held.digest,
+    version: held.version,
+    evaluate: (input: object) => held.policy.evaluate(input),
+  };
   return decide(facts, policy, desk.authority, nowMs);
 }
 
