@@ -1,20 +1,21 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { Fault } from '@interlock/contracts';
+import { Fault, policyInputSchema } from '@interlock/contracts';
 import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { BUNDLE_MAX_BYTES } from './bundle.ts';
+import { narrowed } from './functions.ts';
+import { opa } from './opa.ts';
+import { ENTRYPOINTS } from './rego.ts';
 
 /** Compiling a hundred rules takes about two seconds; a loaded machine gets more. */
 const BUILD_DEADLINE_MS = 60_000;
 /** A thousand rules with room to spare. */
 const FILES_MAX = 5_000;
-/** Deciders take bundles up to this size. */
-const BUNDLE_MAX_BYTES = 16 * 1_048_576;
-const OUTPUT_MAX_BYTES = 1_048_576;
 const BUNDLE_NAME = 'bundle.tar.gz';
-const ENTRYPOINT = 'interlock/main/decision';
+const SCHEMA_NAME = 'input.schema.json';
+const CAPABILITIES_NAME = 'capabilities.json';
 /** The same word as in the path, so that a rule is found where its name says. */
 const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
@@ -37,9 +38,20 @@ export async function buildBundle({ opaBin, folders, signal }: BundleOptions): P
   const scratch = await mkdtemp(path.join(tmpdir(), 'interlock-policy-'));
   try {
     const names = await stage(sources, scratch);
-    const run = (argv: string[]) => opa({ opaBin, argv, scratch, folders, signal: deadline });
-    await run(['check', '--strict', ...names]);
-    await run(['build', '-t', 'wasm', '-e', ENTRYPOINT, '-o', BUNDLE_NAME, ...names]);
+    const run = (...argv: string[]) =>
+      opa({
+        opaBin,
+        argv,
+        folder: scratch,
+        named: (said) => named(said, folders),
+        signal: deadline,
+      });
+    await writeFile(path.join(scratch, SCHEMA_NAME), inputSchema());
+    await writeFile(path.join(scratch, CAPABILITIES_NAME), narrowed(await run('capabilities', '--current')));
+    const means = ['--schema', SCHEMA_NAME, '--capabilities', CAPABILITIES_NAME];
+    await run('check', '--strict', ...means, ...names);
+    const entrypoints = Object.values(ENTRYPOINTS).flatMap((entrypoint) => ['-e', entrypoint]);
+    await run('build', '-t', 'wasm', ...entrypoints, '-o', BUNDLE_NAME, ...names);
     const bytes = await readFile(path.join(scratch, BUNDLE_NAME), { signal: deadline });
     if (bytes.byteLength > BUNDLE_MAX_BYTES)
       throw invalid(`The bundle has ${bytes.byteLength} bytes; deciders take ${BUNDLE_MAX_BYTES}.`);
@@ -155,38 +167,22 @@ function readData(file: string, text: string): unknown {
   }
 }
 
-const execute = promisify(execFile);
-
-async function opa({
-  opaBin,
-  argv,
-  scratch,
-  folders,
-  signal,
-}: BundleOptions & { argv: string[]; scratch: string }): Promise<void> {
-  try {
-    await execute(opaBin, argv, { cwd: scratch, signal, maxBuffer: OUTPUT_MAX_BYTES });
-  } catch (cause) {
-    signal.throwIfAborted();
-    const said = complaintOf(cause);
-    if (said === undefined)
-      throw new Fault('dependency_unavailable', { detail: `${opaBin} does not run.`, cause });
-    throw new Fault('configuration_invalid', { detail: named(said, folders), cause });
-  }
+/**
+ * The schema of the input in the draft OPA reads. From it opa knows every name and type: where `anyOf` offers several
+ * shapes it takes all their names, and a map's values may be anything to it.
+ */
+function inputSchema(): string {
+  return JSON.stringify(z.toJSONSchema(policyInputSchema, { target: 'draft-7', io: 'output' }));
 }
 
-/** Puts the user's own folders back in the place of the names the sources were given. */
+/** Puts the user's own folders back in the place of the names the sources were given, and says what opa takes for unknown. */
 function named(said: string, folders: string[]): string {
-  return said.replaceAll(/(?<![\w/.])(\d+)\/(?=main\/|rules\/|data\.)/g, (name, index: string) => {
-    const folder = folders[Number(index)];
-    return folder === undefined ? name : `${folder}${path.sep}`;
-  });
-}
-
-/** Returns what opa said: lines that begin with a file and a line number. */
-function complaintOf(cause: unknown): string | undefined {
-  if (!(cause instanceof Error) || !('stderr' in cause) || typeof cause.stderr !== 'string') return undefined;
-  return cause.stderr.trim() || undefined;
+  return said
+    .replaceAll(/(?<![\w/.])(\d+)\/(?=main\/|rules\/|data\.)/g, (name, index: string) => {
+      const folder = folders[Number(index)];
+      return folder === undefined ? name : `${folder}${path.sep}`;
+    })
+    .replaceAll(/undefined function (\S+)/g, 'undefined function $1 (policies cannot call it)');
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -1,15 +1,29 @@
-import { Fault, type PolicyEntry, sha256 } from '@interlock/contracts';
+import {
+  type AuthorKey,
+  Fault,
+  type Keyring,
+  type PolicyEntry,
+  type Statement,
+  sha256,
+  signStatement,
+  verifyStatement,
+} from '@interlock/contracts';
+import { z } from 'zod';
 import { readArchive } from './archive.ts';
 import { Policy } from './rego.ts';
 
 /** What `opa build` makes of a hundred rules and a megabyte of data is under 2 MiB. */
 export const BUNDLE_MAX_BYTES = 16 * 1_048_576;
+/** Each costs a reading of the clock with every call. */
+const ZONES_MAX = 32;
 
 /** A policy that decides, and which one it is. */
 export interface HeldPolicy {
   policy: Policy;
   version: number;
   digest: string;
+  /** IANA names of the time zones its rules want to know the wall clock of: its data's `config.zones`. */
+  zones: string[];
 }
 
 /** Calls that name nobody or nothing: a policy that does not deny each of them would allow anything. */
@@ -26,20 +40,70 @@ const canaries: readonly object[] = [
 ];
 
 /**
- * Makes a policy of a bundle (the tar.gz of `opa build -t wasm`), if its bytes are those the signed entry names
- * and it denies every canary. Throws `configuration_invalid`.
+ * Makes a policy of a bundle (the tar.gz of `opa build -t wasm`), if its bytes are those the entry names, it denies
+ * every canary, and its data names time zones that are there. Who signed it is for `verifyBundle` to say.
+ * Throws `configuration_invalid`.
  */
-export function openBundle(entry: PolicyEntry, bytes: Uint8Array): HeldPolicy {
-  const { version, digest } = entry;
+export function openBundle(
+  { version, digest, bytes: size }: Pick<PolicyEntry, 'version' | 'digest' | 'bytes'>,
+  bytes: Uint8Array,
+): HeldPolicy {
   if (bytes.byteLength > BUNDLE_MAX_BYTES) throw refused('is larger than a decider takes');
-  if (bytes.byteLength !== entry.bytes || sha256(bytes) !== digest)
+  if (bytes.byteLength !== size || sha256(bytes) !== digest)
     throw refused('is not the one that was published');
   const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
+  const zones = zonesOf(files['/data.json']);
   const policy = new Policy(files['/policy.wasm'], files['/data.json']);
   for (const canary of canaries) {
     if (verdictOf(policy, canary) !== 'deny') throw refused('allows a call that names nobody and nothing');
   }
-  return { policy, version, digest };
+  return { policy, version, digest, zones };
+}
+
+/** Signs a bundle as its author: a compact JWS of the statement `bundle`. */
+export function signBundle(bytes: Uint8Array, key: AuthorKey['sign'], nowMs: number): string {
+  const digest = sha256(bytes);
+  return signStatement({ type: 'bundle', digest, bytes: bytes.byteLength, issuedAt: nowMs }, key);
+}
+
+/** Verifies that an author signed these very bytes, and returns what they said. Throws `statement_invalid`. */
+export function verifyBundle(
+  jws: string,
+  keyring: Keyring,
+  bytes: Uint8Array,
+  nowMs: number,
+): Statement<'bundle'> {
+  const statement = verifyStatement(jws, 'bundle', keyring, nowMs);
+  if (statement.bytes !== bytes.byteLength || statement.digest !== sha256(bytes))
+    throw new Fault('statement_invalid', { detail: 'The author signed another policy bundle.' });
+  return statement;
+}
+
+const zonesSchema = z.object({
+  config: z.object({ zones: z.array(z.string().refine(isZone)).max(ZONES_MAX).optional() }).optional(),
+});
+
+function zonesOf(json: Uint8Array): string[] {
+  const parsed = zonesSchema.safeParse(documentOf(json));
+  if (parsed.success) return [...new Set(parsed.data.config?.zones)];
+  throw refused('names a time zone that does not exist', parsed.error);
+}
+
+function documentOf(json: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(json).toString('utf8'));
+  } catch (cause) {
+    throw refused('has data that is not JSON', cause);
+  }
+}
+
+function isZone(name: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone.length > 0;
+  } catch {
+    // Intl throws for names it does not know.
+    return false;
+  }
 }
 
 function verdictOf(policy: Policy, canary: object): string {

@@ -10,8 +10,9 @@ async function policyOf(rules: string): Promise<Policy> {
   return new Policy(files['/policy.wasm'], files['/data.json']);
 }
 
-const denied = { verdict: 'deny', reasons: [], obligations: [] };
-const document = (verdict: string) => `{"verdict": ${verdict}, "reasons": [], "obligations": []}`;
+const denied = { verdict: 'deny', reasons: [], obligations: [], notes: [] };
+const document = (verdict: string) =>
+  `{"verdict": ${verdict}, "reasons": [], "obligations": [], "notes": []}`;
 
 function faultOf(action: () => unknown): unknown {
   try {
@@ -32,8 +33,11 @@ describe('an answer that is not one whole decision is an error, never an allow',
     ['an empty object', 'decision := {}'],
     ['an unknown verdict', `decision := ${document('"permit"')}`],
     ['a verdict of the wrong type', `decision := ${document('true')}`],
-    ['one member too many', 'decision := {"verdict": "allow", "reasons": [], "obligations": [], "also": 1}'],
-    ['one member too few', 'decision := {"verdict": "allow", "reasons": []}'],
+    [
+      'one member too many',
+      'decision := {"verdict": "allow", "reasons": [], "obligations": [], "notes": [], "also": 1}',
+    ],
+    ['one member too few', 'decision := {"verdict": "allow", "reasons": [], "obligations": []}'],
     ['a reason without a rule', 'decision := {"verdict": "allow", "reasons": ["so"], "obligations": []}'],
     ['a set of decisions', `decision contains ${document('"allow"')}`],
     [
@@ -69,12 +73,12 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
   });
 
   it('memory that one unusual decision took is given back', async () => {
-    const policy = await policyOf(`
-default decision := ${document('"deny"')}
-decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`);
+    const policy = await policyOf(
+      `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if count(input.many) > 9`,
+    );
     const before = policy.memoryBytes;
-    policy.evaluate({ amount: 300_000 });
-    policy.evaluate({ amount: 1 });
+    expect(policy.evaluate({ many: Array.from({ length: 150_000 }, () => 1) }).verdict).toBe('allow');
+    expect(policy.evaluate({ many: [] })).toEqual(denied);
     expect(policy.memoryBytes).toBe(before);
   });
 
