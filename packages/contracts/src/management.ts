@@ -206,3 +206,15 @@ export const emergencyOpenSchema = emergencyEntrySchema
   });
 /** `GET /v1/emergencies`: those that have not run out. */
 export const emergencyListSchema = z.strictObject({ emergencies: z.array(emergencyEntrySchema) });
+
+/**
+ * `GET /v1/replay?since&until&agent&tool`: NDJSON, one recorded call a line, oldest first. The last line is this one:
+ * without it the answer is not whole.
+ */
+export const replayEndSchema = z.strictObject({
+  complete: z.literal(true),
+  calls: z.int().nonnegative(),
+  /** Records that hold a decision and were left out: too large, or not of today's shape. */
+  unreadable: z.int().nonnegative(),
+});
+export type ReplayEnd = z.infer<typeof replayEndSchema>;

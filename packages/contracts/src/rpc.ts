@@ -121,9 +121,15 @@ export const rpcSchemas = {
         agent: idSchema.optional(),
         tool: idSchema.optional(),
       }),
-      z.strictObject({ cursor: idSchema }),
+      /** A cursor works once. `close` says that nobody will ask again. */
+      z.strictObject({ cursor: idSchema, close: z.literal(true).optional() }),
     ]),
-    reply: z.strictObject({ calls: z.array(recordedCallSchema).max(2_000), cursor: idSchema.optional() }),
+    reply: z.strictObject({
+      calls: z.array(recordedCallSchema).max(2_000),
+      /** Records of this page that hold a decision and cannot be handed out: too large, or not of today's shape. */
+      unreadable: z.int().nonnegative(),
+      cursor: idSchema.optional(),
+    }),
   },
   /** Asks policy about a call that nobody means to carry out here. The answer is on the ledger before it is given. */
   'decider.evaluate': {

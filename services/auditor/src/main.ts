@@ -10,6 +10,7 @@ import { openStore, type RecordStore } from './mongo.ts';
 import { startPurging } from './purge.ts';
 import { type AuditedStream, auditedStreams } from './record.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
+import { createReplays } from './replay.ts';
 import { verifyStream } from './verify.ts';
 
 const consumerOf = {
@@ -45,10 +46,12 @@ export const auditorService = defineService({
         .catchUp()
         .catch((error: unknown) => log.warn({ err: error, stream }, 'the record lags behind'));
     }
+    const replays = stack.use(createReplays({ store, clock }));
     const verify = oneAtATime(() => verifyAll(recorders, parts));
     bus.serve('auditor.show', (request) => show(request, store));
     bus.serve('auditor.search', (request) => search(request, store));
     bus.serve('auditor.verify', () => verify());
+    bus.serve('auditor.replay', (request) => replays.answer(request));
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 

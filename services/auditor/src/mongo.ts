@@ -11,6 +11,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   type Collection,
   type Filter,
+  type FindCursor,
   MongoBulkWriteError,
   MongoClient,
   MongoError,
@@ -30,6 +31,8 @@ const READ_TIMEOUT_MS = 100_000;
 /** A look-up somebody waits for. */
 const LOOK_UP_TIMEOUT_MS = 9_000;
 const PAGE_RECORDS = 200;
+/** About a megabyte of usual calls: each page is a round trip, and a larger one is held whole in memory. */
+const REPLAY_PAGE_RECORDS = 500;
 const POOL_MAX = 4;
 const DATABASE = 'interlock';
 const COLLECTION = 'records';
@@ -55,6 +58,16 @@ export interface Wanted {
   limit: number;
 }
 
+/** Which records a replay is about; undefined fields do not narrow it. */
+export interface Replayed {
+  steps: readonly string[];
+  tenants?: string[] | undefined;
+  agent?: string | undefined;
+  tool?: string | undefined;
+  since: number;
+  until: number;
+}
+
 export interface RecordStore extends AsyncDisposable {
   /** True, or why nothing can be stored. */
   readonly ready: true | string;
@@ -74,6 +87,8 @@ export interface RecordStore extends AsyncDisposable {
   ofCall(call: string, tenants: string[] | undefined): Promise<unknown[]>;
   /** Reads the newest records that match, newest first. */
   search(wanted: Wanted): Promise<unknown[]>;
+  /** Reads the ledger's records that match, oldest first, in one read of the store; `return` ends it early. */
+  replay(wanted: Replayed): AsyncGenerator<unknown>;
 }
 
 /** Opens the store. It returns at once: `ready` tells whether the server is there. */
@@ -107,6 +122,7 @@ export async function openStore(url: Secret): Promise<RecordStore> {
     all: (stream) => pages(reading, stream),
     ofCall: (call, tenants) => read((records) => lookUp(records, { call, ...anyOf('tenant', tenants) })),
     search: (wanted) => read((records) => search(records, wanted)),
+    replay: (wanted) => replay(reading, wanted),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -247,10 +263,29 @@ function isRefusal(error: unknown): boolean {
 
 async function* pages(reading: Client, stream: AuditedStream): AsyncGenerator<unknown> {
   const records = await asking(() => reading.records());
-  const cursor = records
-    .find({ _id: within(`${stream}:`) })
-    .sort({ _id: 1 })
-    .batchSize(PAGE_RECORDS);
+  yield* drained(
+    records
+      .find({ _id: within(`${stream}:`) })
+      .sort({ _id: 1 })
+      .batchSize(PAGE_RECORDS),
+  );
+}
+
+async function* replay(reading: Client, wanted: Replayed): AsyncGenerator<unknown> {
+  const { steps, tenants, agent, tool, since, until } = wanted;
+  const records = await asking(() => reading.records());
+  const filter: Filter<ChainRecord> = {
+    stream: 'LEDGER',
+    step: { $in: [...steps] },
+    ...anyOf('tenant', tenants),
+    ...(agent === undefined ? {} : { agent }),
+    ...(tool === undefined ? {} : { tool }),
+    at: { $gte: since, $lte: until },
+  };
+  yield* drained(records.find(filter).sort({ at: 1 }).batchSize(REPLAY_PAGE_RECORDS));
+}
+
+async function* drained(cursor: FindCursor<ChainRecord>): AsyncGenerator<unknown> {
   try {
     for (;;) {
       const record = await asking(() => cursor.next());
