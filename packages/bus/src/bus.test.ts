@@ -1,5 +1,7 @@
 import { type EventBody, newId, signStatement } from '@interlock/contracts';
 import { eventually, type House, startHouse } from '@interlock/testkit';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
@@ -121,6 +123,52 @@ describe('buckets', () => {
     await eventually(() => watch.get('acme.x') === undefined);
     expect(await decider.entries('agents').get('acme.x')).toBeUndefined();
     await watch[Symbol.asyncDispose]();
+  });
+
+  test('[P-entries-signed] tell of a text that counts for nothing, keep what was held, and heal when signed again', async () => {
+    const raw = await join(house, 'console');
+    const subject = '$KV.switches.all';
+    const put = (body: string) => raw.request(subject, body);
+    const entry = (by: string) => ({ on: true, by, at: 1 });
+    await consoleBus.entries('switches').put('all', entry('first'));
+    const core = await join(house, 'provisioner');
+    const jsm = await jetstreamManager(core, { checkAPI: false });
+    const first = await jsm.streams.getMessage('KV_switches', { last_by_subj: subject });
+    await consoleBus.entries('switches').put('all', entry('second'));
+    const limiter = await house.busOf('limiter');
+    const watch = await limiter.entries('switches').watch();
+    await eventually(() => watch.current && watch.get('all')?.by === 'second');
+    expect(watch.refused.size).toBe(0);
+
+    await put(first?.string() ?? '');
+    await eventually(() => watch.refused.get('all') === 'older');
+    await put('not signed by anybody');
+    await eventually(() => watch.refused.get('all') === 'forged');
+    expect(watch.get('all')?.by).toBe('second');
+    expect(await limiter.entries('switches').survey()).toEqual({ entries: [], refused: ['all'] });
+    const marker = headers();
+    marker.set('KV-Operation', 'DEL');
+    await raw.request(subject, '', { headers: marker });
+    await eventually(() => watch.refused.get('all') === 'deleted');
+    expect(watch.get('all')?.by).toBe('second');
+
+    await put(first?.string() ?? '');
+    await consoleBus.entries('switches').put('all', entry('third'));
+    await eventually(() => watch.get('all')?.by === 'third');
+    expect(watch.refused.size).toBe(0);
+    await watch[Symbol.asyncDispose]();
+    await Promise.all([raw.close(), core.close()]);
+  });
+
+  test('give back the room of a blob that was removed', async () => {
+    const blobs = consoleBus.blobs('bundles');
+    await blobs.put('bundle-x', Buffer.alloc(1_300_000, 5));
+    expect((await decider.blobs('bundles').get('bundle-x'))?.length).toBe(1_300_000);
+    await blobs.remove('bundle-x');
+    await blobs.remove('bundle-x');
+    expect(await decider.blobs('bundles').get('bundle-x')).toBeUndefined();
+    await blobs.put('bundle-x', Buffer.alloc(10, 6));
+    expect((await decider.blobs('bundles').get('bundle-x'))?.length).toBe(10);
   });
 
   test('keep blobs whole and hand out nothing of half a blob', async () => {

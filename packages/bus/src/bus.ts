@@ -112,6 +112,9 @@ export interface Entry<B extends EntryBucket> {
   version: number;
 }
 
+/** Why a stored text counts for nothing: nobody entitled signed it, a newer one is known, or it was taken away without a signature. */
+export type RefusedEntry = 'forged' | 'older' | 'deleted';
+
 /** A live, verified copy of a bucket of signed entries. */
 export interface EntryWatch<B extends EntryBucket> extends AsyncDisposable {
   get(key: string): EntryValue<B> | undefined;
@@ -120,6 +123,13 @@ export interface EntryWatch<B extends EntryBucket> extends AsyncDisposable {
   readonly current: boolean;
   /** Calls back after each change, and once for each entry already there. A removed entry has no value. */
   onChange(listener: (key: string, value: EntryValue<B> | undefined) => void): void;
+  /**
+   * Keys whose newest stored text counts for nothing. The copy keeps what it held; a reader that may only act on the
+   * newest entry must look here. A key leaves when an entry that counts is stored.
+   */
+  readonly refused: ReadonlyMap<string, RefusedEntry>;
+  /** Calls back for each text that counts for nothing, once for those already there, and with nothing when it is gone. */
+  onRefused(listener: (key: string, why: RefusedEntry | undefined) => void): void;
 }
 
 /** A bucket of management entries. Only the console may write; every read is verified against its key. */
@@ -127,7 +137,9 @@ export interface Entries<B extends EntryBucket> {
   /** Reads from the leader. Throws `entry_forged` when the entry does not verify. */
   get(key: string): Promise<Entry<B> | undefined>;
   list(): Promise<Entry<B>[]>;
-  /** Signs and writes. Returns the entry's digest for the control event. */
+  /** Lists what verifies, and the keys of what does not or was taken away without a signature. */
+  survey(): Promise<{ entries: Entry<B>[]; refused: string[] }>;
+  /** Signs and writes, also over a text that does not verify. Returns the entry's digest for the control event. */
   put(key: string, value: EntryValue<B>): Promise<string>;
   /** Writes a signed removal. */
   remove(key: string): Promise<string>;
@@ -145,7 +157,13 @@ export interface Records<T> {
   list(): Promise<{ key: string; value: T; revision: number }[]>;
   /** Writes against a revision; 0 means that there is none. Returns undefined when somebody was faster. */
   put(key: string, value: T, revision: number): Promise<number | undefined>;
-  watch(listener: (key: string, value: T | undefined) => void): Promise<AsyncDisposable>;
+  watch(listener: (key: string, value: T | undefined, revision?: number) => void): Promise<RecordWatch>;
+}
+
+/** A watch of records. What it tells is a copy. */
+export interface RecordWatch extends AsyncDisposable {
+  /** False while the copy may be behind: before the first full read, and while the bus is away. */
+  readonly current: boolean;
 }
 
 /** A bucket of bytes in chunks (`results`, `bundles`). */
@@ -153,6 +171,8 @@ export interface Blobs {
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** Returns undefined when it is not there, or not whole. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** Gives the room back. What is not there is gone already. */
+  remove(key: string): Promise<void>;
 }
 
 /** A message of a durable stream as the auditor reads it. */

@@ -3,6 +3,7 @@
  *
  * 1. An entry counts only when the console's signature verifies and names the bucket and key it was read from.
  * 2. A version that is not higher than the one held is ignored: an old entry cannot be replayed as newer.
+ * 3. A text that counts for nothing is known as such: whoever must act on the newest entry can refuse to act.
  */
 import {
   type EntryBucket,
@@ -15,9 +16,9 @@ import {
   signStatement,
   verifyStatement,
 } from '@interlock/contracts';
-import type { BusClock, Entries, Entry, EntryWatch } from './bus.ts';
+import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
 import { textOf } from './envelope.ts';
-import { type BucketContext, readAll, readKey, type StoredValue, writeKey } from './records.ts';
+import { type BucketContext, readAll, readEvery, readKey, type StoredValue, writeKey } from './records.ts';
 import { watchBucket } from './watch.ts';
 
 /** What signing and verifying entries needs besides the bucket. */
@@ -60,6 +61,7 @@ export function openEntries<B extends EntryBucket>(at: EntryContext, bucket: B):
       (await readAll(at, bucket))
         .map((stored) => present(verify(at, bucket, stored)))
         .filter((entry) => entry !== undefined),
+    survey: () => survey(at, bucket),
     put: (key, value) => write(at, bucket, key, value),
     remove: (key) => write(at, bucket, key, null),
     watch: () => watchEntries(at, bucket),
@@ -105,6 +107,36 @@ function verifyText<B extends EntryBucket>(
   }
 }
 
+async function survey<B extends EntryBucket>(at: EntryContext, bucket: B) {
+  const { stored, deleted } = await readEvery(at, bucket);
+  const entries: Entry<B>[] = [];
+  const refused = [...deleted];
+  for (const one of stored) {
+    const verified = verifiedOrNot(at, bucket, one);
+    const entry = verified === undefined ? undefined : present(verified);
+    if (verified === undefined) refused.push(one.key);
+    else if (entry !== undefined) entries.push(entry);
+  }
+  return { entries, refused };
+}
+
+function verifiedOrNot<B extends EntryBucket>(
+  at: EntryContext,
+  bucket: B,
+  stored: Pick<StoredValue, 'key' | 'data'>,
+): Verified<B> | undefined {
+  try {
+    return verify(at, bucket, stored);
+  } catch (error) {
+    at.log.error({ err: error, bucket, key: stored.key }, 'a stored entry counts for nothing');
+    return undefined;
+  }
+}
+
+/**
+ * A version is the clock's milliseconds, or one more than the last: so it is higher than any the key ever had, also
+ * where somebody put an older text or none of ours in its place.
+ */
 async function write<B extends EntryBucket>(
   at: EntryContext,
   bucket: B,
@@ -113,7 +145,8 @@ async function write<B extends EntryBucket>(
 ): Promise<string> {
   for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
     const before = await readKey(at, bucket, key);
-    const version = before === undefined ? 1 : verify(at, bucket, before).version + 1;
+    const last = before === undefined ? undefined : verifiedOrNot(at, bucket, before);
+    const version = Math.max((last?.version ?? 0) + 1, at.clock.nowMs());
     const signed = signStatement(
       { type: 'entry', bucket, key, version, issuedAt: at.clock.nowMs(), value },
       { keyId: at.keys.sign.keyId, privateKey: at.keys.sign.privateKey },
@@ -128,20 +161,28 @@ async function write<B extends EntryBucket>(
 
 async function watchEntries<B extends EntryBucket>(at: EntryContext, bucket: B): Promise<EntryWatch<B>> {
   const held = new Map<string, Verified<B>>();
+  const refused = new Map<string, RefusedEntry>();
   const listeners: ((key: string, value: EntryValue<B> | undefined) => void)[] = [];
+  const doubters: ((key: string, why: RefusedEntry | undefined) => void)[] = [];
+  const judge = (key: string, why: RefusedEntry | undefined): void => {
+    if (refused.get(key) === why) return;
+    if (why === undefined) refused.delete(key);
+    else refused.set(key, why);
+    for (const doubter of doubters) doubter(key, why);
+  };
   const watch = await watchBucket(at, bucket, {
     onCurrent: () => undefined,
     onValue: (key, stored) => {
       // A raw deletion is not a management act: only a signed removal takes an entry away.
-      if (stored === undefined) return;
-      try {
-        const verified = verify(at, bucket, { key, ...stored });
-        if (verified.version <= (held.get(key)?.version ?? 0)) return;
+      if (stored === undefined) return judge(key, 'deleted');
+      const verified = verifiedOrNot(at, bucket, { key, data: stored.data });
+      if (verified === undefined) return judge(key, 'forged');
+      const last = held.get(key)?.version ?? 0;
+      if (verified.version > last) {
         held.set(key, verified);
         for (const listener of listeners) listener(key, verified.value);
-      } catch (error) {
-        at.log.error({ err: error, bucket, key }, 'a stored entry was ignored');
       }
+      judge(key, verified.version < last ? 'older' : undefined);
     },
   });
   return {
@@ -153,6 +194,11 @@ async function watchEntries<B extends EntryBucket>(at: EntryContext, bucket: B):
     onChange: (listener) => {
       listeners.push(listener);
       for (const { key, value } of held.values()) if (value !== undefined) listener(key, value);
+    },
+    refused,
+    onRefused: (doubter) => {
+      doubters.push(doubter);
+      for (const [key, why] of refused) doubter(key, why);
     },
     [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose](),
   };

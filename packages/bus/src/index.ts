@@ -14,6 +14,8 @@ export type {
   Next,
   Published,
   Records,
+  RecordWatch,
+  RefusedEntry,
   StepOptions,
   StoredRecord,
   StreamRecord,

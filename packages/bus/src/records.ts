@@ -1,6 +1,7 @@
 /** KV: a service's own records and bytes in chunks. Writes go against revisions, reads come from the leader. */
 import { type BucketName, Fault, sha256 } from '@interlock/contracts';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
 import { z } from 'zod';
 import type { Blobs, BusLog, Records } from './bus.ts';
 import type { Connection } from './connection.ts';
@@ -69,24 +70,50 @@ export async function writeKey(
   });
 }
 
+/** Takes a key away with its bytes; a marker of a few bytes stays. */
+async function purgeKey(at: BucketContext, bucket: BucketName, key: string): Promise<void> {
+  const fields = headers();
+  fields.set('KV-Operation', 'PURGE');
+  fields.set('Nats-Rollup', 'sub');
+  await guarded(at, () =>
+    at.js.publish(`$KV.${bucket}.${key}`, new Uint8Array(), { timeout: TIMEOUT_MS, headers: fields }),
+  );
+}
+
 /** Reads every key of a bucket. Throws `dependency_unavailable`. */
 export async function readAll(at: BucketContext, bucket: BucketName): Promise<StoredValue[]> {
+  return (await readEvery(at, bucket)).stored;
+}
+
+/** Reads every key of a bucket, and names those whose last message is a deletion. Throws `dependency_unavailable`. */
+export async function readEvery(
+  at: BucketContext,
+  bucket: BucketName,
+): Promise<{ stored: StoredValue[]; deleted: string[] }> {
   return await guarded(at, async (signal) => {
     const found = new Map<string, StoredValue>();
+    const deleted = new Set<string>();
     const whole = new AbortController();
     await readBucket(
       at,
       bucket,
       {
-        onValue: (key, value) =>
-          value === undefined ? found.delete(key) : found.set(key, { key, ...value }),
+        onValue: (key, value) => {
+          if (value === undefined) {
+            found.delete(key);
+            deleted.add(key);
+          } else {
+            found.set(key, { key, ...value });
+            deleted.delete(key);
+          }
+        },
         onCurrent: () => whole.abort(),
       },
       AbortSignal.any([signal, whole.signal]),
     );
     if (!whole.signal.aborted)
       throw new Fault('dependency_unavailable', { detail: 'The bus went away while a bucket was read.' });
-    return [...found.values()];
+    return { stored: [...found.values()], deleted: [...deleted] };
   });
 }
 
@@ -104,7 +131,10 @@ export function openRecords<T>(at: BucketContext, bucket: BucketName, schema: z.
       await writeKey(at, bucket, key, new TextEncoder().encode(JSON.stringify(value)), revision),
     watch: async (listener) =>
       await watchBucket(at, bucket, {
-        onValue: (key, value) => listener(key, value === undefined ? undefined : parse(value.data)),
+        onValue: (key, stored) =>
+          stored === undefined
+            ? listener(key, undefined)
+            : listener(key, parse(stored.data), stored.revision),
         onCurrent: () => undefined,
       }),
   };
@@ -145,6 +175,14 @@ export function openBlobs(at: BucketContext, bucket: BucketName): Blobs {
       }
       const bytes = Buffer.concat(parts);
       return sha256(bytes) === manifest.digest ? bytes : undefined;
+    },
+    // The manifest goes first, so that half a blob is no blob here either.
+    remove: async (key) => {
+      const stored = await readKey(at, bucket, key);
+      if (stored === undefined) return;
+      const { chunks } = manifestSchema.parse(JSON.parse(new TextDecoder().decode(stored.data)));
+      await purgeKey(at, bucket, key);
+      for (let index = 0; index < chunks; index += 1) await purgeKey(at, bucket, `${key}.${index}`);
     },
   };
 }

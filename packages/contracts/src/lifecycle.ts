@@ -160,11 +160,11 @@ export const rpcs = {
 } as const satisfies Record<string, RpcDefinition>;
 export type RpcName = keyof typeof rpcs;
 
-/** Who tells of management acts on CONTROL, and of which kinds; `>` is all. */
+/** Who tells of what on CONTROL, as `<kind>.<verb>`. A decider tells what it took or refused, and of no act of a person. */
 export const controllers = {
-  console: '>',
-  decider: 'policy',
-} as const satisfies Partial<Record<ServiceName, string>>;
+  console: ['*.*'],
+  decider: ['policy.accepted', 'policy.refused'],
+} as const satisfies Partial<Record<ServiceName, readonly string[]>>;
 
 /** Who hears of a stored event, once it is on disk. */
 export const stored = {

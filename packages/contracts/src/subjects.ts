@@ -2,8 +2,10 @@ import {
   buckets,
   type ConsumerName,
   consumers,
+  controllers,
   lifecycle,
   type RpcName,
+  type ServiceName,
   type Step,
   type StoredStep,
   type StreamName,
@@ -58,6 +60,12 @@ export function consumerPatterns(name: ConsumerName): string[] {
 /** Returns the subject of a management act: what kind of thing, what was done, for which tenant (`all` for none). */
 export function controlSubject(kind: string, verb: string, tenant: string): string {
   return `${families.CONTROL}.${kind}.${verb}.${tenant}`;
+}
+
+/** Returns the subject patterns a service may tell of on CONTROL. */
+export function controlPatterns(service: ServiceName): string[] {
+  const told: Partial<Record<ServiceName, readonly string[]>> = controllers;
+  return (told[service] ?? []).map((pattern) => `${families.CONTROL}.${pattern}.*`);
 }
 
 /** Returns the subject of a stream's signed checkpoints. */

@@ -13,6 +13,7 @@ import {
   channel,
   channelSubject,
   consumers,
+  controlPatterns,
   lifecycle,
   type RpcName,
   readers,
@@ -112,7 +113,7 @@ function streamGrants(service: ServiceName): Grant[] {
   }
   if (service === 'auditor')
     grants.push(api('STREAM.PURGE.LEDGER'), core('service', 'interlock.anchor.v1.>'));
-  if (service === 'console') grants.push(core('service', 'interlock.control.v1.>'));
+  for (const pattern of controlPatterns(service)) grants.push(core('service', pattern));
   return grants;
 }
 

@@ -12,6 +12,7 @@ import {
   channelSubject,
   consumerPatterns,
   consumers,
+  controllers,
   controlSubject,
   lifecycle,
   type RpcName,
@@ -62,7 +63,10 @@ function ownedPrefixes(service: ServiceName): string[] {
   const written = bucketNames
     .filter((name) => buckets[name].writer === service)
     .map((name) => `$KV.${name}.`);
-  const control = service === 'console' ? ['interlock.control.v1.'] : [];
+  const told: Partial<Record<ServiceName, readonly string[]>> = controllers;
+  const control = (told[service] ?? []).map((pattern) =>
+    pattern === '*.*' ? 'interlock.control.v1.' : `interlock.control.v1.${pattern}.`,
+  );
   const anchors = service === 'auditor' ? ['interlock.anchor.v1.'] : [];
   return [...steps, ...written, ...control, ...anchors];
 }
@@ -83,6 +87,8 @@ export function storingSubjects(call: string): string[] {
   return [
     ...stepNames.map((step) => stepSubject(step, addressOf('acme', call))),
     controlSubject('tool', 'apply', call),
+    controlSubject('policy', 'changed', call),
+    controlSubject('policy', 'accepted', call),
     ...streamNames.map(anchorSubject),
     ...bucketNames.map((name) => `$KV.${name}.${call}`),
   ];
