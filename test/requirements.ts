@@ -107,6 +107,14 @@ export const requirements = {
   'P-http-escaping':
     'Every argument in a URL, header or query is escaped: no argument changes where a request goes.',
   'P-mcp-pinned': 'A tool of an upstream MCP server is pinned to the definition it had when it was applied.',
+  'P-session-memory':
+    'What a session used and what a person denied in it is durable before the call goes on, known to every replica, and lost by none.',
+  'P-facts-parsed':
+    'Policy sees what arguments mean as parsers read them, within limits of time and size; what they cannot read is said to be unreadable.',
+  'P-emergency':
+    'Break-glass needs a person, a reason and an end within four hours; it never lifts a denial, and every call under it is announced.',
+  'P-obligations':
+    'A cap that policy sets on a call is taken with the configured limits, all or nothing; an obligation nobody knows refuses the call.',
   'P-audit-finds-tampering':
     'Verification finds an edit, a drop, a reorder, a truncation, and a tail cut together with its last checkpoint.',
   'P-audit-stub': 'A record that cannot be stored is kept as a digest; the audit never stops at it.',

@@ -131,7 +131,7 @@ export function deskOf(
   return {
     authority: { keys: house.keys.decider, keyring: house.keyring },
     policies: { held: policy },
-    sessions: { of: async () => session },
+    sessions: { of: async () => session, use: async () => undefined, deny: async () => undefined },
     agentOf: async () => agent,
     toolOf: async () => tool,
     parse: readFacts,

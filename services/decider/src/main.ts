@@ -5,7 +5,7 @@ import { configSchema } from './config.ts';
 import { readFacts } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { agentOf, toolOf } from './registry.ts';
-import { Sessions } from './session.ts';
+import { openSessions } from './session.ts';
 import { type Desk, decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
 
 /** A policy that is there is loaded before the first call is taken; a store that is away is not waited for longer. */
@@ -28,7 +28,7 @@ export const deciderService = defineService({
     const desk: Desk = {
       authority: { keys, keyring },
       policies,
-      sessions: new Sessions(bus.records('sessions', sessionSchema)),
+      sessions: stack.use(await openSessions(bus.records('sessions', sessionSchema))),
       agentOf: (call) => agentOf(agents, call),
       toolOf: (call) => toolOf(tools, call),
       parse: readFacts,

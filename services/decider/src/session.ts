@@ -1,71 +1,225 @@
-import type { Records } from '@interlock/bus';
+/**
+ * The decider's own memory of sessions: KV bucket `sessions`, key `<tenant>.<session>`.
+ *
+ * 1. A session is durable before the first call in it is decided.
+ * 2. What is remembered only grows, and every write goes against the revision it was made from: two replicas lose
+ *    nothing of each other's.
+ * 3. A copy in memory counts only while the watch on the bucket is current; else the leader is read.
+ */
+import type { Records, RecordWatch, StoredRecord } from '@interlock/bus';
 import { type Call, Fault, type Session } from '@interlock/contracts';
 
 /** Sessions remembered in this process; the others are read again from their store. */
 const REMEMBERED_MAX = 10_000;
+/** Each lost race means that another replica wrote; more of them than this in a row mean that something is wrong. */
+const WRITE_TRIES = 8;
+/** As many as a stored session takes. */
+const USED_MAX = 512;
+const DENIED_MAX = 64;
 
-/**
- * The decider's own memory of sessions: KV bucket `sessions`, key `<tenant>.<session>`. A session is durable before
- * the first call in it is decided; later calls find it in memory.
- */
-export class Sessions {
+/** What a call let through makes use of. */
+export interface Use {
+  tool: string;
+  /** Origins. */
+  destinations: string[];
+}
+
+type Named = Pick<Call, 'tenant' | 'session' | 'agent' | 'user'>;
+type Denial = Session['denied'][number];
+
+export interface Sessions extends AsyncDisposable {
+  /** Returns a call's session and opens it at the first call. Throws `dependency_unavailable`. */
+  of(call: Named, nowMs: number): Promise<Session>;
+  /** Remembers what a call uses; resolves when it is durable, at once where it is nothing new. Throws `dependency_unavailable`. */
+  use(call: Named, use: Use, nowMs: number): Promise<void>;
+  /** Remembers that a person denied a call; harmless when repeated. Throws `dependency_unavailable`. */
+  deny(call: Named, denial: Denial, nowMs: number): Promise<void>;
+}
+
+/** Opens the memory of sessions and begins to hear of what other replicas write. */
+export async function openSessions(
+  records: Records<Session>,
+  capacity: number = REMEMBERED_MAX,
+): Promise<Sessions> {
+  const sessions = new StoredSessions(records, capacity);
+  await sessions.listen();
+  return sessions;
+}
+
+class StoredSessions implements Sessions {
   readonly #records: Records<Session>;
-  readonly #capacity: number;
-  /** Oldest use first. */
-  readonly #remembered = new Map<string, Session>();
-  readonly #opening = new Map<string, Promise<Session>>();
+  readonly #remembered: Remembered;
+  #watch: RecordWatch | undefined;
+  readonly #opening = new Map<string, Promise<StoredRecord<Session>>>();
+  /** The last write of each session that is under way: one replica's calls do not race each other. */
+  readonly #writing = new Map<string, Promise<void>>();
 
-  constructor(records: Records<Session>, capacity: number = REMEMBERED_MAX) {
+  constructor(records: Records<Session>, capacity: number) {
     this.#records = records;
-    this.#capacity = capacity;
+    this.#remembered = new Remembered(capacity);
   }
 
-  /** Returns a call's session and opens it at the first call. Throws `dependency_unavailable`. */
-  async of(call: Call, nowMs: number): Promise<Session> {
-    const key = `${call.tenant}.${call.session}`;
-    const known = this.#remembered.get(key);
-    if (known !== undefined) {
-      this.#remember(key, known);
-      return known;
-    }
+  /** Begins to hear of what other replicas write of sessions that are known here, or are just being read. */
+  async listen(): Promise<void> {
+    this.#watch = await this.#records.watch((key, value, revision) => {
+      if (value === undefined || revision === undefined) this.#remembered.forget(key);
+      else if (this.#remembered.has(key) || this.#opening.has(key))
+        this.#remembered.hear(key, { value, revision });
+    });
+  }
+
+  async of(call: Named, nowMs: number): Promise<Session> {
+    return (await this.#stored(call, nowMs)).value;
+  }
+
+  use(call: Named, use: Use, nowMs: number): Promise<void> {
+    return this.#change(call, nowMs, (session) => withUse(session, use));
+  }
+
+  deny(call: Named, denial: Denial, nowMs: number): Promise<void> {
+    return this.#change(call, nowMs, (session) => withDenial(session, denial));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch?.[Symbol.asyncDispose]();
+  }
+
+  async #stored(call: Named, nowMs: number): Promise<StoredRecord<Session>> {
+    const key = keyOf(call);
+    const known = this.#watch?.current === true ? this.#remembered.get(key) : undefined;
+    if (known !== undefined) return known;
     const opening = this.#opening.get(key) ?? this.#open(key, call, nowMs);
     this.#opening.set(key, opening);
     try {
       return await opening;
     } finally {
-      this.#opening.delete(key);
+      if (this.#opening.get(key) === opening) this.#opening.delete(key);
     }
   }
 
-  async #open(key: string, call: Call, nowMs: number): Promise<Session> {
-    const { tenant, session, agent, user } = call;
+  async #open(key: string, call: Named, nowMs: number): Promise<StoredRecord<Session>> {
     const stored = await this.#records.get(key);
-    if (stored !== undefined) return this.#remember(key, stored.value);
-    const fresh: Session = {
-      tenant,
-      session,
-      agent,
-      user,
-      openedAt: nowMs,
-      labels: [],
-      used: { tools: [], destinations: [] },
-      denied: [],
-    };
-    if ((await this.#records.put(key, fresh, 0)) !== undefined) return this.#remember(key, fresh);
-    // Another replica was faster: what it wrote is the session.
-    const theirs = await this.#records.get(key);
-    if (theirs === undefined)
-      throw new Fault('dependency_unavailable', { detail: 'The session cannot be read.' });
-    return this.#remember(key, theirs.value);
+    if (stored !== undefined) return this.#remembered.hear(key, stored);
+    const fresh = freshSession(call, nowMs);
+    const revision = await this.#records.put(key, fresh, 0);
+    // Where another replica was faster, what it wrote is the session.
+    return revision === undefined
+      ? await this.#readAgain(key)
+      : this.#remembered.hear(key, { value: fresh, revision });
   }
 
-  #remember(key: string, session: Session): Session {
-    this.#remembered.delete(key);
-    this.#remembered.set(key, session);
-    if (this.#remembered.size > this.#capacity) {
-      const [oldest] = this.#remembered.keys();
-      if (oldest !== undefined) this.#remembered.delete(oldest);
+  async #change(call: Named, nowMs: number, change: (session: Session) => Session): Promise<void> {
+    const { value } = await this.#stored(call, nowMs);
+    if (change(value) === value) return;
+    const key = keyOf(call);
+    const before = this.#writing.get(key);
+    const writing = (async () => {
+      await before?.catch(() => undefined);
+      await this.#write(key, await this.#stored(call, nowMs), change);
+    })();
+    this.#writing.set(key, writing);
+    try {
+      await writing;
+    } finally {
+      if (this.#writing.get(key) === writing) this.#writing.delete(key);
     }
-    return session;
   }
+
+  async #write(
+    key: string,
+    first: StoredRecord<Session>,
+    change: (session: Session) => Session,
+  ): Promise<void> {
+    let stored = first;
+    for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
+      const value = change(stored.value);
+      if (value === stored.value) return;
+      const revision = await this.#records.put(key, value, stored.revision);
+      if (revision !== undefined) {
+        this.#remembered.hear(key, { value, revision });
+        return;
+      }
+      stored = await this.#readAgain(key);
+    }
+    throw new Fault('dependency_unavailable', {
+      detail: 'The session is being written by too many at once.',
+    });
+  }
+
+  async #readAgain(key: string): Promise<StoredRecord<Session>> {
+    const stored = await this.#records.get(key);
+    if (stored === undefined)
+      throw new Fault('dependency_unavailable', { detail: 'The session cannot be read.' });
+    return this.#remembered.hear(key, stored);
+  }
+}
+
+/** Sessions in memory, the one used longest ago first. */
+class Remembered {
+  readonly #capacity: number;
+  readonly #sessions = new Map<string, StoredRecord<Session>>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  has(key: string): boolean {
+    return this.#sessions.has(key);
+  }
+
+  get(key: string): StoredRecord<Session> | undefined {
+    const known = this.#sessions.get(key);
+    if (known === undefined) return undefined;
+    this.#sessions.delete(key);
+    this.#sessions.set(key, known);
+    return known;
+  }
+
+  /** Takes note of a stored session, unless a newer one is known, and returns the newer. */
+  hear(key: string, stored: StoredRecord<Session>): StoredRecord<Session> {
+    const known = this.#sessions.get(key);
+    const newer = known !== undefined && known.revision >= stored.revision ? known : stored;
+    this.#sessions.delete(key);
+    this.#sessions.set(key, newer);
+    const [oldest] = this.#sessions.keys();
+    if (this.#sessions.size > this.#capacity && oldest !== undefined) this.#sessions.delete(oldest);
+    return newer;
+  }
+
+  forget(key: string): void {
+    this.#sessions.delete(key);
+  }
+}
+
+/** Returns the session with what a call uses; the very same one where that is nothing new, or its lists are full. */
+function withUse(session: Session, { tool, destinations }: Use): Session {
+  const tools = withNew(session.used.tools, [tool]);
+  const origins = withNew(session.used.destinations, destinations);
+  if (tools === session.used.tools && origins === session.used.destinations) return session;
+  return { ...session, used: { tools, destinations: origins } };
+}
+
+function withNew(known: string[], more: string[]): string[] {
+  const fresh = [...new Set(more)].filter((name) => !known.includes(name));
+  const room = USED_MAX - known.length;
+  return fresh.length === 0 || room <= 0 ? known : [...known, ...fresh.slice(0, room)];
+}
+
+function withDenial(session: Session, denial: Denial): Session {
+  const told = session.denied.some(
+    ({ at, tool, argumentsDigest }) =>
+      at === denial.at && tool === denial.tool && argumentsDigest === denial.argumentsDigest,
+  );
+  if (told) return session;
+  const denied = [...session.denied, denial].sort((one, other) => one.at - other.at);
+  return { ...session, denied: denied.slice(-DENIED_MAX) };
+}
+
+function freshSession({ tenant, session, agent, user }: Named, nowMs: number): Session {
+  const used = { tools: [], destinations: [] };
+  return { tenant, session, agent, user, openedAt: nowMs, labels: [], used, denied: [] };
+}
+
+function keyOf({ tenant, session }: Named): string {
+  return `${tenant}.${session}`;
 }

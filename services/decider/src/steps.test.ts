@@ -15,6 +15,7 @@ import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { agent, callOf, deskOf, makeKeys, nowMs, resolvedEvent, session, toolOf } from './house.fixture.ts';
+import type { Use } from './session.ts';
 import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
 
 const house = makeKeys('decider', 'auditor', 'approver', 'console');
@@ -111,7 +112,7 @@ describe('a call that does not add up is refused', () => {
 
   it("somebody else's session", async () => {
     const desk = deskOf(house, read, policy);
-    const sessions = { of: async () => ({ ...session, user: 'eve' }) };
+    const sessions = { ...desk.sessions, of: async () => ({ ...session, user: 'eve' }) };
     expect(await decideRequested({ ...desk, sessions }, requested(callOf(read)))).toMatchObject({
       body: { code: 'statement_invalid' },
     });
@@ -200,6 +201,32 @@ describe('policy decides', () => {
   });
 });
 
+describe('what a session remembers', () => {
+  it('[P-session-memory] is written before a call goes on, and not for one that does not', async () => {
+    const uses: Use[] = [];
+    const desk = deskOf(house, read, policy);
+    const sessions = { ...desk.sessions, use: async (_: object, use: Use) => void uses.push(use) };
+    await decideRequested({ ...desk, sessions }, requested(callOf(read)));
+    expect(uses).toEqual([{ tool: 'read_order', destinations: ['https://api.example.com'] }]);
+    for (const tool of [remove, toolOf('wipe')])
+      await decideRequested({ ...deskOf(house, tool, policy), sessions }, requested(callOf(tool)));
+    expect(uses).toHaveLength(1);
+  });
+
+  it('[P-unsure-means-no] must be written: while its store is away nothing goes on', async () => {
+    const desk = deskOf(house, read, policy);
+    const away = () => Promise.reject(new Fault('dependency_unavailable'));
+    for (const sessions of [
+      { ...desk.sessions, of: away },
+      { ...desk.sessions, use: away },
+    ])
+      await expect(decideRequested({ ...desk, sessions }, requested(callOf(read)))).rejects.toMatchObject({
+        code: 'dependency_unavailable',
+        retryable: true,
+      });
+  });
+});
+
 describe('a resolved question', () => {
   async function hold(tool = remove): Promise<HeldCall> {
     const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool)));
@@ -235,6 +262,23 @@ describe('a resolved question', () => {
     const event = resolvedEvent(house, await hold(), more);
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code, detail: expect.stringContaining(text) } });
+  });
+
+  it('[P-session-memory] denied is remembered before the refusal, with the very arguments; expired is not', async () => {
+    const held = await hold();
+    const told: object[] = [];
+    const desk = deskOf(house, remove, policy);
+    const sessions = { ...desk.sessions, deny: async (_: object, denial: object) => void told.push(denial) };
+    for (const resolution of ['expired', 'denied'] as const)
+      await decideAgain({ ...desk, sessions }, resolved(resolvedEvent(house, held, { resolution })));
+    const { argumentsDigest } = held.call;
+    expect(told).toEqual([{ at: nowMs - 1_000, tool: 'delete_order', argumentsDigest }]);
+    const away = { ...desk.sessions, deny: () => Promise.reject(new Fault('dependency_unavailable')) };
+    const again = decideAgain(
+      { ...desk, sessions: away },
+      resolved(resolvedEvent(house, held, { resolution: 'denied' })),
+    );
+    await expect(again).rejects.toMatchObject({ retryable: true });
   });
 
   it('[P-statements-role-bound] forged by another service ends the call', async () => {

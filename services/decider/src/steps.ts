@@ -25,16 +25,16 @@ import {
   type Refusal,
   refusal,
 } from './decide.ts';
-import type { Approval } from './facts.ts';
+import type { Approval, Facts } from './facts.ts';
 import type { Policies } from './policies.ts';
-import { approvedCall, openHeld, openResolution, readResolution } from './resolution.ts';
-import type { Sessions } from './session.ts';
+import { approvedCall, openHeld, openResolution, type Resolved, readResolution } from './resolution.ts';
+import type { Sessions, Use } from './session.ts';
 
 /** What both steps work with. */
 export interface Desk {
   authority: Authority;
   policies: Pick<Policies, 'held'>;
-  sessions: Pick<Sessions, 'of'>;
+  sessions: Pick<Sessions, 'of' | 'use' | 'deny'>;
   /** Reads what management says; a copy that does not fit the call is read again from the leader. */
   agentOf(call: Call): Promise<AgentEntry | undefined>;
   toolOf(call: Call): Promise<Tool | undefined>;
@@ -86,7 +86,10 @@ export async function decideAgain(
   if (opened instanceof Fault) return unknownCall(desk, event, opened);
   const call = approvedCall(opened);
   const reading = readResolution(opened);
-  if (!reading.approved) return refusal(opened.held.call, reading.grounds, desk.authority, desk.nowMs());
+  if (!reading.approved) {
+    await remember(desk, opened);
+    return refusal(opened.held.call, reading.grounds, desk.authority, desk.nowMs());
+  }
   const approval: Approval = {
     questionDigest: opened.resolution.questionDigest,
     person: reading.person,
@@ -154,7 +157,22 @@ async function decideCall(
     version: held.version,
     evaluate: (input: object) => held.policy.evaluate(input),
   };
-  return decide(facts, policy, desk.authority, nowMs);
+  const next = decide(facts, policy, desk.authority, nowMs);
+  // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.
+  if (next.step === 'decided') await desk.sessions.use(call, useOf(facts), nowMs);
+  return next;
+}
+
+function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {
+  const destinations = parsed.destinations.flatMap((one) => (one.readable ? [one.origin] : []));
+  return { tool: tool.name, destinations };
+}
+
+/** Remembers a person's no before the call is refused for it. A second run remembers the same. */
+async function remember(desk: Desk, { held, resolution }: Resolved): Promise<void> {
+  if (resolution.resolution !== 'denied') return;
+  const { tool, argumentsDigest } = held.call;
+  await desk.sessions.deny(held.call, { at: resolution.issuedAt, tool, argumentsDigest }, desk.nowMs());
 }
 
 /** Turns every Fault but a dependency's into the call's refusal. */
