@@ -1,53 +1,93 @@
 # METADATA
 # title: The decision
 # description: >-
-#   Composes every rule under data.interlock.rules and lists none. A rule says `deny`, `ask` or `allow` as a
-#   set of texts and `obligations` as a set of objects. Deny beats ask beats allow. An ask narrows what some
-#   rule allows and never widens it; where no rule allows, the answer is deny with no reasons.
+#   Composes every rule under data.interlock.rules and lists none. A rule says `deny`, `ask`, `allow` or `notes` as a
+#   set of texts and `obligations` as a set of objects. Deny beats ask beats allow. An ask narrows what some rule
+#   allows and never widens it; where no rule allows, the answer is deny with no reasons. An emergency answers every
+#   ask, and a note says which. Notes are for the audit alone.
 package interlock.main
 
-default decision := {"verdict": "deny", "reasons": [], "obligations": []}
+default decision := {"verdict": "deny", "reasons": [], "obligations": [], "notes": []}
 
-decision := {"verdict": "deny", "reasons": _listed(_denials), "obligations": []} if {
+decision := {"verdict": "deny", "reasons": _listed(_denials), "obligations": [], "notes": _listed(_notes)} if {
 	count(_denials) > 0
-} else := {"verdict": "ask", "reasons": _listed(_asks), "obligations": _listed(_obligations)} if {
-	count(_allowances) > 0
+} else := {"verdict": "deny", "reasons": [], "obligations": [], "notes": _listed(_notes)} if {
+	count(_allowances) == 0
+} else := {"verdict": "ask", "reasons": _listed(_asks), "obligations": _all(_obligations), "notes": _listed(_notes)} if {
 	count(_asks) > 0
-} else := {"verdict": "allow", "reasons": _listed(_allowances), "obligations": _listed(_obligations)} if {
-	count(_allowances) > 0
+	not _emergency
+} else := {
+	"verdict": "allow",
+	"reasons": _listed(_allowances),
+	"obligations": _all(_obligations),
+	"notes": _listed(_notes | _passed_over),
 }
 
-_denials contains {"rule": rule, "text": text} if some text in data.interlock.rules[rule].deny
+default explanation := {"deny": [], "ask": [], "allow": [], "notes": []}
+
+explanation := {
+	"deny": _listed(_denials),
+	"ask": _listed(_asks),
+	"allow": _listed(_allowances),
+	"notes": _listed(_notes),
+}
+
+_emergency if is_object(input.emergency)
+
+# Each word is gathered from all rules once: to walk them is what a decision costs.
+# The words are spelt out: a variable in their place would make the compiler call the rules' own functions.
+_deny[rule] := said if {
+	some rule
+	said := data.interlock.rules[rule].deny
+	said != set()
+}
+
+_ask[rule] := said if {
+	some rule
+	said := data.interlock.rules[rule].ask
+	said != set()
+}
+
+_allow[rule] := said if {
+	some rule
+	said := data.interlock.rules[rule].allow
+	said != set()
+}
+
+_note[rule] := said if {
+	some rule
+	said := data.interlock.rules[rule].notes
+	said != set()
+}
+
+_oblige[rule] := said if {
+	some rule
+	said := data.interlock.rules[rule].obligations
+	said != set()
+}
+
+_denials contains {"rule": rule, "text": text} if some text in _deny[rule]
 
 # A word that is not a set would otherwise be passed over in silence.
-# The words are spelt out: a variable in their place would make the compiler call the rules' own functions.
-_denials contains {"rule": rule, "text": _malformed} if {
-	said := data.interlock.rules[rule].deny
+_denials contains {"rule": rule, "text": "This rule is malformed: what it says is not a set."} if {
+	some word in [_deny, _ask, _allow, _note, _oblige]
+	some rule, said in word
 	not is_set(said)
 }
 
-_denials contains {"rule": rule, "text": _malformed} if {
-	said := data.interlock.rules[rule].ask
-	not is_set(said)
+_asks contains {"rule": rule, "text": text} if some text in _ask[rule]
+
+_allowances contains {"rule": rule, "text": text} if some text in _allow[rule]
+
+_notes contains {"rule": rule, "text": text} if some text in _note[rule]
+
+_passed_over contains {"rule": rule, "text": concat("", ["An emergency answered this: ", text])} if {
+	some {"rule": rule, "text": text} in _asks
 }
 
-_denials contains {"rule": rule, "text": _malformed} if {
-	said := data.interlock.rules[rule].allow
-	not is_set(said)
-}
+_obligations contains obligation if some obligation in _oblige[_]
 
-_denials contains {"rule": rule, "text": _malformed} if {
-	said := data.interlock.rules[rule].obligations
-	not is_set(said)
-}
+# As many reasons as an answer holds. Sets iterate in order, so the same words make the same document.
+_listed(things) := array.slice(_all(things), 0, 64)
 
-_malformed := "This rule is malformed: what it says is not a set."
-
-_asks contains {"rule": rule, "text": text} if some text in data.interlock.rules[rule].ask
-
-_allowances contains {"rule": rule, "text": text} if some text in data.interlock.rules[rule].allow
-
-_obligations contains obligation if some obligation in data.interlock.rules[_].obligations
-
-# Sets iterate in order, so the same words make the same document.
-_listed(things) := [thing | some thing in things]
+_all(things) := [thing | some thing in things]

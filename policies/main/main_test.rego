@@ -4,7 +4,21 @@ import data.interlock.main
 
 _decided(rules) := decision if decision := main.decision with data.interlock.rules as rules
 
-_nothing := {"verdict": "deny", "reasons": [], "obligations": []}
+_in_emergency(rules) := decision if {
+	decision := main.decision with data.interlock.rules as rules
+		with input as {"emergency": {"id": "e1", "by": "ada", "reason": "The shop is down.", "expiresAt": 1}}
+}
+
+_explained(rules) := explanation if explanation := main.explanation with data.interlock.rules as rules
+
+_nothing := {"verdict": "deny", "reasons": [], "obligations": [], "notes": []}
+
+_malformed := {
+	"verdict": "deny",
+	"reasons": [{"rule": "broken", "text": "This rule is malformed: what it says is not a set."}],
+	"obligations": [],
+	"notes": [],
+}
 
 test_denies_when_no_rule_says_anything if {
 	_decided({}) == _nothing
@@ -19,31 +33,88 @@ test_an_ask_alone_allows_nothing if {
 
 test_deny_beats_ask_and_allow if {
 	_decided({
-		"generous": {"allow": {"Granted."}, "obligations": {{"name": "note"}}},
+		"generous": {"allow": {"Granted."}, "obligations": {{"name": "announce"}}},
 		"careful": {"ask": {"Look at it."}},
-		"strict": {"deny": {"No.", "Never."}},
+		"strict": {"deny": {"No.", "Never."}, "notes": {"Third time today."}},
 	}) == {
 		"verdict": "deny",
 		"reasons": [{"rule": "strict", "text": "Never."}, {"rule": "strict", "text": "No."}],
 		"obligations": [],
+		"notes": [{"rule": "strict", "text": "Third time today."}],
 	}
 }
 
 test_ask_beats_allow if {
-	_decided({"generous": {"allow": {"Granted."}}, "careful": {"ask": {"Look at it."}}}) == {
+	_decided({"generous": {"allow": {"Granted."}}, "careful": {"ask": {"Look at it."}, "notes": {"Odd."}}}) == {
 		"verdict": "ask",
 		"reasons": [{"rule": "careful", "text": "Look at it."}],
 		"obligations": [],
+		"notes": [{"rule": "careful", "text": "Odd."}],
 	}
 }
 
-test_a_malformed_rule_denies if {
-	malformed := "This rule is malformed: what it says is not a set."
-	_decided({"generous": {"allow": {"Granted."}}, "broken": {"deny": true}}) == {
+test_a_malformed_word_denies if {
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"deny": true}}) == _malformed
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"deny": {}}}) == _malformed
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"ask": []}}) == _malformed
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"allow": true}}) == _malformed
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"obligations": {}}}) == _malformed
+	_decided({"generous": {"allow": {"Granted."}}, "broken": {"notes": true}}) == _malformed
+}
+
+test_a_note_alone_allows_nothing if {
+	_decided({"talker": {"notes": {"Hello."}}}) == {
 		"verdict": "deny",
-		"reasons": [{"rule": "broken", "text": malformed}],
+		"reasons": [],
 		"obligations": [],
+		"notes": [{"rule": "talker", "text": "Hello."}],
 	}
+}
+
+test_an_emergency_does_not_lift_a_denial if {
+	_in_emergency({"generous": {"allow": {"Granted."}}, "strict": {"deny": {"No."}}}) == {
+		"verdict": "deny",
+		"reasons": [{"rule": "strict", "text": "No."}],
+		"obligations": [],
+		"notes": [],
+	}
+}
+
+test_an_emergency_alone_allows_nothing if {
+	_in_emergency({"careful": {"ask": {"Look at it."}}}) == _nothing
+}
+
+test_an_emergency_answers_every_ask_and_notes_each if {
+	_in_emergency({
+		"generous": {"allow": {"Granted."}, "obligations": {{"name": "announce"}}},
+		"careful": {"ask": {"Look at it.", "Look again."}},
+		"wary": {"ask": {"Sure?"}, "notes": {"Odd."}},
+	}) == {
+		"verdict": "allow",
+		"reasons": [{"rule": "generous", "text": "Granted."}],
+		"obligations": [{"name": "announce"}],
+		"notes": [
+			{"rule": "careful", "text": "An emergency answered this: Look again."},
+			{"rule": "careful", "text": "An emergency answered this: Look at it."},
+			{"rule": "wary", "text": "An emergency answered this: Sure?"},
+			{"rule": "wary", "text": "Odd."},
+		],
+	}
+}
+
+test_only_an_emergency_that_says_something_is_one if {
+	rules := {"generous": {"allow": {"Granted."}}, "careful": {"ask": {"Look at it."}}}
+	every emergency in [null, true, "yes", []] {
+		decision := main.decision with data.interlock.rules as rules with input as {"emergency": emergency}
+		decision.verdict == "ask"
+	}
+}
+
+test_says_no_more_reasons_than_an_answer_holds if {
+	many := {$"No {number}." | some number in numbers.range(1, 100)}
+	decision := _decided({"strict": {"deny": many}})
+	decision.verdict == "deny"
+	count(decision.reasons) == 64
 }
 
 test_allows_with_obligations if {
@@ -54,5 +125,26 @@ test_allows_with_obligations if {
 		"verdict": "allow",
 		"reasons": [{"rule": "generous", "text": "Granted."}],
 		"obligations": [{"name": "redact", "parameters": {"fields": ["ssn"]}}],
+		"notes": [],
 	}
+}
+
+test_explains_everything_every_rule_said if {
+	_explained({
+		"generous": {"allow": {"Granted."}},
+		"careful": {"ask": {"Look at it."}},
+		"strict": {"deny": {"No.", "Never."}},
+		"broken": {"ask": true},
+		"talker": {"notes": {"Hello."}},
+	}) == {
+		"deny": [
+			{"rule": "broken", "text": "This rule is malformed: what it says is not a set."},
+			{"rule": "strict", "text": "Never."},
+			{"rule": "strict", "text": "No."},
+		],
+		"ask": [{"rule": "careful", "text": "Look at it."}],
+		"allow": [{"rule": "generous", "text": "Granted."}],
+		"notes": [{"rule": "talker", "text": "Hello."}],
+	}
+	_explained({}) == {"deny": [], "ask": [], "allow": [], "notes": []}
 }
