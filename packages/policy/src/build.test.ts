@@ -1,14 +1,30 @@
+import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { sha256 } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { buildBundle } from './build.ts';
+import { openBundle } from './bundle.ts';
+import { FUNCTIONS } from './functions.ts';
 
 const base = path.resolve(import.meta.dirname, '../../../policies');
 const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
 const DEADLINE_MS = 25_000;
+const capabilitiesSchema = z.object({
+  builtins: z.array(
+    z.object({
+      name: z.string(),
+      decl: z.object({ args: z.array(z.unknown()).optional() }),
+      infix: z.string().optional(),
+      relation: z.boolean().optional(),
+    }),
+  ),
+});
 let own: string;
 
 beforeEach(async () => {
@@ -61,6 +77,44 @@ describe('a policy folder is refused', () => {
       'package interlock.rules.amount_cap\n',
       /already/,
     ],
+    [
+      'a fact that no call has',
+      'rules/x/x.rego',
+      'package interlock.rules.x\n\ndeny contains "No." if input.tool.nmae == "x"\n',
+      /x\.rego:3: .*input\.tool\.nmae/,
+    ],
+    [
+      'a fact that no destination has',
+      'rules/x/x.rego',
+      'package interlock.rules.x\n\ndeny contains "No." if {\n\tsome to in input.facts.destinations\n\tto.orgin == "x"\n}\n',
+      /x\.rego:5: .*to\.orgin/,
+    ],
+    [
+      'a fact taken for another type',
+      'rules/x/x.rego',
+      'package interlock.rules.x\n\ndeny contains "No." if input.tool.name == 1\n',
+      /x\.rego:3: .*match error/,
+    ],
+    ...[
+      'time.now_ns() > 1',
+      'http.send({"method": "GET", "url": "https://example.com"}).status_code == 200',
+      'regex.match("a+", input.tool.name)',
+      'glob.match("a*", [], input.tool.name)',
+      'rand.intn("x", 2) == 1',
+      'opa.runtime().env.HOME == "/"',
+      'net.lookup_ip_addr("example.com") == set()',
+      'sprintf("%d", [1]) == "1"',
+      'crypto.sha256("x") == "x"',
+    ].map((condition): [string, string, string, RegExp] => {
+      const name = condition.slice(0, condition.indexOf('('));
+      const text = `package interlock.rules.x\n\ndeny contains "No." if ${condition}\n`;
+      return [
+        `a rule that calls ${name}`,
+        'rules/x/x.rego',
+        text,
+        new RegExp(`x\\.rego:3: .*${name.replace('.', '\\.')}`),
+      ];
+    }),
     ['another main', 'main/mine.rego', 'package interlock.main\n', /already/],
     [
       'a rule with a name that is none',
@@ -119,6 +173,34 @@ describe('a bundle', () => {
     expect(archive).toContain('rules/allow_listed/allow_listed.rego');
     expect(archive).toContain('{"config":{"allow_listed":[{"agents":["reader"],"tools":["read_file"]}]}}');
     expect(archive).not.toContain('_test');
+  });
+
+  it('may call every function that is lent, and then needs none from outside', async () => {
+    const { builtins } = capabilitiesSchema.parse(
+      JSON.parse((await promisify(execFile)(opaBin, ['capabilities', '--current'])).stdout),
+    );
+    const calls = builtins.flatMap(({ name, decl: { args = [] }, infix, relation }) =>
+      FUNCTIONS.includes(name) && !name.startsWith('internal.') && !infix && !relation && name !== 'assign'
+        ? [`said contains ${name}(${args.map((_, index) => `input.arguments.x${index}`).join(', ')})`]
+        : [],
+    );
+    expect(calls.length).toBeGreaterThan(50);
+    await write(
+      'rules/mine/mine.rego',
+      `package interlock.rules.mine\n\n${calls.join('\n')}\n
+deny contains $"No: {count(said)}." if {
+	input.tool.name in ["x"]
+	some name, _ in {"x": 1}
+	name == "x"
+	walk(input.arguments, [_, "y"])
+	1 + 2 - 3 * 4 / 5 % 6 < 7
+	count(({1} | {2}) & ({1} - {2})) == 1
+}
+`,
+    );
+    const bytes = await build(base, own);
+    const entry = { version: 1, digest: sha256(bytes), bytes: bytes.byteLength };
+    expect(openBundle(entry, bytes).policy.memoryBytes).toBeGreaterThan(0);
   });
 
   it('is the same for the same folders, and a folder that is not there adds nothing', async () => {

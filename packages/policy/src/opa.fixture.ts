@@ -5,36 +5,35 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Json } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
+import { ENTRYPOINTS } from './rego.ts';
 
 const BUILD_DEADLINE_MS = 30_000;
 /** Says nothing of anything. */
 const EXPLANATION = 'explanation := {"deny": [], "ask": [], "allow": [], "notes": []}';
 
 /**
- * Compiles what `buildBundle` would refuse: modules given as text, and data, with the real opa and none of the checks.
- * Where no text has an explanation, it gets one that says nothing.
+ * Compiles a module given as text, and data, with the real opa and none of the checks of `buildBundle`.
+ * Without an explanation of its own the module gets one that says nothing.
  */
-export async function buildWithOpa({ texts, data }: { texts: string[]; data?: Json }): Promise<Uint8Array> {
+export async function buildWithOpa({
+  text,
+  data = {},
+  entrypoints = Object.values(ENTRYPOINTS),
+}: {
+  text: string;
+  data?: Json;
+  entrypoints?: string[];
+}): Promise<Uint8Array> {
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-opa-'));
   try {
-    const sources: string[] = [];
-    const explained = texts.some((text) => text.includes('explanation'));
-    for (const [index, text] of texts.entries()) {
-      const file = path.join(folder, `module-${index}.rego`);
-      await writeFile(file, explained || index > 0 ? text : `${text}\n${EXPLANATION}\n`);
-      sources.push(file);
-    }
-    if (data !== undefined) {
-      const file = path.join(folder, 'data.json');
-      await writeFile(file, JSON.stringify(data));
-      sources.push(file);
-    }
-    const bundle = path.join(folder, 'bundle.tar.gz');
-    const entrypoints = ['-e', 'interlock/main/decision', '-e', 'interlock/main/explanation'];
-    const argv = ['build', '-t', 'wasm', ...entrypoints, '-o', bundle, ...sources];
+    const whole = text.includes('explanation') ? text : `${text}\n${EXPLANATION}`;
+    await writeFile(path.join(folder, 'main.rego'), `${whole}\n`);
+    await writeFile(path.join(folder, 'data.json'), JSON.stringify(data));
+    const asked = entrypoints.flatMap((entrypoint) => ['-e', entrypoint]);
+    const argv = ['build', '-t', 'wasm', ...asked, '-o', 'bundle.tar.gz', 'main.rego', 'data.json'];
     const { INTERLOCK_OPA_BIN: opa = 'opa' } = processEnvironment();
-    await promisify(execFile)(opa, argv, { timeout: BUILD_DEADLINE_MS });
-    return await readFile(bundle);
+    await promisify(execFile)(opa, argv, { cwd: folder, timeout: BUILD_DEADLINE_MS });
+    return await readFile(path.join(folder, 'bundle.tar.gz'));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -2,10 +2,10 @@ import { Fault } from '@interlock/contracts';
 import { describe, expect, it } from 'vitest';
 import { readArchive } from './archive.ts';
 import { buildWithOpa } from './opa.fixture.ts';
-import { INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
+import { DECISION_MAX_MS, INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
 
 async function policyOf(rules: string): Promise<Policy> {
-  const bytes = await buildWithOpa({ texts: [`package interlock.main\n${rules}`] });
+  const bytes = await buildWithOpa({ text: `package interlock.main\n${rules}` });
   const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
   return new Policy(files['/policy.wasm'], files['/data.json']);
 }
@@ -63,6 +63,43 @@ describe('what breaks one decision does not break the next', () => {
     expect(policy.evaluate({ ok: false })).toEqual(denied);
   });
 
+  it('[P-policy-bounded] a policy that would take for ever', async () => {
+    const policy = await policyOf(`
+default decision := ${document('"deny"')}
+decision := ${document('"allow"')} if {
+	numbers := input.many
+	not [1 | some a in numbers; some b in numbers; some c in numbers; some d in numbers; a + b + c + d < 0][0]
+}`);
+    expect(policy.evaluate({ many: [1, 2] }).verdict).toBe('allow');
+    const startedAt = performance.now();
+    expect(faultOf(() => policy.evaluate({ many: Array.from({ length: 1_000 }, () => 1) }))).toBe(
+      'policy_error',
+    );
+    expect(performance.now() - startedAt).toBeLessThan(DECISION_MAX_MS * 4);
+    expect(policy.evaluate({ many: [1, 2] })).toEqual({ ...denied, verdict: 'allow' });
+    expect(policy.evaluate({})).toEqual(denied);
+  });
+
+  it('a trap of the runtime', async () => {
+    const policy = await policyOf(`
+default decision := ${document('"deny"')}
+decision := ${document('"allow"')} if input.ok
+decision := ${document('"ask"')} if input.conflict`);
+    // Two answers at once make the module abort.
+    expect(faultOf(() => policy.evaluate({ ok: true, conflict: true }))).toBe('policy_error');
+    expect(policy.evaluate({ ok: true })).toEqual({ ...denied, verdict: 'allow' });
+    expect(policy.evaluate({ conflict: true })).toEqual({ ...denied, verdict: 'ask' });
+  });
+
+  it('an answer that is none', async () => {
+    const policy = await policyOf(`
+decision := ${document('"allow"')} if input.ok
+decision := input.answer if not input.ok`);
+    for (const answer of [null, 1, 'allow', [], { verdict: 'allow' }, undefined])
+      expect(faultOf(() => policy.evaluate({ answer }))).toBe('policy_error');
+    expect(policy.evaluate({ ok: true })).toEqual({ ...denied, verdict: 'allow' });
+  });
+
   it('a policy that wants more memory than there is', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
@@ -77,7 +114,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if count(input.many) > 9`,
     );
     const before = policy.memoryBytes;
-    expect(policy.evaluate({ many: Array.from({ length: 150_000 }, () => 1) }).verdict).toBe('allow');
+    expect(policy.evaluate({ many: Array.from({ length: 60_000 }, () => ({})) }).verdict).toBe('allow');
     expect(policy.evaluate({ many: [] })).toEqual(denied);
     expect(policy.memoryBytes).toBe(before);
   });
@@ -109,13 +146,57 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
     });
   });
 
+  it('a module that never comes up', () => {
+    // `(module (func $loop (loop (br 0))) (start $loop))`
+    const looping = Uint8Array.from([
+      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02],
+      ...[0x01, 0x00, 0x08, 0x01, 0x00, 0x0a, 0x09, 0x01, 0x07, 0x00, 0x03, 0x40, 0x0c, 0x00, 0x0b, 0x0b],
+    ]);
+    expect(faultOf(() => new Policy(looping, json))).toBe('configuration_invalid');
+  });
+
+  it('a module without an explanation', async () => {
+    const bytes = await buildWithOpa({
+      text: `package interlock.main\ndecision := ${document('"deny"')}`,
+      entrypoints: ['interlock/main/decision'],
+    });
+    const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
+    expect(faultOf(() => new Policy(files['/policy.wasm'], files['/data.json']))).toBe(
+      'configuration_invalid',
+    );
+  });
+
   it('data that is not JSON', async () => {
     const bytes = await buildWithOpa({
-      texts: [`package interlock.main\ndecision := ${document('"deny"')}`],
+      text: `package interlock.main\ndecision := ${document('"deny"')}`,
     });
     const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
     const broken = new TextEncoder().encode('{"config":');
     expect(faultOf(() => new Policy(files['/policy.wasm'], broken))).toBe('configuration_invalid');
+  });
+});
+
+describe('an explanation', () => {
+  const said = '{"deny": [], "ask": [{"rule": "r", "text": "t"}], "allow": [], "notes": []}';
+
+  it.each([
+    ['undefined', `explanation := ${said} if input.never`],
+    ['of another shape', 'explanation := {"deny": []}'],
+    ['a list', `explanation := [${said}]`],
+  ])('that is %s is an error', async (_, rule) => {
+    const policy = await policyOf(`decision := ${document('"deny"')}\n${rule}`);
+    expect(faultOf(() => policy.explain({}))).toBe('policy_error');
+    expect(policy.evaluate({})).toEqual(denied);
+  });
+
+  it('says what every rule said', async () => {
+    const policy = await policyOf(`decision := ${document('"deny"')}\nexplanation := ${said} if input.ok`);
+    expect(policy.explain({ ok: true })).toEqual({
+      deny: [],
+      ask: [{ rule: 'r', text: 't' }],
+      allow: [],
+      notes: [],
+    });
   });
 });
 

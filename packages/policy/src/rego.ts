@@ -32,7 +32,7 @@ const FIRST_PAGES = 5;
 /** 64 MiB: data of a few megabytes parsed, and a largest input many times over. */
 export const MEMORY_MAX_BYTES = 1_024 * PAGE_BYTES;
 /** An instance that grew by this much since its data was loaded has had an unusual input: it is replaced. */
-const GROWTH_MAX_BYTES = 16 * 1_048_576;
+const GROWTH_MAX_BYTES = 8 * 1_048_576;
 /**
  * Arguments of 512 KiB take some 25 ms, and 100 in code that V8 has not optimised yet on a machine busy with other
  * things: those are not taken for a policy that loops. No other call is decided meanwhile.

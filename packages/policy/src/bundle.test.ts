@@ -1,0 +1,125 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { type AuthorKey, authorKeySchema, createKey, Fault, Keyring, sha256 } from '@interlock/contracts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type HeldPolicy, openBundle, signBundle, verifyBundle } from './bundle.ts';
+import { buildWithOpa } from './opa.fixture.ts';
+
+const NOW_MS = Date.UTC(2026, 0, 1);
+const HOUR_MS = 3_600_000;
+const answer = (verdict: string) =>
+  `{"verdict": "${verdict}", "reasons": [], "obligations": [], "notes": []}`;
+const strictRule = `package interlock.main
+default decision := ${answer('deny')}
+decision := ${answer('allow')} if input.subject.agent in data.config.agents`;
+
+let strict: Uint8Array;
+let other: Uint8Array;
+let boundless: Uint8Array;
+
+beforeAll(async () => {
+  [strict, other, boundless] = await Promise.all([
+    buildWithOpa({ text: strictRule, data: { config: { agents: ['clerk'] } } }),
+    buildWithOpa({ text: strictRule, data: { config: { agents: ['reader'] } } }),
+    buildWithOpa({ text: `package interlock.main\ndecision := ${answer('allow')}` }),
+  ]);
+});
+
+const entryOf = (bytes: Uint8Array) => ({ version: 7, digest: sha256(bytes), bytes: bytes.byteLength });
+
+function refusalOf(open: () => unknown): string {
+  try {
+    open();
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'configuration_invalid') return error.message;
+    throw error;
+  }
+  return 'not refused';
+}
+
+describe('[P-policy-signed] a bundle is refused', () => {
+  it('when one byte of it was changed', () => {
+    const tampered = Uint8Array.from(strict);
+    tampered[tampered.length - 9] = (tampered[tampered.length - 9] ?? 0) ^ 1;
+    expect(refusalOf(() => openBundle(entryOf(strict), tampered))).toMatch(/published/);
+  });
+
+  it('when it is another than the one named', () => {
+    expect(refusalOf(() => openBundle(entryOf(strict), other))).toMatch(/published/);
+  });
+
+  it('when it is cut short, empty, or no archive', () => {
+    const tar = gunzipSync(strict);
+    for (const bytes of [gzipSync(tar.subarray(0, tar.length / 2)), gzipSync(''), Buffer.from('policy')])
+      expect(refusalOf(() => openBundle(entryOf(bytes), bytes))).not.toBe('not refused');
+  });
+
+  it('when it unpacks to more than is taken', () => {
+    const bomb = gzipSync(Buffer.alloc(65 * 1_048_576));
+    expect(refusalOf(() => openBundle(entryOf(bomb), bomb))).toMatch(/unpack/);
+  });
+
+  it('when it allows a call that names nobody and nothing', () => {
+    expect(refusalOf(() => openBundle(entryOf(boundless), boundless))).toMatch(/nobody and nothing/);
+  });
+
+  it.each([
+    ['does not exist', ['Europe/Berlin', 'Europe/Atlantis']],
+    ['is no text', [1]],
+    ['stands alone', 'Europe/Berlin'],
+  ])('when a time zone it names %s', async (_, zones) => {
+    const bytes = await buildWithOpa({ text: strictRule, data: { config: { agents: [], zones } } });
+    expect(refusalOf(() => openBundle(entryOf(bytes), bytes))).toMatch(/time zone/);
+  });
+});
+
+describe('a bundle', () => {
+  it('decides once it is open, and says which zones its rules ask about', async () => {
+    const data = { config: { agents: ['clerk'], zones: ['Europe/Berlin', 'UTC', 'UTC'] } };
+    const bytes = await buildWithOpa({ text: strictRule, data });
+    const held: HeldPolicy = openBundle(entryOf(bytes), bytes);
+    expect(held).toMatchObject({ version: 7, digest: sha256(bytes), zones: ['Europe/Berlin', 'UTC'] });
+    expect(held.policy.evaluate({ subject: { agent: 'clerk' } }).verdict).toBe('allow');
+    expect(held.policy.evaluate({ subject: { agent: 'reader' } }).verdict).toBe('deny');
+  });
+
+  it('asks about no zone when its data names none', () => {
+    expect(openBundle(entryOf(strict), strict).zones).toEqual([]);
+  });
+});
+
+describe('[P-policy-signed] an author', () => {
+  function houseOf(holder: 'author' | 'console', notAfter = NOW_MS + HOUR_MS) {
+    const { privateKey, certified } = createKey(holder, 'sign', notAfter);
+    const sign = { keyId: certified.keyId, privateKey };
+    const { sign: key }: AuthorKey = authorKeySchema.parse({ holder: 'author', sign });
+    return { key, keyring: new Keyring([certified]) };
+  }
+  const faulty = expect.objectContaining({ code: 'statement_invalid' });
+
+  it('is not who holds the key of a service, an expired key, or a key nobody certified', () => {
+    const author = houseOf('author');
+    const { key, keyring } = houseOf('console');
+    const expired = houseOf('author', NOW_MS);
+    expect(() => verifyBundle(signBundle(strict, key, NOW_MS), keyring, strict, NOW_MS)).toThrow(faulty);
+    expect(() => verifyBundle(signBundle(strict, key, NOW_MS), author.keyring, strict, NOW_MS)).toThrow(
+      faulty,
+    );
+    expect(() =>
+      verifyBundle(signBundle(strict, expired.key, NOW_MS), expired.keyring, strict, NOW_MS),
+    ).toThrow(faulty);
+  });
+
+  it('signs these very bytes and no others', () => {
+    const { key, keyring } = houseOf('author');
+    const signature = signBundle(strict, key, NOW_MS);
+    expect(() => verifyBundle(signature, keyring, other, NOW_MS)).toThrow(faulty);
+    expect(() => verifyBundle(`${signature.slice(0, -4)}AAAA`, keyring, strict, NOW_MS)).toThrow(faulty);
+    expect(() => verifyBundle('', keyring, strict, NOW_MS)).toThrow(faulty);
+    expect(verifyBundle(signature, keyring, strict, NOW_MS)).toEqual({
+      type: 'bundle',
+      digest: sha256(strict),
+      bytes: strict.byteLength,
+      issuedAt: NOW_MS,
+    });
+  });
+});
