@@ -148,7 +148,7 @@ describe('buckets', () => {
     expect(await limiter.entries('switches').survey()).toEqual({ entries: [], refused: ['all'] });
     const marker = headers();
     marker.set('KV-Operation', 'DEL');
-    await raw.request(subject, '', { headers: marker });
+    await raw.request(subject, '', { timeout: 2_000, headers: marker });
     await eventually(() => watch.refused.get('all') === 'deleted');
     expect(watch.get('all')?.by).toBe('second');
 

@@ -144,6 +144,12 @@ export const faults = {
   token_invalid: refusal(401, 'The token is not valid.', 'Ask an administrator.'),
   role_missing: refusal(403, 'This person does not have the role this needs.', 'Ask an administrator.'),
   configuration_invalid: refusal(422, 'The configuration is not valid.'),
+  bundle_unsigned: refusal(
+    403,
+    'No author the operator certifies signed this policy bundle.',
+    "Sign it with the author's key.",
+  ),
+  policy_version_unknown: refusal(404, 'There is no such policy version, or its bundle is no longer kept.'),
   name_unknown: refusal(404, 'There is nothing by this name.'),
   name_taken: refusal(409, 'There is something by this name already.'),
   entry_forged: refusal(500, 'A stored entry is not signed by the management door.', ASK),

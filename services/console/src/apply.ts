@@ -11,13 +11,13 @@ import {
   limitsEntrySchema,
   newId,
   type PolicyEntry,
-  sha256,
 } from '@interlock/contracts';
 import { resolveTools } from './discover.ts';
 import type { Route } from './door.ts';
 import { type Management, writeEntry } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
+import { knownBundle, nextVersion, publish, standingPolicies } from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
@@ -44,33 +44,34 @@ export function applyRoutes(management: Management): Route[] {
 
 /** Everything is checked, and every MCP server asked, before the first entry is written. */
 async function apply(management: Management, configuration: Configuration, by: string): Promise<Applied> {
-  const { bus, clock } = management;
+  const { bus, clock, keyring } = management;
   const tools = await resolveTools(configuration.tools, async (connection) => {
     const reply = await bus.ask('executor.discover', { connection }, DISCOVER_TIMEOUT_MS);
     return reply.tools;
   });
-  const bundle =
-    configuration.policyBundle === undefined ? undefined : Buffer.from(configuration.policyBundle, 'base64');
-  const policy = bundle === undefined ? undefined : { digest: sha256(bundle), bytes: bundle.length };
-  const facts = { nowMs: clock.nowMs(), by, newSession: () => newId('ses') };
-  const plan = planChanges({ ...configuration, tools, policy }, await readStanding(bus), facts);
-  await carryOut(management, plan, bundle, by);
+  const nowMs = clock.nowMs();
+  const policy =
+    configuration.policy === undefined ? undefined : knownBundle(configuration.policy, keyring, nowMs);
+  const policies = await standingPolicies(management);
+  const facts = { nowMs, by, policyVersion: nextVersion(policies), newSession: () => newId('ses') };
+  const wanted = { ...configuration, tools, policy: policy?.bundle };
+  const plan = planChanges(wanted, await readStanding(bus, policies.current), facts);
+  await carryOut(management, plan, policy?.content, by);
   return appliedOf(plan);
 }
 
 async function carryOut(
   management: Management,
   { changes }: Plan,
-  bundle: Uint8Array | undefined,
+  content: Uint8Array | undefined,
   by: string,
 ): Promise<void> {
   const done: string[] = [];
   for (const change of changes) {
     try {
-      // The bytes come before the entry that names them, so that the entry never names what is not there.
-      if (change.bucket === 'policies' && change.value !== undefined && bundle !== undefined)
-        await management.bus.blobs('bundles').put(bundleKey(change.value), bundle);
-      await carryOutOne(management, change, by);
+      if (change.bucket === 'policies' && change.value !== undefined && content !== undefined)
+        await publish(management, 'current', change.value, { content, verb: change.verb });
+      else await carryOutOne(management, change, by);
       done.push(nameOf(change));
     } catch (error) {
       const fault = faultOf(error);
@@ -84,11 +85,6 @@ async function carryOut(
   }
 }
 
-/** Where deciders look for the bytes of a published bundle. */
-function bundleKey({ version }: PolicyEntry): string {
-  return `bundle-${version}`;
-}
-
 async function carryOutOne<B extends EntryBucket>(
   management: Management,
   change: Change<B>,
@@ -98,13 +94,12 @@ async function carryOutOne<B extends EntryBucket>(
   await writeEntry(management, { bucket, key, value }, { kind, verb, tenant, name, by });
 }
 
-async function readStanding(bus: Bus): Promise<Standing> {
-  const [tools, agents, people, settings, policy] = await Promise.all([
+async function readStanding(bus: Bus, policy: PolicyEntry | undefined): Promise<Standing> {
+  const [tools, agents, people, settings] = await Promise.all([
     bus.entries('tools').list(),
     bus.entries('agents').list(),
     bus.entries('people').list(),
     bus.entries('settings').list(),
-    bus.entries('policies').get('current'),
   ]);
   const setting = (name: string) => settings.find(({ key }) => key === name)?.value;
   return {
@@ -113,7 +108,7 @@ async function readStanding(bus: Bus): Promise<Standing> {
     people: new Map(people.map(({ key, value }) => [key, value])),
     limits: limitsOf(setting('limits')),
     approvals: approvalsOf(setting('approvals')),
-    policy: policy?.value,
+    policy,
   };
 }
 

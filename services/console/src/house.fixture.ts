@@ -1,8 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Bus, connectBus, connectProvisioner, createBusKeys, natsServerConfig } from '@interlock/bus';
-import { type Keyring, type PersonEntry, type ServiceName, services, sha256 } from '@interlock/contracts';
+import {
+  authorKeySchema,
+  type Keyring,
+  type PersonEntry,
+  type ServiceName,
+  type SignedBundle,
+  services,
+  sha256,
+  signStatement,
+} from '@interlock/contracts';
 import {
   createIdentities,
   createOperator,
@@ -25,6 +34,8 @@ export interface House extends AsyncDisposable {
   readonly keyring: Keyring;
   /** Joins the bus in the place of a service. */
   join(service: ServiceName): Promise<Bus>;
+  /** Returns a bundle that the author signed; its content is any text. */
+  signed(content: string): SignedBundle;
   ask(person: string, method: string, url: string, body?: object): Promise<{ status: number; body: unknown }>;
 }
 
@@ -75,6 +86,8 @@ export async function startHouse(people: Omit<PersonEntry, 'tokenHash'>[]): Prom
   const started = owned.use(
     await startServices([consoleService], { env, stop: new AbortController().signal }),
   );
+  const authorFile = await readFile(path.join(folder, 'keys', 'author.json'), 'utf8');
+  const { sign } = authorKeySchema.parse(JSON.parse(authorFile));
   const url = started.services[0]?.url ?? '';
   const joined = owned.use(new AsyncDisposableStack());
   const open = owned.move();
@@ -86,6 +99,13 @@ export async function startHouse(people: Omit<PersonEntry, 'tokenHash'>[]): Prom
       return joined.use(
         await connectBus({ service, url: nats.url, keys: own, keyring, clock: systemClock, log: quiet }),
       );
+    },
+    signed: (content) => {
+      const statement = { type: 'bundle' as const, digest: sha256(content), bytes: content.length };
+      return {
+        bundle: Buffer.from(content).toString('base64'),
+        signature: signStatement({ ...statement, issuedAt: systemClock.nowMs() }, sign),
+      };
     },
     ask: async (person, method, address, body) => {
       const response = await fetch(new URL(address, url), {

@@ -1,6 +1,7 @@
 import type { Bus } from '@interlock/bus';
 import {
   agentKeySchema,
+  bundleKey,
   callDigestOf,
   digestOf,
   type HeldCall,
@@ -96,16 +97,16 @@ describe('a configuration', () => {
     inputSchema: { type: 'object' },
     http: { method: 'GET', url: 'https://notes.example/', egress: { allow: ['notes.example'] } },
   };
-  const configuration = {
+  const configuration = () => ({
     tools: [note],
     agents: [{ agent: 'helper', tenant: 'acme', user: 'ada' }],
     limits: { limits: [{ name: 'calls', per: ['agent'], concurrency: 4 }] },
     approvals: {},
-    policyBundle: Buffer.from('bundle').toString('base64'),
-  };
+    policy: house.signed('bundle'),
+  });
 
   test('[P-apply-whole] that is wrong anywhere changes nothing', async () => {
-    const wrong = { ...configuration, tools: [note, note] };
+    const wrong = { ...configuration(), tools: [note, note] };
     expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
       body: { code: 'configuration_invalid', pointer: '/tools/1' },
@@ -114,30 +115,30 @@ describe('a configuration', () => {
   });
 
   test('is not for an operator to apply', async () => {
-    expect(await house.ask('otto', 'POST', '/v1/apply', configuration)).toMatchObject({ status: 403 });
+    expect(await house.ask('otto', 'POST', '/v1/apply', configuration())).toMatchObject({ status: 403 });
   });
 
   test('[P-apply-whole] reaches the services signed, and applying it again changes nothing', async () => {
-    const first = await house.ask('alice', 'POST', '/v1/apply', configuration);
+    const first = await house.ask('alice', 'POST', '/v1/apply', configuration());
     expect(first).toMatchObject({
       status: 200,
       body: {
         created: ['policy/current', 'setting/limits', 'setting/approvals', 'agent/acme.helper', 'tool/note'],
       },
     });
-    const again = await house.ask('alice', 'POST', '/v1/apply', configuration);
+    const again = await house.ask('alice', 'POST', '/v1/apply', configuration());
     expect(again).toMatchObject({ body: { created: [], changed: [], removed: [], unchanged: 5 } });
 
     const decider = await house.join('decider');
     const policy = await decider.entries('policies').get('current');
     expect(policy?.value).toMatchObject({ version: 1, digest: sha256('bundle'), by: 'alice' });
-    const bundle = await decider.blobs('bundles').get('bundle-1');
+    const bundle = await decider.blobs('bundles').get(bundleKey(sha256('bundle')));
     expect(Buffer.from(bundle ?? []).toString()).toBe('bundle');
   });
 
   test('without a tool takes that tool away', async () => {
-    await house.ask('alice', 'POST', '/v1/apply', configuration);
-    const without = await house.ask('alice', 'POST', '/v1/apply', { ...configuration, tools: [] });
+    await house.ask('alice', 'POST', '/v1/apply', configuration());
+    const without = await house.ask('alice', 'POST', '/v1/apply', { ...configuration(), tools: [] });
     expect(without).toMatchObject({ body: { removed: ['tool/note'] } });
     const executor = await house.join('executor');
     expect(await executor.entries('tools').get('note')).toBeUndefined();
@@ -148,7 +149,7 @@ describe('a configuration', () => {
     const files = { mcp: { server: 'files', connection, tools: { read: {} } } };
     const executor = await house.join('executor');
     executor.serve('executor.discover', async () => ({ tools: [] }));
-    const wrong = { ...configuration, tools: [note, files] };
+    const wrong = { ...configuration(), tools: [note, files] };
     expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
       body: { pointer: '/tools/1/mcp/tools/read' },

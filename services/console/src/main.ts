@@ -9,11 +9,14 @@ import { auditRoutes } from './audit.ts';
 import { type ConsoleConfig, consoleConfigSchema } from './config.ts';
 import { credentialRoutes } from './credentials.ts';
 import { buildDoor, openDoor } from './door.ts';
+import { judgementRoutes } from './judgements.ts';
 import { killRoutes } from './kill.ts';
 import { createTurns, type Management } from './management.ts';
 import { addSpanReceiver } from './otlp.ts';
 import { seedPeople } from './people.ts';
 import { personRoutes } from './people-routes.ts';
+import { policyRoutes } from './policy-routes.ts';
+import { replayRoutes } from './replay.ts';
 import { toolRoutes } from './tools.ts';
 import { traceRoutes } from './trace-routes.ts';
 import { TraceStore } from './traces.ts';
@@ -58,7 +61,10 @@ function routesOf(management: Management, store: TraceStore) {
     ...credentialRoutes(management),
     ...approvalRoutes(management),
     ...killRoutes(management),
+    ...policyRoutes(management),
     ...auditRoutes(management),
+    ...replayRoutes(management),
+    ...judgementRoutes(management),
     ...traceRoutes(management, store),
   ];
 }

@@ -4,7 +4,7 @@ import { pinnedTools } from './discover.ts';
 import { planChanges, type Standing, type Wanted } from './plan.ts';
 
 const HASH = 'a'.repeat(64);
-const facts = { nowMs: 1_000, by: 'alice', newSession: () => 'ses_new' };
+const facts = { nowMs: 1_000, by: 'alice', policyVersion: 5, newSession: () => 'ses_new' };
 const nothing: Standing = {
   tools: new Map(),
   agents: new Map(),
@@ -99,10 +99,11 @@ describe('applying a configuration', () => {
   });
 
   test('a policy bundle is published under the next version, and only when it is another', () => {
-    const policy = { digest: HASH, bytes: 10, version: 4, publishedAt: 1, by: 'alice' };
+    const bundle = { digest: HASH, bytes: 10, signature: 'by the author' };
+    const policy = { ...bundle, version: 4, publishedAt: 1, by: 'alice' };
     const standing = { ...nothing, policy };
-    expect(planChanges(wanted({ policy: { digest: HASH, bytes: 10 } }), standing, facts).changes).toEqual([]);
-    const other = { digest: 'b'.repeat(64), bytes: 12 };
+    expect(planChanges(wanted({ policy: bundle }), standing, facts).changes).toEqual([]);
+    const other = { digest: 'b'.repeat(64), bytes: 12, signature: 'by the author' };
     expect(planChanges(wanted({ policy: other }), standing, facts).changes[0]?.value).toMatchObject({
       version: 5,
     });

@@ -44,14 +44,16 @@ export interface Standing {
 }
 
 /** What is wanted: a configuration whose tools are resolved and whose bundle is known by its digest. */
-export interface Wanted extends Omit<Configuration, 'tools' | 'policyBundle'> {
+export interface Wanted extends Omit<Configuration, 'tools' | 'policy'> {
   tools: Tool[];
-  policy?: Pick<PolicyEntry, 'digest' | 'bytes'> | undefined;
+  policy?: Pick<PolicyEntry, 'digest' | 'bytes' | 'signature'> | undefined;
 }
 
 export interface PlanFacts {
   nowMs: number;
   by: string;
+  /** The number of the next publishing of a policy. */
+  policyVersion: number;
   newSession: () => string;
 }
 
@@ -93,10 +95,10 @@ function compareTools(wanted: Tool[], standing: Standing['tools']): Change<'tool
 function comparePolicy(
   wanted: Wanted['policy'],
   standing: PolicyEntry | undefined,
-  { nowMs, by }: PlanFacts,
+  { nowMs, by, policyVersion }: PlanFacts,
 ): Change<'policies'>[] {
   if (wanted === undefined || wanted.digest === standing?.digest) return [];
-  const value = { ...wanted, version: (standing?.version ?? 0) + 1, publishedAt: nowMs, by };
+  const value = { ...wanted, version: policyVersion, publishedAt: nowMs, by };
   const about = {
     bucket: 'policies',
     key: 'current',
