@@ -57,6 +57,7 @@ export function pinnedTools(server: McpServer, discovered: Discovered, pointer: 
         name: upstreamName,
         connection: server.connection,
         definitionDigest: definition.definitionDigest,
+        pinnedDigest: definition.definitionDigest,
         timeoutMs: server.timeoutMs,
       },
       ...(server.credential === undefined ? {} : { credential: server.credential }),

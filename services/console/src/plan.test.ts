@@ -111,7 +111,7 @@ describe('applying a configuration', () => {
 });
 
 describe('tools of an MCP server', () => {
-  const use = { labels: [], idempotent: false, claimMs: 30_000 };
+  const use = { labels: [], parse: [], idempotent: false, claimMs: 30_000 };
   const server = {
     server: 'files',
     connection: { transport: 'stdio' as const, command: 'files', args: [], env: {} },
