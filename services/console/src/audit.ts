@@ -3,25 +3,21 @@ import { z } from 'zod';
 import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
-import { parseInput } from './problem.ts';
+import { parseInput, wholeNumberSchema } from './problem.ts';
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
 /** A check reads every record there is. */
 const VERIFY_TIMEOUT_MS = 110_000;
 
 const callSchema = z.strictObject({ call: idSchema });
-const numberTextSchema = z
-  .string()
-  .regex(/^[0-9]{1,15}$/, 'must be a whole number')
-  .transform(Number);
 const searchSchema = z
   .strictObject({
     agent: z.string(),
     tool: z.string(),
     step: z.string(),
-    since: numberTextSchema,
-    until: numberTextSchema,
-    limit: numberTextSchema,
+    since: wholeNumberSchema,
+    until: wholeNumberSchema,
+    limit: wholeNumberSchema,
   })
   .partial();
 

@@ -30,6 +30,8 @@ export interface Route {
   /** Who may ask, besides an admin; `person` is anybody who is known, and the route looks closer itself. */
   readonly roles: readonly ConsoleRole[] | 'person';
   readonly bodyBytes?: number;
+  /** What the answer is, where it is not JSON: the route then returns a stream of it. */
+  readonly mediaType?: string;
   readonly answer: (visit: Visit) => Promise<object>;
 }
 
@@ -81,6 +83,7 @@ function addRoute(door: FastifyInstance, route: Route, { people }: Pick<Manageme
       if (person === undefined) throw new Fault('token_missing');
       const { params, query, body } = request;
       reply.header('cache-control', 'no-store');
+      if (route.mediaType !== undefined) reply.type(route.mediaType);
       return await route.answer({ person, params, query, body });
     },
   });

@@ -1,5 +1,11 @@
 import { Fault, type FaultCode, faults } from '@interlock/contracts';
-import type { z } from 'zod';
+import { z } from 'zod';
+
+/** A whole number as a query says it. */
+export const wholeNumberSchema = z
+  .string()
+  .regex(/^[0-9]{1,15}$/, 'must be a whole number')
+  .transform(Number);
 
 /** Codes of the HTTP framework's own refusals, and ours. */
 const frameworkCodes: Readonly<Record<string, FaultCode>> = {

@@ -1,0 +1,68 @@
+import { Fault, idSchema, type JudgementEntry, judgementSetSchema } from '@interlock/contracts';
+import { z } from 'zod';
+import { scopeOf } from './audit.ts';
+import type { Route } from './door.ts';
+import { type Management, writeEntry } from './management.ts';
+import { requireTenant } from './people.ts';
+import { parseInput } from './problem.ts';
+
+const LOOK_UP_TIMEOUT_MS = 10_000;
+const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
+
+/** Routes of people's judgements: what should have become of a call. One that is set again stands as it was set last. */
+export function judgementRoutes(management: Management): Route[] {
+  return [
+    {
+      method: 'PUT',
+      url: '/v1/judgements/:tenant/:call',
+      roles: ['operator'],
+      answer: async ({ person, params, body }) => {
+        const address = parseInput(addressSchema, params, 'id_invalid');
+        const { judgement, note } = parseInput(judgementSetSchema, body);
+        requireTenant(person, address.tenant);
+        await requireRecorded(management, address);
+        const value: JudgementEntry = {
+          ...address,
+          judgement,
+          by: person.person,
+          at: management.clock.nowMs(),
+          ...(note === undefined ? {} : { note }),
+        };
+        const act = {
+          kind: 'judgement',
+          verb: judgement,
+          tenant: address.tenant,
+          name: address.call,
+          by: person.person,
+          ...(note === undefined ? {} : { reason: note }),
+        };
+        const entry = { bucket: 'judgements', key: `${address.tenant}.${address.call}`, value } as const;
+        await management.inTurn(() => writeEntry(management, entry, act));
+        return { judgements: [value] };
+      },
+    },
+    {
+      method: 'GET',
+      url: '/v1/judgements',
+      roles: ['operator', 'reader'],
+      answer: async ({ person: { tenants } }) => {
+        const judgements = (await management.bus.entries('judgements').list())
+          .map(({ value }) => value)
+          .filter(({ tenant }) => tenants === undefined || tenants.includes(tenant))
+          .toSorted((left, right) => left.at - right.at);
+        return { judgements };
+      },
+    },
+  ];
+}
+
+/** A judgement of a call that never was would count in every simulation and never be found. */
+async function requireRecorded(
+  { bus }: Management,
+  { tenant, call }: z.infer<typeof addressSchema>,
+): Promise<void> {
+  const request = { call, ...scopeOf({ tenants: [tenant] }) };
+  const { records } = await bus.ask('auditor.show', request, LOOK_UP_TIMEOUT_MS);
+  if (records.length === 0)
+    throw new Fault('call_unknown', { detail: 'Nothing is recorded of this call in this tenant.' });
+}
