@@ -47,7 +47,7 @@ export function decide(
 ): Decided | Held | Refusal {
   const input = policyInput(facts, nowMs);
   const answer = policy.evaluate(input);
-  const decision = record(answer, input, policy, nowMs);
+  const decision = recordOf(answer, input, policy, nowMs);
   switch (answer.verdict) {
     case 'allow':
       return { step: 'decided', body: signed(facts.call, 'allow', facts, decision, authority) };
@@ -111,7 +111,13 @@ function saidNo(code: FaultCode, decision: DecisionRecord): Grounds {
   return { code, detail, rule: first.rule, decision };
 }
 
-function record(answer: PolicyAnswer, input: PolicyInput, policy: Decider, nowMs: number): DecisionRecord {
+/** Returns what is kept of a decision as evidence. */
+export function recordOf(
+  answer: PolicyAnswer,
+  input: PolicyInput,
+  policy: Pick<Decider, 'digest' | 'version'>,
+  nowMs: number,
+): DecisionRecord {
   // The arguments stand in the call; everything else policy saw is kept as it saw it.
   const { arguments: _, ...facts } = input;
   return {

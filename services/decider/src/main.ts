@@ -2,6 +2,7 @@ import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
 import { sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
+import { evaluate } from './evaluate.ts';
 import { readFacts } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { agentOf, toolOf } from './registry.ts';
@@ -35,6 +36,7 @@ export const deciderService = defineService({
       environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };
+    bus.serve('decider.evaluate', (request) => evaluate(desk, bus, request));
     for (const step of await consume(bus, desk, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
     const running = stack.move();
     return { [Symbol.asyncDispose]: () => running.disposeAsync() };

@@ -136,22 +136,9 @@ async function decideCall(
 ): Promise<Decided | Held | Refusal> {
   const nowMs = desk.nowMs();
   const parsed = checkCall(call, { address, nowMs, spanMs });
-  const agent = checkAgent(call, await desk.agentOf(call));
-  const tool = checkTool(call, await desk.toolOf(call));
-  const session = checkSession(call, await desk.sessions.of(call, nowMs));
   const { held } = desk.policies;
   if (held === undefined) throw new Fault('policy_missing');
-  const facts = {
-    call,
-    arguments: parsed,
-    tool,
-    agent,
-    session,
-    parsed: await desk.parse(tool, parsed, session),
-    local: {},
-    environment: desk.environment,
-    ...(approval === undefined ? {} : { approval }),
-  };
+  const facts = await gather(desk, call, parsed, nowMs, approval === undefined ? {} : { approval });
   const policy = {
     digest: held.digest,
     version: held.version,
@@ -161,6 +148,33 @@ async function decideCall(
   // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.
   if (next.step === 'decided') await desk.sessions.use(call, useOf(facts), nowMs);
   return next;
+}
+
+/**
+ * Collects everything a decision about a call is made from, from what management says and what is remembered.
+ * Throws what `check.ts` throws, and `dependency_unavailable`.
+ */
+export async function gather(
+  desk: Desk,
+  call: Call,
+  parsed: Record<string, Json>,
+  nowMs: number,
+  more: Pick<Facts, 'approval' | 'asker'>,
+): Promise<Facts> {
+  const agent = checkAgent(call, await desk.agentOf(call));
+  const tool = checkTool(call, await desk.toolOf(call));
+  const session = checkSession(call, await desk.sessions.of(call, nowMs));
+  return {
+    call,
+    arguments: parsed,
+    tool,
+    agent,
+    session,
+    parsed: await desk.parse(tool, parsed, session),
+    local: {},
+    environment: desk.environment,
+    ...more,
+  };
 }
 
 function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {
