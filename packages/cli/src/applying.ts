@@ -1,6 +1,5 @@
 /** Handing a configuration to the console, and what the context learns from it. */
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import {
   type Applied,
   agentKeySchema,
@@ -15,9 +14,7 @@ import { readAuthor } from './author.ts';
 import type { Door } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
-
-/** The rules that come with Interlock; a configuration adds data and rules of its own. */
-const BASE_POLICIES = fileURLToPath(new URL('../../../policies', import.meta.url));
+import { BASE_POLICIES } from './policies/folders.ts';
 
 /** Compiles a folder of policies over the rules that come with Interlock. Throws `configuration_invalid` with file and line. */
 export async function bundlePolicies(

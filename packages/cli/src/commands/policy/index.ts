@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { buildCommand } from './build.ts';
+import { testCommand } from './test.ts';
 
 const NOTES = `
 Rules are written and tested on any machine; what changes the running policy is signed with the author's key.
@@ -10,5 +12,7 @@ Example:
 export function policyCommand(): Command {
   return new Command('policy')
     .description('write, test, publish and understand policies')
+    .addCommand(testCommand())
+    .addCommand(buildCommand())
     .addHelpText('after', NOTES);
 }

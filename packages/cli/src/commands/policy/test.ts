@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { exitCodes } from '../../failure.ts';
+import { plain, print, table } from '../../output.ts';
+import { policyFolders } from '../../policies/folders.ts';
+import { type PolicyReport, testPolicies } from '../../policies/testing.ts';
+import { type CommonOptions, command } from '../options.ts';
+
+interface TestOptions extends CommonOptions {
+  run?: string;
+  coverageMin?: number;
+}
+
+/** `interlock policy test`: Rego tests, cases in YAML, and how much of each rule they reach. */
+export function testCommand(): Command {
+  return command(
+    'test',
+    'run the tests and cases of policies; nothing needs to run',
+    'interlock policy test examples/quickstart/policies --coverage-min 90',
+  )
+    .argument('[dir]', "folder of policies; the configuration's when left out")
+    .option('--run <pattern>', 'only tests and cases whose name matches this regular expression')
+    .option('--coverage-min <percent>', 'fail when tests reach less of a rule', percent)
+    .action(runTest);
+}
+
+async function runTest(dir: string | undefined, options: TestOptions): Promise<void> {
+  const { run: only, coverageMin } = options;
+  const folders = await policyFolders(dir, options);
+  const report = await testPolicies(folders, { only, coverageMin, signal: new AbortController().signal });
+  print(options, report, plain(textOf(report)));
+  if (!report.passed) process.exitCode = exitCodes.failed;
+}
+
+function textOf({ passed, tests, rules, failures, coverage, tookMs }: PolicyReport): string {
+  const failed = failures.map(
+    ({ file, line, name, expected, came }) =>
+      `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      came      ${came}\n`,
+  );
+  const missing = (coverage?.rules ?? []).filter(({ missed }) => missed.length > 0);
+  const rows = missing.map(({ rule, percent: share, missed }) => [rule, `${share} %`, missed.join(', ')]);
+  const reached = coverage === undefined ? '' : `, tests reach ${coverage.percent} % of their lines`;
+  return [
+    ...failed,
+    ...(rows.length === 0 ? [] : [`${table(['rule', 'reached', 'no test reaches'], rows)}\n`]),
+    `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
+  ].join('\n');
+}
+
+function percent(text: string): number {
+  const share = Number(text);
+  if (/^\d{1,3}(\.\d)?$/.test(text) && share <= 100) return share;
+  throw new InvalidArgumentError('It must be a number from 0 to 100.');
+}
