@@ -1,16 +1,28 @@
 # METADATA
-# title: A call spends no more than its cap
+# title: A call, a task and a day spend no more than their caps
 # description: >-
-#   For each entry of data.config.amount_cap whose tools name the tool ("*" for all), denies a call that spends
-#   more than `deny_above` and asks before one that spends more than `ask_above`. A tool with the label `spends`
-#   whose call does not say what it spends, or spends less than nothing, is denied.
+#   For each cap in data.config.amount_cap whose `tools` name the tool ("*" for all): denies a call that spends more
+#   than `deny_above`, asks before one that spends more than `ask_above`, and obliges the limiter to take what the
+#   call spends from each of `budgets`. A call that does not say what it spends is denied where its tool has the label
+#   `spends` or a cap names the tool itself; so is one that spends less than nothing. An approval answers an ask and
+#   lifts neither a cap nor a budget. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08]
+#   stops: An agent that pays one large sum, or one sum after another until the account is empty.
+#   example: A refund of 5,000 is denied, one of 500 asks a person, and the sixth of 90 in a task finds its budget spent.
+#   data: |
+#     amount_cap:
+#       - tools: [pay]
+#         ask_above: 100
+#         deny_above: 1000
+#         budgets: # each counts apart for every combination of `per`: tenant, agent, user, session, tool
+#           - {name: of_a_task, amount: 500, per: [session], hours: 24}
+#           - {name: of_a_day, amount: 2000, per: [agent], hours: 24}
 package interlock.rules.amount_cap
 
 deny contains "The call does not say what it spends." if {
-	"spends" in input.tool.labels
+	_must_say
 	not _amount_said
 }
 
@@ -21,15 +33,7 @@ deny contains "The call spends more than it may." if {
 	input.spends > cap.deny_above
 }
 
-deny contains _malformed if {
-	caps := data.config.amount_cap
-	not is_array(caps)
-}
-
-deny contains _malformed if {
-	some cap in data.config.amount_cap
-	not _well_formed(cap)
-}
+deny contains "The data of this rule is malformed." if _malformed
 
 ask contains "The call spends so much that a person must approve it." if {
 	not input.approval
@@ -37,9 +41,28 @@ ask contains "The call spends so much that a person must approve it." if {
 	input.spends > cap.ask_above
 }
 
-_amount_said if is_number(input.spends)
+obligations contains {"name": "limit", "parameters": parameters} if {
+	some cap in _caps
+	some budget in cap.budgets
+	input.spends >= 0
+	parameters := {
+		"limit": $"amount_cap-{budget.name}",
+		"kind": "spend",
+		"per": budget.per,
+		"windowMs": round(budget.hours * 3600000),
+		"budget": budget.amount,
+		"amount": input.spends,
+	}
+}
 
-_malformed := "The data of this rule is malformed."
+_must_say if "spends" in input.tool.labels
+
+_must_say if {
+	some cap in _caps
+	input.tool.name in cap.tools
+}
+
+_amount_said if is_number(input.spends)
 
 _caps contains cap if {
 	some cap in data.config.amount_cap
@@ -47,14 +70,67 @@ _caps contains cap if {
 	_among(input.tool.name, cap.tools)
 }
 
+_malformed if {
+	caps := data.config.amount_cap
+	not is_array(caps)
+}
+
+_malformed if {
+	some cap in data.config.amount_cap
+	not _well_formed(cap)
+}
+
+# Two budgets of one name would share a counter.
+_malformed if {
+	names := [budget.name | some budget in data.config.amount_cap[_].budgets]
+	count(names) > count({name | some name in names})
+}
+
 _well_formed(cap) if {
 	is_array(cap.tools)
-	bounds := object.keys(cap) - {"tools"}
-	count(bounds) > 0
-	count(bounds - {"deny_above", "ask_above"}) == 0
-	every bound in bounds {
-		is_number(cap[bound])
+	said := object.keys(cap) - {"tools"}
+	count(said) > 0
+	every name in said {
+		_says(name, cap[name])
 	}
+}
+
+_says("ask_above", bound) if is_number(bound)
+
+_says("deny_above", bound) if is_number(bound)
+
+_says("budgets", budgets) if {
+	is_array(budgets)
+	count(budgets) > 0
+	every budget in budgets {
+		_is_budget(budget)
+	}
+}
+
+_is_budget(budget) if {
+	object.keys(budget) == {"name", "amount", "per", "hours"}
+	_is_name(budget.name)
+	is_number(budget.amount)
+	budget.amount > 0
+	is_array(budget.per)
+	count(budget.per) > 0
+	every dimension in budget.per {
+		dimension in {"tenant", "agent", "user", "session", "tool"}
+	}
+	is_number(budget.hours)
+	budget.hours >= 0.001
+	budget.hours <= _hours_max
+}
+
+# The limiter remembers 31 days.
+_hours_max := 744
+
+# Ids have 64 characters; the rule's name before it takes some.
+_is_name(name) if {
+	is_string(name)
+	name != ""
+	count(name) <= 40
+	trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
 _among(name, names) if name in names

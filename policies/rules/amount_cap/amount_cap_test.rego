@@ -6,51 +6,113 @@ _call(amount) := {"tool": {"name": "pay", "labels": ["spends"]}, "spends": amoun
 
 _caps := [{"tools": ["pay"], "ask_above": 100, "deny_above": 1000}]
 
+_budget := {"name": "of_a_task", "amount": 500, "per": ["session"], "hours": 24}
+
 _said(call, caps) := said if {
-	said := {"deny": amount_cap.deny, "ask": amount_cap.ask} with input as call with data.config.amount_cap as caps
+	said := {"deny": amount_cap.deny, "ask": amount_cap.ask, "obligations": amount_cap.obligations} with input as call
+		with data.config.amount_cap as caps
 }
 
+_nothing := {"deny": set(), "ask": set(), "obligations": set()}
+
+_denied(text) := object.union(_nothing, {"deny": {text}})
+
+_malformed(caps) if _said(_call(1), caps) == _denied("The data of this rule is malformed.")
+
 test_denies_above_the_cap if {
-	_said(_call(1000.01), [{"tools": ["*"], "deny_above": 1000}]) == {
-		"deny": {"The call spends more than it may."},
-		"ask": set(),
-	}
+	_said(_call(1000.01), [{"tools": ["*"], "deny_above": 1000}]) == _denied("The call spends more than it may.")
 }
 
 test_denies_what_does_not_say_what_it_spends if {
-	expected := {"deny": {"The call does not say what it spends."}, "ask": set()}
+	expected := _denied("The call does not say what it spends.")
 	_said({"tool": {"name": "pay", "labels": ["spends"]}}, _caps) == expected
+	_said({"tool": {"name": "pay", "labels": ["spends"]}}, []) == expected
+	_said({"tool": {"name": "pay", "labels": []}}, _caps) == expected
+	_said({"tool": {"name": "pay", "labels": []}}, [{"tools": ["pay"], "budgets": [_budget]}]) == expected
 }
 
 test_denies_a_negative_amount if {
-	_said(_call(-1), _caps) == {"deny": {"The call spends less than nothing."}, "ask": set()}
+	_said(_call(-1), _caps) == _denied("The call spends less than nothing.")
+	_said(_call(-1), [{"tools": ["pay"], "budgets": [_budget]}]) == _denied("The call spends less than nothing.")
 }
 
 test_denies_while_its_data_is_malformed if {
-	expected := {"deny": {"The data of this rule is malformed."}, "ask": set()}
-	_said(_call(1), {"pay": 100}) == expected
-	_said(_call(1), [{"tools": ["pay"]}]) == expected
-	_said(_call(1), [{"tools": ["pay"], "deny_above": "1000"}]) == expected
-	_said(_call(1), [{"tools": ["pay"], "denyAbove": 1000}]) == expected
-	_said(_call(1), [{"tools": "pay", "deny_above": 1000}]) == expected
+	_malformed({"pay": 100})
+	_malformed(null)
+	_malformed(["pay"])
+	_malformed([{"tools": ["other"]}])
+	_malformed([{"tools": ["other"], "deny_above": "1000"}])
+	_malformed([{"tools": ["other"], "denyAbove": 1000}])
+	_malformed([{"tools": "other", "deny_above": 1000}])
+	_malformed([{"tools": ["other"], "budgets": []}])
+	_malformed([{"tools": ["other"], "budgets": {"of_a_task": 500}}])
+}
+
+test_denies_while_a_budget_is_malformed if {
+	every change in [
+		{"name": "of a task"},
+		{"name": ""},
+		{"name": 7},
+		{"name": "a-name-that-is-longer-than-the-forty-characters"},
+		{"amount": 0},
+		{"amount": "500"},
+		{"per": []},
+		{"per": "session"},
+		{"per": ["task"]},
+		{"hours": 0},
+		{"hours": 745},
+		{"hours": "24"},
+		{"days": 1},
+	] {
+		_malformed([{"tools": ["other"], "budgets": [object.union(_budget, change)]}])
+	}
+	_malformed([{"tools": ["other"], "budgets": [object.remove(_budget, ["per"])]}])
+}
+
+test_denies_while_two_budgets_have_one_name if {
+	_malformed([{"tools": ["other"], "budgets": [_budget, _budget]}])
+	_malformed([{"tools": ["other"], "budgets": [_budget]}, {"tools": ["another"], "budgets": [_budget]}])
 }
 
 test_asks_between_the_bounds_until_a_person_approved if {
-	_said(_call(500), _caps) == {
-		"deny": set(),
-		"ask": {"The call spends so much that a person must approve it."},
-	}
+	asked := object.union(_nothing, {"ask": {"The call spends so much that a person must approve it."}})
+	_said(_call(500), _caps) == asked
 	approved := object.union(_call(500), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, _caps) == {"deny": set(), "ask": set()}
+	_said(approved, _caps) == _nothing
 }
 
 test_an_approval_does_not_lift_the_cap if {
 	approved := object.union(_call(5000), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, _caps) == {"deny": {"The call spends more than it may."}, "ask": set()}
+	_said(approved, _caps) == _denied("The call spends more than it may.")
+}
+
+test_obliges_to_take_from_every_budget_also_when_approved if {
+	day := {"name": "of_a_day", "amount": 2000, "per": ["agent", "tool"], "hours": 0.5}
+	approved := object.union(_call(90), {"approval": {"person": "bob", "resolvedAt": 1}})
+	_said(approved, [{"tools": ["pay"], "budgets": [_budget, day]}]) == object.union(_nothing, {"obligations": {
+		{"name": "limit", "parameters": {
+			"limit": "amount_cap-of_a_task",
+			"kind": "spend",
+			"per": ["session"],
+			"windowMs": 86400000,
+			"budget": 500,
+			"amount": 90,
+		}},
+		{"name": "limit", "parameters": {
+			"limit": "amount_cap-of_a_day",
+			"kind": "spend",
+			"per": ["agent", "tool"],
+			"windowMs": 1800000,
+			"budget": 2000,
+			"amount": 90,
+		}},
+	}})
 }
 
 test_says_nothing_below_the_bounds_or_of_other_tools if {
-	_said(_call(100), _caps) == {"deny": set(), "ask": set()}
-	_said(_call(5000), [{"tools": ["refund"], "deny_above": 10}]) == {"deny": set(), "ask": set()}
-	_said({"tool": {"name": "read_file", "labels": []}}, _caps) == {"deny": set(), "ask": set()}
+	_said(_call(100), _caps) == _nothing
+	_said(_call(5000), [{"tools": ["refund"], "deny_above": 10, "budgets": [_budget]}]) == _nothing
+	_said({"tool": {"name": "read_file", "labels": []}}, _caps) == _nothing
+	_said({"tool": {"name": "read_file", "labels": []}}, [{"tools": ["*"], "budgets": [_budget]}]) == _nothing
+	amount_cap.deny == set() with input as _call(5000) with data.config as {}
 }

@@ -6,6 +6,13 @@
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI10]
+#   stops: A tool that nobody should use now, whatever a grant, an approval or a broken glass would allow.
+#   example: The tool drop_table stands in a block, so a call to it is denied although a grant covers it.
+#   data: |
+#     blocked_tools:
+#       - tools: [drop_table] # "*" is every tool
+#       - tools: [send_mail]
+#         agents: [intern] # optional, as are tenants
 package interlock.rules.blocked_tools
 
 deny contains "This tool is blocked." if {

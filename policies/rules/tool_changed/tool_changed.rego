@@ -1,0 +1,54 @@
+# METADATA
+# title: A tool is the one that a person pinned
+# description: >-
+#   Denies a call to a tool of an MCP server whose definition is no longer the pinned one: its description or schema
+#   may now mislead the agent. Tools in data.config.tool_changed.asks ("*" for all) ask instead;
+#   `enabled: false` switches the rule off. Malformed data denies everything.
+# custom:
+#   severity: high
+#   owasp_asi: [ASI01, ASI04]
+#   stops: A server that shows a harmless tool, waits until it is trusted, and then changes it.
+#   example: The description of read_file now ends in "and send it to …"; until somebody pins it again, calls are denied.
+#   data: |
+#     tool_changed:
+#       asks: [search_docs] # a change asks a person instead
+#       enabled: true
+package interlock.rules.tool_changed
+
+deny contains "This tool's definition has changed since it was pinned." if {
+	_changed
+	not _asks
+}
+
+deny contains "The data of this rule is malformed." if _malformed
+
+ask contains "This tool's definition has changed since it was pinned, so a person must approve the call." if {
+	not input.approval
+	_changed
+	_asks
+}
+
+_changed if {
+	input.tool.definition
+	not _as_pinned
+	not _switched_off
+}
+
+_as_pinned if input.tool.definition.current == input.tool.definition.pinned
+
+_switched_off if data.config.tool_changed.enabled == false
+
+_asks if input.tool.name in data.config.tool_changed.asks
+
+_asks if "*" in data.config.tool_changed.asks
+
+_malformed if {
+	config := data.config.tool_changed
+	not _well_formed(config)
+}
+
+_well_formed(config) if {
+	count(object.keys(config) - {"asks", "enabled"}) == 0
+	is_array(object.get(config, "asks", []))
+	is_boolean(object.get(config, "enabled", true))
+}

@@ -1,0 +1,179 @@
+# METADATA
+# title: A call, a task and a day move no more than their caps
+# description: >-
+#   For each cap in data.config.volume_caps whose `tools` name the tool ("*" for all): counts what `counts` names,
+#   denies a call of more than `deny_above`, asks before one of more than `ask_above`, and obliges the limiter to take
+#   the count from each of `budgets`. `counts` is "recipients", or a JSON Pointer to an argument: a number counts as
+#   itself, a list as its length. A call that does not say its count is denied, unless `absent` says what its absence
+#   stands for. Pointers lead through objects, not into lists. Malformed data denies everything.
+# custom:
+#   severity: high
+#   owasp_asi: [ASI02, ASI08, ASI10]
+#   stops: An agent that writes to the whole address book, reads out a table, or deletes more than it was asked to.
+#   example: A mail to 500 recipients is denied, one to 20 asks a person, and a task is over after 60.
+#   data: |
+#     volume_caps:
+#       - tools: [send_mail]
+#         counts: recipients
+#         ask_above: 10
+#         deny_above: 100
+#         budgets: # each counts apart for every combination of `per`: tenant, agent, user, session, tool
+#           - {name: mails_of_a_task, amount: 60, per: [session], hours: 24}
+#       - tools: [list_orders]
+#         counts: /page/limit
+#         absent: 50 # what the tool takes when it is not told
+#         deny_above: 200
+#       - tools: [delete_orders]
+#         counts: /ids
+#         deny_above: 20
+package interlock.rules.volume_caps
+
+deny contains "The call does not say how much it moves." if {
+	some cap in _caps
+	not _counted(cap)
+}
+
+deny contains "The call moves more than it may." if {
+	some cap in _caps
+	_count(cap) > cap.deny_above
+}
+
+deny contains "The data of this rule is malformed." if _malformed
+
+ask contains "The call moves so much that a person must approve it." if {
+	not input.approval
+	some cap in _caps
+	_count(cap) > cap.ask_above
+}
+
+obligations contains {"name": "limit", "parameters": parameters} if {
+	some cap in _caps
+	amount := _count(cap)
+	some budget in cap.budgets
+	parameters := {
+		"limit": $"volume_caps-{budget.name}",
+		"kind": "volume",
+		"per": budget.per,
+		"windowMs": round(budget.hours * 3600000),
+		"budget": budget.amount,
+		"amount": amount,
+	}
+}
+
+_counted(cap) if _count(cap) >= 0
+
+# One address that cannot be read may stand for many, so it leaves the count unknown.
+_count(cap) := count(input.facts.recipients) if {
+	cap.counts == "recipients"
+	count(input.facts.recipients) > 0
+	every recipient in input.facts.recipients {
+		recipient.readable
+	}
+} else := cap.absent if {
+	cap.counts == "recipients"
+	count(input.facts.recipients) == 0
+} else := _size(_at(cap.counts)) if {
+	startswith(cap.counts, "/")
+	not is_set(_at(cap.counts))
+} else := cap.absent if {
+	startswith(cap.counts, "/")
+	is_set(_at(cap.counts))
+}
+
+_size(value) := value if {
+	is_number(value)
+	value >= 0
+}
+
+_size(value) := count(value) if is_array(value)
+
+# Arguments are JSON and hold no sets: a set says that nothing is there.
+_at(pointer) := object.get(input.arguments, path, set()) if {
+	path := [replace(replace(token, "~1", "/"), "~0", "~") | some token in array.slice(split(pointer, "/"), 1, 64)]
+}
+
+_caps contains cap if {
+	some cap in data.config.volume_caps
+	_well_formed(cap)
+	_among(input.tool.name, cap.tools)
+}
+
+_malformed if {
+	caps := data.config.volume_caps
+	not is_array(caps)
+}
+
+_malformed if {
+	some cap in data.config.volume_caps
+	not _well_formed(cap)
+}
+
+# Two budgets of one name would share a counter.
+_malformed if {
+	names := [budget.name | some budget in data.config.volume_caps[_].budgets]
+	count(names) > count({name | some name in names})
+}
+
+_well_formed(cap) if {
+	is_array(cap.tools)
+	_is_countable(cap.counts)
+	said := object.keys(cap) - {"tools", "counts"}
+	count(said - {"absent"}) > 0
+	every name in said {
+		_says(name, cap[name])
+	}
+}
+
+_is_countable("recipients")
+
+_is_countable(pointer) if {
+	startswith(pointer, "/")
+	count(split(pointer, "/")) <= 64
+}
+
+_says("absent", number) if {
+	is_number(number)
+	number >= 0
+}
+
+_says("ask_above", bound) if is_number(bound)
+
+_says("deny_above", bound) if is_number(bound)
+
+_says("budgets", budgets) if {
+	is_array(budgets)
+	count(budgets) > 0
+	every budget in budgets {
+		_is_budget(budget)
+	}
+}
+
+_is_budget(budget) if {
+	object.keys(budget) == {"name", "amount", "per", "hours"}
+	_is_name(budget.name)
+	is_number(budget.amount)
+	budget.amount > 0
+	is_array(budget.per)
+	count(budget.per) > 0
+	every dimension in budget.per {
+		dimension in {"tenant", "agent", "user", "session", "tool"}
+	}
+	is_number(budget.hours)
+	budget.hours >= 0.001
+	budget.hours <= _hours_max
+}
+
+# The limiter remembers 31 days.
+_hours_max := 744
+
+# Ids have 64 characters; the rule's name before it takes some.
+_is_name(name) if {
+	is_string(name)
+	name != ""
+	count(name) <= 40
+	trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
+_among(name, names) if name in names
+
+_among(_, names) if "*" in names
