@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { buildCommand } from './build.ts';
+import { newCommand } from './new.ts';
 import { testCommand } from './test.ts';
 
 const NOTES = `
@@ -12,6 +13,7 @@ Example:
 export function policyCommand(): Command {
   return new Command('policy')
     .description('write, test, publish and understand policies')
+    .addCommand(newCommand())
     .addCommand(testCommand())
     .addCommand(buildCommand())
     .addHelpText('after', NOTES);

@@ -1,0 +1,43 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { Failure, usage } from '../../failure.ts';
+import { print } from '../../output.ts';
+import { BASE_POLICIES, exists, ownFolder, shown } from '../../policies/folders.ts';
+import { ruleFiles } from '../../policies/scaffold.ts';
+import { type CommonOptions, command } from '../options.ts';
+
+/** What a folder that is a package may be called. */
+const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+
+/** `interlock policy new`: a folder with a rule, its test and its cases. */
+export function newCommand(): Command {
+  return command(
+    'new',
+    'make a folder with a rule and its test, to be changed',
+    'interlock policy new office_hours examples/quickstart/policies',
+  )
+    .argument('<name>', 'name of the rule: a-z, 0-9 and _')
+    .argument('[dir]', "folder of policies; the configuration's when left out")
+    .action(runNew);
+}
+
+async function runNew(name: string, dir: string | undefined, options: CommonOptions): Promise<void> {
+  if (!RULE_NAME.test(name)) throw usage(`A rule's name is made of a-z, 0-9 and _; "${name}" is not.`);
+  const own = await ownFolder(dir, options);
+  const folder = path.join(own, 'rules', name);
+  for (const taken of [folder, path.join(BASE_POLICIES, 'rules', name)])
+    if (await exists(taken))
+      throw new Failure('rule_exists', `${shown(taken)} is there already.`, { next: 'Choose another name.' });
+  await mkdir(folder, { recursive: true });
+  const files: string[] = [];
+  for (const [file, content] of Object.entries(ruleFiles(name))) {
+    await writeFile(path.join(folder, file), content, { flag: 'wx' });
+    files.push(shown(path.join(folder, file)));
+  }
+  print(
+    options,
+    { rule: name, files },
+    `${files.join('\n')}\n\nChange them, then: interlock policy test ${shown(own)}`,
+  );
+}
