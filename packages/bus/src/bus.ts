@@ -155,8 +155,13 @@ export interface StoredRecord<T> {
 export interface Records<T> {
   get(key: string): Promise<StoredRecord<T> | undefined>;
   list(): Promise<{ key: string; value: T; revision: number }[]>;
-  /** Writes against a revision; 0 means that there is none. Returns undefined when somebody was faster. */
-  put(key: string, value: T, revision: number): Promise<number | undefined>;
+  /**
+   * Writes against a revision; 0 means that there is none, `any` that nobody else writes this key. Returns undefined
+   * when somebody was faster.
+   */
+  put(key: string, value: T, revision: number | 'any'): Promise<number | undefined>;
+  /** Takes a record away. What is not there is gone already. */
+  remove(key: string): Promise<void>;
   watch(listener: (key: string, value: T | undefined, revision?: number) => void): Promise<RecordWatch>;
 }
 

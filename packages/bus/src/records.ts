@@ -128,7 +128,14 @@ export function openRecords<T>(at: BucketContext, bucket: BucketName, schema: z.
     list: async () =>
       (await readAll(at, bucket)).map(({ key, data, revision }) => ({ key, value: parse(data), revision })),
     put: async (key, value, revision) =>
-      await writeKey(at, bucket, key, new TextEncoder().encode(JSON.stringify(value)), revision),
+      await writeKey(
+        at,
+        bucket,
+        key,
+        new TextEncoder().encode(JSON.stringify(value)),
+        revision === 'any' ? undefined : revision,
+      ),
+    remove: (key) => purgeKey(at, bucket, key),
     watch: async (listener) =>
       await watchBucket(at, bucket, {
         onValue: (key, stored) =>

@@ -16,6 +16,7 @@ import {
   signStatement,
 } from '@interlock/contracts';
 import { type Facts, policyInput } from './facts.ts';
+import type { Shadow } from './shadow.ts';
 
 /** What a decision is signed with, and for whom its evidence is sealed. */
 export interface Authority {
@@ -28,6 +29,8 @@ export interface Decider {
   digest: string;
   version: number;
   evaluate(input: PolicyInput): PolicyAnswer;
+  /** The candidate beside it, which is asked afterwards. */
+  shadow?: Pick<Shadow, 'ask'>;
 }
 
 export type Decided = { step: 'decided'; body: EventBody<'decided'> };
@@ -47,7 +50,11 @@ export function decide(
 ): Decided | Held | Refusal {
   const input = policyInput(facts, nowMs);
   const answer = policy.evaluate(input);
-  const decision = recordOf(answer, input, policy, nowMs);
+  const shadow = policy.shadow?.ask(input, answer.verdict);
+  const decision = {
+    ...recordOf(answer, input, policy, nowMs),
+    ...(shadow === undefined ? {} : { shadow }),
+  };
   switch (answer.verdict) {
     case 'allow':
       return { step: 'decided', body: signed(facts.call, 'allow', facts, decision, authority) };

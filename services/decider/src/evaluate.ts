@@ -34,8 +34,7 @@ export async function evaluate(
   const nowMs = desk.nowMs();
   const call = callOf(request, nowMs);
   const parsed = checkCall(call, { address: call, nowMs, spanMs: limits.callMs });
-  const { held } = desk.policies;
-  if (held === undefined) throw new Fault('policy_missing');
+  const held = await desk.policies.inForce();
   const facts = await gather(desk, call, parsed, nowMs, { asker: request.asker });
   const input = policyInput(facts, nowMs);
   const answer = held.policy.evaluate(input);

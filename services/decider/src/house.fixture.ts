@@ -5,6 +5,7 @@ import {
   canonicalJson,
   createKey,
   type EventBody,
+  Fault,
   type HeldCall,
   type Json,
   Keyring,
@@ -130,7 +131,14 @@ export function deskOf(
 ): Desk {
   return {
     authority: { keys: house.keys.decider, keyring: house.keyring },
-    policies: { held: policy },
+    policies: {
+      inForce: async () => {
+        if (policy === undefined) throw new Fault('policy_missing');
+        return policy;
+      },
+      candidate: undefined,
+    },
+    shadow: { ask: () => undefined },
     sessions: { of: async () => session, use: async () => undefined, deny: async () => undefined },
     agentOf: async () => agent,
     toolOf: async () => tool,

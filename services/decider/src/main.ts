@@ -1,34 +1,50 @@
 import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
-import { sessionSchema } from '@interlock/contracts';
+import { postureSchema, sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { evaluate } from './evaluate.ts';
 import { readFacts } from './facts/read.ts';
 import { Policies } from './policies.ts';
+import { Herald } from './posture.ts';
 import { agentOf, toolOf } from './registry.ts';
 import { openSessions } from './session.ts';
+import { Shadow } from './shadow.ts';
 import { type Desk, decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
 
 /** A policy that is there is loaded before the first call is taken; a store that is away is not waited for longer. */
 const FIRST_POLICY_MS = 10_000;
+const FIRST_POLL_MS = 10;
 
 /** Decides every call by policy, and again when a person has answered. */
 export const deciderService = defineService({
   name: 'decider',
   config: configSchema,
-  start: async ({ config, clock, health, keyring, keys, log, natsUrl, service, signal }) => {
+  start: async ({ config, clock, health, keyring, keys, log, natsUrl, replica, service, signal }) => {
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
     health.add('bus', () => bus.connected || 'the bus is away');
     const tools = { entries: bus.entries('tools'), watch: stack.use(await bus.entries('tools').watch()) };
     const agents = { entries: bus.entries('agents'), watch: stack.use(await bus.entries('agents').watch()) };
     const newest = stack.use(await bus.entries('policies').watch());
-    const policies = new Policies({ blobs: bus.blobs('bundles'), clock, log, signal });
-    tellPolicy(health, policies, newest);
-    await followPolicies(policies, newest, clock);
+    const postures = bus.records('postures', postureSchema);
+    const herald = stack.use(new Herald({ replica, bus, postures, clock, log }));
+    const policies = new Policies({
+      newest,
+      blobs: bus.blobs('bundles'),
+      keyring,
+      clock,
+      log,
+      signal,
+      judged: (judgement) => herald.judged(judgement),
+    });
+    tellPolicy(health, policies);
+    await firstPolicies(policies, newest, clock);
+    herald.follow(policies);
+    const shadow = new Shadow(() => policies.candidate, clock);
     const desk: Desk = {
       authority: { keys, keyring },
       policies,
+      shadow,
       sessions: stack.use(await openSessions(bus.records('sessions', sessionSchema))),
       agentOf: (call) => agentOf(agents, call),
       toolOf: (call) => toolOf(tools, call),
@@ -58,26 +74,32 @@ async function consume(bus: Bus, desk: Desk, concurrency: number): Promise<Async
   ];
 }
 
-async function followPolicies(
+/** What stands in the bucket is read, and its policy loaded, before the first call is taken. */
+async function firstPolicies(
   policies: Policies,
   newest: EntryWatch<'policies'>,
   clock: Clock,
 ): Promise<void> {
-  newest.onChange((key, entry) => {
-    if (key === 'current') void policies.offer(entry);
-  });
+  const endMs = clock.monotonicMs() + FIRST_POLICY_MS;
+  while (!newest.current && clock.monotonicMs() < endMs) await clock.sleep(FIRST_POLL_MS);
   const waiting = new AbortController();
-  const waited = clock.sleep(FIRST_POLICY_MS, waiting.signal).catch(() => undefined);
+  const waited = clock.sleep(endMs - clock.monotonicMs(), waiting.signal).catch(() => undefined);
   await Promise.race([policies.loaded, waited]);
   waiting.abort();
 }
 
-function tellPolicy(health: Health, policies: Policies, newest: EntryWatch<'policies'>): void {
+function tellPolicy(health: Health, policies: Policies): void {
   health.add('policy', () => policies.held !== undefined || 'no valid policy is loaded');
-  health.add('policyEntry', () => newest.current || 'the newest policy may not be known');
+  health.add('policyEntry', () => policies.doubt ?? true);
   health.show('policyDigest', () => policies.held?.digest);
   health.show('policyVersion', () => policies.held?.version);
-  health.show('policyRejectedVersion', () => policies.rejectedVersion);
+  health.show('policyCandidate', () => policies.candidate?.version);
+  for (const as of ['current', 'candidate'] as const) {
+    const name = as === 'current' ? 'policyRejected' : 'policyCandidateRejected';
+    const rejected = () => policies.rejected.find((one) => one.as === as);
+    health.show(`${name}Version`, () => rejected()?.version);
+    health.show(`${name}Because`, () => rejected()?.detail);
+  }
 }
 
 if (import.meta.main) await run([deciderService]);

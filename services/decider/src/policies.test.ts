@@ -1,9 +1,25 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { openBundle } from '@interlock/policy';
+import type { Bus, EntryWatch } from '@interlock/bus';
+import {
+  type AuthorKey,
+  authorKeySchema,
+  bundleKey,
+  type Control,
+  controlSchema,
+  createKey,
+  type PolicyEntry,
+  policyEntrySchema,
+  postureSchema,
+  sha256,
+} from '@interlock/contracts';
+import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { baseModules, buildWithOpa, entryOf } from './opa.fixture.ts';
-import { bundleKey, Policies } from './policies.ts';
+import { buildPolicy, eventually, type House, startHouse } from '@interlock/testkit';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Policies } from './policies.ts';
+import { Herald } from './posture.ts';
 
 const call = {
   subject: { tenant: 'acme', agent: 'reader', user: 'ada', roles: [] },
@@ -18,123 +34,197 @@ let boundless: Uint8Array;
 
 beforeAll(async () => {
   const grants = { config: { allow_listed: [{ agents: ['*'], tools: ['*'] }] } };
-  const rule = 'package interlock.rules.all\nallow contains "Anything goes." if true';
   [strict, generous, boundless] = await Promise.all([
-    buildWithOpa({ files: baseModules }),
-    buildWithOpa({ files: baseModules, data: grants }),
-    buildWithOpa({ files: baseModules, texts: [rule] }),
+    buildPolicy(),
+    buildPolicy({ data: grants }),
+    buildPolicy({ rules: { all: 'allow contains "Anything goes." if true' } }),
   ]);
 });
+
+/** A decider's policies on a real bus, and the console that writes there. */
+interface Place extends AsyncDisposable {
+  console: Bus;
+  policies: Policies;
+  newest: EntryWatch<'policies'>;
+  author: AuthorKey['sign'];
+  told: () => Promise<Control[]>;
+  /** Publishes as the console would; `more` is laid over the entry. */
+  publish(bytes: Uint8Array, version: number, more?: Partial<PolicyEntry>): Promise<void>;
+}
 
 const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 function ignore(): void {}
 
-/** A store of bundles and the policies that read from it. */
-function housed(): { blobs: Map<string, Uint8Array>; policies: Policies } {
-  const blobs = new Map<string, Uint8Array>();
+let house: House;
+let place: Place;
+
+beforeEach(async () => {
+  house = await startHouse();
+  place = await placed(house);
+});
+
+afterEach(async () => {
+  await place[Symbol.asyncDispose]();
+  await house[Symbol.asyncDispose]();
+});
+
+async function placed({ keyring, keysFolder, busOf }: House): Promise<Place> {
+  await using stack = new AsyncDisposableStack();
+  const stopping = new AbortController();
+  stack.defer(() => stopping.abort());
+  const [bus, console, auditor] = [await busOf('decider'), await busOf('console'), await busOf('auditor')];
+  const newest = stack.use(await bus.entries('policies').watch());
+  const postures = bus.records('postures', postureSchema);
+  const herald = stack.use(new Herald({ replica: 'rep_1', bus, postures, clock: systemClock, log: silent }));
   const policies = new Policies({
-    blobs: { get: async (key) => blobs.get(key) },
+    newest,
+    blobs: bus.blobs('bundles'),
+    keyring,
     clock: systemClock,
     log: silent,
-    signal: AbortSignal.timeout(20_000),
+    signal: stopping.signal,
+    judged: (judgement) => herald.judged(judgement),
   });
-  return { blobs, policies };
+  await eventually(() => newest.current);
+  herald.follow(policies);
+  const { sign } = authorKeySchema.parse(
+    JSON.parse(await readFile(path.join(keysFolder, 'author.json'), 'utf8')),
+  );
+  const owned = stack.move();
+  return {
+    console,
+    policies,
+    newest,
+    author: sign,
+    publish: async (bytes, version, more) => {
+      await console.blobs('bundles').put(bundleKey(sha256(bytes)), bytes);
+      const entry = { ...entryOf(bytes, version, sign), ...more };
+      await console.entries('policies').put('current', entry);
+      await console.entries('policies').put(`v-${version}`, entry);
+    },
+    told: async () => {
+      const { lastSequence } = await auditor.streamState('CONTROL');
+      const acts = Array.from({ length: lastSequence }, (_, index) =>
+        auditor.readSequence('CONTROL', index + 1),
+      );
+      return (await Promise.all(acts)).flatMap((act) =>
+        act === undefined ? [] : [controlSchema.parse(JSON.parse(Buffer.from(act.data).toString()))],
+      );
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-describe('a bundle is refused', () => {
-  const faulty = { code: 'configuration_invalid' };
+function entryOf(bytes: Uint8Array, version: number, author: AuthorKey['sign']): PolicyEntry {
+  return policyEntrySchema.parse({
+    version,
+    digest: sha256(bytes),
+    bytes: bytes.byteLength,
+    signature: signBundle(bytes, author, Date.now()),
+    publishedAt: Date.now(),
+    by: 'ada',
+  });
+}
 
-  it('[P-policy-signed] when one byte of it was changed', () => {
-    const tampered = Uint8Array.from(strict);
-    tampered[tampered.length - 9] = (tampered[tampered.length - 9] ?? 0) ^ 1;
-    expect(() => openBundle(entryOf(strict), tampered)).toThrow(expect.objectContaining(faulty));
+const version = (expected: number) => () => place.policies.held?.version === expected;
+const refusedVersion = (expected: number) => () => place.policies.rejected[0]?.version === expected;
+
+/** Waits until the decider told of something on CONTROL. */
+async function toldOf(expected: Partial<Control>): Promise<void> {
+  await eventually(async () =>
+    (await place.told()).some((act) =>
+      Object.entries(expected).every(([key, value]) => act[key as keyof Control] === value),
+    ),
+  );
+}
+
+describe('the policy in force stays, and the refusal is told, when the newest bundle', () => {
+  beforeEach(async () => {
+    await place.publish(strict, 1);
+    await eventually(version(1));
   });
 
-  it('when it is another bundle than the one named', () => {
-    expect(() => openBundle(entryOf(strict), generous)).toThrow(expect.objectContaining(faulty));
+  it('[P-policy-signed] is not the one its entry names', async () => {
+    await place.publish(generous, 2, { digest: sha256(strict), bytes: strict.byteLength });
+    // Bytes of another content under the digest that is named.
+    await place.console.blobs('bundles').put(bundleKey(sha256('other')), generous);
+    await place.publish(strict, 3, { digest: sha256('other') });
+    await eventually(refusedVersion(3));
+    expect(place.policies.held?.version).toBeLessThan(3);
+    await toldOf({ kind: 'policy', verb: 'refused', name: 'current v-3', by: 'rep_1' });
   });
 
-  it('when it is cut short, empty, or no archive', () => {
-    const tar = gunzipSync(strict);
-    const wrong = [
-      gzipSync(tar.subarray(0, tar.length / 2)),
-      gzipSync(new Uint8Array()),
-      Buffer.from('policy'),
-    ];
-    for (const bytes of wrong)
-      expect(() => openBundle(entryOf(bytes), bytes)).toThrow(expect.objectContaining(faulty));
+  it('[P-policy-signed] is signed by a key that is not the author’s', async () => {
+    const stranger = createKey('author', 'sign', Date.now() + 60_000);
+    const { sign } = authorKeySchema.parse({
+      holder: 'author',
+      sign: { keyId: stranger.certified.keyId, privateKey: stranger.privateKey },
+    });
+    await place.publish(generous, 2, { signature: signBundle(generous, sign, Date.now()) });
+    await eventually(refusedVersion(2));
+    const console = await house.keysOf('console');
+    await place.publish(generous, 3, { signature: signBundle(generous, console.sign, Date.now()) });
+    await eventually(refusedVersion(3));
+    await place.publish(generous, 4, { signature: signBundle(strict, place.author, Date.now()) });
+    await eventually(refusedVersion(4));
+    expect(place.policies.held?.version).toBe(1);
+    for (const name of ['current v-2', 'current v-3', 'current v-4']) await toldOf({ verb: 'refused', name });
   });
 
-  it('when it unpacks to more than is taken', () => {
-    const bomb = gzipSync(Buffer.alloc(65 * 1_048_576));
-    expect(() => openBundle(entryOf(bomb), bomb)).toThrow(expect.objectContaining(faulty));
+  it('[P-policy-signed] allows a call that names nobody and nothing', async () => {
+    await place.publish(boundless, 2);
+    await eventually(refusedVersion(2));
+    expect(place.policies.held?.policy.evaluate(call).verdict).toBe('deny');
+    await toldOf({ verb: 'refused', name: 'current v-2' });
   });
 
-  it('when it allows a call that names nobody and nothing', () => {
-    expect(() => openBundle(entryOf(boundless), boundless)).toThrow(expect.objectContaining(faulty));
+  it.each([
+    ['is cut short', () => gzipSync(gunzipSync(strict).subarray(0, 2_048))],
+    ['is empty', () => gzipSync(new Uint8Array())],
+    ['is no archive', () => Buffer.from('policy')],
+    ['unpacks to more than is taken', () => gzipSync(Buffer.alloc(65 * 1_048_576))],
+  ])('%s', async (_, made) => {
+    await place.publish(made(), 2);
+    await eventually(refusedVersion(2));
+    expect(place.policies.held?.version).toBe(1);
+    await place.publish(generous, 3);
+    await eventually(version(3));
+    expect(place.policies.rejected).toEqual([]);
   });
 });
 
-describe('the policy in force', () => {
-  it('is none before one was published', () => {
-    expect(housed().policies.held).toBeUndefined();
+describe('nothing is decided', () => {
+  it('before a policy was published', async () => {
+    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  it('[P-policy-signed] stays when a newer bundle is tampered with, malformed, or fails its canaries', async () => {
-    const { blobs, policies } = housed();
-    blobs.set(bundleKey(1), strict);
-    await policies.offer(entryOf(strict, 1));
-    blobs.set(bundleKey(2), generous);
-    await policies.offer({ ...entryOf(generous, 2), digest: entryOf(strict).digest });
-    expect(policies).toMatchObject({ held: { version: 1 }, rejectedVersion: 2 });
-    blobs.set(bundleKey(3), boundless);
-    await policies.offer(entryOf(boundless, 3));
-    expect(policies).toMatchObject({ held: { version: 1 }, rejectedVersion: 3 });
-    expect(policies.held?.policy.evaluate(call).verdict).toBe('deny');
+  it('[P-unsure-means-no] once the policy was removed', async () => {
+    await place.publish(generous, 1);
+    await eventually(version(1));
+    await place.console.entries('policies').remove('current');
+    await eventually(() => place.policies.held === undefined);
+    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  it('is never an older one, even when the newer one was refused', async () => {
-    const { blobs, policies } = housed();
-    blobs.set(bundleKey(4), generous).set(bundleKey(5), strict);
-    await policies.offer(entryOf(strict, 5));
-    await policies.offer(entryOf(generous, 4));
-    expect(policies.held).toMatchObject({ version: 5, digest: entryOf(strict).digest });
-    expect(policies.held?.policy.evaluate(call).verdict).toBe('deny');
+  it('while the entry stands and its bytes do not, until they do', async () => {
+    const entry = entryOf(strict, 1, place.author);
+    await place.console.entries('policies').put('current', entry);
+    await eventually(() => place.newest.get('current') !== undefined);
+    expect(place.policies.held).toBeUndefined();
+    await place.console.blobs('bundles').put(bundleKey(entry.digest), strict);
+    await eventually(version(1));
   });
+});
 
-  it('is replaced by a newer valid one', async () => {
-    const { blobs, policies } = housed();
-    blobs.set(bundleKey(1), strict).set(bundleKey(2), generous);
-    await policies.offer(entryOf(strict, 1));
-    expect(policies.held?.policy.evaluate(call).verdict).toBe('deny');
-    await policies.offer(entryOf(generous, 2));
-    expect(policies.held?.policy.evaluate(call).verdict).toBe('allow');
-  });
-
-  it('is waited for when its bytes arrive after its entry', async () => {
-    const { blobs, policies } = housed();
-    const loaded = policies.offer(entryOf(strict, 1));
-    expect(policies.held).toBeUndefined();
-    blobs.set(bundleKey(1), strict);
-    await loaded;
-    expect(policies.held).toMatchObject({ version: 1 });
-  });
-
-  it('[P-unsure-means-no] is none once it was removed', async () => {
-    const { blobs, policies } = housed();
-    blobs.set(bundleKey(1), generous);
-    await policies.offer(entryOf(generous, 1));
-    await policies.offer(undefined);
-    expect(policies.held).toBeUndefined();
-  });
-
-  it('is none when it was removed while it was being fetched, and an older one does not come back', async () => {
-    const { blobs, policies } = housed();
-    blobs.set(bundleKey(1), generous).set(bundleKey(2), generous);
-    const loading = policies.offer(entryOf(generous, 2));
-    await policies.offer(undefined);
-    await loading;
-    await policies.offer(entryOf(generous, 1));
-    expect(policies.held).toBeUndefined();
+describe('a newer policy', () => {
+  it('replaces the one held, and is told of', async () => {
+    await place.publish(strict, 1);
+    await eventually(version(1));
+    expect((await place.policies.inForce()).policy.evaluate(call).verdict).toBe('deny');
+    await place.publish(generous, 2);
+    await eventually(version(2));
+    await toldOf({ verb: 'accepted', name: 'current v-2', by: 'rep_1' });
+    const postures = place.console.records('postures', postureSchema);
+    await eventually(async () => (await postures.get('rep_1'))?.value.current?.version === 2);
   });
 });

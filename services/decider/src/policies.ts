@@ -1,107 +1,120 @@
 /**
  * Which policy decides. The signed entry `current` names a bundle; its bytes stand beside it.
  *
- * 1. Versions only grow: an entry that is not newer than the newest seen is ignored.
- * 2. A bundle replaces the one held only after it passed every check; until then, and for good when it fails,
- *    the one held stays.
- * 3. A signed removal leaves none, and with none every call is refused.
+ * 1. Only the newest entry counts. Where it may not be known, nothing is decided: while the copy of the entries is
+ *    behind, where a text stands unsigned or was taken away unsigned, and where a version beyond `current` exists.
+ * 2. An older entry in the place of a newer one is known as such and changes nothing.
+ * 3. What stands in the place of the candidate stops nothing but the candidate.
  */
-import type { Blobs, BusLog } from '@interlock/bus';
-import { bundleKey, Fault, type PolicyEntry } from '@interlock/contracts';
-import { type HeldPolicy, openBundle } from '@interlock/policy';
-import type { Clock } from '@interlock/shell';
+import type { EntryWatch, RefusedEntry } from '@interlock/bus';
+import { Fault, type PolicyEntry, type Posture } from '@interlock/contracts';
+import type { HeldPolicy } from '@interlock/policy';
+import { type Rejected, Slot, type SlotOptions } from './slot.ts';
 
-/** The bytes are written before the entry, so they are missing only while a store catches up or is away. */
-const RETRY_MIN_MS = 200;
-const RETRY_MAX_MS = 5_000;
+/** Entries are read again soon after the bus came back: a call waits for that, well within the time it is lent. */
+const SETTLE_MS = 2_000;
+const POLL_MS = 20;
+const CANDIDATE = 'candidate';
 
-export interface PoliciesOptions {
-  blobs: Pick<Blobs, 'get'>;
-  clock: Pick<Clock, 'sleep'>;
-  log: BusLog;
-  /** Ends the fetching of bundles. */
-  signal: AbortSignal;
+/** What became of an entry, as it is told on CONTROL. */
+export interface Judgement {
+  verb: 'accepted' | 'refused';
+  /** The entry's key and, where it names one, its version. */
+  name: string;
+  detail?: string;
+}
+
+export interface PoliciesOptions extends Omit<SlotOptions, 'judged'> {
+  newest: EntryWatch<'policies'>;
+  /** Told whenever a bundle or an entry was taken or refused. */
+  judged: (judgement: Judgement) => void;
 }
 
 export class Policies {
   readonly #options: PoliciesOptions;
-  #held: HeldPolicy | undefined;
-  /** The entry that is to decide; none once it was removed. */
-  #wanted: PolicyEntry | undefined;
-  #newest = 0;
-  #rejected: number | undefined;
-  #loading: Promise<void> = Promise.resolve();
+  readonly #current: Slot;
+  readonly #candidate: Slot;
+  /** The highest version that was ever current. */
+  #known = 0;
 
   constructor(options: PoliciesOptions) {
     this.#options = options;
+    const slot = (key: string) =>
+      new Slot({
+        ...options,
+        judged: (entry, rejected) => options.judged(judgementOf(key, entry, rejected)),
+      });
+    this.#current = slot('current');
+    this.#candidate = slot(CANDIDATE);
+    options.newest.onChange((key, entry) => this.#change(key, entry));
+    options.newest.onRefused((key, why) => {
+      if (why !== undefined) options.judged({ verb: 'refused', name: key, detail: refusalTexts[why] });
+    });
   }
 
   /** The policy that decides now, if any. */
   get held(): HeldPolicy | undefined {
-    return this.#held;
+    return this.doubt === undefined ? this.#current.held : undefined;
   }
 
-  /** The version of the newest bundle that was refused, if it is the newest of all. */
-  get rejectedVersion(): number | undefined {
-    return this.#rejected;
+  /** The policy that is asked beside it, if any. */
+  get candidate(): HeldPolicy | undefined {
+    return this.#candidate.held;
   }
 
-  /** Resolves when the newest bundle was loaded or refused. */
-  get loaded(): Promise<void> {
-    return this.#loading;
-  }
-
-  /** Takes note of the current entry, or of its removal, and resolves when it was loaded or refused. */
-  offer(entry: PolicyEntry | undefined): Promise<void> {
-    if (entry === undefined) {
-      this.#wanted = undefined;
-      this.#held = undefined;
-      this.#rejected = undefined;
-      return this.#loading;
-    }
-    const newest = this.#newest;
-    if (entry.version <= newest) {
-      if (entry.version < newest)
-        this.#options.log.warn({ version: entry.version, newest }, 'an older policy is ignored');
-      return this.#loading;
-    }
-    this.#newest = entry.version;
-    this.#wanted = entry;
-    this.#loading = this.#load(entry);
-    return this.#loading;
-  }
-
-  async #load(entry: PolicyEntry): Promise<void> {
-    const { log } = this.#options;
-    const { version, digest } = entry;
-    try {
-      const bytes = await this.#fetch(entry);
-      if (bytes === undefined || this.#wanted !== entry) return;
-      this.#held = openBundle(entry, bytes);
-      this.#rejected = undefined;
-      log.info({ version, digest, by: entry.by }, 'policy in force');
-    } catch (error) {
-      if (this.#wanted !== entry) return;
-      this.#rejected = version;
-      log.error({ error, version, digest, kept: this.#held?.version }, 'policy refused, the one held stays');
-    }
-  }
-
-  /** Fetches a bundle's bytes, however long its store is away. Undefined once it is not wanted any more. */
-  async #fetch(entry: PolicyEntry): Promise<Uint8Array | undefined> {
-    const { blobs, clock, log, signal } = this.#options;
-    for (let waitMs = RETRY_MIN_MS; !signal.aborted && this.#wanted === entry; ) {
-      try {
-        const bytes = await blobs.get(bundleKey(entry.digest));
-        if (bytes !== undefined) return bytes;
-        log.warn({ version: entry.version }, 'the policy bundle is not there yet');
-      } catch (error) {
-        if (!(error instanceof Fault && error.retryable)) throw error;
-        log.warn({ error, version: entry.version }, 'the policy bundle cannot be read yet');
-      }
-      await clock.sleep(waitMs, signal).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
-    }
+  /** Why the newest entry may not be known. */
+  get doubt(): string | undefined {
+    const { newest } = this.#options;
+    if (!newest.current) return 'the newest policy may not be known';
+    for (const [key, why] of newest.refused)
+      if (key !== CANDIDATE && why !== 'older') return `${key}: ${refusalTexts[why]}`;
+    const { wantedVersion } = this.#current;
+    if (wantedVersion !== undefined && wantedVersion < this.#known)
+      return `version ${this.#known} was published, and version ${wantedVersion} stands in its place`;
     return undefined;
   }
+
+  /** What was not taken: of each place, the newest. */
+  get rejected(): Posture['rejected'] {
+    const of = (as: 'current' | 'candidate', slot: Slot) =>
+      slot.rejected === undefined ? [] : [{ as, ...slot.rejected }];
+    return [...of('current', this.#current), ...of(CANDIDATE, this.#candidate)];
+  }
+
+  /** Resolves when the newest bundles were taken or rejected. */
+  get loaded(): Promise<unknown> {
+    return Promise.all([this.#current.loaded, this.#candidate.loaded]);
+  }
+
+  /** Returns the policy that decides, waiting a moment where entries are just being read. Throws `policy_missing`. */
+  async inForce(): Promise<HeldPolicy> {
+    const { newest, clock, signal } = this.#options;
+    const endMs = clock.monotonicMs() + SETTLE_MS;
+    while (!newest.current && clock.monotonicMs() < endMs && !signal.aborted)
+      await clock.sleep(POLL_MS, signal).catch(() => undefined);
+    const { held } = this;
+    if (held === undefined) throw new Fault('policy_missing');
+    return held;
+  }
+
+  #change(key: string, entry: PolicyEntry | undefined): void {
+    if (key === 'current') void this.#current.offer(entry);
+    else if (key === CANDIDATE) void this.#candidate.offer(entry);
+    else if (entry !== undefined && key === `v-${entry.version}`)
+      this.#known = Math.max(this.#known, entry.version);
+  }
+}
+
+/** What is said of a text that counts for nothing. */
+const refusalTexts = {
+  forged: 'what stands there is not signed by the management door',
+  older: 'an older entry was put in its place',
+  deleted: 'it was taken away without a signature',
+} as const satisfies Record<RefusedEntry, string>;
+
+function judgementOf(key: string, { version }: PolicyEntry, rejected: Rejected | undefined): Judgement {
+  const name = `${key} v-${version}`;
+  return rejected === undefined
+    ? { verb: 'accepted', name }
+    : { verb: 'refused', name, detail: rejected.detail };
 }

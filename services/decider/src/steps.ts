@@ -29,11 +29,13 @@ import type { Approval, Facts } from './facts.ts';
 import type { Policies } from './policies.ts';
 import { approvedCall, openHeld, openResolution, type Resolved, readResolution } from './resolution.ts';
 import type { Sessions, Use } from './session.ts';
+import type { Shadow } from './shadow.ts';
 
 /** What both steps work with. */
 export interface Desk {
   authority: Authority;
-  policies: Pick<Policies, 'held'>;
+  policies: Pick<Policies, 'inForce' | 'candidate'>;
+  shadow: Pick<Shadow, 'ask'>;
   sessions: Pick<Sessions, 'of' | 'use' | 'deny'>;
   /** Reads what management says; a copy that does not fit the call is read again from the leader. */
   agentOf(call: Call): Promise<AgentEntry | undefined>;
@@ -136,13 +138,14 @@ async function decideCall(
 ): Promise<Decided | Held | Refusal> {
   const nowMs = desk.nowMs();
   const parsed = checkCall(call, { address, nowMs, spanMs });
-  const { held } = desk.policies;
-  if (held === undefined) throw new Fault('policy_missing');
+  const held = await desk.policies.inForce();
   const facts = await gather(desk, call, parsed, nowMs, approval === undefined ? {} : { approval });
   const policy = {
     digest: held.digest,
     version: held.version,
     evaluate: (input: object) => held.policy.evaluate(input),
+    // A candidate is asked once about a call: when it is decided first.
+    ...(approval === undefined ? { shadow: desk.shadow } : {}),
   };
   const next = decide(facts, policy, desk.authority, nowMs);
   // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.

@@ -1,0 +1,101 @@
+/** What this replica holds, for everybody to see: its posture, and what it tells on CONTROL. */
+import type { Bus, BusLog, Records } from '@interlock/bus';
+import { Fault, type Posture } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
+import type { Judgement, Policies } from './policies.ts';
+
+/** A posture is forgotten after three of these. */
+const REFRESH_MS = 30_000;
+/** What cannot be told is tried again for as long as an outage may last; the posture says it afterwards all the same. */
+const TELL_TRIES = 30;
+const TELL_RETRY_MS = 1_000;
+
+export interface HeraldOptions {
+  replica: string;
+  bus: Pick<Bus, 'control'>;
+  postures: Pick<Records<Posture>, 'put' | 'remove'>;
+  clock: Clock;
+  log: BusLog;
+}
+
+/** Writes the posture now and then, and tells of each judgement. Telling twice is harmless: it is the same judgement. */
+export class Herald implements AsyncDisposable {
+  readonly #options: HeraldOptions;
+  readonly #stopping = new AbortController();
+  #policies: Pick<Policies, 'held' | 'candidate' | 'rejected'> | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: HeraldOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to write the posture of these policies. */
+  follow(policies: Pick<Policies, 'held' | 'candidate' | 'rejected'>): void {
+    this.#policies = policies;
+    const { clock } = this.#options;
+    const { signal } = this.#stopping;
+    this.#running = (async () => {
+      while (!signal.aborted) {
+        await this.write();
+        await clock.sleep(REFRESH_MS, signal).catch(() => undefined);
+      }
+    })();
+  }
+
+  /** Tells of a judgement, and writes the posture as it is since. */
+  judged(judgement: Judgement): void {
+    void this.write();
+    void this.#tell(judgement);
+  }
+
+  /** Writes the posture. One writing waits for the other, so that the newest is last. */
+  write(): Promise<unknown> {
+    this.#last = this.#last.then(() => this.#write()).catch((error: unknown) => this.#failed(error));
+    return this.#last;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    await this.#last;
+    // Whoever leaves in order is not waited for.
+    await this.#options.postures.remove(this.#options.replica).catch((error: unknown) => this.#failed(error));
+  }
+
+  async #write(): Promise<void> {
+    if (this.#policies === undefined || this.#stopping.signal.aborted) return;
+    const { postures, replica, clock } = this.#options;
+    const { held, candidate, rejected } = this.#policies;
+    const posture: Posture = {
+      replica,
+      ...(held === undefined ? {} : { current: nameOf(held) }),
+      ...(candidate === undefined ? {} : { candidate: nameOf(candidate) }),
+      rejected,
+      at: clock.nowMs(),
+    };
+    await postures.put(replica, posture, 'any');
+  }
+
+  async #tell({ verb, name, detail }: Judgement): Promise<void> {
+    const { bus, replica, clock, log } = this.#options;
+    const act = { kind: 'policy', verb, tenant: 'all', name, by: replica, at: clock.nowMs() };
+    for (let attempt = 1; attempt <= TELL_TRIES && !this.#stopping.signal.aborted; attempt += 1) {
+      try {
+        return await bus.control(detail === undefined ? act : { ...act, reason: detail });
+      } catch (error) {
+        if (!(error instanceof Fault) || !error.retryable) return this.#failed(error);
+        log.warn({ err: error, verb, name }, 'what became of a policy could not be told yet');
+        await clock.sleep(TELL_RETRY_MS, this.#stopping.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#options.log.warn({ err: error }, 'the posture could not be told');
+  }
+}
+
+function nameOf({ version, digest }: { version: number; digest: string }) {
+  return { version, digest };
+}

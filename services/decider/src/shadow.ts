@@ -1,0 +1,48 @@
+/** The candidate policy: asked after the one that decides, without effect. */
+import { type DecisionRecord, Fault, type PolicyAnswer, type PolicyInput } from '@interlock/contracts';
+import type { HeldPolicy } from '@interlock/policy';
+import type { Clock } from '@interlock/shell';
+
+/** A candidate that fails so often in a row would slow the line down: it is asked only now and then. */
+const FAILURES_MAX = 5;
+const REST_MS = 10_000;
+
+/** Where a candidate disagreed; `error` where it did not answer. */
+export type Disagreement = NonNullable<DecisionRecord['shadow']>;
+
+export class Shadow {
+  readonly #candidate: () => HeldPolicy | undefined;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #failing: { digest: string; times: number; restUntilMs: number } | undefined;
+
+  constructor(candidate: () => HeldPolicy | undefined, clock: Pick<Clock, 'monotonicMs'>) {
+    this.#candidate = candidate;
+    this.#clock = clock;
+  }
+
+  /** Returns what the candidate says where it is another verdict than the one given. */
+  ask(input: PolicyInput, given: PolicyAnswer['verdict']): Disagreement | undefined {
+    const candidate = this.#candidate();
+    if (candidate === undefined || this.#rests(candidate.digest)) return undefined;
+    const named = { policyDigest: candidate.digest, policyVersion: candidate.version };
+    try {
+      const { verdict, reasons } = candidate.policy.evaluate(input);
+      this.#failing = undefined;
+      return verdict === given ? undefined : { ...named, verdict, reasons };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#failed(candidate.digest);
+      return { ...named, verdict: 'error', reasons: [] };
+    }
+  }
+
+  #rests(digest: string): boolean {
+    return this.#failing?.digest === digest && this.#failing.restUntilMs > this.#clock.monotonicMs();
+  }
+
+  #failed(digest: string): void {
+    const times = (this.#failing?.digest === digest ? this.#failing.times : 0) + 1;
+    const restUntilMs = times < FAILURES_MAX ? 0 : this.#clock.monotonicMs() + REST_MS;
+    this.#failing = { digest, times, restUntilMs };
+  }
+}
