@@ -137,8 +137,10 @@ function personAt({ console, context }: RunningInterlock, name: string): Person 
     delete: ask('DELETE'),
     answer: async (call, verdict) => {
       const question = await eventually(async () => {
-        const { approvals } = approvalListSchema.parse((await get('/v1/approvals')).body);
-        return approvals.find((open) => open.call === call);
+        const { status, body } = await get('/v1/approvals');
+        if (status !== 200)
+          throw new Error(`The questions could not be read: ${status} ${JSON.stringify(body)}`);
+        return approvalListSchema.parse(body).approvals.find((open) => open.call === call);
       });
       const { tenant, questionDigest } = question;
       return await post(`/v1/approvals/${tenant}/${call}`, { verdict, questionDigest });
