@@ -1,0 +1,17 @@
+/** The thread that reads SQL: a text that takes a parser too long or too much memory costs no more than this thread. */
+import { parentPort } from 'node:worker_threads';
+import { readMysqlOrSqlite } from './mysql-sqlite.ts';
+import { loadPostgresql, readPostgresql } from './postgresql.ts';
+import { type SqlText, sqlJobSchema } from './sql.ts';
+
+await loadPostgresql();
+parentPort?.on('message', (message: unknown) => {
+  const { job, texts } = sqlJobSchema.parse(message);
+  parentPort?.postMessage({ job, answers: texts.map(read) });
+});
+parentPort?.postMessage({ ready: true });
+
+function read({ dialect, text }: SqlText) {
+  const statements = dialect === 'postgresql' ? readPostgresql(text) : readMysqlOrSqlite(dialect, text);
+  return statements ?? null;
+}

@@ -1,0 +1,247 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createSqlReader, SQL_LENGTH_MAX, type SqlText } from './sql.ts';
+
+const reader = createSqlReader();
+afterAll(() => reader[Symbol.asyncDispose]());
+
+/** The slowest a text may be read, with a loaded machine in mind. */
+const WORST_MS = 4_000;
+
+async function read(dialect: SqlText['dialect'], text: string) {
+  const [statements] = await reader.read([{ dialect, text }]);
+  return statements;
+}
+
+async function mayWrite(dialect: SqlText['dialect'], text: string): Promise<boolean> {
+  const statements = await read(dialect, text);
+  return statements === undefined || statements.some(({ readOnly }) => !readOnly);
+}
+
+describe('[P-facts-parsed] PostgreSQL that may change something is never read-only', () => {
+  it.each([
+    'delete from a',
+    'select 1; drop table a',
+    'select 1;\ndrop table a',
+    'select 1 -- \n; delete from a',
+    'select 1 /* /* */ delete */ ; delete from a',
+    'with x as (delete from a returning *) select * from x',
+    'with x as (insert into a values (1) returning *) select * from x',
+    'select * from (with x as (update a set b = 1 returning *) select * from x) y',
+    'select * into b from a',
+    'create table b as select 1',
+    'select * from a for update',
+    'select * from a where id in (select id from b for no key update)',
+    'select pg_sleep(1)',
+    "select lo_export(1, '/tmp/x')",
+    "select * from dblink('x', 'delete from a') as t(a int)",
+    "select pg_catalog.pg_sleep(1), 'a'",
+    "select set_config('x', 'y', false)",
+    "select nextval('s')",
+    "select public.lower('a')",
+    'select "LOWER"(\'a\')',
+    'select U&"pg\\005fsleep"(1)',
+    'select * from rows from (pg_sleep(1)) as t',
+    "select query_to_xml('delete from a', true, true, '')",
+    'select * from a tablesample mine(1)',
+    "copy a to program 'id'",
+    "copy (select 1) to '/tmp/x'",
+    'explain analyze delete from a',
+    'explain (analyze) select pg_sleep(1)',
+    'do $$ begin delete from a; end $$',
+    'call p()',
+    'prepare s as delete from a',
+    'execute s',
+    'declare c cursor for select 1',
+    "listen x; notify x, 'y'",
+    'lock a',
+    'set role admin',
+    'begin',
+    'refresh materialized view a',
+    'merge into a using b on a.id = b.id when matched then delete',
+    'vacuum a',
+    '-- nothing',
+    '',
+    'select 1 \0; drop table a',
+    'selec 1',
+  ])('%s', async (text) => {
+    expect(await mayWrite('postgresql', text)).toBe(true);
+  });
+});
+
+describe('[P-facts-parsed] MySQL and SQLite that may change something are never read-only', () => {
+  it.each([
+    ['mysql', 'delete from a'],
+    ['mysql', 'select 1; drop table a'],
+    ['mysql', '/*! delete from a */'],
+    ['mysql', 'select /*!50000 sleep(5) */ 1'],
+    ['mysql', 'select /*M! sleep(5) */ 1'],
+    ['mysql', 'select 1 --1\n; delete from a'],
+    ['mysql', "select '\\'; delete from a; select '1'"],
+    ['mysql', 'select 1 # x\n; delete from a'],
+    ['mysql', '/* /* */ delete from a; /* */ */ select 1'],
+    ['mysql', "select * into outfile '/tmp/x' from a"],
+    ['mysql', "select * from a into dumpfile '/tmp/x'"],
+    ['mysql', 'select a into @b from c'],
+    ['mysql', 'select * from a for update'],
+    ['mysql', 'select * from a lock in share mode'],
+    ['mysql', 'select * from a where b in (select b from c for update)'],
+    ['mysql', 'select sleep(5)'],
+    ['mysql', "select load_file('/etc/passwd')"],
+    ['mysql', 'select benchmark(1, 2)'],
+    ['mysql', "select get_lock('a', 1)"],
+    ['mysql', 'select sys.lower(1)'],
+    ['mysql', 'select `sleep`(5)'],
+    ['mysql', 'select SLEEP (5)'],
+    ['mysql', 'select @a := 1'],
+    ['mysql', 'set @a = 1'],
+    ['mysql', 'call p()'],
+    ['mysql', 'do sleep(5)'],
+    ['mysql', "load data infile 'x' into table a"],
+    ['mysql', 'replace into a values (1)'],
+    ['mysql', 'explain delete from a'],
+    ['mysql', 'select 1 union select 1 from a for update'],
+    ['sqlite', 'delete from a'],
+    ['sqlite', 'select 1; drop table a'],
+    ['sqlite', "attach database 'x' as y"],
+    ['sqlite', 'pragma writable_schema = 1'],
+    ['sqlite', "select load_extension('x')"],
+    ['sqlite', "select writefile('a', 'b')"],
+    ['sqlite', "select '\\'; delete from a; --'"],
+    ['sqlite', 'vacuum'],
+    ['sqlite', "vacuum into 'x'"],
+    ['sqlite', 'with x as (select 1) delete from a'],
+    ['sqlite', 'select 1 \0; drop table a'],
+    ['sqlite', ''],
+  ] as const)('%s: %s', async (dialect, text) => {
+    expect(await mayWrite(dialect, text)).toBe(true);
+  });
+});
+
+describe('[P-facts-parsed] a statement that only reads', () => {
+  it.each([
+    [
+      'postgresql',
+      'select a, count(*) from s.t where b = 1 group by a order by 2 limit 5',
+      ['s.t'],
+      ['count'],
+    ],
+    [
+      'postgresql',
+      "select lower(x), now() from t join u using (id) where x like '%;drop%'",
+      ['t', 'u'],
+      ['lower', 'now'],
+    ],
+    ['postgresql', 'with x as (select max(a) from t) select * from x', ['t', 'x'], ['max']],
+    ['postgresql', 'show search_path', [], []],
+    ['postgresql', "select 'it''s' -- fine\n", [], []],
+    ['mysql', 'select `a`.`b`, concat(c, 1) from `d`.`e` where f > 1', ['d.e'], ['concat']],
+    ['mysql', 'select a from b union select c from d', ['b', 'd'], []],
+    ['mysql', 'select * from a where b in (select max(c) from d)', ['a', 'd'], ['max']],
+    ['sqlite', "select 'a' || x from y where z = 1;", ['y'], []],
+    ['sqlite', "select * from t, json_each('[1]')", ['t'], ['json_each']],
+  ] as const)('%s: %s', async (dialect, text, tables, functions) => {
+    const statements = await read(dialect, text);
+    expect(statements).toHaveLength(1);
+    expect(statements?.[0]).toMatchObject({ readOnly: true });
+    expect(statements?.[0]?.tables.toSorted()).toEqual(tables);
+    expect(statements?.[0]?.functions.toSorted()).toEqual(functions);
+  });
+});
+
+describe('a statement says', () => {
+  it.each([
+    ['postgresql', 'drop table a.b, c', 'drop', ['a.b', 'c']],
+    ['postgresql', 'alter table x drop column y', 'alter', ['x']],
+    ['postgresql', 'create index i on t (a)', 'create', ['t']],
+    ['postgresql', 'truncate a, b', 'truncate', ['a', 'b']],
+    ['postgresql', 'grant select on a to b', 'grant', ['a']],
+    ['postgresql', 'revoke all on a from b', 'revoke', ['a']],
+    ['postgresql', 'commit', 'commit', []],
+    ['postgresql', 'insert into a select * from b', 'insert', ['a', 'b']],
+    ['mysql', 'truncate a', 'truncate', ['a']],
+    ['mysql', 'alter table a add column b int', 'alter', ['a']],
+    ['sqlite', 'insert into a select * from b', 'insert', ['a', 'b']],
+    ['sqlite', 'create table a as select 1', 'create', ['a']],
+  ] as const)('%s: its verb and what it names: %s', async (dialect, text, kind, tables) => {
+    const statements = await read(dialect, text);
+    expect(statements).toMatchObject([{ kind, readOnly: false }]);
+    expect(statements?.[0]?.tables.toSorted()).toEqual(tables);
+  });
+
+  it.each([
+    ['delete from a', false],
+    ['delete from a where true', false],
+    ['delete from a where 1 = 1', false],
+    ['delete from a where id = id', false],
+    ['delete from a where id = 1 or 1 = 1', false],
+    ['delete from a where id = 1 or 2 > 1', false],
+    ['update a set b = 1 where not false', false],
+    ['delete from a where id = 1', true],
+    ['delete from a where 1 = 1 and id = 1', true],
+    ['update a set b = 1 where id in (1, 2)', true],
+  ])('whether a condition limits its rows: %s', async (text, conditioned) => {
+    for (const dialect of ['postgresql', 'mysql', 'sqlite'] as const) {
+      const statements = await read(dialect, text);
+      if (statements !== undefined) expect(statements, dialect).toMatchObject([{ conditioned }]);
+    }
+    expect(await read('postgresql', text)).toMatchObject([{ conditioned }]);
+  });
+});
+
+describe('[P-facts-parsed] a text made to hurt the parser', () => {
+  const fill = (head: string, unit: string, tail = '') =>
+    head + unit.repeat(Math.floor((SQL_LENGTH_MAX - head.length - tail.length) / unit.length)) + tail;
+  const nest = (head: string, open: string, core: string, close: string) => {
+    const depth = Math.floor((SQL_LENGTH_MAX - head.length - core.length) / (open.length + close.length));
+    return head + open.repeat(depth) + core + close.repeat(depth);
+  };
+  const texts = {
+    columns: fill('select ', 'a,', '1'),
+    sums: fill('select ', '1+', '1'),
+    conditions: fill('select 1 from a where ', 'a=1 and ', 'a=1'),
+    alternatives: fill('select 1 from a where ', 'a=1 or ', 'a=1'),
+    negations: fill('select ', 'not ', '1'),
+    minuses: fill('select ', '- ', '1'),
+    members: fill('select 1 from a where a in (', '1,', '1)'),
+    joins: fill('select 1 from a', ' join a on 1=1'),
+    unions: fill('select 1', ' union select 1'),
+    many: fill('', 'select 1;'),
+    rows: fill('insert into a values (1)', ',(1)'),
+    brackets: nest('select ', '(', '1', ')'),
+    queries: nest('select * from ', '(select * from ', 'a', ') x'),
+    calls: nest('select ', 'f(', '1', ')'),
+    cases: nest('select ', 'case when a then ', '1', ' else 2 end'),
+    exists: nest('select 1 where ', 'exists(select 1 from a where ', '1=1', ')'),
+    unclosed: fill('select ', '('),
+    quotes: fill("select '", "''", "'"),
+  };
+
+  it.each(['postgresql', 'mysql', 'sqlite'] as const)(
+    'ends in time: %s',
+    async (dialect) => {
+      const took: [string, number][] = [];
+      for (const [name, text] of Object.entries(texts)) {
+        const startMs = performance.now();
+        await read(dialect, text);
+        took.push([name, Math.round(performance.now() - startMs)]);
+      }
+      const worst = took.toSorted(([, one], [, other]) => other - one);
+      console.info(
+        `${dialect}: ${worst
+          .slice(0, 4)
+          .map(([name, ms]) => `${name} ${ms} ms`)
+          .join(', ')}`,
+      );
+      expect(worst[0]?.[1]).toBeLessThan(WORST_MS);
+      expect(await read(dialect, 'select 1')).toMatchObject([{ readOnly: true }]);
+    },
+    120_000,
+  );
+
+  it('is not read when it is too long, alone or together with the others of its call', async () => {
+    const half = `select '${'x'.repeat(SQL_LENGTH_MAX / 2)}'`;
+    const long = { dialect: 'postgresql', text: half } as const;
+    expect(await reader.read([long, long])).toEqual([undefined, undefined]);
+    expect(await reader.read([long])).toMatchObject([[{ readOnly: true }]]);
+  });
+});
