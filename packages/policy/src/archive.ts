@@ -15,6 +15,17 @@ export function readArchive<N extends string>(
   packed: Uint8Array,
   names: readonly N[],
 ): Record<N, Uint8Array<ArrayBuffer>> {
+  const found = readFiles(packed);
+  const files = names.map((name) => {
+    const content = found.get(name);
+    if (content === undefined) throw malformed(`lacks ${name}`);
+    return [name, content] as const;
+  });
+  return Object.fromEntries(files) as Record<N, Uint8Array<ArrayBuffer>>;
+}
+
+/** Reads every file of a gzipped tar archive, by its name. Throws `configuration_invalid`. */
+export function readFiles(packed: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {
   const archive = unpack(packed);
   const found = new Map<string, Uint8Array<ArrayBuffer>>();
   let offset = 0;
@@ -30,12 +41,7 @@ export function readArchive<N extends string>(
     found.set(name, Uint8Array.from(archive.subarray(start, start + bytes)));
     offset = start + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
   }
-  const files = names.map((name) => {
-    const content = found.get(name);
-    if (content === undefined) throw malformed(`lacks ${name}`);
-    return [name, content] as const;
-  });
-  return Object.fromEntries(files) as Record<N, Uint8Array<ArrayBuffer>>;
+  return found;
 }
 
 function unpack(packed: Uint8Array): Buffer {
@@ -49,7 +55,8 @@ function unpack(packed: Uint8Array): Buffer {
 function readHeader(header: Buffer): { name: string; bytes: number } {
   const size = text(header, 124, 12).trim();
   if (!/^[0-7]{1,11}$/.test(size)) throw malformed('has a malformed header');
-  return { name: text(header, 0, 100), bytes: Number.parseInt(size, 8) };
+  const [name, prefix] = [text(header, 0, 100), text(header, 345, 155)];
+  return { name: prefix === '' ? name : `${prefix}/${name}`, bytes: Number.parseInt(size, 8) };
 }
 
 function text(header: Buffer, start: number, length: number): string {

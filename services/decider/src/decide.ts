@@ -30,7 +30,7 @@ export interface Decider {
   version: number;
   evaluate(input: PolicyInput): PolicyAnswer;
   /** The candidate beside it, which is asked afterwards. */
-  shadow?: Pick<Shadow, 'ask'>;
+  shadow: Pick<Shadow, 'ask'>;
 }
 
 export type Decided = { step: 'decided'; body: EventBody<'decided'> };
@@ -50,7 +50,7 @@ export function decide(
 ): Decided | Held | Refusal {
   const input = policyInput(facts, nowMs);
   const answer = policy.evaluate(input);
-  const shadow = policy.shadow?.ask(input, answer.verdict);
+  const shadow = policy.shadow.ask(input, answer.verdict);
   const decision = {
     ...recordOf(answer, input, policy, nowMs),
     ...(shadow === undefined ? {} : { shadow }),

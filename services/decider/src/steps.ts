@@ -53,7 +53,7 @@ export async function decideRequested(
   { event, address }: Delivery<'requested'>,
 ): Promise<Decided | Held | Refusal> {
   return await refusing(desk, event.call, () =>
-    decideCall(desk, { call: event.call, address, spanMs: limits.callMs }),
+    decideCall(desk, { call: event.call, address, spanMs: limits.callMs, shadow: desk.shadow }),
   );
 }
 
@@ -97,8 +97,10 @@ export async function decideAgain(
     person: reading.person,
     resolvedAt: opened.resolution.issuedAt,
   };
+  // A candidate is asked once about a call: when it is decided first. What it said then stays on record.
+  const shadow = { ask: () => opened.held.decision.shadow };
   const next = await refusing(desk, call, () =>
-    decideCall(desk, { call, address, spanMs: limits.approvedCallMs, approval }),
+    decideCall(desk, { call, address, spanMs: limits.approvedCallMs, shadow, approval }),
   );
   if (next.step === 'held') throw new Error('an approved call cannot be held');
   return next.step === 'refused' ? next : { ...next, heldSequence: opened.held.heldSequence };
@@ -128,11 +130,13 @@ async function decideCall(
     call,
     address,
     spanMs,
+    shadow,
     approval,
   }: {
     call: Call;
     address: Delivery<'requested'>['address'];
     spanMs: number;
+    shadow: Pick<Shadow, 'ask'>;
     approval?: Approval;
   },
 ): Promise<Decided | Held | Refusal> {
@@ -144,8 +148,7 @@ async function decideCall(
     digest: held.digest,
     version: held.version,
     evaluate: (input: object) => held.policy.evaluate(input),
-    // A candidate is asked once about a call: when it is decided first.
-    ...(approval === undefined ? { shadow: desk.shadow } : {}),
+    shadow,
   };
   const next = decide(facts, policy, desk.authority, nowMs);
   // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.
