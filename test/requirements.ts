@@ -141,6 +141,10 @@ export const requirements = {
   'P-quickstart': 'What the README tells a newcomer to type works, word for word.',
   'P-up-supervises': 'interlock up starts everything, restarts what dies with back-off, and stops cleanly.',
   'P-apply-whole': 'A configuration is applied whole or not at all, and the second time changes nothing.',
+  'P-policy-build':
+    "Policies are compiled and signed on any machine with the author's key; the same rules have the same digest, and what no decider would load is not signed.",
+  'P-policy-tested':
+    'A test of policy tells what was expected and what came with file and line, and which lines no test reaches; a rule without a test fails.',
   'P-rules-tested': 'Each policy rule stands in its own folder with a test and says what it stops.',
   'P-readme-true': 'Every command of the README is run by a test.',
   'P-bench-whole': 'One run of the bench measures the upstream alone, the floor and the whole line.',

@@ -1,0 +1,177 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BASE_POLICIES } from './folders.ts';
+import { ruleFiles } from './scaffold.ts';
+import { testPolicies } from './testing.ts';
+
+const { signal } = new AbortController();
+let base = '';
+let own = '';
+let scratch = '';
+
+beforeEach(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'interlock-testing-'));
+  base = path.join(scratch, 'base');
+  own = path.join(scratch, 'own');
+  await cp(path.join(BASE_POLICIES, 'main'), path.join(base, 'main'), { recursive: true });
+});
+afterEach(async () => {
+  await rm(scratch, { recursive: true, force: true });
+});
+
+async function write(name: string, files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = path.join(own, 'rules', name);
+  await mkdir(folder, { recursive: true });
+  for (const [file, content] of Object.entries(files)) await writeFile(path.join(folder, file), content);
+  return folder;
+}
+
+const CAUTIOUS = `package interlock.rules.cautious
+
+deny contains "Never." if input.tool.name == "drop"
+
+ask contains "Really?" if {
+	input.tool.name == "send"
+	not input.approval
+}
+`;
+/** A test file with some lines of its own below the package and the import. */
+const tests = (...lines: string[]) =>
+  [
+    'package interlock.rules.cautious_test',
+    '',
+    'import data.interlock.rules.cautious',
+    '',
+    ...lines,
+    '',
+  ].join('\n');
+
+describe('[P-policy-tested] what does not hold', () => {
+  test.each<[string, string[], { line: number; expected: string; came: string }]>([
+    [
+      'a set that is another',
+      ['test_it if {', '\tcautious.deny == {"Never."} with input as {"tool": {"name": "read"}}', '}'],
+      { line: 6, expected: '{"Never."}', came: 'set()' },
+    ],
+    [
+      'a document of a helper',
+      [
+        '_asked := said if said := {"ask": cautious.ask} with input as {"tool": {"name": "send"}}',
+        '',
+        'test_it if {',
+        '\t_asked == {"ask": set()}',
+        '}',
+      ],
+      { line: 8, expected: '{"ask": set()}', came: '{"ask": {"Really?"}}' },
+    ],
+    [
+      'a word that is missing',
+      ['test_it if {', '\t"Never." in cautious.deny with input as {}', '}'],
+      { line: 6, expected: '"Never." in set()', came: 'it does not hold' },
+    ],
+    [
+      'a word that should be missing',
+      ['test_it if {', '\tnot "Never." in cautious.deny with input as {"tool": {"name": "drop"}}', '}'],
+      { line: 6, expected: 'not "Never." in {"Never."}', came: 'it holds' },
+    ],
+    [
+      'a test that is skipped',
+      ['todo_test_it if false'],
+      { line: 5, expected: 'a test that runs', came: 'one that is skipped' },
+    ],
+  ])('is told with file and line, what was expected and what came: %s', async (_what, lines, failed) => {
+    const folder = await write('cautious', {
+      'cautious.rego': CAUTIOUS,
+      'cautious_test.rego': tests(...lines),
+    });
+    const { passed, failures } = await testPolicies([base, own], { signal });
+    expect({ passed, failures }).toEqual({
+      passed: false,
+      failures: [
+        { ...failed, name: expect.stringMatching(/test_it$/), file: path.join(folder, 'cautious_test.rego') },
+      ],
+    });
+  });
+
+  test('is told also of a rule that nothing tests', async () => {
+    const folder = await write('cautious', { 'cautious.rego': CAUTIOUS });
+    const { passed, failures } = await testPolicies([base, own], { signal });
+    expect(passed).toBe(false);
+    expect(failures).toEqual([
+      {
+        name: 'cautious',
+        file: path.join(folder, 'cautious.rego'),
+        line: 1,
+        expected: 'a test in cautious_test.rego',
+        came: 'none',
+      },
+    ]);
+  });
+});
+
+describe('[P-policy-tested] a file that does not compile', () => {
+  test('is told by its own name and line: a rule', async () => {
+    const folder = await write('cautious', {
+      'cautious.rego': CAUTIOUS.replace('input.tool.name', 'input.tool.nome'),
+      'cautious_test.rego': tests('test_it if cautious.deny == set() with input as {}'),
+    });
+    await expect(testPolicies([base, own], { signal })).rejects.toMatchObject({
+      code: 'configuration_invalid',
+      detail: expect.stringContaining(`${path.join(folder, 'cautious.rego')}:3: `),
+    });
+  });
+
+  test('is told by its own name and line: a test', async () => {
+    const folder = await write('cautious', {
+      'cautious.rego': CAUTIOUS,
+      'cautious_test.rego': tests('test_it if {', '\tcautious.deny( == set()', '}'),
+    });
+    await expect(testPolicies([base, own], { signal })).rejects.toMatchObject({
+      code: 'configuration_invalid',
+      detail: expect.stringContaining(`${path.join(folder, 'cautious_test.rego')}:6: `),
+    });
+  });
+});
+
+describe('[P-policy-tested] coverage', () => {
+  const half = tests('test_it if cautious.deny == {"Never."} with input as {"tool": {"name": "drop"}}');
+
+  test('names the lines that no test reaches', async () => {
+    const folder = await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_test.rego': half });
+    const { passed, coverage } = await testPolicies([base, own], { signal });
+    expect(passed).toBe(true);
+    const found = coverage?.rules.find(({ rule }) => rule === 'cautious');
+    expect(found?.missed).toEqual([`${path.join(folder, 'cautious.rego')}:5-7`]);
+    expect(found?.percent).toBeLessThan(50);
+  });
+
+  test('below what was asked for is a failure', async () => {
+    await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_test.rego': half });
+    const { passed, failures } = await testPolicies([base, own], { signal, coverageMin: 60 });
+    expect(passed).toBe(false);
+    expect(failures).toMatchObject([{ name: 'cautious', line: 5, expected: 'at least 60 % of it reached' }]);
+  });
+});
+
+test('only what is asked for runs, and nothing is said of the rest', async () => {
+  await write('cautious', {
+    'cautious.rego': CAUTIOUS,
+    'cautious_test.rego': tests(
+      'test_good if cautious.deny == set() with input as {}',
+      '',
+      'test_bad if cautious.deny == {"Never."} with input as {}',
+    ),
+  });
+  const report = await testPolicies([base, own], { signal, only: 'test_good' });
+  expect(report).toMatchObject({ passed: true, tests: 1, failures: [] });
+  expect(report.coverage).toBeUndefined();
+});
+
+test('a new rule passes its own tests, which reach all of it', async () => {
+  await write('office_hours', ruleFiles('office_hours'));
+  const { passed, failures, coverage } = await testPolicies([base, own], { signal });
+  expect({ passed, failures }).toEqual({ passed: true, failures: [] });
+  expect(coverage?.rules).toContainEqual({ rule: 'office_hours', percent: 100, missed: [] });
+});
