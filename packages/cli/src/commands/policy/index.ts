@@ -1,6 +1,11 @@
 import { Command } from 'commander';
 import { buildCommand } from './build.ts';
+import { diffCommand } from './diff.ts';
 import { newCommand } from './new.ts';
+import { publishCommand } from './publish.ts';
+import { rollbackCommand } from './rollback.ts';
+import { shadowCommand } from './shadow.ts';
+import { statusCommand } from './status.ts';
 import { testCommand } from './test.ts';
 
 const NOTES = `
@@ -16,5 +21,10 @@ export function policyCommand(): Command {
     .addCommand(newCommand())
     .addCommand(testCommand())
     .addCommand(buildCommand())
+    .addCommand(diffCommand())
+    .addCommand(shadowCommand())
+    .addCommand(publishCommand())
+    .addCommand(rollbackCommand())
+    .addCommand(statusCommand())
     .addHelpText('after', NOTES);
 }
