@@ -5,7 +5,7 @@
  * 2. After a throw the instance is replaced: its heap may be in any state.
  * 3. Memory cannot grow past the cap, and an instance that grew much is replaced, because memory never shrinks.
  * 4. A module that needs a function from outside is not loaded: whatever a policy does, it does under these limits.
- * 5. Nothing of a module runs without a limit on its time.
+ * 5. Nothing of a module runs without a limit on its work, which is a limit on its time: see metering.ts.
  */
 import { createRequire } from 'node:module';
 import {
@@ -17,7 +17,7 @@ import {
 } from '@interlock/contracts';
 import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
 import { z } from 'zod';
-import { withinMs } from './deadline.ts';
+import { metered, STEPS_EXPORT } from './metering.ts';
 
 // Only the package's CommonJS door has the synchronous loader, without which a lost instance could not be replaced
 // within a decision.
@@ -34,12 +34,12 @@ export const MEMORY_MAX_BYTES = 1_024 * PAGE_BYTES;
 /** An instance that grew by this much since its data was loaded has had an unusual input: it is replaced. */
 const GROWTH_MAX_BYTES = 8 * 1_048_576;
 /**
- * Arguments of 512 KiB take some 25 ms, and 100 in code that V8 has not optimised yet on a machine busy with other
- * things: those are not taken for a policy that loops. No other call is decided meanwhile.
+ * About 100 ms of a processor of today, and a thousand times what a decision of a hundred rules takes; the largest
+ * arguments take a fifth of it. No other call is decided meanwhile.
  */
-export const DECISION_MAX_MS = 250;
-/** Instantiating a module and reading its data; a megabyte of data takes some 10 ms. */
-const LOAD_MAX_MS = 5_000;
+export const DECISION_STEPS_MAX = 64_000_000;
+/** About a second: a megabyte of data takes two million steps. */
+const LOAD_STEPS_MAX = 500_000_000;
 
 /** What can be asked of a policy. */
 export const ENTRYPOINTS = {
@@ -52,6 +52,8 @@ const explanationsSchema = z.tuple([z.strictObject({ result: policyExplanationSc
 
 interface Instance {
   loaded: LoadedPolicy;
+  /** How many steps it may still take. */
+  steps: { value: number };
   /** Memory it took to load the data. */
   firstBytes: number;
 }
@@ -69,7 +71,7 @@ export class Policy {
   constructor(wasm: Uint8Array<ArrayBuffer>, json: Uint8Array<ArrayBuffer>) {
     this.#facts = json.slice().buffer;
     try {
-      this.#module = new WebAssembly.Module(wasm);
+      this.#module = new WebAssembly.Module(metered(wasm, LOAD_STEPS_MAX));
       this.#instance = this.#instantiate();
     } catch (cause) {
       throw notLoadable('The policy module does not load.', cause);
@@ -80,7 +82,7 @@ export class Policy {
       if (!Object.hasOwn(entrypoints, entrypoint))
         throw notLoadable(`The policy module has no entrypoint ${entrypoint}.`);
     }
-    const foreign = withinMs(LOAD_MAX_MS, () => namesOfForeignFunctions(loaded));
+    const foreign = namesOfForeignFunctions(loaded);
     if (foreign.length > 0)
       throw notLoadable(`The policy uses functions that are not available: ${foreign.join(', ')}.`);
   }
@@ -109,8 +111,9 @@ export class Policy {
     if (bytes.byteLength > INPUT_MAX_BYTES) throw undecided('The call is too large for policy to decide.');
     try {
       this.#instance ??= this.#instantiate();
-      const { loaded, firstBytes } = this.#instance;
-      const results = withinMs(DECISION_MAX_MS, () => loaded.evaluate(bytes.buffer, entrypoint));
+      const { loaded, steps, firstBytes } = this.#instance;
+      steps.value = DECISION_STEPS_MAX;
+      const results: unknown = loaded.evaluate(bytes.buffer, entrypoint);
       if (loaded.mem.buffer.byteLength - firstBytes > GROWTH_MAX_BYTES) this.#instance = undefined;
       return results;
     } catch (cause) {
@@ -120,14 +123,13 @@ export class Policy {
   }
 
   #instantiate(): Instance {
-    return withinMs(LOAD_MAX_MS, () => {
-      const loaded = runtime.loadPolicySync(this.#module, {
-        initial: FIRST_PAGES,
-        maximum: MEMORY_MAX_BYTES / PAGE_BYTES,
-      });
-      loaded.setData(this.#facts);
-      return { loaded, firstBytes: loaded.mem.buffer.byteLength };
+    const loaded = runtime.loadPolicySync(this.#module, {
+      initial: FIRST_PAGES,
+      maximum: MEMORY_MAX_BYTES / PAGE_BYTES,
     });
+    loaded.setData(this.#facts);
+    const { [STEPS_EXPORT]: steps } = exportsSchema.parse({ ...exportsOf(loaded) });
+    return { loaded, steps, firstBytes: loaded.mem.buffer.byteLength };
   }
 }
 
@@ -140,16 +142,20 @@ function encode(input: object): Uint8Array<ArrayBuffer> {
 }
 
 const exportsSchema = z.object({
+  [STEPS_EXPORT]: z.instanceof(WebAssembly.Global),
   builtins: z.custom<() => number>((value) => typeof value === 'function'),
   opa_json_dump: z.custom<(address: number) => number>((value) => typeof value === 'function'),
 });
 
+function exportsOf({ wasmInstance }: LoadedPolicy): Record<string, unknown> {
+  return 'instance' in wasmInstance ? wasmInstance.instance.exports : wasmInstance.exports;
+}
+
 /** Reads which functions the module expects from outside: a JSON object from names to numbers, zero-terminated. */
-function namesOfForeignFunctions({ wasmInstance, mem }: LoadedPolicy): string[] {
-  const instance = 'instance' in wasmInstance ? wasmInstance.instance : wasmInstance;
-  const { builtins, opa_json_dump } = exportsSchema.parse({ ...instance.exports });
+function namesOfForeignFunctions(loaded: LoadedPolicy): string[] {
+  const { builtins, opa_json_dump } = exportsSchema.parse({ ...exportsOf(loaded) });
   const start = opa_json_dump(builtins());
-  const memory = Buffer.from(mem.buffer);
+  const memory = Buffer.from(loaded.mem.buffer);
   const text = memory.toString('utf8', start, memory.indexOf(0, start));
   return Object.keys(z.record(z.string(), z.int()).parse(JSON.parse(text)));
 }

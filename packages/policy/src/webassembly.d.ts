@@ -3,11 +3,17 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);
   }
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  class Global {
+    value: number;
+    constructor(descriptor: { value: 'i32'; mutable: boolean }, initial: number);
+  }
   interface Memory {
     readonly buffer: ArrayBuffer;
   }
-  interface Instance {
+  class Instance {
     readonly exports: Record<string, unknown>;
+    constructor(module: Module);
   }
   interface WebAssemblyInstantiatedSource {
     readonly instance: Instance;

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { metered, STEPS_EXPORT } from './metering.ts';
+
+const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+const EXPORT_MAIN = [0x07, 0x08, 0x01, 0x04, 0x6d, 0x61, 0x69, 0x6e, 0x00, 0x00];
+const ONE_PAGE = [0x05, 0x03, 0x01, 0x00, 0x01];
+
+/** A module with one function `main`, from i32 to nothing. */
+function moduleOf(code: number[], { memory = [] as number[] } = {}): Uint8Array<ArrayBuffer> {
+  const body = [0x00, ...code, 0x0b];
+  return Uint8Array.from([
+    ...HEADER,
+    ...[0x01, 0x05, 0x01, 0x60, 0x01, 0x7f, 0x00],
+    ...[0x03, 0x02, 0x01, 0x00],
+    ...memory,
+    ...EXPORT_MAIN,
+    ...[0x0a, body.length + 2, 0x01, body.length, ...body],
+  ]);
+}
+
+/** `(loop (br_if 0 (i32.ne (local.tee 0 (i32.sub (local.get 0) 1)) 0)))`: turns as often as it is told. */
+const turning = [0x03, 0x40, 0x20, 0x00, 0x41, 0x01, 0x6b, 0x22, 0x00, 0x41, 0x00, 0x47, 0x0d, 0x00, 0x0b];
+/** `(if (local.get 0) (then (call 0 (i32.sub (local.get 0) 1)) (call 0 (i32.sub (local.get 0) 1))))`: 2^n calls. */
+const branching = [
+  ...[0x20, 0x00, 0x04, 0x40],
+  ...[0x20, 0x00, 0x41, 0x01, 0x6b, 0x10, 0x00],
+  ...[0x20, 0x00, 0x41, 0x01, 0x6b, 0x10, 0x00],
+  0x0b,
+];
+
+function running(code: number[], steps: number): { main: (argument: number) => void; left: () => number } {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(metered(moduleOf(code), steps)));
+  const { main, [STEPS_EXPORT]: counter } = exports;
+  if (typeof main !== 'function' || !(counter instanceof WebAssembly.Global)) throw new Error('not metered');
+  return { main: (argument) => void main(argument), left: () => counter.value };
+}
+
+describe('[P-policy-bounded] a module is not run', () => {
+  const unfit = expect.objectContaining({ code: 'configuration_invalid' });
+
+  it.each([
+    ['that is none', Uint8Array.from(HEADER.slice(1))],
+    ['that is cut short', moduleOf(turning).subarray(0, 40)],
+    // `(memory.fill (i32.const 0) (i32.const 0) (i32.const 65536))`
+    [
+      'that fills memory in one instruction',
+      moduleOf([0x41, 0x00, 0x41, 0x00, 0x41, 0x80, 0x80, 0x04, 0xfc, 0x0b, 0x00], { memory: ONE_PAGE }),
+    ],
+    // `(global.set 0 (i32.const 9))`, where there is no global but the counter that is to come.
+    ['that would refill its own counter', moduleOf([0x41, 0x09, 0x24, 0x00])],
+  ])('%s', (_, wasm) => {
+    expect(() => metered(wasm, 1)).toThrow(unfit);
+  });
+});
+
+describe('[P-policy-bounded] a module that is counted', () => {
+  it('is stopped in a loop at the step after its last', () => {
+    expect(() => running(turning, 10).main(11)).toThrow(/unreachable/);
+    const enough = running(turning, 10);
+    enough.main(10);
+    expect(enough.left()).toBe(0);
+  });
+
+  it('is stopped in calls that branch', () => {
+    expect(() => running(branching, 1_000).main(20)).toThrow(/unreachable/);
+    const enough = running(branching, 1_000);
+    enough.main(8);
+    expect(enough.left()).toBe(1_000 - (2 ** 9 - 1));
+  });
+});
