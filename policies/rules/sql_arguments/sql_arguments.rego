@@ -1,0 +1,213 @@
+# METADATA
+# title: SQL does only what its tool is for
+# description: >-
+#   Judges the statements a parser read in the arguments of a tool with `parse: sql`. Without data a tool may read,
+#   with one statement and no function that reaches files, the network, other sessions or settings. The tool's entry in
+#   data.config.sql_arguments says otherwise: `kinds` that are allowed, `read_only: false` (only together with
+#   `kinds`), `statements_max`, `tables_allowed` and `tables_denied`, `functions_allowed` (all others are denied) and
+#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `optional: true` where a
+#   call may do without SQL, `enabled: false`. Tables are compared without regard to case; `reporting.*` stands for a
+#   schema; a denied table without a schema is denied in every one. SQL that cannot be read, a read that writes, and a
+#   text without a statement are denied. Malformed data denies everything, a malformed entry its tool.
+# custom:
+#   severity: critical
+#   owasp_asi: [ASI02, ASI05]
+#   stops: A query tool that is used to change, destroy or carry off what it was meant to look at.
+#   example: "`select 1; drop table orders`, `delete from orders` and `select pg_read_file('/etc/passwd')` are denied."
+#   data: |
+#     sql_arguments:
+#       query_orders:
+#         tables_allowed: [orders, reporting.*]
+#       fix_orders:
+#         read_only: false
+#         kinds: [select, update]
+#         tables_denied: [users]
+#         functions_allowed: [count, sum, lower]
+package interlock.rules.sql_arguments
+
+deny contains "The SQL of this call cannot be read." if {
+	some fact in _facts
+	not fact.readable
+}
+
+deny contains "This tool runs SQL, and the call holds none that could be judged." if {
+	_named
+	not _switched_off
+	not _entry.optional
+	not _given
+}
+
+deny contains "The SQL of this call holds no statement." if {
+	some fact in _facts
+	count(fact.statements) == 0
+}
+
+deny contains "The SQL of this call holds more statements than it may." if {
+	some fact in _facts
+	count(fact.statements) > object.get(_entry, "statements_max", 1)
+}
+
+deny contains "The SQL of this call changes something, and this tool only reads." if {
+	some statement in _statements
+	not statement.readOnly
+	object.get(_entry, "read_only", true)
+}
+
+deny contains "The SQL of this call changes something where it seems to read." if {
+	some statement in _statements
+	not statement.readOnly
+	statement.kind in _reading
+}
+
+deny contains "The SQL of this call is of a kind that this tool may not use." if {
+	some statement in _statements
+	not _kind_allowed(statement.kind)
+}
+
+deny contains "The SQL of this call changes every row: its update or delete has no condition." if {
+	some statement in _statements
+	statement.kind in {"update", "delete"}
+	not statement.conditioned
+	not _entry.unconditioned
+}
+
+deny contains "The SQL of this call touches a table that it may not." if {
+	some statement in _statements
+	some table in statement.tables
+	not _table_allowed(lower(table))
+}
+
+deny contains "The SQL of this call touches a table that it may not." if {
+	some denied in _entry.tables_denied
+	some statement in _statements
+	some table in statement.tables
+	_same_name(_bare(table), _bare(denied))
+}
+
+deny contains "The SQL of this call uses a function that it may not." if {
+	some statement in _statements
+	some function in statement.functions
+	not _function_allowed(function)
+}
+
+deny contains "The data of this rule is malformed." if _malformed
+
+_facts := input.facts.sql if not _switched_off
+
+_statements := [statement | some statement in _facts[_].statements]
+
+_given if count(_facts) > 0
+
+_named if data.config.sql_arguments[input.tool.name]
+
+_switched_off if _entry.enabled == false
+
+# A tool without an entry has the defaults of every entry.
+default _entry := {}
+
+_entry := data.config.sql_arguments[input.tool.name]
+
+_reading := {"select", "with", "values", "table", "show", "explain", "describe", "desc"}
+
+_kind_allowed(kind) if kind in object.get(_entry, "kinds", [kind])
+
+_table_allowed(_) if not _entry.tables_allowed
+
+_table_allowed(table) if table in _tables_allowed
+
+# Of `reporting.*` the part after the schema is one name: `reporting.x.y` is in a database of that name.
+_table_allowed(table) if {
+	some allowed in _tables_allowed
+	endswith(allowed, ".*")
+	schema := trim_suffix(allowed, "*")
+	startswith(table, schema)
+	not contains(trim_prefix(table, schema), ".")
+}
+
+_tables_allowed contains lower(allowed) if some allowed in _entry.tables_allowed
+
+_same_name(one, other) if one == other
+
+_same_name(one, other) if endswith(one, $".{other}")
+
+_same_name(one, other) if endswith(other, $".{one}")
+
+_function_allowed(name) if {
+	not _function_denied(name)
+	lower(name) in _functions_allowed
+}
+
+_function_allowed(name) if {
+	not _entry.functions_allowed
+	not _function_denied(name)
+	not _reaches_out(name)
+}
+
+_functions_allowed contains lower(allowed) if some allowed in _entry.functions_allowed
+
+_function_denied(name) if {
+	some denied in _entry.functions_denied
+	_same_name(_bare(name), _bare(denied))
+}
+
+_reaches_out(name) if {
+	segments := split(_bare(name), ".")
+	some beginning in _beginnings
+	startswith(segments[count(segments) - 1], beginning)
+}
+
+# Functions of PostgreSQL, MySQL, SQLite and SQL Server that read or write files, reach the network or the machine,
+# run SQL given as text, wait, lock, or act on other sessions and settings: each begins with one of these.
+_beginnings := {
+	"benchmark", "cursor_to_xml", "database_to_xml", "dblink", "edit", "fts3_tokenizer", "get_lock", "http_", "lo_",
+	"load_extension", "load_file", "master_pos_wait", "opendatasource", "openquery", "openrowset", "pg_advisory",
+	"pg_backup", "pg_cancel_backend", "pg_create_", "pg_current_logfile", "pg_drop_", "pg_execute", "pg_export",
+	"pg_file_", "pg_import", "pg_log", "pg_ls_", "pg_notify", "pg_promote", "pg_read_", "pg_reload_", "pg_replication_",
+	"pg_rotate_", "pg_sleep", "pg_start_", "pg_stat_file", "pg_stat_reset", "pg_stop_", "pg_switch_", "pg_terminate_",
+	"pg_try_advisory", "pg_wal_", "query_to_xml", "readfile", "release_", "schema_to_xml", "set_config", "setval",
+	"sleep", "source_pos_wait", "sp_", "sys_", "table_to_xml", "writefile", "xp_", "xpath_table",
+}
+
+# Quotes do not make it another table.
+_bare(name) := lower(strings.replace_n({`"`: "", "`": "", "[": "", "]": ""}, name))
+
+_malformed if {
+	config := data.config.sql_arguments
+	not is_object(config)
+}
+
+_malformed if {
+	entry := data.config.sql_arguments[input.tool.name]
+	not _well_formed(entry)
+}
+
+_well_formed(entry) if {
+	is_object(entry)
+	_names_its_kinds(entry)
+	every name, value in entry {
+		_says(name, value)
+	}
+}
+
+# What writes must say how.
+_names_its_kinds(entry) if object.get(entry, "read_only", true)
+
+_names_its_kinds(entry) if count(entry.kinds) > 0
+
+_says(name, value) if {
+	name in {"enabled", "read_only", "optional", "unconditioned"}
+	is_boolean(value)
+}
+
+_says(name, value) if {
+	name in {"kinds", "tables_allowed", "tables_denied", "functions_allowed", "functions_denied"}
+	is_array(value)
+	every text in value {
+		is_string(text)
+	}
+}
+
+_says("statements_max", value) if {
+	is_number(value)
+	value >= 1
+}
