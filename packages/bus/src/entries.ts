@@ -18,7 +18,15 @@ import {
 } from '@interlock/contracts';
 import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
 import { textOf } from './envelope.ts';
-import { type BucketContext, readAll, readEvery, readKey, type StoredValue, writeKey } from './records.ts';
+import {
+  type BucketContext,
+  readAll,
+  readEvery,
+  readKey,
+  readLast,
+  type StoredValue,
+  writeKey,
+} from './records.ts';
 import { watchBucket } from './watch.ts';
 
 /** What signing and verifying entries needs besides the bucket. */
@@ -144,16 +152,14 @@ async function write<B extends EntryBucket>(
   value: EntryValue<B> | null,
 ): Promise<string> {
   for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
-    const before = await readKey(at, bucket, key);
-    const last = before === undefined ? undefined : verifiedOrNot(at, bucket, before);
+    const { data, revision } = await readLast(at, bucket, key);
+    const last = data === undefined ? undefined : verifiedOrNot(at, bucket, { key, data });
     const version = Math.max((last?.version ?? 0) + 1, at.clock.nowMs());
     const signed = signStatement(
       { type: 'entry', bucket, key, version, issuedAt: at.clock.nowMs(), value },
       { keyId: at.keys.sign.keyId, privateKey: at.keys.sign.privateKey },
     );
-    if (
-      (await writeKey(at, bucket, key, new TextEncoder().encode(signed), before?.revision ?? 0)) !== undefined
-    )
+    if ((await writeKey(at, bucket, key, new TextEncoder().encode(signed), revision)) !== undefined)
       return sha256(signed);
   }
   throw new Fault('dependency_unavailable', { detail: 'The entry is being written by somebody else.' });

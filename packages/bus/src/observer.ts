@@ -1,5 +1,6 @@
 /** A look at the streams from the account that holds them: for tests and for an operator's repairs, never for a service. */
 import {
+  type BucketName,
   type CallAddress,
   lifecycle,
   parseSubject,
@@ -7,7 +8,8 @@ import {
   type Step,
   stepSubject,
 } from '@interlock/contracts';
-import { JetStreamApiCodes, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
 import type { BusLog } from './bus.ts';
 import { openConnection } from './connection.ts';
 
@@ -27,6 +29,10 @@ export interface Observer extends AsyncDisposable {
   onPublished(listener: (sighting: Sighting) => void): void;
   /** True when a stream holds the event of a call's step. Throws when the server does not answer. */
   holds(step: Step, call: { tenant: string; call: string }): Promise<boolean>;
+  /** Returns the text that stands under a key of a bucket. */
+  textAt(bucket: BucketName, key: string): Promise<string | undefined>;
+  /** Puts any text under a key, or takes the key away, as whoever stole the bus key of the bucket's writer could. */
+  putText(bucket: BucketName, key: string, text: string | undefined): Promise<void>;
   /** Deletes the line with everything in flight. */
   loseLine(): Promise<void>;
   /** True when the line is there, with or without its consumers. */
@@ -63,6 +69,18 @@ export async function connectObserver({
         [NO_MESSAGE, JetStreamApiCodes.StreamNotFound],
       );
       return found !== undefined && found !== null;
+    },
+    textAt: async (bucket, key) =>
+      (
+        await foundOr(
+          () => jsm.streams.getMessage(`KV_${bucket}`, { last_by_subj: `$KV.${bucket}.${key}` }),
+          [NO_MESSAGE],
+        )
+      )?.string(),
+    putText: async (bucket, key, text) => {
+      const fields = headers();
+      if (text === undefined) fields.set('KV-Operation', 'DEL');
+      await jetstream(nats).publish(`$KV.${bucket}.${key}`, text ?? '', { headers: fields });
     },
     loseLine: async () => void (await jsm.streams.delete('LINE')),
     hasLine: async () =>

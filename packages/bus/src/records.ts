@@ -36,15 +36,27 @@ export async function readKey(
   bucket: BucketName,
   key: string,
 ): Promise<StoredValue | undefined> {
+  const { data, revision } = await readLast(at, bucket, key);
+  return data === undefined ? undefined : { key, data, revision };
+}
+
+/** Reads the last message of a key from the leader; a deletion has no data, and revision 0 says that there is none. */
+export async function readLast(
+  at: BucketContext,
+  bucket: BucketName,
+  key: string,
+): Promise<{ data: Uint8Array | undefined; revision: number }> {
   return await guarded(at, async () => {
     try {
       const message = await at.jsm.streams.getMessage(`KV_${bucket}`, {
         last_by_subj: `$KV.${bucket}.${key}`,
       });
-      if (message === null || message.header?.get('KV-Operation')) return undefined;
-      return { key, data: message.data, revision: message.seq };
+      if (message === null) return { data: undefined, revision: 0 };
+      const isDeletion = (message.header?.get('KV-Operation') ?? '') !== '';
+      return { data: isDeletion ? undefined : message.data, revision: message.seq };
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === NO_MESSAGE) return undefined;
+      if (error instanceof JetStreamApiError && error.code === NO_MESSAGE)
+        return { data: undefined, revision: 0 };
       throw error;
     }
   });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { Bus, EntryWatch } from '@interlock/bus';
+import { type Bus, connectObserver, type EntryWatch, type Observer } from '@interlock/bus';
 import {
   type AuthorKey,
   authorKeySchema,
@@ -213,6 +213,67 @@ describe('nothing is decided', () => {
     expect(place.policies.held).toBeUndefined();
     await place.console.blobs('bundles').put(bundleKey(entry.digest), strict);
     await eventually(version(1));
+  });
+});
+
+describe('with a raw text in the bucket', () => {
+  let observer: Observer;
+
+  beforeEach(async () => {
+    const { busSeed } = await house.keysOf('provisioner');
+    observer = await connectObserver({ url: house.nats.url, seed: busSeed, log: silent });
+    await place.publish(strict, 1);
+    await place.publish(generous, 2);
+    await eventually(version(2));
+  });
+  afterEach(() => observer[Symbol.asyncDispose]());
+
+  it.each([
+    ['unsigned in the place of the newest entry', 'current', 'not signed by anybody'],
+    ['unsigned in the place of an earlier version', 'v-1', 'not signed by anybody'],
+    ['unsigned under a name of its own', 'v-99', 'not signed by anybody'],
+    ['and the newest entry taken away', 'current', undefined],
+    ['and a version taken away', 'v-2', undefined],
+  ])('[P-policy-newest] %s, nothing is decided until management signs again', async (_, key, text) => {
+    await observer.putText('policies', key, text);
+    await eventually(() => place.policies.doubt !== undefined);
+    expect(place.policies.held).toBeUndefined();
+    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
+    await toldOf({ verb: 'refused', name: key, by: 'rep_1' });
+    await place.publish(strict, 3);
+    for (const refused of place.newest.refused.keys())
+      await place.console.entries('policies').remove(refused);
+    await eventually(version(3));
+  });
+
+  it('[P-policy-newest] an older entry in the place of the newest changes nothing, and who starts then decides nothing', async () => {
+    const older = await observer.textAt('policies', 'current');
+    await place.publish(strict, 3);
+    await eventually(version(3));
+    await observer.putText('policies', 'current', older);
+    await toldOf({ verb: 'refused', name: 'current', reason: 'an older entry was put in its place' });
+    expect(place.policies.held?.version).toBe(3);
+    await using late = await placed(house);
+    await eventually(() => late.policies.doubt?.includes('version 3 was published'));
+    await expect(late.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
+  });
+
+  it('unsigned in the place of the candidate, the policy decides on', async () => {
+    await observer.putText('policies', 'candidate', 'not signed by anybody');
+    await toldOf({ verb: 'refused', name: 'candidate' });
+    expect((await place.policies.inForce()).version).toBe(2);
+  });
+});
+
+describe('a candidate', () => {
+  it('stands beside the policy until it is taken away', async () => {
+    await place.publish(strict, 1);
+    await place.console.blobs('bundles').put(bundleKey(sha256(generous)), generous);
+    await place.console.entries('policies').put('candidate', entryOf(generous, 2, place.author));
+    await eventually(() => place.policies.candidate?.version === 2 && place.policies.held?.version === 1);
+    await place.console.entries('policies').remove('candidate');
+    await eventually(() => place.policies.candidate === undefined);
+    expect(place.policies.held?.version).toBe(1);
   });
 });
 
