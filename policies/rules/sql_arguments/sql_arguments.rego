@@ -5,10 +5,12 @@
 #   with one statement and no function that reaches files, the network, other sessions or settings. The tool's entry in
 #   data.config.sql_arguments says otherwise: `kinds` that are allowed, `read_only: false` (only together with
 #   `kinds`), `statements_max`, `tables_allowed` and `tables_denied`, `functions_allowed` (all others are denied) and
-#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `optional: true` where a
-#   call may do without SQL, `enabled: false`. Tables are compared without regard to case; `reporting.*` stands for a
-#   schema; a denied table without a schema is denied in every one. SQL that cannot be read, a read that writes, and a
-#   text without a statement are denied. Malformed data denies everything, a malformed entry its tool.
+#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `reads_may_write: true` for
+#   a select that a parser cannot know to change nothing (functions of one's own; it lets changes inside a `with` pass,
+#   too), `optional: true` where a call may do without SQL, `enabled: false`. Tables are compared without regard to
+#   case, and names of `with` queries count as tables; `reporting.*` stands for a schema; a denied table without a
+#   schema is denied in every one. SQL that cannot be read and a text without a statement are denied. Malformed data
+#   denies everything, a malformed entry its tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
@@ -57,6 +59,7 @@ deny contains "The SQL of this call changes something where it seems to read." i
 	some statement in _statements
 	not statement.readOnly
 	statement.kind in _reading
+	not _entry.reads_may_write
 }
 
 deny contains "The SQL of this call is of a kind that this tool may not use." if {
@@ -195,7 +198,7 @@ _names_its_kinds(entry) if object.get(entry, "read_only", true)
 _names_its_kinds(entry) if count(entry.kinds) > 0
 
 _says(name, value) if {
-	name in {"enabled", "read_only", "optional", "unconditioned"}
+	name in {"enabled", "read_only", "optional", "unconditioned", "reads_may_write"}
 	is_boolean(value)
 }
 

@@ -54,8 +54,9 @@ test_denies_a_change_by_a_tool_that_only_reads if {
 }
 
 test_denies_a_change_that_hides_in_a_read if {
-	said := _said(_reads({"readOnly": false}), _writer)
-	said == {"The SQL of this call changes something where it seems to read."}
+	hidden := {"The SQL of this call changes something where it seems to read."}
+	_said(_reads({"readOnly": false}), _writer) == hidden
+	_said(_reads({"readOnly": false}), object.union(_writer, {"functions_allowed": ["mine"]})) == hidden
 }
 
 test_denies_kinds_that_are_not_named if {
@@ -93,6 +94,11 @@ test_denies_functions_that_reach_out if {
 	every function in ["pg_read_file", "pg_catalog.pg_sleep", `"PG_LS_DIR"`, "load_file", "query_to_xml", "lo_export"] {
 		_by_default(_reads({"functions": ["count", function]})) == _function
 	}
+}
+
+test_reads_that_may_write_are_no_writes_of_a_tool_that_only_reads if {
+	changes := {"The SQL of this call changes something, and this tool only reads."}
+	_said(_reads({"readOnly": false}), {"reads_may_write": true}) == changes
 }
 
 test_denies_functions_that_data_denies_or_does_not_allow if {
@@ -167,7 +173,8 @@ test_says_nothing_of_what_data_allows if {
 	_said(_call([_select, _select]), {"statements_max": 2}) == set()
 	entry := {"tables_allowed": ["Orders", "reporting.*"], "tables_denied": ["users"]}
 	_said(_reads({"tables": ["ORDERS", "reporting.Sales"]}), entry) == set()
-	_said(_reads({"functions": ["pg_sleep"]}), {"functions_allowed": ["pg_sleep"]}) == set()
+	own := object.union(_writer, {"reads_may_write": true, "functions_allowed": ["mine"]})
+	_said(_reads({"readOnly": false, "functions": ["mine"]}), own) == set()
 	_said(_without, {"optional": true}) == set()
 }
 
