@@ -1,0 +1,109 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { processEnvironment } from '@interlock/shell';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildBundle } from './build.ts';
+import { parseCases, readCases, runCases } from './cases.ts';
+
+const base = path.resolve(import.meta.dirname, '../../../policies');
+const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
+const DEADLINE_MS = 25_000;
+let own: string;
+let bundle: Uint8Array;
+
+beforeAll(async () => {
+  own = await mkdtemp(path.join(tmpdir(), 'interlock-cases-'));
+  await writeFile(
+    path.join(own, 'data.yaml'),
+    'config: {allow_listed: [{agents: [clerk], tools: [read_order]}]}\n',
+  );
+  bundle = await buildBundle({ opaBin, folders: [base, own], signal: AbortSignal.timeout(DEADLINE_MS) });
+}, DEADLINE_MS);
+
+afterAll(async () => {
+  await rm(own, { recursive: true, force: true });
+});
+
+const file = (given: string, expected: string) => `
+cases:
+  - name: a call
+    given: ${given}
+    expect: ${expected}
+`;
+const GRANTED = '{rule: allow_listed, text: A grant covers this call.}';
+
+describe('a file of cases is refused', () => {
+  it.each([
+    ['that is not YAML', 'cases: [\n', /^x\.yaml:2: /],
+    ['that has no cases', 'about: Nothing.\n', /^x\.yaml:1: cases: /],
+    ['with a word it does not know', 'cases:\n  - name: a\n    gives: {}\n', /^x\.yaml:2: cases\.0: /],
+    [
+      'without an expectation',
+      'cases:\n  - name: a\n    expect: {}\n',
+      /^x\.yaml:3: cases\.0\.expect\.verdict: /,
+    ],
+    [
+      'that expects what policy never says',
+      file('{}', '{verdict: maybe}'),
+      /^x\.yaml:5: cases\.0\.expect\.verdict: /,
+    ],
+    ['that names a thing twice', 'cases: []\ncases: []\n', /^x\.yaml:2: /],
+  ])('%s, with file and line', (_, text, complaint) => {
+    expect(() => parseCases('x.yaml', text)).toThrow(
+      expect.objectContaining({ code: 'configuration_invalid', detail: expect.stringMatching(complaint) }),
+    );
+  });
+
+  it('that gives what no call can be, with file and line', () => {
+    const cases = parseCases('x.yaml', file('{tool: {named: pay}}', '{verdict: deny}'));
+    expect(() => runCases(bundle, cases)).toThrow(
+      expect.objectContaining({ detail: expect.stringMatching(/^x\.yaml:3: given\.tool: .*named/) }),
+    );
+  });
+});
+
+describe('a case', () => {
+  it('fails when the answer differs in anything: verdict, reasons, obligations or notes', () => {
+    const differing = [
+      '{verdict: deny}',
+      '{verdict: allow}',
+      `{verdict: allow, reasons: [${GRANTED}], notes: [${GRANTED}]}`,
+    ];
+    for (const expected of differing) {
+      const [result] = runCases(bundle, parseCases('x.yaml', file('{}', expected)));
+      expect(result).toMatchObject({ passed: false, came: { verdict: 'allow' } });
+    }
+  });
+
+  it('passes when the whole answer is the expected one', () => {
+    const [result] = runCases(
+      bundle,
+      parseCases('x.yaml', file('{}', `{verdict: allow, reasons: [${GRANTED}]}`)),
+    );
+    expect(result).toMatchObject({ passed: true, case: { name: 'a call', file: 'x.yaml', line: 3 } });
+  });
+
+  it("stands on its file's data and call, and these on the policy's own data and the plain call", () => {
+    const text = `
+data: {config: {blocked_tools: [{tools: [pay]}]}}
+given: {tool: {name: pay}}
+cases:
+  - {name: the data of the file, expect: {verdict: deny, reasons: [{rule: blocked_tools, text: This tool is blocked.}]}}
+  - {name: the data of the case, data: {config: {blocked_tools: []}}, expect: {verdict: deny}}
+  - {name: the call of the case, given: {tool: {name: read_order}}, expect: {verdict: allow, reasons: [${GRANTED}]}}
+`;
+    expect(runCases(bundle, parseCases('x.yaml', text)).map(({ passed }) => passed)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it('is read from the folder `cases`, and a folder without it has none', async () => {
+    await expect(readCases(own)).resolves.toEqual([]);
+    const shipped = await readCases(base);
+    expect(shipped.length).toBeGreaterThan(0);
+    expect(shipped[0]?.file).toMatch(/cases\/[a-z_]+\.yaml$/);
+  });
+});

@@ -1,0 +1,201 @@
+/**
+ * Cases: what a policy is expected to say of calls, written in YAML for people who do not program.
+ *
+ * A file is `{about?, data?, given?, cases: [{name, data?, given?, expect}]}`. `data` is what rules read below `data`, as in
+ * `data.yaml`; `given` is what makes this call special. What a case says stands before what its file says, and that
+ * before the policy's own data and the plain call.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { Fault, type PolicyAnswer, policyAnswerSchema, policyInputSchema } from '@interlock/contracts';
+import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { readArchive } from './archive.ts';
+import { localTimes } from './local-times.ts';
+import { Policy } from './rego.ts';
+
+const CASES_PER_FILE_MAX = 1_000;
+const FILES_MAX = 1_000;
+
+const mappingSchema = z.record(z.string(), z.unknown());
+type Mapping = z.infer<typeof mappingSchema>;
+
+const caseSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  data: mappingSchema.default({}),
+  given: mappingSchema.default({}),
+  /** The whole answer; a list that is not named is empty. */
+  expect: z.strictObject({
+    ...policyAnswerSchema.shape,
+    reasons: policyAnswerSchema.shape.reasons.default([]),
+    obligations: policyAnswerSchema.shape.obligations.default([]),
+    notes: policyAnswerSchema.shape.notes.default([]),
+  }),
+});
+
+const fileSchema = z.strictObject({
+  about: z.string().max(2_000).optional(),
+  data: mappingSchema.default({}),
+  given: mappingSchema.default({}),
+  cases: z.array(caseSchema).min(1).max(CASES_PER_FILE_MAX),
+});
+
+/** A plain call: clerk, for Ada of acme, reads an order on a Wednesday. */
+const PLAIN_CALL: Mapping = {
+  subject: { agent: 'clerk', user: 'ada', tenant: 'acme', roles: ['support'], proof: 'api_key' },
+  action: { name: 'execute_tool' },
+  tool: { name: 'read_order', version: '0'.repeat(64), labels: [], firstUse: false },
+  arguments: {},
+  facts: {},
+  session: { id: 'task', labels: [], openedAt: 0 },
+  history: { denied: [] },
+  context: { time: '2026-01-14T10:00:00Z', door: 'executor', environment: 'local' },
+};
+
+/** One case, ready to be asked. */
+export interface PolicyCase {
+  name: string;
+  file: string;
+  /** Where in its file it begins. */
+  line: number;
+  data: Mapping;
+  given: Mapping;
+  expected: PolicyAnswer;
+}
+
+/** What came of a case. `came` is what the policy said, or why it said nothing. */
+export interface CaseResult {
+  case: PolicyCase;
+  passed: boolean;
+  came: PolicyAnswer | string;
+}
+
+/** Reads every case of `<folder>/cases/*.yaml`; a folder without cases has none. Throws `configuration_invalid` with file and line. */
+export async function readCases(folder: string): Promise<PolicyCase[]> {
+  const names = await namesIn(path.join(folder, 'cases'));
+  if (names.length > FILES_MAX) throw invalid(folder, 1, `there are more than ${FILES_MAX} files of cases`);
+  const cases: PolicyCase[] = [];
+  for (const name of names) {
+    const file = path.join(folder, 'cases', name);
+    cases.push(...parseCases(file, await readFile(file, 'utf8')));
+  }
+  return cases;
+}
+
+/** Reads the cases of one file's text. Throws `configuration_invalid` with file and line. */
+export function parseCases(file: string, text: string): PolicyCase[] {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter });
+  const lineOf = (where: readonly PropertyKey[]) =>
+    counter.linePos(startOf(document.contents, where) ?? 0).line || 1;
+  const [mistake] = document.errors;
+  if (mistake !== undefined)
+    throw invalid(file, mistake.linePos?.[0].line ?? 1, mistake.message.split('\n')[0] ?? '');
+  const parsed = fileSchema.safeParse(document.toJS());
+  if (!parsed.success) {
+    // A misspelt word explains that the right one is missing.
+    const { issues } = parsed.error;
+    const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+    const where = issue?.path ?? [];
+    throw invalid(file, lineOf(where), `${where.join('.') || 'the file'}: ${issue?.message}`);
+  }
+  const { data, given, cases } = parsed.data;
+  return cases.map((one, index) => ({
+    name: one.name,
+    file,
+    line: lineOf(['cases', index]),
+    data: withConfig(data, one.data),
+    given: merged(given, one.given),
+    expected: one.expect,
+  }));
+}
+
+/**
+ * Asks a bundle about each case, with the bundle's own data under that of the case.
+ * Throws `configuration_invalid` with file and line where what a case gives is no call.
+ */
+export function runCases(bundle: Uint8Array, cases: readonly PolicyCase[]): CaseResult[] {
+  const files = readArchive(bundle, ['/policy.wasm', '/data.json']);
+  const own = mappingSchema.parse(JSON.parse(Buffer.from(files['/data.json']).toString('utf8')));
+  const policies = new Map<string, Policy>();
+  return cases.map((one) => {
+    const data = withConfig(own, one.data);
+    const json = JSON.stringify(data);
+    const policy =
+      policies.get(json) ?? new Policy(files['/policy.wasm'], Uint8Array.from(Buffer.from(json)));
+    policies.set(json, policy);
+    const came = answerOf(policy, inputOf(one, data));
+    return { case: one, passed: isDeepStrictEqual(came, one.expected), came };
+  });
+}
+
+function answerOf(policy: Policy, input: object): PolicyAnswer | string {
+  try {
+    return policy.evaluate(input);
+  } catch (cause) {
+    if (cause instanceof Fault) return cause.detail ?? cause.code;
+    throw cause;
+  }
+}
+
+/** A case says what time it is; the milliseconds and the wall clocks follow from it, as they do in the decider. */
+function inputOf({ file, line, given }: PolicyCase, data: Mapping): object {
+  const call = merged(PLAIN_CALL, given);
+  const context = mappingSchema.parse(call['context']);
+  const epochMs = Date.parse(String(context['time']));
+  const followed = { epochMs, local: localTimes(zonesOf(data), epochMs), ...context };
+  const parsed = policyInputSchema.safeParse({ ...call, context: followed });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(file, line, `given.${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+function zonesOf(data: Mapping): string[] {
+  const parsed = z.object({ config: z.object({ zones: z.array(z.string()) }) }).safeParse(data);
+  return parsed.success ? parsed.data.config.zones : [];
+}
+
+/** Data above other data: each name below `config` is one rule's, and replaced as a whole. */
+function withConfig(below: Mapping, above: Mapping): Mapping {
+  const [lower, upper] = [below['config'], above['config']].map((one) => mappingSchema.safeParse(one));
+  const config = { ...(lower?.success ? lower.data : {}), ...(upper?.success ? upper.data : {}) };
+  return { ...below, ...above, config };
+}
+
+/** Mappings are merged, anything else is replaced. */
+function merged(below: Mapping, above: Mapping): Mapping {
+  const result = { ...below };
+  for (const [name, value] of Object.entries(above)) {
+    const [lower, upper] = [mappingSchema.safeParse(result[name]), mappingSchema.safeParse(value)];
+    result[name] = lower.success && upper.success ? merged(lower.data, upper.data) : value;
+  }
+  return result;
+}
+
+/** Returns where in the text a value stands, or the innermost one around it that is there. */
+function startOf(root: Node | null, where: readonly PropertyKey[]): number | undefined {
+  let node: unknown = root;
+  let start = root?.range?.[0];
+  for (const step of where) {
+    if (!isMap(node) && !isSeq(node)) return start;
+    node = node.get(typeof step === 'symbol' ? String(step) : step, true);
+    const range = z.object({ range: z.tuple([z.number()], z.number()) }).safeParse(node);
+    if (!range.success) return start;
+    start = range.data.range[0];
+  }
+  return start;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function invalid(file: string, line: number, complaint: string): Fault {
+  return new Fault('configuration_invalid', { detail: `${file}:${line}: ${complaint}` });
+}
