@@ -3,10 +3,32 @@
 # description: >-
 #   Allows a call that a grant in data.config.allow_listed covers. A grant names who (tenants, agents, users,
 #   roles) and what (tools, labels), at least one of each; all that it names must hold, and "*" holds for all.
-#   Labels hold when the tool has labels and the grant names every one of them.
+#   Labels hold when the tool has labels and the grant names every one of them. `where` narrows the grant to
+#   arguments: each of its conditions points `at` an argument (a JSON Pointer through objects) and says what holds
+#   there: `equals`, `one_of`, `min`, `max`, `prefix` (of a text without "..", "\" and "%"), `domain_of` (of addresses
+#   and URLs that a parser read there) or `only` (the object there has no other names). Where the argument is a list,
+#   `equals` means the whole list, and anything else each of its values, at least one. An absent argument holds only with
+#   `optional: true`. A grant with anything unknown in it covers nothing; so does absent data.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI03]
+#   stops: An agent that reaches for a tool, or an argument, that nobody gave it.
+#   example: The clerk may pay up to 50 euros to two suppliers, and nothing else.
+#   data: |
+#     allow_listed:
+#       - roles: [support]
+#         labels: [reads-private]
+#       - agents: [clerk]
+#         tools: [pay]
+#         where:
+#           - {at: "", only: [payee, amount, reference]}
+#           - {at: /payee, one_of: [ACME Ltd, Paper & Co]}
+#           - {at: /amount, min: 0, max: 50}
+#           - {at: /reference, prefix: INV-, optional: true}
+#       - agents: [clerk]
+#         tools: [send_mail]
+#         where:
+#           - {at: /to, domain_of: [example.com, .example.org]} # with a dot: what is below it
 package interlock.rules.allow_listed
 
 allow contains "A grant covers this call." if {
@@ -21,7 +43,7 @@ _what := {"tools", "labels"}
 # A condition with a misspelt name must not vanish: a grant with a name it does not know covers nothing.
 _covers(grant) if {
 	named := object.keys(grant)
-	count(named - (_who | _what)) == 0
+	count(named - ((_who | _what) | {"where"})) == 0
 	count(named & _who) > 0
 	count(named & _what) > 0
 	every condition in named {
@@ -49,6 +71,134 @@ _holds("labels", names) if {
 	}
 }
 
+_holds("where", conditions) if {
+	is_array(conditions)
+	every condition in conditions {
+		_is_met(condition)
+	}
+}
+
 _among(name, names) if name in names
 
 _among(_, names) if "*" in names
+
+_is_met(condition) if {
+	said := object.remove(condition, ["at", "optional"])
+	count(said) > 0
+	value := _at(condition.at)
+	not is_set(value)
+	every word, wanted in said {
+		_fits(word, wanted, value, condition.at)
+	}
+}
+
+_is_met(condition) if {
+	said := object.remove(condition, ["at", "optional"])
+	count(said) > 0
+	object.keys(said) - _words == set()
+	condition.optional == true
+	is_set(_at(condition.at))
+}
+
+_words := {"equals", "one_of", "min", "max", "prefix", "domain_of", "only"}
+
+# Arguments are JSON and hold no sets: a set says that nothing is there.
+_at("") := input.arguments
+
+_at(pointer) := object.get(input.arguments, path, set()) if {
+	startswith(pointer, "/")
+	count(split(pointer, "/")) <= 64
+	path := [replace(replace(token, "~1", "/"), "~0", "~") | some token in array.slice(split(pointer, "/"), 1, 64)]
+}
+
+_fits("equals", wanted, value, _) if value == wanted
+
+_fits("domain_of", domains, value, at) if {
+	_is_all_text(value)
+	_stays_within(domains, at)
+}
+
+_fits(word, wanted, value, _) if {
+	word in {"one_of", "min", "max", "prefix", "only"}
+	not is_array(value)
+	_fits_one(word, wanted, value)
+}
+
+_fits(word, wanted, values, _) if {
+	word in {"one_of", "min", "max", "prefix", "only"}
+	is_array(values)
+	count(values) > 0
+	every value in values {
+		_fits_one(word, wanted, value)
+	}
+}
+
+_fits_one("one_of", wanted, value) if {
+	is_array(wanted)
+	value in wanted
+}
+
+_fits_one("min", bound, value) if {
+	is_number(bound)
+	is_number(value)
+	value >= bound
+}
+
+_fits_one("max", bound, value) if {
+	is_number(bound)
+	is_number(value)
+	value <= bound
+}
+
+# What climbs or is escaped may end elsewhere than where it seems to begin.
+_fits_one("prefix", prefix, value) if {
+	_is_whole(prefix)
+	startswith(value, prefix)
+	not contains(value, "..")
+	not contains(value, "\\")
+	not contains(value, "%")
+}
+
+_fits_one("only", names, value) if {
+	is_object(value)
+	is_array(names)
+	object.keys(value) - {name | some name in names} == set()
+}
+
+# "https://example.com" would begin "https://example.com.evil.net" too.
+_is_whole(prefix) if not contains(prefix, "://")
+
+_is_whole(prefix) if count(split(prefix, "/")) > 3
+
+_stays_within(domains, at) if {
+	facts := [fact | some fact in array.concat(input.facts.recipients, input.facts.destinations); _is_at(fact, at)]
+	count(facts) > 0
+	every fact in facts {
+		some domain in domains
+		_is_of(object.get(fact, "domain", object.get(fact, "host", "")), domain)
+	}
+}
+
+# A parser reads texts and passes over anything else.
+_is_all_text(value) if is_string(value)
+
+_is_all_text(values) if {
+	is_array(values)
+	every value in values {
+		is_string(value)
+	}
+}
+
+_is_at(fact, at) if fact.at == at
+
+_is_at(fact, at) if startswith(fact.at, $"{at}/")
+
+_is_of(name, domain) if {
+	name != ""
+	name == domain
+}
+
+_is_of(name, domain) if {
+	startswith(domain, ".")
+	endswith(name, domain)
+}
