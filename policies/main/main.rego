@@ -87,7 +87,8 @@ _passed_over contains {"rule": rule, "text": concat("", ["An emergency answered 
 
 _obligations contains obligation if some obligation in _oblige[_]
 
-# As many reasons as an answer holds. Sets iterate in order, so the same words make the same document.
+# As many reasons as an answer holds.
 _listed(things) := array.slice(_all(things), 0, 64)
 
-_all(things) := [thing | some thing in things]
+# In WebAssembly a set iterates in no order of its own: sorted, the same words make the same document.
+_all(things) := sort(things)
