@@ -1,9 +1,15 @@
 /** What only tests may do: join the bus of a running house in the place of a service, and read what is on disk. */
 import { type Dirent, promises as fs } from 'node:fs';
 import path from 'node:path';
-import { type Bus, connectBus } from '@interlock/bus';
+import { type Bus, connectBus, connectObserver, type Observer } from '@interlock/bus';
 import type { RunningInterlock } from '@interlock/cli';
-import type { Keyring, ServiceKeys, ServiceName } from '@interlock/contracts';
+import {
+  type AuthorKey,
+  authorKeySchema,
+  type Keyring,
+  type ServiceKeys,
+  type ServiceName,
+} from '@interlock/contracts';
 import { loadKeyring, loadKeys, readOperator, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 
@@ -30,17 +36,31 @@ export async function keysOf(folder: Folder, service: ServiceName): Promise<Serv
 
 /** Joins the bus with the account of a service. */
 export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus> {
-  const ports = portsSchema.parse(
-    JSON.parse(await fs.readFile(path.join(folder.data, 'ports.json'), 'utf8')),
-  );
   return await connectBus({
     service,
-    url: `nats://127.0.0.1:${ports.nats}`,
+    url: await busUrlOf(folder),
     keys: await keysOf(folder, service),
     keyring: await keyringOf(folder),
     clock: systemClock,
     log: silent,
   });
+}
+
+/** Looks at the bus from the account that holds the streams. */
+export async function observeBus(folder: Folder): Promise<Observer> {
+  const { busSeed } = await keysOf(folder, 'provisioner');
+  return await connectObserver({ url: await busUrlOf(folder), seed: busSeed, log: silent });
+}
+
+/** Reads the key that signs policies. */
+export async function authorOf({ data }: Folder): Promise<AuthorKey['sign']> {
+  const text = await fs.readFile(path.join(data, 'keys', 'author.json'), 'utf8');
+  return authorKeySchema.parse(JSON.parse(text)).sign;
+}
+
+async function busUrlOf({ data }: Folder): Promise<string> {
+  const { nats } = portsSchema.parse(JSON.parse(await fs.readFile(path.join(data, 'ports.json'), 'utf8')));
+  return `nats://127.0.0.1:${nats}`;
 }
 
 /** Returns every file below a folder with its bytes; what goes away while it is read is left out. */

@@ -39,6 +39,16 @@ export const requirements = {
   'P-policy-bounded':
     'A policy that loops, traps, wants more memory than there is or gives no whole answer denies that call and no other.',
   'P-policy-signed': 'A policy bundle that does not carry the operator’s chain of signatures is not loaded.',
+  'P-policy-refused':
+    'A tampered, unsigned, older or canary-failing bundle is refused by the decider itself: the policy before it decides on, and the audit and /readyz say so.',
+  'P-policy-newest':
+    'Only the newest policy decides: an older one cannot be put in its place, and where the newest cannot be read or verified every call is refused.',
+  'P-policy-reload':
+    'Publishing and rolling back under traffic loses no call and decides none twice, each by a policy that was in force.',
+  'P-policy-publish':
+    'Policies are published, compared and rolled back from the command line, which ends when every decider took them; a rollback is a new version of old content.',
+  'P-policy-shadow':
+    'A candidate decides beside the policy without effect, and only where it disagrees is that recorded.',
   'P-presence-not-absence': 'Things are verified by presence, never by absence.',
 
   // Secrets and the two doors.

@@ -17,7 +17,7 @@ import type { Route } from './door.ts';
 import { type Management, writeEntry } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
-import { knownBundle, nextVersion, publish, standingPolicies } from './policy.ts';
+import { isWhole, knownBundle, nextVersion, publish, standingPolicies } from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
@@ -53,9 +53,10 @@ async function apply(management: Management, configuration: Configuration, by: s
   const policy =
     configuration.policy === undefined ? undefined : knownBundle(configuration.policy, keyring, nowMs);
   const policies = await standingPolicies(management);
+  const whole = (await isWhole(management, policies.current)) ? policies.current : undefined;
   const facts = { nowMs, by, policyVersion: nextVersion(policies), newSession: () => newId('ses') };
   const wanted = { ...configuration, tools, policy: policy?.bundle };
-  const plan = planChanges(wanted, await readStanding(bus, policies.current), facts);
+  const plan = planChanges(wanted, await readStanding(bus, whole), facts);
   await carryOut(management, plan, policy?.content, by);
   return appliedOf(plan);
 }

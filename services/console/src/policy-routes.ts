@@ -14,6 +14,7 @@ import {
   type BundleName,
   checkSignature,
   dropCandidate,
+  isWhole,
   knownBundle,
   nextVersion,
   policyState,
@@ -65,7 +66,9 @@ export function policyRoutes(management: Management): Route[] {
       roles: ['operator', 'reader'],
       answer: async ({ params }) => {
         const { digest } = parseInput(bundleSchema, params, 'id_invalid');
-        return Buffer.from(await bytesOf(management, digest));
+        const bytes = await management.bus.blobs('bundles').get(bundleKey(digest));
+        if (bytes === undefined) throw new Fault('policy_version_unknown');
+        return Buffer.from(bytes);
       },
     },
   ];
@@ -78,7 +81,8 @@ async function publishBundle(management: Management, { person, body }: Visit) {
   const nowMs = management.clock.nowMs();
   const { content, bundle } = knownBundle(signed, management.keyring, nowMs);
   const standing = await standingPolicies(management);
-  if (!stands(management, standing, as, bundle.digest)) {
+  const stands = standing[as]?.digest === bundle.digest && standing.refused.length === 0;
+  if (!stands || !(await isWhole(management, standing[as]))) {
     const entry = entryOf(standing, bundle, { nowMs, by: person.person, reason });
     await publish(management, as, entry, { content });
   }
@@ -93,7 +97,7 @@ async function rollBack(management: Management, { person, body }: Visit) {
   if (old === undefined) throw new Fault('policy_version_unknown');
   const nowMs = management.clock.nowMs();
   checkSignature(old, management.keyring, nowMs);
-  await bytesOf(management, old.digest);
+  if (!(await isWhole(management, old))) throw new Fault('policy_version_unknown');
   const { digest, bytes, signature } = old;
   const made = entryOf(standing, { digest, bytes, signature }, { nowMs, by: person.person, reason });
   const entry = { ...made, rollbackOf: old.rollbackOf ?? to };
@@ -113,27 +117,4 @@ function entryOf(
     by,
     ...(reason === undefined ? {} : { reason }),
   };
-}
-
-function stands(
-  { keyring, clock }: Management,
-  standing: StandingPolicies,
-  as: 'current' | 'candidate',
-  digest: string,
-): boolean {
-  const entry = standing[as];
-  if (entry === undefined || entry.digest !== digest || standing.refused.length > 0) return false;
-  try {
-    checkSignature(entry, keyring, clock.nowMs());
-    return true;
-  } catch {
-    // The author's key ran out: the same content is published under a new signature.
-    return false;
-  }
-}
-
-async function bytesOf({ bus }: Management, digest: string): Promise<Uint8Array> {
-  const bytes = await bus.blobs('bundles').get(bundleKey(digest));
-  if (bytes === undefined) throw new Fault('policy_version_unknown');
-  return bytes;
 }

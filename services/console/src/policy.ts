@@ -65,6 +65,22 @@ export function checkSignature(
   throw new Fault('bundle_unsigned', { detail: 'The signature is for another policy bundle.' });
 }
 
+/** Returns whether an entry's signature still holds and its bytes are those that were signed. */
+export async function isWhole(
+  { bus, keyring, clock }: Management,
+  entry: PolicyEntry | undefined,
+): Promise<boolean> {
+  if (entry === undefined) return false;
+  try {
+    checkSignature(entry, keyring, clock.nowMs());
+  } catch {
+    // The author's key ran out: the same content needs a new signature.
+    return false;
+  }
+  const bytes = await bus.blobs('bundles').get(bundleKey(entry.digest));
+  return bytes !== undefined && sha256(bytes) === entry.digest;
+}
+
 /** Reads what stands. */
 export async function standingPolicies({ bus }: Pick<Management, 'bus'>): Promise<StandingPolicies> {
   const { entries, refused } = await bus.entries('policies').survey();

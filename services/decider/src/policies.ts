@@ -98,10 +98,17 @@ export class Policies {
   }
 
   #change(key: string, entry: PolicyEntry | undefined): void {
-    if (key === 'current') void this.#current.offer(entry);
-    else if (key === CANDIDATE) void this.#candidate.offer(entry);
+    if (key === 'current') this.#offer(this.#current, key, entry);
+    else if (key === CANDIDATE) this.#offer(this.#candidate, key, entry);
     else if (entry !== undefined && key === `v-${entry.version}`)
       this.#known = Math.max(this.#known, entry.version);
+  }
+
+  #offer(slot: Slot, key: string, entry: PolicyEntry | undefined): void {
+    const { wantedVersion } = slot;
+    void slot.offer(entry);
+    if (entry === undefined && wantedVersion !== undefined)
+      this.#options.judged({ verb: 'accepted', name: key, detail: `version ${wantedVersion} was withdrawn` });
   }
 }
 
