@@ -56,6 +56,7 @@ deny contains "The SQL of this call changes something, and this tool only reads.
 }
 
 deny contains "The SQL of this call changes something where it seems to read." if {
+	_entry.read_only == false
 	some statement in _statements
 	not statement.readOnly
 	statement.kind in _reading
