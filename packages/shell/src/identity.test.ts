@@ -1,10 +1,24 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signJws, verifyJws } from '@interlock/contracts';
+import {
+  authorKeySchema,
+  publicKeyFromRaw,
+  readCertifiedKeys,
+  signJws,
+  signKeyring,
+  verifyJws,
+} from '@interlock/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadKeyring, loadKeys } from './identity.ts';
-import { createIdentities, createOperator, operatorFile, readOperator, writeIdentities } from './operator.ts';
+import {
+  addAuthor,
+  createIdentities,
+  createOperator,
+  operatorFile,
+  readOperator,
+  writeIdentities,
+} from './operator.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
@@ -93,9 +107,34 @@ test('what the operator makes is what a service loads', async () => {
   expect(ring.sealKeysOf('executor', NOW_MS)).toHaveLength(1);
 });
 
+test('[P-policy-signed] the author’s key is certified for bundles and for no service', async () => {
+  const { sign } = authorKeySchema.parse(JSON.parse(await readFile(join(folder, 'author.json'), 'utf8')));
+  expect((await keyring()).find(sign.keyId, 'sign', NOW_MS)?.service).toBe('author');
+});
+
+test('a keyring without an author gets one and keeps its other keys; one with an author keeps that one', async () => {
+  const executor = await loadKeys('executor', folder, await keyring(), NOW_MS);
+  const jws = await readFile(join(folder, 'keyring.jws'), 'utf8');
+  const times = { nowMs: NOW_MS, notAfterMs: NOW_MS + YEAR_MS };
+  expect(addAuthor(operator, { keyring: jws, ...times })).toEqual([]);
+  expect(() => addAuthor(createOperator(), { keyring: jws, ...times })).toThrow('statement_invalid');
+
+  const certified = readCertifiedKeys(jws.trim(), publicKeyFromRaw('Ed25519', operator.rootKey));
+  const older = signKeyring(
+    certified.filter(({ service }) => service !== 'author'),
+    operator,
+    NOW_MS,
+  );
+  await writeIdentities(folder, addAuthor(operator, { keyring: older, ...times }));
+  const { sign } = authorKeySchema.parse(JSON.parse(await readFile(join(folder, 'author.json'), 'utf8')));
+  const ring = await keyring();
+  expect(ring.find(sign.keyId, 'sign', NOW_MS)?.service).toBe('author');
+  expect(ring.find(executor.sign.keyId, 'sign', NOW_MS)?.service).toBe('executor');
+});
+
 test('[P-secret-files] only this user may read the keys', async () => {
   expect((await stat(folder)).mode & 0o777).toBe(0o700);
-  for (const name of ['executor.json', 'broker.kek.json', 'keyring.jws'])
+  for (const name of ['executor.json', 'author.json', 'broker.kek.json', 'keyring.jws'])
     expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
 });
 
