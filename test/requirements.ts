@@ -36,6 +36,7 @@ export const requirements = {
   'P-unsure-means-no':
     'No policy, a policy error, an undefined decision, a lost store, an expired approval or a changed argument: refused.',
   'P-default-deny': 'What no rule allows is denied.',
+  'P-policy-agrees': 'The compiled policy answers every call as OPA itself answers it.',
   'P-policy-bounded':
     'A policy that loops, traps, wants more memory than there is or gives no whole answer denies that call and no other.',
   'P-policy-signed': 'A policy bundle that does not carry the operator’s chain of signatures is not loaded.',

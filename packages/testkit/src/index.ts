@@ -3,6 +3,7 @@ export { eventually } from './eventually.ts';
 export { type House, startHouse } from './house.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';
+export { type OpaServer, startOpa } from './opa.ts';
 export { buildPolicy, type PolicyOverlay } from './policy.ts';
 export { freePort } from './ports.ts';
 export { type ServerProcess, type ServerRecipe, startServer } from './processes.ts';

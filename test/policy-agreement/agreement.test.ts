@@ -1,0 +1,138 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Json, parsedJsonSchema, policyInputSchema, sha256 } from '@interlock/contracts';
+import { buildBundle, openBundle, type Policy } from '@interlock/policy';
+import { processEnvironment } from '@interlock/shell';
+import { type OpaServer, startOpa } from '@interlock/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { inputsFrom, poolOf } from './inputs.ts';
+import { exampleOf, LIBRARY, type LibraryRule, readLibrary } from './library.ts';
+
+const INPUTS = 10_000;
+/** Of them, so many are any JSON at all. */
+const STRANGE_INPUTS = 500;
+const SEED = 20_261_121;
+const BUILD_DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
+/** Requests in flight: one for each of OPA's threads on a laptop, and one waiting. */
+const IN_FLIGHT = 8;
+/** What the examples leave out: somewhere to know the clock of, and a grant, without which asks are not heard. */
+const ZONES = ['UTC', 'Europe/Berlin'];
+const GRANT = { agents: ['*'], tools: ['*'] };
+/** Settings without which a rule has a word it cannot say. */
+const ALSO: Record<string, Record<string, Json>> = {
+  templates: { send_note: [{ at: '/body', otherwise: 'ask', any_of: [{ text: 'Thank you.' }] }] },
+};
+/** What OPA itself says: the answer, the explanation, and which words of which rules said something. */
+const WITNESS = `package witness
+
+answer := data.interlock.main.decision
+
+explanation := data.interlock.main.explanation
+
+fired contains [rule, word] if {
+	some rule
+	some word in ["deny", "ask", "allow", "notes", "obligations"]
+	count(data.interlock.rules[rule][word]) > 0
+}
+`;
+const settingsSchema = z.record(z.string(), parsedJsonSchema).default({});
+const witnessedSchema = z.strictObject({
+  answer: z.unknown(),
+  explanation: z.unknown(),
+  fired: z.array(z.tuple([z.string(), z.string()])),
+});
+
+let folder: string;
+let rules: LibraryRule[];
+let policy: Policy;
+let opa: OpaServer;
+let config: Record<string, unknown>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'interlock-agreement-'));
+  rules = await readLibrary();
+  const example = await exampleOf(rules, folder);
+  const { allow_listed: granted, zones } = example;
+  config = {
+    ...example,
+    ...Object.fromEntries(
+      Object.entries(ALSO).map(([rule, more]) => [rule, { ...settingsSchema.parse(example[rule]), ...more }]),
+    ),
+    zones: zones ?? ZONES,
+    allow_listed: Array.isArray(granted) ? [...granted, GRANT] : [GRANT],
+  };
+  const dataFile = path.join(folder, 'data.json');
+  const witness = path.join(folder, 'witness.rego');
+  await writeFile(dataFile, JSON.stringify({ config }));
+  await writeFile(witness, WITNESS);
+  const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
+  const signal = AbortSignal.timeout(BUILD_DEADLINE_MS);
+  const bytes = await buildBundle({ opaBin, folders: [LIBRARY, folder], signal });
+  policy = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes).policy;
+  const main = path.join(LIBRARY, 'main/main.rego');
+  opa = await startOpa([main, ...rules.map(({ file }) => file), dataFile, witness]);
+}, BUILD_DEADLINE_MS);
+
+afterAll(async () => {
+  await opa?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Asks both and returns which words of which rules said something. */
+async function witnessed(input: object): Promise<string[]> {
+  const text = JSON.stringify(input);
+  const { answer, explanation, fired } = witnessedSchema.parse(await opa.ask('witness', text));
+  expect(policy.evaluate(input), text).toEqual(answer);
+  expect(policy.explain(input), text).toEqual(explanation);
+  return fired.map(([rule, word]) => `${rule}.${word}`);
+}
+
+/** Asks about every input, a few at a time. */
+async function allWitnessed(inputs: object[]): Promise<Set<string>> {
+  const fired = new Set<string>();
+  const rest = inputs.values();
+  const ask = async () => {
+    for (const input of rest) for (const word of await witnessed(input)) fired.add(word);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, ask));
+  return fired;
+}
+
+describe('[P-policy-agrees] the policy in memory answers as OPA itself does', () => {
+  it(
+    'about calls that every rule has something to say of, in each of its words',
+    async () => {
+      const each = Math.ceil((INPUTS - STRANGE_INPUTS) / rules.length);
+      const inputs = rules.flatMap((rule) =>
+        fc.sample(inputsFrom(poolOf(rule, config[rule.name])), { numRuns: each, seed: SEED }),
+      );
+      for (const input of inputs) policyInputSchema.parse(input);
+      const fired = await allWitnessed(inputs);
+      const words = rules.flatMap(({ name, words: said }) => said.map((word) => `${name}.${word}`));
+      expect(words.filter((word) => !fired.has(word))).toEqual([]);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    'about whatever else is JSON',
+    async () => {
+      const strange = fc.object({
+        maxDepth: 4,
+        key: fc.constantFrom('subject', 'tool', 'name', 'labels', 'arguments', 'facts', 'spends', 'x'),
+        values: [
+          fc.string({ unit: 'grapheme' }),
+          fc.double({ noNaN: true }),
+          fc.boolean(),
+          fc.constant(null),
+        ],
+      });
+      await allWitnessed(fc.sample(strange, { numRuns: STRANGE_INPUTS, seed: SEED }));
+    },
+    DEADLINE_MS,
+  );
+});
