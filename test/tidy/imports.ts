@@ -92,6 +92,9 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
   { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },
+  { vendor: /^libpg-query$/, files: /^services\/decider\/src\/facts\/postgresql\.ts$/ },
+  { vendor: /^node-sql-parser$/, files: /^services\/decider\/src\/facts\/mysql-sqlite\.ts$/ },
+  { vendor: /^email-addresses$/, files: /^services\/decider\/src\/facts\/recipients\.ts$/ },
   { vendor: /^@modelcontextprotocol\/client$/, files: /^services\/executor\/src\/mcp[a-z-]*\.ts$/ },
   { vendor: /^@modelcontextprotocol\/sdk$/, files: /^services\/executor\/src\/mcp-server\.fixture\.ts$/ },
   {

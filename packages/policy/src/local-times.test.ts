@@ -21,6 +21,19 @@ describe('the wall clock', () => {
     expect(at('2026-07-01T10:00:00Z')['Europe/Berlin']?.minuteOfDay).toBe(12 * 60);
   });
 
+  it.each([
+    ['2026-03-29T00:59:00Z', 'Europe/Berlin', { date: '2026-03-29', weekday: 7, minuteOfDay: 119 }],
+    ['2026-03-29T01:00:00Z', 'Europe/Berlin', { date: '2026-03-29', weekday: 7, minuteOfDay: 180 }],
+    ['2026-10-25T00:59:00Z', 'Europe/Berlin', { date: '2026-10-25', weekday: 7, minuteOfDay: 179 }],
+    ['2026-10-25T01:00:00Z', 'Europe/Berlin', { date: '2026-10-25', weekday: 7, minuteOfDay: 120 }],
+    ['2026-03-08T06:59:00Z', 'America/New_York', { date: '2026-03-08', weekday: 7, minuteOfDay: 119 }],
+    ['2026-03-08T07:00:00Z', 'America/New_York', { date: '2026-03-08', weekday: 7, minuteOfDay: 180 }],
+    ['2026-11-01T05:59:00Z', 'America/New_York', { date: '2026-11-01', weekday: 7, minuteOfDay: 119 }],
+    ['2026-11-01T06:00:00Z', 'America/New_York', { date: '2026-11-01', weekday: 7, minuteOfDay: 60 }],
+  ])('is right at %s in %s, where the hour is left out or comes twice', (time, zone, expected) => {
+    expect(localTimes([zone], Date.parse(time))[zone]).toEqual(expected);
+  });
+
   it('is of no zone that is not there', () => {
     expect(() => localTimes(['Mars/Olympus'], 0)).toThrow(RangeError);
   });

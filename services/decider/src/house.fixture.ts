@@ -22,7 +22,7 @@ import {
   toolVersionOf,
 } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
-import { readFacts } from './facts/read.ts';
+import { createFactReader } from './facts/read.ts';
 import type { Desk } from './steps.ts';
 
 export const nowMs = Date.UTC(2026, 0, 1);
@@ -123,6 +123,8 @@ export function makeKeys<N extends ServiceName>(
   return { keyring: new Keyring(made.flatMap(({ certified }) => certified)), keys };
 }
 
+const facts = createFactReader();
+
 /** Returns a desk where everything is in order for the agent and one tool. */
 export function deskOf(
   house: { keyring: Keyring; keys: Record<'decider', ServiceKeys> },
@@ -142,7 +144,7 @@ export function deskOf(
     sessions: { of: async () => session, use: async () => undefined, deny: async () => undefined },
     agentOf: async () => agent,
     toolOf: async () => tool,
-    parse: readFacts,
+    parse: facts.read,
     environment: 'test',
     nowMs: () => nowMs,
   };

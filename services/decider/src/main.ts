@@ -3,7 +3,7 @@ import { postureSchema, sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { evaluate } from './evaluate.ts';
-import { readFacts } from './facts/read.ts';
+import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { Herald } from './posture.ts';
 import { agentOf, toolOf } from './registry.ts';
@@ -41,6 +41,7 @@ export const deciderService = defineService({
     await firstPolicies(policies, newest, clock);
     herald.follow(policies);
     const shadow = new Shadow(() => policies.candidate, clock);
+    const facts = stack.use(createFactReader());
     const desk: Desk = {
       authority: { keys, keyring },
       policies,
@@ -48,7 +49,7 @@ export const deciderService = defineService({
       sessions: stack.use(await openSessions(bus.records('sessions', sessionSchema))),
       agentOf: (call) => agentOf(agents, call),
       toolOf: (call) => toolOf(tools, call),
-      parse: readFacts,
+      parse: facts.read,
       environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };

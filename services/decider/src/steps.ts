@@ -10,10 +10,9 @@ import {
   Fault,
   type Json,
   limits,
-  type PolicyFacts,
-  type Session,
   type Tool,
 } from '@interlock/contracts';
+import { localTimes } from '@interlock/policy';
 import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
 import {
   type Authority,
@@ -25,6 +24,7 @@ import {
   type Refusal,
   refusal,
 } from './decide.ts';
+import type { FactReader } from './facts/read.ts';
 import type { Approval, Facts } from './facts.ts';
 import type { Policies } from './policies.ts';
 import { approvedCall, openHeld, openResolution, type Resolved, readResolution } from './resolution.ts';
@@ -41,7 +41,7 @@ export interface Desk {
   agentOf(call: Call): Promise<AgentEntry | undefined>;
   toolOf(call: Call): Promise<Tool | undefined>;
   /** Reads what the arguments mean; what no parser understands is said to be unreadable. */
-  parse(tool: Tool, parsed: Record<string, Json>, session: Session): Promise<PolicyFacts>;
+  parse: FactReader['read'];
   /** The deployment's own name for where it runs. */
   environment: string;
   nowMs(): number;
@@ -177,10 +177,16 @@ export async function gather(
     agent,
     session,
     parsed: await desk.parse(tool, parsed, session),
-    local: {},
+    local: localTimes(await zonesOf(desk), nowMs),
     environment: desk.environment,
     ...more,
   };
+}
+
+/** A candidate is asked about the same input, so the zones of both are in it. */
+async function zonesOf({ policies }: Desk): Promise<string[]> {
+  const { zones } = await policies.inForce();
+  return [...new Set([...zones, ...(policies.candidate?.zones ?? [])])];
 }
 
 function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {

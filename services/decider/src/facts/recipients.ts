@@ -1,0 +1,90 @@
+/**
+ * The fence round the parser of mail addresses (RFC 5322, RFC 6532).
+ *
+ * Mail programs differ about quotes, comments and names. An address counts only where every `@` of its text belongs to
+ * an address that was found: then no reader finds another one in it.
+ */
+import { domainToASCII } from 'node:url';
+import type { PolicyFacts } from '@interlock/contracts';
+import emailAddresses from 'email-addresses';
+import { z } from 'zod';
+
+export type Recipient = Omit<
+  Extract<PolicyFacts['recipients'][number], { readable: true }>,
+  'at' | 'readable'
+>;
+
+/** An address and a name; several of them fit. The parser's time grows with the square of the length. */
+const PARSED_LENGTH_MAX = 1_024;
+/** A list of plain addresses needs no parser. */
+const LENGTH_MAX = 16_384;
+/** `local@domain` of plain characters is read alike by everybody. */
+const PLAIN = /^[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+$/;
+/** A line that ends starts another header; what is invisible is read by some and not by others. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const ASCII = /^[!-~]+$/;
+/** What only quotes allow in a local part: readers differ about quotes. */
+const QUOTED_ONLY = /[\s"(),:;<>@[\\\]]/;
+const HOST = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** RFC 5321, section 4.5.3.1. */
+const LOCAL_MAX = 64;
+const DOMAIN_MAX = 253;
+
+const mailboxSchema = z.object({ type: z.literal('mailbox'), local: z.string(), domain: z.string() });
+const groupSchema = z.object({ type: z.literal('group'), addresses: z.array(mailboxSchema) });
+const parsedSchema = z.array(z.discriminatedUnion('type', [mailboxSchema, groupSchema]));
+/** Returns the addresses a text names, or undefined where readers could differ about them. */
+export function readRecipients(text: string): Recipient[] | undefined {
+  if (text.length > LENGTH_MAX || !text.isWellFormed() || INVISIBLE.test(text)) return undefined;
+  const parts = text.split(',').map((part) => part.trim());
+  const found = parts.every((part) => PLAIN.test(part)) ? parts.map(splitPlain) : parse(text);
+  if (found === undefined || found.length === 0) return undefined;
+  const recipients = found.map(recipientOf);
+  return recipients.every((one) => one !== undefined) ? recipients : undefined;
+}
+
+/** True when a text would be handed to the parser, whose time is counted. */
+export function needsParser(text: string): boolean {
+  return !text.split(',').every((part) => PLAIN.test(part.trim()));
+}
+
+interface Mailbox {
+  local: string;
+  domain: string;
+}
+
+function splitPlain(text: string): Mailbox {
+  const at = text.lastIndexOf('@');
+  return { local: text.slice(0, at), domain: text.slice(at + 1) };
+}
+
+function parse(text: string): Mailbox[] | undefined {
+  if (text.length > PARSED_LENGTH_MAX) return undefined;
+  const parsed = parsedSchema.safeParse(parseTree(text));
+  if (!parsed.success) return undefined;
+  const mailboxes = parsed.data.flatMap((one) => (one.type === 'group' ? one.addresses : [one]));
+  return text.split('@').length - 1 === mailboxes.length ? mailboxes : undefined;
+}
+
+function parseTree(text: string): unknown {
+  try {
+    return emailAddresses.parseAddressList({ input: text, rfc6532: true, strict: true });
+  } catch {
+    return undefined;
+  }
+}
+
+function recipientOf({ local, domain }: Mailbox): Recipient | undefined {
+  if (
+    local === '' ||
+    local.length > LOCAL_MAX ||
+    QUOTED_ONLY.test(local) ||
+    domain.length > DOMAIN_MAX ||
+    domain.includes('%')
+  )
+    return undefined;
+  const ascii = domainToASCII(domain);
+  // Of plain characters only their case may change: anything else was read as a number or an escape.
+  if (!HOST.test(ascii) || (ASCII.test(domain) && ascii !== domain.toLowerCase())) return undefined;
+  return { address: `${local}@${ascii}`, local, domain: ascii };
+}

@@ -1,0 +1,156 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the shell's own expansions.
+import { describe, expect, it } from 'vitest';
+import { readShell } from './shell.ts';
+
+function names(text: string): (string | null)[] | undefined {
+  return readShell(text)?.commands.map(({ name }) => name);
+}
+
+describe('[P-facts-parsed] a command line that is not read', () => {
+  it.each([
+    ['nothing', ''],
+    ['blanks alone', ' \n\t'],
+    ['a quote that does not end', "ls 'x"],
+    ['a substitution that does not end', 'ls $(rm'],
+    ['a parenthesis too many', 'ls )'],
+    ['a NUL', 'ls \0 rm'],
+    ['a carriage return', 'ls\rrm x'],
+    ['a blank of another alphabet', 'ls\u00a0x'],
+    ['a here-document', 'cat <<EOF\n$(rm x)\nEOF'],
+    ['a here-document without blanks', 'cat<<-EOF\nx\nEOF'],
+    ['arithmetic', 'echo $((1 + $(rm x)))'],
+    ['old arithmetic', 'echo $[1+1]'],
+    ['arithmetic as a command', '((x = $(rm x)))'],
+    ['a loop over words', 'for i in 1 2; do rm $i; done'],
+    ['case', 'case x in x) rm y;; esac'],
+    ['a function', 'ls() { rm x; }; ls'],
+    ['a function by its word', 'function ls { rm x; }'],
+    ['an array', 'a=(1 2) ls'],
+    ['an extended pattern', 'ls !(x)'],
+    ['a test of bash', '[[ -f $(rm x) ]]'],
+    ['a default with a substitution', 'ls ${x:-$(rm y)}'],
+    ['a default with quotes', 'ls "${x:-"$(rm y)"}"'],
+    ['a substitution in braces', 'ls ${ rm x; }'],
+    ['what redirects in one shell and runs in another', 'ls &>x'],
+    ['a script put together when it runs', 'sh -c "$x"'],
+    ['a script put together by eval', 'eval "$x"'],
+    ['a shell of unknown options', 'sh $x'],
+    ['a name continued on the next line', 'ls $\\\nx'],
+    ['a line longer than any', `ls ${'x'.repeat(9_000)}`],
+    ['more commands than any', 'ls;'.repeat(100)],
+    ['substitutions too deep', `${'$('.repeat(20)}ls${')'.repeat(20)}`],
+  ])('%s', (_, text) => {
+    expect(readShell(text)).toBeUndefined();
+  });
+});
+
+describe('[P-facts-parsed] no program a line would start goes unseen', () => {
+  it.each([
+    ['ls; rm x', ['ls', 'rm']],
+    ['ls\nrm x', ['ls', 'rm']],
+    ['ls & rm x', ['ls', 'rm']],
+    ['ls && rm x || mv a b', ['ls', 'rm', 'mv']],
+    ['ls | sh', ['ls', 'sh']],
+    ['ls |& tee x', ['ls', 'tee']],
+    ['ls $(rm x)', ['rm', 'ls']],
+    ['ls "$(rm x)"', ['rm', 'ls']],
+    ['ls "a $(rm "$(mv b c)") d"', ['mv', 'rm', 'ls']],
+    ['ls `rm x`', ['rm', 'ls']],
+    ['ls "`rm \\`mv a b\\``"', ['mv', 'rm', 'ls']],
+    ['cat <(rm x) >(tee y)', ['rm', 'tee', 'cat']],
+    ['ls > $(rm x)', ['rm', 'ls']],
+    ['X=$(rm x)', ['rm']],
+    ['X=1 rm x', ['rm']],
+    ['X=1 if rm', ['if']],
+    ['>x rm y', ['rm']],
+    ['2>&1 rm y', ['rm']],
+    ['(cd x; rm y)', ['cd', 'rm']],
+    ['{ cd x; rm y; }', ['cd', 'rm']],
+    ['if true; then rm x; else mv a b; fi', ['true', 'rm', 'mv']],
+    ['while read x; do rm y; done', ['read', 'rm']],
+    ['! rm x', ['rm']],
+    ["r'm' x", ['rm']],
+    ['r\\m x', ['rm']],
+    ['"rm" x', ['rm']],
+    ['r""m x', ['rm']],
+    ['r\\\nm x', ['rm']],
+    ['$x y', [null]],
+    ['r$x y', [null]],
+    ["$'\\x72m' y", [null]],
+    ['r{m,x} y', [null]],
+    ['/bin/r? y', [null]],
+    ['~/x y', [null]],
+    ['bash -c "rm x; mv a b"', ['bash', 'rm', 'mv']],
+    ['sh -ec \'sh -c "rm x"\'', ['sh', 'sh', 'rm']],
+    ["eval rm 'x; mv a b'", ['eval', 'rm', 'mv']],
+    ['ls # rm x\nmv a b', ['ls', 'mv']],
+    ['ls x#y; rm z', ['ls', 'rm']],
+  ])('%s', (text, expected) => {
+    expect(names(text)).toEqual(expected);
+  });
+});
+
+describe('a command line says', () => {
+  it.each([
+    ['ls -l', []],
+    ['ls \'a;b|c\' "d & e"', []],
+    ['ls;', []],
+    ['ls; ls', ['list']],
+    ['ls && ls', ['list']],
+    ['ls | wc', ['pipe']],
+    ['ls &', ['background']],
+    ['ls > x', ['redirect']],
+    ['ls 2>&1', ['redirect']],
+    ['cat <<< x', ['redirect']],
+    ['ls $(pwd)', ['substitution']],
+    ['ls $HOME', ['expansion']],
+    ['ls ${HOME%x}', ['expansion']],
+    ['ls ~', ['expansion']],
+    ['ls {a,b}', ['expansion']],
+    ['ls *.c', ['glob']],
+    ['ls [ab]', ['glob']],
+    ['A=1 ls', ['assignment']],
+    ['(ls)', ['compound']],
+    ['find . -exec rm {} +', []],
+    ['[ -f x ]', []],
+  ])('what it uses beyond one simple command: %s', (text, features) => {
+    expect(readShell(text)?.features).toEqual(features);
+  });
+
+  it('the arguments of each command, and which of them nobody knows before it runs', () => {
+    expect(readShell('git commit -m "a \\"b\\" $x" \'it is\' $y *.c a\\ b ""')).toEqual({
+      commands: [{ name: 'git', arguments: ['commit', '-m', null, 'it is', null, null, 'a b', ''] }],
+      features: ['expansion', 'glob'],
+    });
+  });
+});
+
+it('[P-facts-parsed] takes no longer than the line is long', () => {
+  const fill = (unit: string) => unit.repeat(Math.floor(8_192 / unit.length));
+  const texts = [
+    '$',
+    '{,',
+    '`',
+    '\\',
+    '"',
+    "'",
+    '$(',
+    '${',
+    '<',
+    '#',
+    '[',
+    '~',
+    'a=',
+    '\\\n',
+    '$((',
+    '(',
+    '!',
+  ];
+  const took = texts.map((unit) => {
+    const startMs = performance.now();
+    readShell(fill(unit));
+    readShell(`ls ${fill(unit).slice(4)}`);
+    return { unit, ms: performance.now() - startMs };
+  });
+  expect(Math.max(...took.map(({ ms }) => ms))).toBeLessThan(500);
+});

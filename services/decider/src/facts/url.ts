@@ -1,0 +1,34 @@
+/** Reads a URL by the WHATWG standard, where every other reader would read the same. */
+import type { PolicyFacts } from '@interlock/contracts';
+
+export type Destination = Omit<
+  Extract<PolicyFacts['destinations'][number], { readable: true }>,
+  'at' | 'readable' | 'firstUse'
+>;
+
+/** What servers commonly accept as a request line. */
+const LENGTH_MAX = 8_192;
+const ORIGIN_MAX = 1_024;
+const HOST_MAX = 256;
+/** The standard strips some of these and reads others as `/`, others do not. */
+const AMBIGUOUS = /[\s\p{Cc}\p{Zs}\\]/u;
+const WITH_ORIGIN = new Set(['http:', 'https:', 'ws:', 'wss:', 'ftp:']);
+
+/** Returns where a URL leads, or undefined where that is not clear. */
+export function readUrl(text: string): Destination | undefined {
+  if (text.length > LENGTH_MAX || !text.isWellFormed() || AMBIGUOUS.test(text)) return undefined;
+  // Without its slashes a URL is relative to some readers and absolute to others.
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const known = WITH_ORIGIN.has(url.protocol);
+  if (known && !/^[A-Za-z]+:\/\/[^/]/.test(text)) return undefined;
+  const origin = known ? url.origin : `${url.protocol}${url.host === '' ? '' : `//${url.host}`}`;
+  const { hostname } = url;
+  if (origin.length > ORIGIN_MAX || hostname.length > HOST_MAX || (known && hostname === ''))
+    return undefined;
+  return { origin, host: hostname, scheme: url.protocol.slice(0, -1), carries: carries(url) };
+}
+
+function carries({ search, hash, username, password, pathname }: URL): boolean {
+  return search !== '' || hash !== '' || username !== '' || password !== '' || !/^\/?$/.test(pathname);
+}
