@@ -82,9 +82,9 @@ export class Slot {
     try {
       const bytes = await this.#fetch(entry);
       if (bytes === undefined || this.#wanted !== entry) return;
-      const opened = openBundle(entry, bytes);
+      // Nothing of a module runs before its author is known.
       verifyBundle(entry.signature, keyring, bytes, clock.nowMs());
-      this.#held = opened;
+      this.#held = openBundle(entry, bytes);
       this.#rejected = undefined;
       this.#options.judged(entry, undefined);
     } catch (error) {

@@ -1,0 +1,127 @@
+/** Publishing, comparing, rolling back and shadowing from the command line, on a line that runs. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type Publishing, startPublishing } from './publishing.ts';
+
+const START_MS = 120_000;
+const TEST_MS = 90_000;
+
+let place: Publishing;
+beforeAll(async () => {
+  place = await startPublishing();
+}, START_MS);
+afterAll(() => place?.[Symbol.asyncDispose](), START_MS);
+
+const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
+
+/** Runs `interlock policy` as alice would, and returns how it ended. */
+async function run(...argv: string[]): Promise<{ code: number; said: unknown; complaint: string }> {
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'policy', ...argv, '--json', '--data', place.line.interlock.data, '--config', place.line.config],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code, said: out === '' ? undefined : JSON.parse(out), complaint: err };
+}
+
+test(
+  '[P-policy-publish] a policy is published, compared, and rolled back from the command line, which ends with 1 when a decider refused',
+  async () => {
+    const folder = path.join(place.line.config, 'policies');
+    const first = await run('publish', folder, '--reason', 'as it was');
+    expect(first).toMatchObject({ code: 0, said: { deciders: [{}, {}] } });
+    expect(await run('publish', folder)).toMatchObject({ code: 0, said: { changed: false } });
+    const { version } = versionSchema.parse(first.said);
+
+    const rule = path.join(folder, 'rules', 'quiet');
+    await mkdir(rule, { recursive: true });
+    await writeFile(
+      path.join(rule, 'quiet.rego'),
+      'package interlock.rules.quiet\n\nimport rego.v1\n\ndeny contains "Quiet." if input.tool.name == "bare"\n',
+    );
+    const diff = { code: 0, said: { rules: { added: ['quiet'], removed: [], changed: [] } } };
+    expect(await run('diff', String(version), folder)).toMatchObject(diff);
+    const second = await run('publish', '--reason', 'quiet');
+    expect(second).toMatchObject({ code: 0, said: { version: version + 1, changed: true } });
+    expect(await run('diff', String(version), String(version + 1))).toMatchObject(diff);
+    expect(await place.line.call('bare', { text: 'x' })).toMatchObject({ status: 403 });
+
+    expect(await run('rollback', '--reason', 'too quiet')).toMatchObject({
+      code: 0,
+      said: { version: version + 2, rollbackOf: version },
+    });
+    expect((await place.line.call('bare', { text: 'x' })).status).toBe(200);
+    expect(await run('status')).toMatchObject({
+      code: 0,
+      said: { current: { version: version + 2, reason: 'too quiet' }, deciders: [{}, {}] },
+    });
+    const bad = await place.smuggle(place.bundles.boundless);
+    const refused = await run('rollback', '--to', String(bad));
+    expect(refused).toMatchObject({ code: 1, said: undefined });
+    expect(refused.complaint).toContain('bundle_rejected');
+    expect((await place.line.call('bare', { text: 'x' })).status).toBe(200);
+  },
+  TEST_MS,
+);
+const versionSchema = z.looseObject({ version: z.int() });
+
+test(
+  '[P-policy-shadow] a candidate that denies changes no call, and only its disagreements are on record',
+  async () => {
+    const current = await place.publish(place.bundles.one);
+    const candidate = await place.publish(place.bundles.strict, 'candidate');
+    const [wrote, read] = await Promise.all([
+      place.line.call('write', { text: 'x' }),
+      place.line.call('read', { id: 1 }),
+    ]);
+    expect([wrote.body.outcome, read.body.outcome]).toEqual(['succeeded', 'succeeded']);
+    expect(await place.decisionOf(wrote.body.call)).toMatchObject({
+      verdict: 'allow',
+      policyVersion: current.version,
+      shadow: {
+        verdict: 'deny',
+        policyVersion: candidate.version,
+        policyDigest: candidate.digest,
+        reasons: [{ rule: 'no_writes', text: 'No.' }],
+      },
+    });
+    expect((await place.decisionOf(read.body.call)).shadow).toBeUndefined();
+
+    const { body: held } = await place.line.call('ask', { text: 'x' });
+    await place.line.person('bob').answer(held.call ?? '', 'approve');
+    expect((await place.line.look(held.call ?? '', { waitSeconds: 20 })).body.outcome).toBe('succeeded');
+    expect(await place.decisionOf(held.call)).toMatchObject({
+      verdict: 'allow',
+      shadow: { verdict: 'deny' },
+    });
+    expect(await run('shadow', 'report', '--since', '1h')).toMatchObject({
+      code: 0,
+      said: {
+        disagreements: 2,
+        groups: [
+          { tool: 'write', from: 'allow', to: 'deny', rulesNow: ['no_writes'], calls: 1 },
+          { tool: 'ask', from: 'ask', to: 'deny', rulesNow: ['no_writes'], calls: 1 },
+        ].map((group) => expect.objectContaining(group)),
+      },
+    });
+    await place.line.person('alice').delete('/v1/policy/candidate');
+    await eventually(async () =>
+      (await place.state()).deciders.every((decider) => decider.candidate === undefined),
+    );
+    const after = await place.line.call('write', { text: 'y' });
+    expect((await place.decisionOf(after.body.call)).shadow).toBeUndefined();
+  },
+  TEST_MS,
+);
