@@ -5,7 +5,8 @@
 #   than `deny_above`, asks before one that spends more than `ask_above`, and obliges the limiter to take what the
 #   call spends from each of `budgets`. A call that does not say what it spends is denied where its tool has the label
 #   `spends` or a cap names the tool itself; so is one that spends less than nothing. An approval answers an ask and
-#   lifts neither a cap nor a budget. Malformed data denies everything.
+#   lifts neither a cap nor a budget. Budgets of one name, `per` and `hours` share a counter. Malformed data denies
+#   everything, a malformed cap the tools it is about.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08]
@@ -45,11 +46,12 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	some cap in _caps
 	some budget in cap.budgets
 	input.spends >= 0
+	window := round(budget.hours * 3600000)
 	parameters := {
-		"limit": $"amount_cap-{budget.name}",
+		"limit": $"amount_cap-{budget.name}-{format_int(window, 10)}",
 		"kind": "spend",
 		"per": budget.per,
-		"windowMs": round(budget.hours * 3600000),
+		"windowMs": window,
 		"budget": budget.amount,
 		"amount": input.spends,
 	}
@@ -64,10 +66,14 @@ _must_say if {
 
 _amount_said if is_number(input.spends)
 
-_caps contains cap if {
-	some cap in data.config.amount_cap
-	_well_formed(cap)
-	_among(input.tool.name, cap.tools)
+_caps := [cap | some cap in _about; _well_formed(cap)]
+
+# A cap that does not say which tools it is about is about every tool.
+_about := [cap | some cap in data.config.amount_cap; not _of_others(cap)]
+
+_of_others(cap) if {
+	is_array(cap.tools)
+	not _among(input.tool.name, cap.tools)
 }
 
 _malformed if {
@@ -76,14 +82,8 @@ _malformed if {
 }
 
 _malformed if {
-	some cap in data.config.amount_cap
+	some cap in _about
 	not _well_formed(cap)
-}
-
-# Two budgets of one name would share a counter.
-_malformed if {
-	names := [budget.name | some budget in data.config.amount_cap[_].budgets]
-	count(names) > count({name | some name in names})
 }
 
 _well_formed(cap) if {
@@ -125,7 +125,7 @@ _is_budget(budget) if {
 # The limiter remembers 31 days.
 _hours_max := 744
 
-# Ids have 64 characters; the rule's name before it takes some.
+# Ids have 64 characters: the rule's name before it and the window behind it take some.
 _is_name(name) if {
 	is_string(name)
 	name != ""

@@ -39,13 +39,15 @@ test_denies_a_negative_amount if {
 test_denies_while_its_data_is_malformed if {
 	_malformed({"pay": 100})
 	_malformed(null)
-	_malformed(["pay"])
-	_malformed([{"tools": ["other"]}])
-	_malformed([{"tools": ["other"], "deny_above": "1000"}])
-	_malformed([{"tools": ["other"], "denyAbove": 1000}])
-	_malformed([{"tools": "other", "deny_above": 1000}])
-	_malformed([{"tools": ["other"], "budgets": []}])
-	_malformed([{"tools": ["other"], "budgets": {"of_a_task": 500}}])
+	_malformed(["refund"])
+	_malformed([{"deny_above": 1000}])
+	_malformed([{"tool": ["refund"], "deny_above": 1000}])
+	_malformed([{"tools": ["pay"]}])
+	_malformed([{"tools": ["pay"], "deny_above": "1000"}])
+	_malformed([{"tools": ["pay"], "denyAbove": 1000}])
+	_malformed([{"tools": "pay", "deny_above": 1000}])
+	_malformed([{"tools": ["pay"], "budgets": []}])
+	_malformed([{"tools": ["pay"], "budgets": {"of_a_task": 500}}])
 }
 
 test_denies_while_a_budget_is_malformed if {
@@ -64,14 +66,9 @@ test_denies_while_a_budget_is_malformed if {
 		{"hours": "24"},
 		{"days": 1},
 	] {
-		_malformed([{"tools": ["other"], "budgets": [object.union(_budget, change)]}])
+		_malformed([{"tools": ["pay"], "budgets": [object.union(_budget, change)]}])
 	}
-	_malformed([{"tools": ["other"], "budgets": [object.remove(_budget, ["per"])]}])
-}
-
-test_denies_while_two_budgets_have_one_name if {
-	_malformed([{"tools": ["other"], "budgets": [_budget, _budget]}])
-	_malformed([{"tools": ["other"], "budgets": [_budget]}, {"tools": ["another"], "budgets": [_budget]}])
+	_malformed([{"tools": ["pay"], "budgets": [object.remove(_budget, ["per"])]}])
 }
 
 test_asks_between_the_bounds_until_a_person_approved if {
@@ -91,7 +88,7 @@ test_obliges_to_take_from_every_budget_also_when_approved if {
 	approved := object.union(_call(90), {"approval": {"person": "bob", "resolvedAt": 1}})
 	_said(approved, [{"tools": ["pay"], "budgets": [_budget, day]}]) == object.union(_nothing, {"obligations": {
 		{"name": "limit", "parameters": {
-			"limit": "amount_cap-of_a_task",
+			"limit": "amount_cap-of_a_task-86400000",
 			"kind": "spend",
 			"per": ["session"],
 			"windowMs": 86400000,
@@ -99,7 +96,7 @@ test_obliges_to_take_from_every_budget_also_when_approved if {
 			"amount": 90,
 		}},
 		{"name": "limit", "parameters": {
-			"limit": "amount_cap-of_a_day",
+			"limit": "amount_cap-of_a_day-1800000",
 			"kind": "spend",
 			"per": ["agent", "tool"],
 			"windowMs": 1800000,
@@ -112,6 +109,7 @@ test_obliges_to_take_from_every_budget_also_when_approved if {
 test_says_nothing_below_the_bounds_or_of_other_tools if {
 	_said(_call(100), _caps) == _nothing
 	_said(_call(5000), [{"tools": ["refund"], "deny_above": 10, "budgets": [_budget]}]) == _nothing
+	_said(_call(5000), [{"tools": ["refund"], "denyAbove": 10}]) == _nothing
 	_said({"tool": {"name": "read_file", "labels": []}}, _caps) == _nothing
 	_said({"tool": {"name": "read_file", "labels": []}}, [{"tools": ["*"], "budgets": [_budget]}]) == _nothing
 	amount_cap.deny == set() with input as _call(5000) with data.config as {}

@@ -2,7 +2,8 @@
 # title: A blocked tool is denied to everybody the block names
 # description: >-
 #   Denies a call to a tool in data.config.blocked_tools, whatever else allows it. A block names tools ("*" for
-#   all) and may narrow itself to agents or tenants. A malformed block denies everything until it is mended.
+#   all) and may narrow itself to agents or tenants. Malformed data denies everything, a malformed block the tools it is
+#   about.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI10]
@@ -16,24 +17,31 @@
 package interlock.rules.blocked_tools
 
 deny contains "This tool is blocked." if {
-	some block in data.config.blocked_tools
+	some block in _about
 	_well_formed(block)
-	_among(input.tool.name, block.tools)
 	_among(input.subject.agent, object.get(block, "agents", ["*"]))
 	_among(input.subject.tenant, object.get(block, "tenants", ["*"]))
 }
 
-deny contains _malformed if {
+deny contains "The data of this rule is malformed." if _malformed
+
+# A block that does not say which tools it is about is about every tool.
+_about := [block | some block in data.config.blocked_tools; not _of_others(block)]
+
+_of_others(block) if {
+	is_array(block.tools)
+	not _among(input.tool.name, block.tools)
+}
+
+_malformed if {
 	blocks := data.config.blocked_tools
 	not is_array(blocks)
 }
 
-deny contains _malformed if {
-	some block in data.config.blocked_tools
+_malformed if {
+	some block in _about
 	not _well_formed(block)
 }
-
-_malformed := "The data of this rule is malformed."
 
 _well_formed(block) if {
 	is_array(block.tools)

@@ -20,13 +20,15 @@ test_denies_everything_while_its_data_is_malformed if {
 	_said("drop_table") == _malformed
 	_said(["drop_table"]) == _malformed
 	_said([{"tool": ["other"]}]) == _malformed
-	_said([{"tools": ["other"], "agent": ["reader"]}]) == _malformed
-	_said([{"tools": ["other"], "agents": "reader"}]) == _malformed
+	_said([{"tools": "other"}]) == _malformed
+	_said([{"tools": ["drop_table"], "agent": ["writer"]}]) == _malformed
+	_said([{"tools": ["*"], "agents": "writer"}]) == _malformed
 }
 
 test_says_nothing_of_others if {
 	_said([]) == set()
 	_said([{"tools": ["read_file"]}]) == set()
+	_said([{"tools": ["read_file"], "agent": ["reader"]}]) == set()
 	_said([{"tools": ["drop_table"], "agents": ["writer"]}]) == set()
 	_said([{"tools": ["drop_table"], "tenants": ["other"]}]) == set()
 	blocked_tools.deny == set() with input as _call with data.config as {}

@@ -5,7 +5,8 @@
 #   denies a call of more than `deny_above`, asks before one of more than `ask_above`, and obliges the limiter to take
 #   the count from each of `budgets`. `counts` is "recipients", or a JSON Pointer to an argument: a number counts as
 #   itself, a list as its length. A call that does not say its count is denied, unless `absent` says what its absence
-#   stands for. Pointers lead through objects, not into lists. Malformed data denies everything.
+#   stands for. Pointers lead through objects, not into lists. Budgets of one name, `per` and `hours`
+#   share a counter. Malformed data denies everything, a malformed cap the tools it is about.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08, ASI10]
@@ -50,11 +51,12 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	some cap in _caps
 	amount := _count(cap)
 	some budget in cap.budgets
+	window := round(budget.hours * 3600000)
 	parameters := {
-		"limit": $"volume_caps-{budget.name}",
+		"limit": $"volume_caps-{budget.name}-{format_int(window, 10)}",
 		"kind": "volume",
 		"per": budget.per,
-		"windowMs": round(budget.hours * 3600000),
+		"windowMs": window,
 		"budget": budget.amount,
 		"amount": amount,
 	}
@@ -92,10 +94,14 @@ _at(pointer) := object.get(input.arguments, path, set()) if {
 	path := [replace(replace(token, "~1", "/"), "~0", "~") | some token in array.slice(split(pointer, "/"), 1, 64)]
 }
 
-_caps contains cap if {
-	some cap in data.config.volume_caps
-	_well_formed(cap)
-	_among(input.tool.name, cap.tools)
+_caps := [cap | some cap in _about; _well_formed(cap)]
+
+# A cap that does not say which tools it is about is about every tool.
+_about := [cap | some cap in data.config.volume_caps; not _of_others(cap)]
+
+_of_others(cap) if {
+	is_array(cap.tools)
+	not _among(input.tool.name, cap.tools)
 }
 
 _malformed if {
@@ -104,14 +110,8 @@ _malformed if {
 }
 
 _malformed if {
-	some cap in data.config.volume_caps
+	some cap in _about
 	not _well_formed(cap)
-}
-
-# Two budgets of one name would share a counter.
-_malformed if {
-	names := [budget.name | some budget in data.config.volume_caps[_].budgets]
-	count(names) > count({name | some name in names})
 }
 
 _well_formed(cap) if {
@@ -166,7 +166,7 @@ _is_budget(budget) if {
 # The limiter remembers 31 days.
 _hours_max := 744
 
-# Ids have 64 characters; the rule's name before it takes some.
+# Ids have 64 characters: the rule's name before it and the window behind it take some.
 _is_name(name) if {
 	is_string(name)
 	name != ""

@@ -70,9 +70,10 @@ test_does_not_look_for_counts_inside_lists if {
 
 test_denies_everything_while_its_data_is_malformed if {
 	_said(_mails(1), {"send_mail": 5}) == _denied("The data of this rule is malformed.")
-	_malformed("send_mail")
+	_malformed("delete_orders")
+	_malformed({"counts": "recipients", "deny_above": 5})
 	every change in [
-		{"tools": "other"},
+		{"tools": "send_mail"},
 		{"counts": "rows"},
 		{"counts": 5},
 		{"absent": "none"},
@@ -83,10 +84,10 @@ test_denies_everything_while_its_data_is_malformed if {
 		{"budgets": []},
 		{"budgets": {"of_a_task": 5}},
 	] {
-		_malformed(object.union(object.union(_mail_cap, {"tools": ["other"]}), change))
+		_malformed(object.union(_mail_cap, change))
 	}
-	_malformed({"tools": ["other"], "counts": "recipients", "absent": 1})
-	_malformed({"tools": ["other"], "deny_above": 1})
+	_malformed({"tools": ["send_mail"], "counts": "recipients", "absent": 1})
+	_malformed({"tools": ["send_mail"], "deny_above": 1})
 }
 
 test_denies_while_a_budget_is_malformed if {
@@ -105,9 +106,8 @@ test_denies_while_a_budget_is_malformed if {
 		{"hours": "24"},
 		{"days": 1},
 	] {
-		_malformed({"tools": ["other"], "counts": "/ids", "budgets": [object.union(_budget, change)]})
+		_malformed({"tools": ["send_mail"], "counts": "/ids", "budgets": [object.union(_budget, change)]})
 	}
-	_malformed({"tools": ["other"], "counts": "/ids", "budgets": [_budget, _budget]})
 }
 
 test_asks_between_the_bounds_until_a_person_approved if {
@@ -121,7 +121,7 @@ test_asks_between_the_bounds_until_a_person_approved if {
 test_obliges_to_take_the_count_from_every_budget if {
 	caps := [{"tools": ["*"], "counts": "recipients", "budgets": [_budget]}]
 	_said(_mails(3), caps) == object.union(_nothing, {"obligations": {{"name": "limit", "parameters": {
-		"limit": "volume_caps-of_a_task",
+		"limit": "volume_caps-of_a_task-86400000",
 		"kind": "volume",
 		"per": ["session"],
 		"windowMs": 86400000,
@@ -140,6 +140,6 @@ test_says_nothing_below_the_bounds_or_of_other_tools if {
 	_said(_mails(2), [_mail_cap]) == _nothing
 	_said(_delete({"filter": {"ids": [1, 2]}}), [_delete_cap]) == _nothing
 	_said(_delete({"filter": {"ids": 0}}), [_delete_cap]) == _nothing
-	_said(_mails(6), [_delete_cap]) == _nothing
+	_said(_mails(6), [_delete_cap, {"tools": ["other"], "counts": "rows"}]) == _nothing
 	volume_caps.deny == set() with input as _mails(6) with data.config as {}
 }
