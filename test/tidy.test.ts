@@ -63,7 +63,7 @@ describe('[P-house-rules] a file', () => {
     ['exports a default', /^export default\b|^export \{ default/],
     ['declares an enum', /^\s*(export )?(const |declare )*enum\s/],
     ['silences the types', /\bas any\b|\bas unknown as\b|@ts-(ignore|expect-error|nocheck)/],
-    ['silences the linter without saying why', /biome-ignore(?! lint\/\S+: \w)/],
+    ['silences the linter without saying why', /biome-ignore(-all)?(?!(-all)? lint\/\S+: \w)/],
   ])('never %s', (words, pattern) => {
     const files = typescript.filter(({ path }) => path !== 'vitest.config.ts');
     expect(linesLike(files, pattern, `${words}`)).toEqual([]);

@@ -4,7 +4,6 @@
  * It is not the servers' own parser. Where servers and their settings differ about where a comment or a string ends,
  * it could see one statement where the server runs two: such texts are not read at all.
  */
-import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { isHarmlessFunction } from './sql-functions.ts';
 import { type Seen, type SqlStatement, statementOf } from './sql-statement.ts';
@@ -12,14 +11,10 @@ import { isTree, type Tree, walk } from './tree.ts';
 
 type Dialect = 'mysql' | 'sqlite';
 
-const moduleSchema = z.object({
-  Parser: z.custom<new () => { astify(text: string, options: { database: string }): unknown }>(
-    (value) => typeof value === 'function',
-  ),
-});
-type Parser = InstanceType<z.infer<typeof moduleSchema>['Parser']>;
-
-const require = createRequire(import.meta.url);
+interface Parser {
+  astify(text: string, options: { database: string }): unknown;
+}
+const parserSchema = z.custom<new () => Parser>((value) => typeof value === 'function');
 const parsers: Partial<Record<Dialect, Parser>> = {};
 
 /** Comments (also those MySQL runs), and backslashes, which end a string in one server and not in another. */
@@ -34,6 +29,18 @@ const READING = new Set(
   single_quote_string star string time timestamp unary_expr var when window window_func`.split(/\s+/),
 );
 
+/** Loads the parser of a dialect, if it is not there yet. */
+export async function loadMysqlOrSqlite(dialect: Dialect): Promise<void> {
+  if (parsers[dialect] !== undefined) return;
+  // Each is an old-style module of its own: its parts are known only at run time.
+  const loaded: { default?: unknown } =
+    dialect === 'mysql'
+      ? await import('node-sql-parser/build/mysql.js')
+      : await import('node-sql-parser/build/sqlite.js');
+  const { Parser } = z.object({ Parser: parserSchema }).parse(loaded.default ?? loaded);
+  parsers[dialect] = new Parser();
+}
+
 /** Returns the statements of a text, or undefined where it is not understood without a doubt. */
 export function readMysqlOrSqlite(dialect: Dialect, text: string): SqlStatement[] | undefined {
   if (AMBIGUOUS.test(text) || CONTROL.test(text.replaceAll('\r', '\n'))) return undefined;
@@ -43,21 +50,9 @@ export function readMysqlOrSqlite(dialect: Dialect, text: string): SqlStatement[
   return statements.every((one) => one !== undefined) ? statements : undefined;
 }
 
-/** Returns the dialect's parser: each is loaded when it is first needed. */
-function parserOf(dialect: Dialect): Parser {
-  const found = parsers[dialect];
-  if (found !== undefined) return found;
-  const { Parser } = moduleSchema.parse(
-    dialect === 'mysql' ? require('node-sql-parser/build/mysql') : require('node-sql-parser/build/sqlite'),
-  );
-  const parser = new Parser();
-  parsers[dialect] = parser;
-  return parser;
-}
-
 function parseTree(dialect: Dialect, text: string): unknown {
   try {
-    return parserOf(dialect).astify(text, { database: dialect });
+    return parsers[dialect]?.astify(text, { database: dialect });
   } catch {
     return undefined;
   }

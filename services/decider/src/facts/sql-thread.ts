@@ -1,12 +1,13 @@
 /** The thread that reads SQL: a text that takes a parser too long or too much memory costs no more than this thread. */
 import { parentPort } from 'node:worker_threads';
-import { readMysqlOrSqlite } from './mysql-sqlite.ts';
+import { loadMysqlOrSqlite, readMysqlOrSqlite } from './mysql-sqlite.ts';
 import { loadPostgresql, readPostgresql } from './postgresql.ts';
 import { type SqlText, sqlJobSchema } from './sql.ts';
 
 await loadPostgresql();
-parentPort?.on('message', (message: unknown) => {
+parentPort?.on('message', async (message: unknown) => {
   const { job, texts } = sqlJobSchema.parse(message);
+  for (const { dialect } of texts) if (dialect !== 'postgresql') await loadMysqlOrSqlite(dialect);
   parentPort?.postMessage({ job, answers: texts.map(read) });
 });
 parentPort?.postMessage({ ready: true });
