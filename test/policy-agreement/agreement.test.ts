@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Json, parsedJsonSchema, policyInputSchema, sha256 } from '@interlock/contracts';
+import { policyInputSchema, sha256 } from '@interlock/contracts';
 import { buildBundle, openBundle, type Policy } from '@interlock/policy';
 import { processEnvironment } from '@interlock/shell';
 import { type OpaServer, startOpa } from '@interlock/testkit';
@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { inputsFrom, poolOf } from './inputs.ts';
-import { exampleOf, LIBRARY, type LibraryRule, readLibrary } from './library.ts';
+import { LIBRARY, type LibraryRule, readLibrary, settingsOf } from './library.ts';
 
 const INPUTS = 10_000;
 /** Of them, so many are any JSON at all. */
@@ -19,13 +19,9 @@ const BUILD_DEADLINE_MS = 60_000;
 const DEADLINE_MS = 180_000;
 /** Requests in flight: one for each of OPA's threads on a laptop, and one waiting. */
 const IN_FLIGHT = 8;
-/** What the examples leave out: somewhere to know the clock of, and a grant, without which asks are not heard. */
+/** What settings may leave out: somewhere to know the clock of, and a grant, without which asks are not heard. */
 const ZONES = ['UTC', 'Europe/Berlin'];
 const GRANT = { agents: ['*'], tools: ['*'] };
-/** Settings without which a rule has a word it cannot say. */
-const ALSO: Record<string, Record<string, Json>> = {
-  templates: { send_note: [{ at: '/body', otherwise: 'ask', any_of: [{ text: 'Thank you.' }] }] },
-};
 /** What OPA itself says: the answer, the explanation, and which words of which rules said something. */
 const WITNESS = `package witness
 
@@ -39,7 +35,6 @@ fired contains [rule, word] if {
 	count(data.interlock.rules[rule][word]) > 0
 }
 `;
-const settingsSchema = z.record(z.string(), parsedJsonSchema).default({});
 const witnessedSchema = z.strictObject({
   answer: z.unknown(),
   explanation: z.unknown(),
@@ -55,13 +50,10 @@ let config: Record<string, unknown>;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'interlock-agreement-'));
   rules = await readLibrary();
-  const example = await exampleOf(rules, folder);
-  const { allow_listed: granted, zones } = example;
+  const settings = await settingsOf(rules, folder);
+  const { allow_listed: granted, zones } = settings;
   config = {
-    ...example,
-    ...Object.fromEntries(
-      Object.entries(ALSO).map(([rule, more]) => [rule, { ...settingsSchema.parse(example[rule]), ...more }]),
-    ),
+    ...settings,
     zones: zones ?? ZONES,
     allow_listed: Array.isArray(granted) ? [...granted, GRANT] : [GRANT],
   };

@@ -1,5 +1,6 @@
 /** The rules of the library as they describe themselves. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -22,6 +23,8 @@ export interface LibraryRule {
   literals: string[];
   /** Its example data: YAML below `config`. */
   example: string;
+  /** Its cases: YAML. */
+  cases: string;
 }
 
 const inspectionSchema = z.object({
@@ -56,18 +59,29 @@ async function readRule(name: string, example: string): Promise<LibraryRule> {
   return {
     name,
     file,
-    example,
+    example: example || '{}',
+    cases: await textOf(path.join(LIBRARY, 'cases', `${name}.yaml`)),
     words: [...new Set(Array.from(code.matchAll(WORD), ([word]) => word))].sort(),
     literals: Array.from(code.matchAll(LITERAL), ([, literal = '']) => literal),
   };
 }
 
-/** Returns the examples of all rules as one document: what stands under `config`. `folder` is for files in between. */
-export async function exampleOf(rules: LibraryRule[], folder: string): Promise<Record<string, Json>> {
-  const texts = path.join(folder, 'examples.json');
-  await writeFile(texts, JSON.stringify(rules.map(({ example }) => example || '{}')));
-  const merging = 'object.union_n([yaml.unmarshal(text) | some text in input])';
-  const merged = await opa('eval', '--format', 'raw', '--input', texts, merging);
+async function textOf(file: string): Promise<string> {
+  return existsSync(file) ? await readFile(file, 'utf8') : '{}';
+}
+
+/** The examples of all rules, each with what the rule's own cases set on top. */
+const MERGING = `object.union_n([settings |
+	some rule in input
+	own := object.get(yaml.unmarshal(rule.cases), ["data", "config"], {})
+	settings := object.union(yaml.unmarshal(rule.example), object.filter(own, [rule.name]))
+])`;
+
+/** Returns settings of all rules as one document: what stands under `config`. `folder` is for files in between. */
+export async function settingsOf(rules: LibraryRule[], folder: string): Promise<Record<string, Json>> {
+  const file = path.join(folder, 'rules.json');
+  await writeFile(file, JSON.stringify(rules));
+  const merged = await opa('eval', '--format', 'raw', '--input', file, MERGING);
   return z.record(z.string(), parsedJsonSchema).parse(JSON.parse(merged));
 }
 
