@@ -35,7 +35,7 @@ export async function evaluate(
   const call = callOf(request, nowMs);
   const parsed = checkCall(call, { address: call, nowMs, spanMs: limits.callMs });
   const held = await desk.policies.inForce();
-  const facts = await gather(desk, call, parsed, nowMs, { asker: request.asker });
+  const facts = await gather(desk, call, parsed, nowMs, { held, asker: request.asker });
   const input = policyInput(facts, nowMs);
   const answer = held.policy.evaluate(input);
   const decision = recordOf(answer, input, held, nowMs);

@@ -258,6 +258,15 @@ describe('with a raw text in the bucket', () => {
     await expect(late.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
+  it('[P-policy-newest] all of it lost, management begins anew and the deciders follow', async () => {
+    for (const key of ['current', 'v-1', 'v-2']) await observer.putText('policies', key, 'unsigned');
+    await eventually(() => place.newest.refused.size === 3);
+    await place.console.entries('policies').remove('v-2');
+    await place.publish(strict, 1);
+    await eventually(version(1));
+    expect((await place.policies.inForce()).digest).toBe(sha256(strict));
+  });
+
   it('unsigned in the place of the candidate, the policy decides on', async () => {
     await observer.putText('policies', 'candidate', 'not signed by anybody');
     await toldOf({ verb: 'refused', name: 'candidate' });

@@ -100,8 +100,7 @@ export class Policies {
   #change(key: string, entry: PolicyEntry | undefined): void {
     if (key === 'current') this.#offer(this.#current, key, entry);
     else if (key === CANDIDATE) this.#offer(this.#candidate, key, entry);
-    else if (entry !== undefined && key === `v-${entry.version}`)
-      this.#known = Math.max(this.#known, entry.version);
+    else this.#known = Math.max(0, ...versionsIn(this.#options.newest));
   }
 
   #offer(slot: Slot, key: string, entry: PolicyEntry | undefined): void {
@@ -110,6 +109,14 @@ export class Policies {
     if (entry === undefined && wantedVersion !== undefined)
       this.#options.judged({ verb: 'accepted', name: key, detail: `version ${wantedVersion} was withdrawn` });
   }
+}
+
+/** A version that management signed away does not count: it was mended. */
+function versionsIn(newest: EntryWatch<'policies'>): number[] {
+  return newest
+    .all()
+    .filter(({ key, value }) => key === `v-${value.version}`)
+    .map(({ value }) => value.version);
 }
 
 /** What is said of a text that counts for nothing. */

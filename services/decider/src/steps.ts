@@ -12,7 +12,7 @@ import {
   limits,
   type Tool,
 } from '@interlock/contracts';
-import { localTimes } from '@interlock/policy';
+import { type HeldPolicy, localTimes } from '@interlock/policy';
 import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
 import {
   type Authority,
@@ -143,7 +143,10 @@ async function decideCall(
   const nowMs = desk.nowMs();
   const parsed = checkCall(call, { address, nowMs, spanMs });
   const held = await desk.policies.inForce();
-  const facts = await gather(desk, call, parsed, nowMs, approval === undefined ? {} : { approval });
+  const facts = await gather(desk, call, parsed, nowMs, {
+    held,
+    ...(approval === undefined ? {} : { approval }),
+  });
   const policy = {
     digest: held.digest,
     version: held.version,
@@ -157,7 +160,8 @@ async function decideCall(
 }
 
 /**
- * Collects everything a decision about a call is made from, from what management says and what is remembered.
+ * Collects everything a decision about a call is made from, from what management says and what is remembered, for
+ * the policy that will decide it: it is asked with the wall clocks it wants to know, also when another one comes.
  * Throws what `check.ts` throws, and `dependency_unavailable`.
  */
 export async function gather(
@@ -165,7 +169,7 @@ export async function gather(
   call: Call,
   parsed: Record<string, Json>,
   nowMs: number,
-  more: Pick<Facts, 'approval' | 'asker'>,
+  { held, ...more }: Pick<Facts, 'approval' | 'asker'> & { held: HeldPolicy },
 ): Promise<Facts> {
   const agent = checkAgent(call, await desk.agentOf(call));
   const tool = checkTool(call, await desk.toolOf(call));
@@ -177,16 +181,15 @@ export async function gather(
     agent,
     session,
     parsed: await desk.parse(tool, parsed, session),
-    local: localTimes(await zonesOf(desk), nowMs),
+    local: localTimes(zonesOf(held, desk.policies.candidate), nowMs),
     environment: desk.environment,
     ...more,
   };
 }
 
 /** A candidate is asked about the same input, so the zones of both are in it. */
-async function zonesOf({ policies }: Desk): Promise<string[]> {
-  const { zones } = await policies.inForce();
-  return [...new Set([...zones, ...(policies.candidate?.zones ?? [])])];
+function zonesOf(held: HeldPolicy, candidate: HeldPolicy | undefined): string[] {
+  return [...new Set([...held.zones, ...(candidate?.zones ?? [])])];
 }
 
 function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {

@@ -1,0 +1,61 @@
+import { type PolicyInput, sha256 } from '@interlock/contracts';
+import { type HeldPolicy, openBundle } from '@interlock/policy';
+import { buildPolicy } from '@interlock/testkit';
+import { beforeAll, expect, it } from 'vitest';
+import { policyInput } from './facts.ts';
+import { agent, callOf, session, toolOf } from './house.fixture.ts';
+import { Shadow } from './shadow.ts';
+
+const tool = toolOf('read_order');
+const input: PolicyInput = policyInput(
+  {
+    ...{
+      call: callOf(tool),
+      arguments: { many: 90_000_000 },
+      tool,
+      agent,
+      session,
+      local: {},
+      environment: 'test',
+    },
+    parsed: { sql: [], shell: [], paths: [], recipients: [], destinations: [] },
+  },
+  0,
+);
+
+let strict: HeldPolicy;
+let failing: HeldPolicy;
+
+async function opened(rules: Record<string, string>): Promise<HeldPolicy> {
+  const bytes = await buildPolicy({ rules });
+  return openBundle({ version: 7, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
+}
+
+beforeAll(async () => {
+  // More memory than there is; the canaries do not name how many.
+  const allNumbers = 'allow contains "So many." if count(numbers.range(1, input.arguments.many)) > 0';
+  [strict, failing] = await Promise.all([opened({}), opened({ slow: allNumbers })]);
+});
+
+it('[P-policy-shadow] what a candidate agrees with is no disagreement, and nothing else is said where there is none', () => {
+  const clock = { monotonicMs: () => 0 };
+  expect(new Shadow(() => strict, clock).ask(input, 'deny')).toBeUndefined();
+  expect(new Shadow(() => undefined, clock).ask(input, 'allow')).toBeUndefined();
+  expect(new Shadow(() => strict, clock).ask(input, 'allow')).toEqual({
+    policyDigest: strict.digest,
+    policyVersion: 7,
+    verdict: 'deny',
+    reasons: [],
+  });
+});
+
+it('[P-policy-shadow] a candidate that fails disagrees with everything, and is left alone for a while after five times', () => {
+  let nowMs = 0;
+  const shadow = new Shadow(() => failing, { monotonicMs: () => nowMs });
+  const error = { policyDigest: failing.digest, policyVersion: 7, verdict: 'error', reasons: [] };
+  for (let times = 0; times < 5; times += 1) expect(shadow.ask(input, 'deny')).toEqual(error);
+  expect(shadow.ask(input, 'deny')).toBeUndefined();
+  nowMs += 10_000;
+  expect(shadow.ask(input, 'deny')).toEqual(error);
+  expect(shadow.ask(input, 'deny')).toBeUndefined();
+});
