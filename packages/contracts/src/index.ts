@@ -187,6 +187,7 @@ export {
   switchListSchema,
   switchTargetSchema,
   type TraceSpan,
+  toolPinSchema,
   traceSpanSchema,
 } from './management.ts';
 export {

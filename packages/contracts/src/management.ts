@@ -190,6 +190,9 @@ export const policyStateSchema = z.strictObject({
 });
 export type PolicyState = z.infer<typeof policyStateSchema>;
 
+/** `POST /v1/tools/{name}/pin`: agrees to the definition of an MCP tool that the person has seen. */
+export const toolPinSchema = z.strictObject({ definitionDigest: digestSchema });
+
 /** `PUT /v1/judgements/{tenant}/{call}`. */
 export const judgementSetSchema = judgementEntrySchema.pick({ judgement: true, note: true });
 /** `GET /v1/judgements`. */

@@ -9,6 +9,7 @@ import { auditRoutes } from './audit.ts';
 import { type ConsoleConfig, consoleConfigSchema } from './config.ts';
 import { credentialRoutes } from './credentials.ts';
 import { buildDoor, openDoor } from './door.ts';
+import { emergencyRoutes } from './emergencies.ts';
 import { judgementRoutes } from './judgements.ts';
 import { killRoutes } from './kill.ts';
 import { createTurns, type Management } from './management.ts';
@@ -61,6 +62,7 @@ function routesOf(management: Management, store: TraceStore) {
     ...credentialRoutes(management),
     ...approvalRoutes(management),
     ...killRoutes(management),
+    ...emergencyRoutes(management),
     ...policyRoutes(management),
     ...auditRoutes(management),
     ...replayRoutes(management),

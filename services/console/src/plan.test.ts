@@ -133,4 +133,29 @@ describe('tools of an MCP server', () => {
       ['files_read', { kind: 'mcp', name: 'read', definitionDigest: HASH }],
     ]);
   });
+
+  test('[P-mcp-pinned] applying agrees to the first definition of a tool and to no later one', () => {
+    const [first] = pinnedTools({ ...server, tools: { read: use } }, [offered], '/tools/0');
+    if (first === undefined) throw new Error('expected a tool');
+    expect(first.target).toMatchObject({ definitionDigest: HASH, pinnedDigest: HASH });
+    const standing = { ...nothing, tools: new Map([[first.name, first]]) };
+    const changed = { ...offered, description: 'Reads and tells.', definitionDigest: 'b'.repeat(64) };
+    const later = pinnedTools({ ...server, tools: { read: use } }, [changed], '/tools/0');
+    const [change] = planChanges(wanted({ tools: later }), standing, facts).changes;
+    expect(change).toMatchObject({
+      verb: 'changed',
+      value: {
+        description: 'Reads and tells.',
+        target: { definitionDigest: 'b'.repeat(64), pinnedDigest: HASH },
+      },
+    });
+    const elsewhere = pinnedTools(
+      { ...server, server: 'other', tools: { read: use } },
+      [changed],
+      '/tools/0',
+    );
+    expect(planChanges(wanted({ tools: elsewhere }), standing, facts).changes).toMatchObject([
+      { value: { target: { pinnedDigest: 'b'.repeat(64) } } },
+    ]);
+  });
 });

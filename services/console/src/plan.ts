@@ -3,7 +3,8 @@
  *
  * 1. A tool or a person that is not listed is removed; an agent is not, because `interlock agent` makes them too.
  * 2. A person without a hash keeps the token it has; an agent keeps its keys, and its session as long as its user.
- * 3. Somebody who may do everything is always left.
+ * 3. The definition of an MCP tool that a person agreed to stays the pinned one until a person agrees to another.
+ * 4. Somebody who may do everything is always left.
  */
 import {
   type AgentEntry,
@@ -88,8 +89,23 @@ function compareTools(wanted: Tool[], standing: Standing['tools']): Change<'tool
   const gone = [...standing.keys()].filter((name) => !listed.has(name));
   return [
     ...gone.map((name) => ({ ...about(name), value: undefined, verb: 'removed' as const })),
-    ...wanted.flatMap((tool) => written(about(tool.name), tool, standing.get(tool.name))),
+    ...wanted.flatMap((tool) => {
+      const before = standing.get(tool.name);
+      return written(about(tool.name), stillPinned(tool, before), before);
+    }),
   ];
+}
+
+/**
+ * Returns a tool with the definition a person agreed to, where it is the same tool of the same server: applying agrees
+ * to a first definition and to no later one.
+ */
+function stillPinned(tool: Tool, before: Tool | undefined): Tool {
+  const { target } = tool;
+  if (target.kind !== 'mcp' || before?.target.kind !== 'mcp') return tool;
+  const { server, name, pinnedDigest } = before.target;
+  if (server !== target.server || name !== target.name) return tool;
+  return { ...tool, target: { ...target, pinnedDigest } };
 }
 
 function comparePolicy(

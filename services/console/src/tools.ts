@@ -1,4 +1,4 @@
-import { Fault, idSchema, type Tool, toolSchema } from '@interlock/contracts';
+import { Fault, idSchema, type Tool, toolPinSchema, toolSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import type { Route } from './door.ts';
 import { type Management, writeEntry } from './management.ts';
@@ -37,6 +37,17 @@ export function toolRoutes(management: Management): Route[] {
       },
     },
     {
+      method: 'POST',
+      url: `${url}/pin`,
+      roles: [],
+      answer: async ({ person, params, body }) => {
+        requireEveryTenant(person);
+        const { name } = parseInput(nameSchema, params, 'id_invalid');
+        const { definitionDigest } = parseInput(toolPinSchema, body);
+        return await management.inTurn(() => pinTool(management, name, definitionDigest, person.person));
+      },
+    },
+    {
       method: 'DELETE',
       url,
       roles: [],
@@ -68,4 +79,29 @@ async function putTool(management: Management, tool: Tool, by: string): Promise<
     await writeEntry(management, { bucket: 'tools', key: tool.name, value: tool }, act);
     return tool;
   });
+}
+
+/** Agrees to the definition a person names, if it is the one that stands now. */
+async function pinTool(
+  management: Management,
+  name: string,
+  definitionDigest: string,
+  by: string,
+): Promise<Tool> {
+  const tool = (await management.bus.entries('tools').get(name))?.value;
+  if (tool === undefined) throw new Fault('name_unknown');
+  const { target } = tool;
+  if (target.kind !== 'mcp')
+    throw new Fault('configuration_invalid', {
+      detail: 'Only tools of MCP servers have a pinned definition.',
+    });
+  if (target.definitionDigest !== definitionDigest)
+    throw new Fault('upstream_changed', {
+      detail: 'The definition that stands now is not the one that was named. Look at it again.',
+      pointer: '/definitionDigest',
+    });
+  const pinned: Tool = { ...tool, target: { ...target, pinnedDigest: definitionDigest } };
+  const act = { kind: 'tool', verb: 'pinned', tenant: 'all', name, by };
+  await writeEntry(management, { bucket: 'tools', key: name, value: pinned }, act);
+  return pinned;
 }

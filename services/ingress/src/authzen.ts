@@ -9,6 +9,7 @@
 import type { Bus } from '@interlock/bus';
 import {
   type AgentEntry,
+  type Call,
   canonicalJson,
   evaluationSchema,
   evaluationsSchema,
@@ -70,7 +71,7 @@ export interface AuthzenParts {
 /** Who asks, from where, and what it may still ask in this window. */
 export interface Asking {
   asker: AgentEntry;
-  address: string | undefined;
+  origin: Call['origin'];
   /** Takes room for more questions of the same request. Throws `agent_flood`. */
   spend: (questions: number) => void;
 }
@@ -134,7 +135,7 @@ async function decide(evaluation: Evaluation, asking: Asking, parts: AuthzenPart
         ...{ tenant, agent, user, session, call, asker: asking.asker.agent },
         ...{ tool: tool.tool.name, toolVersion: tool.version, arguments: text },
         ...(purpose === undefined ? {} : { purpose }),
-        ...(asking.address === undefined ? {} : { origin: { address: asking.address } }),
+        ...(asking.origin === undefined ? {} : { origin: asking.origin }),
       },
       DECIDE_TIMEOUT_MS,
     );

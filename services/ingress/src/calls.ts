@@ -29,6 +29,8 @@ export interface Submission {
   agent: AgentEntry;
   asked: CallAsked;
   idempotencyKey: string | undefined;
+  /** Where the request came from. */
+  origin: Call['origin'];
   /** When the request arrived, on the monotonic clock: the call's limit runs from here. */
   arrivedMs: number;
   /** Aborted when the agent hangs up before it is answered. */
@@ -63,7 +65,7 @@ export async function submit(submission: Submission, parts: CallParts): Promise<
 }
 
 async function make(submission: Submission, waiter: Waiter, parts: CallParts): Promise<Answer> {
-  const { agent, asked, idempotencyKey } = submission;
+  const { agent, asked, idempotencyKey, origin } = submission;
   const { bus, follower, log, replica } = parts;
   const tool = parts.tools(asked.tool);
   const fault = tool === undefined ? new Fault('tool_unknown', { pointer: '/tool' }) : faultIn(tool, asked);
@@ -74,6 +76,7 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
     toolVersion: tool.version,
     replica,
     keepResult: idempotencyKey !== undefined,
+    origin,
     nowMs: follower.nowMs(),
   });
   try {

@@ -80,6 +80,7 @@ describe('the door', () => {
       user: 'user-of-bot',
       session: 'ses-bot',
       argumentsDigest: sha256('{"text":"who"}'),
+      origin: { address: '127.0.0.1' },
     });
     expect(address).toMatchObject({ tenant: 'acme', call: event.call.call });
     await execute(event.call, '"done"');

@@ -67,6 +67,7 @@ export interface CallMaking {
   toolVersion: string;
   replica: string;
   keepResult: boolean;
+  origin: Call['origin'];
   nowMs: number;
 }
 
@@ -74,7 +75,7 @@ export interface CallMaking {
 export function callOf(agent: AgentEntry, asked: CallAsked, making: CallMaking): Call {
   const { tenant, user, session } = agent;
   const { tool, argumentsText, argumentsDigest, purpose } = asked;
-  const { call, toolVersion, replica, keepResult, nowMs } = making;
+  const { call, toolVersion, replica, keepResult, origin, nowMs } = making;
   const bound = { tenant, agent: agent.agent, user, session, tool, toolVersion, argumentsDigest };
   return {
     ...bound,
@@ -83,6 +84,7 @@ export function callOf(agent: AgentEntry, asked: CallAsked, making: CallMaking):
     arguments: argumentsText,
     callDigest: callDigestOf(bound),
     ...(purpose === undefined ? {} : { purpose }),
+    ...(origin === undefined ? {} : { origin }),
     replyTo: replica,
     keepResult,
     requestedAt: nowMs,

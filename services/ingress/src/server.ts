@@ -17,6 +17,7 @@ import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
 import type { Caps, Taken } from './caps.ts';
 import { countAnswer } from './metrics.ts';
+import { originOf } from './origin.ts';
 import { BODY_BYTES, readRequest } from './request.ts';
 import { isDocumented, methodsAt, type RouteName, routes } from './routes.ts';
 import { traceCall } from './trace.ts';
@@ -225,7 +226,7 @@ async function ask(
     const retryAfterMs = evaluateCaps.spend(keyOf(agent), agent.caps, questions, arrivedMs);
     if (retryAfterMs !== undefined) throw new Flooded(agent.caps, retryAfterMs);
   };
-  const asking = { asker: agent, address: request.socket.remoteAddress, spend };
+  const asking = { asker: agent, origin: originOf(request.socket.remoteAddress), spend };
   const answer = await evaluate(bodyOf(request), asking, batch);
   const id = request.headers['x-request-id'];
   if (typeof id !== 'string' || !REQUEST_ID.test(id)) return answer;
@@ -248,7 +249,8 @@ async function postCall(request: FastifyRequest, visit: Visit, parts: ServerPart
     const asked = readRequest(bodyOf(request));
     name(asked.tool);
     const { agent, arrivedMs, gone } = visit;
-    return await parts.submit({ agent, asked, idempotencyKey, arrivedMs, gone: gone.signal });
+    const origin = originOf(request.socket.remoteAddress);
+    return await parts.submit({ agent, asked, idempotencyKey, origin, arrivedMs, gone: gone.signal });
   });
 }
 

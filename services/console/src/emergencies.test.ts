@@ -1,0 +1,87 @@
+import { controlSchema, emergencyListSchema } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type House, startHouse } from './house.fixture.ts';
+
+const HOUR_MS = 3_600_000;
+let house: House;
+beforeAll(async () => {
+  house = await startHouse([
+    { person: 'alice', roles: ['admin'] },
+    { person: 'otto', roles: ['operator'], tenants: ['acme'] },
+    { person: 'bob', roles: ['approver'] },
+  ]);
+  for (const tenant of ['acme', 'other'])
+    await house.ask('alice', 'POST', '/v1/agents', { tenant, agent: 'helper', user: 'ada' });
+});
+afterAll(() => house[Symbol.asyncDispose]());
+
+const wanted = {
+  tenant: 'acme',
+  agent: 'helper',
+  tools: ['pay'],
+  reason: 'the store is on fire',
+  forMs: HOUR_MS,
+};
+
+async function open(person: string, more: object = {}) {
+  return await house.ask(person, 'POST', '/v1/emergencies', { ...wanted, ...more });
+}
+
+describe('[P-emergency] the glass stays whole', () => {
+  test.each([
+    ['for longer than four hours', { forMs: 4 * HOUR_MS + 1 }, '/forMs'],
+    ['without an end', { forMs: undefined }, '/forMs'],
+    ['without a reason', { reason: '' }, '/reason'],
+    ['for a reason that says nothing', { reason: '  ' }, '/reason'],
+    ['for no tool', { tools: [] }, '/tools'],
+  ])('%s', async (_, more, pointer) => {
+    expect(await open('alice', more)).toMatchObject({ status: 400, body: { code: 'body_invalid', pointer } });
+  });
+
+  test('for an agent that is not there', async () => {
+    expect(await open('alice', { agent: 'nobody' })).toMatchObject({ status: 404 });
+  });
+
+  test('for who has not the role, or acts in another tenant', async () => {
+    expect(await open('bob')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
+    expect(await open('otto', { tenant: 'other' })).toMatchObject({ status: 403 });
+    expect(await house.ask('bob', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 403 });
+    expect(await house.ask('otto', 'GET', '/v1/emergencies')).toMatchObject({ body: { emergencies: [] } });
+  });
+
+  test('and cannot be closed where it was not broken', async () => {
+    expect(await house.ask('otto', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 404 });
+  });
+});
+
+test('[P-emergency] an emergency is known to the decider, told on CONTROL with its reason, listed, and ended early', async () => {
+  const auditor = await house.join('auditor');
+  const told: string[] = [];
+  await using _following = await auditor.follow('auditor-control', async (batch) => {
+    for (const { data } of batch) {
+      const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+      if (act.kind === 'emergency') told.push(`${act.verb} ${act.name} ${act.by} ${act.reason ?? ''}`.trim());
+    }
+  });
+  const decider = await house.join('decider');
+  await using emergencies = await decider.entries('emergencies').watch();
+  const answer = await open('otto');
+  expect(answer.status).toBe(200);
+  const [emergency] = emergencyListSchema.parse(answer.body).emergencies;
+  expect(emergency).toMatchObject({ by: 'otto', tools: ['pay'], reason: wanted.reason });
+  expect((emergency?.expiresAt ?? 0) - (emergency?.openedAt ?? 0)).toBe(HOUR_MS);
+  expect(await eventually(() => emergencies.get('acme.helper'))).toEqual(emergency);
+  await open('alice', { tenant: 'other' });
+  const listed = emergencyListSchema.parse((await house.ask('otto', 'GET', '/v1/emergencies')).body);
+  expect(listed.emergencies).toEqual([emergency]);
+  const closed = await house.ask('otto', 'DELETE', '/v1/emergencies/acme/helper');
+  expect(closed).toMatchObject({ status: 200, body: { emergencies: [] } });
+  await eventually(() => emergencies.get('acme.helper') === undefined);
+  await eventually(() => told.length === 3);
+  expect(told).toEqual([
+    `opened helper otto ${wanted.reason}`,
+    `opened helper alice ${wanted.reason}`,
+    'closed helper otto',
+  ]);
+});

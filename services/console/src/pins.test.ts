@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type House, startHouse } from './house.fixture.ts';
+
+const FIRST = 'a'.repeat(64);
+const LATER = 'b'.repeat(64);
+let house: House;
+beforeAll(async () => {
+  house = await startHouse([
+    { person: 'alice', roles: ['admin'] },
+    { person: 'otto', roles: ['operator'] },
+  ]);
+  const tool = {
+    name: 'files_read',
+    description: 'Reads.',
+    inputSchema: { type: 'object' },
+    target: {
+      kind: 'mcp',
+      server: 'files',
+      name: 'read',
+      connection: { transport: 'stdio', command: 'files' },
+      definitionDigest: LATER,
+      pinnedDigest: FIRST,
+    },
+  };
+  const http = {
+    name: 'note',
+    description: 'Reads a note.',
+    inputSchema: { type: 'object' },
+    target: {
+      kind: 'http',
+      method: 'GET',
+      url: 'https://notes.example/',
+      egress: { allow: ['notes.example'] },
+    },
+  };
+  await house.ask('alice', 'PUT', '/v1/tools/files_read', tool);
+  await house.ask('alice', 'PUT', '/v1/tools/note', http);
+});
+afterAll(() => house[Symbol.asyncDispose]());
+
+async function pin(person: string, name: string, definitionDigest: string) {
+  return await house.ask(person, 'POST', `/v1/tools/${name}/pin`, { definitionDigest });
+}
+
+describe('[P-mcp-pinned] nobody agrees to a definition', () => {
+  test('without being an admin', async () => {
+    expect(await pin('otto', 'files_read', LATER)).toMatchObject({ status: 403 });
+  });
+
+  test('that is not the one that stands now', async () => {
+    for (const digest of [FIRST, 'c'.repeat(64)])
+      expect(await pin('alice', 'files_read', digest)).toMatchObject({
+        status: 409,
+        body: { code: 'upstream_changed' },
+      });
+  });
+
+  test('of a tool that has none, or is not there', async () => {
+    expect(await pin('alice', 'note', LATER)).toMatchObject({ status: 422 });
+    expect(await pin('alice', 'nothing', LATER)).toMatchObject({ status: 404 });
+  });
+});
+
+test('[P-mcp-pinned] an admin agrees to the definition that stands now by naming it', async () => {
+  expect(await pin('alice', 'files_read', LATER)).toMatchObject({
+    status: 200,
+    body: { name: 'files_read', target: { definitionDigest: LATER, pinnedDigest: LATER } },
+  });
+  const executor = await house.join('executor');
+  expect((await executor.entries('tools').get('files_read'))?.value.target).toMatchObject({
+    pinnedDigest: LATER,
+  });
+});
