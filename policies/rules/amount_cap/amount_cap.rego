@@ -46,12 +46,12 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	some cap in _caps
 	some budget in cap.budgets
 	input.spends >= 0
-	window := round(budget.hours * 3600000)
+	seconds := round(budget.hours * 3600)
 	parameters := {
-		"limit": $"amount_cap-{budget.name}-{format_int(window, 10)}",
+		"limit": $"amount_cap-{budget.name}-{format_int(seconds, 10)}",
 		"kind": "spend",
 		"per": budget.per,
-		"windowMs": window,
+		"windowMs": seconds * 1000,
 		"budget": budget.amount,
 		"amount": input.spends,
 	}

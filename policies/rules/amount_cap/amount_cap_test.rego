@@ -84,11 +84,11 @@ test_an_approval_does_not_lift_the_cap if {
 }
 
 test_obliges_to_take_from_every_budget_also_when_approved if {
-	day := {"name": "of_a_day", "amount": 2000, "per": ["agent", "tool"], "hours": 0.5}
+	day := {"name": "of_a_day", "amount": 2000, "per": ["agent", "tool"], "hours": 744}
 	approved := object.union(_call(90), {"approval": {"person": "bob", "resolvedAt": 1}})
 	_said(approved, [{"tools": ["pay"], "budgets": [_budget, day]}]) == object.union(_nothing, {"obligations": {
 		{"name": "limit", "parameters": {
-			"limit": "amount_cap-of_a_task-86400000",
+			"limit": "amount_cap-of_a_task-86400",
 			"kind": "spend",
 			"per": ["session"],
 			"windowMs": 86400000,
@@ -96,10 +96,10 @@ test_obliges_to_take_from_every_budget_also_when_approved if {
 			"amount": 90,
 		}},
 		{"name": "limit", "parameters": {
-			"limit": "amount_cap-of_a_day-1800000",
+			"limit": "amount_cap-of_a_day-2678400",
 			"kind": "spend",
 			"per": ["agent", "tool"],
-			"windowMs": 1800000,
+			"windowMs": 2678400000,
 			"budget": 2000,
 			"amount": 90,
 		}},

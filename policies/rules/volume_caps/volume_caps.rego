@@ -51,12 +51,12 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	some cap in _caps
 	amount := _count(cap)
 	some budget in cap.budgets
-	window := round(budget.hours * 3600000)
+	seconds := round(budget.hours * 3600)
 	parameters := {
-		"limit": $"volume_caps-{budget.name}-{format_int(window, 10)}",
+		"limit": $"volume_caps-{budget.name}-{format_int(seconds, 10)}",
 		"kind": "volume",
 		"per": budget.per,
-		"windowMs": window,
+		"windowMs": seconds * 1000,
 		"budget": budget.amount,
 		"amount": amount,
 	}

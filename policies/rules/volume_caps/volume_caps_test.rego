@@ -119,12 +119,12 @@ test_asks_between_the_bounds_until_a_person_approved if {
 }
 
 test_obliges_to_take_the_count_from_every_budget if {
-	caps := [{"tools": ["*"], "counts": "recipients", "budgets": [_budget]}]
+	caps := [{"tools": ["*"], "counts": "recipients", "budgets": [object.union(_budget, {"hours": 0.5})]}]
 	_said(_mails(3), caps) == object.union(_nothing, {"obligations": {{"name": "limit", "parameters": {
-		"limit": "volume_caps-of_a_task-86400000",
+		"limit": "volume_caps-of_a_task-1800",
 		"kind": "volume",
 		"per": ["session"],
-		"windowMs": 86400000,
+		"windowMs": 1800000,
 		"budget": 60,
 		"amount": 3,
 	}}}})
