@@ -52,6 +52,7 @@ export async function evaluate(
   const published = await bus.publish('evaluated', { tenant, call: call.call, door }, body, 0);
   if (!published.stored)
     throw new Fault('statement_invalid', { detail: 'The question bears the id of another one.' });
+  if (facts.emergency !== undefined) desk.announce(facts.emergency, call, 'evaluated');
   const { verdict, reasons, obligations } = answer;
   return { verdict, reasons, obligations, policyDigest: held.digest };
 }

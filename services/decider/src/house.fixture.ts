@@ -145,6 +145,8 @@ export function deskOf(
     agentOf: async () => agent,
     toolOf: async () => tool,
     parse: facts.read,
+    emergencyOf: () => undefined,
+    announce: () => undefined,
     environment: 'test',
     nowMs: () => nowMs,
   };

@@ -2,6 +2,7 @@ import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
 import { postureSchema, sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
+import { announceEmergency, emergencyOf } from './emergency.ts';
 import { evaluate } from './evaluate.ts';
 import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
@@ -41,6 +42,7 @@ export const deciderService = defineService({
     await firstPolicies(policies, newest, clock);
     herald.follow(policies);
     const shadow = new Shadow(() => policies.candidate, clock);
+    const emergencies = stack.use(await bus.entries('emergencies').watch());
     const facts = stack.use(createFactReader());
     const desk: Desk = {
       authority: { keys, keyring },
@@ -50,6 +52,8 @@ export const deciderService = defineService({
       agentOf: (call) => agentOf(agents, call),
       toolOf: (call) => toolOf(tools, call),
       parse: facts.read,
+      emergencyOf: (call, nowMs) => emergencyOf(emergencies, call, nowMs),
+      announce: (emergency, call, step) => announceEmergency(log, emergency, call, step),
       environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };

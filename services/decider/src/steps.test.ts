@@ -16,7 +16,7 @@ import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { agent, callOf, deskOf, makeKeys, nowMs, resolvedEvent, session, toolOf } from './house.fixture.ts';
 import type { Use } from './session.ts';
-import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
+import { type Desk, decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
 
 const house = makeKeys('decider', 'auditor', 'approver', 'console');
 const read = toolOf('read_order', { labels: ['reads-private'] });
@@ -391,4 +391,32 @@ describe('a call that cannot be handled is refused as poison', () => {
       decidedAt: nowMs,
     };
   }
+});
+
+it('[P-emergency] policy sees an emergency while it holds, and what it decides under one is announced', async () => {
+  const told: string[] = [];
+  const emergency = {
+    id: 'emg_1',
+    tenant: 'acme',
+    agent: 'clerk',
+    tools: ['*'],
+    by: 'otto',
+    reason: 'the store is on fire',
+    openedAt: nowMs - 1,
+    expiresAt: nowMs + 1,
+  };
+  const wipe = toolOf('wipe');
+  for (const tool of [remove, wipe]) {
+    const desk: Desk = {
+      ...deskOf(house, tool, policy),
+      emergencyOf: () => emergency,
+      announce: ({ id }, { call }, step) => void told.push(`${id} ${call} ${step}`),
+    };
+    const next = await decideRequested(desk, requested(callOf(tool)));
+    if (tool === wipe) expect(next).toMatchObject({ step: 'refused', body: { code: 'policy_denied' } });
+    if (next.step === 'refused')
+      expect(evidenceOf(next.body).decision?.facts).toMatchObject({ emergency: { id: 'emg_1', by: 'otto' } });
+  }
+  expect(told).toHaveLength(2);
+  expect(told[1]).toBe('emg_1 call_1 refused');
 });

@@ -6,6 +6,7 @@ import type { Bus, Delivery } from '@interlock/bus';
 import {
   type AgentEntry,
   type Call,
+  type EmergencyEntry,
   type EventBody,
   Fault,
   type Json,
@@ -42,6 +43,10 @@ export interface Desk {
   toolOf(call: Call): Promise<Tool | undefined>;
   /** Reads what the arguments mean; what no parser understands is said to be unreadable. */
   parse: FactReader['read'];
+  /** Returns the emergency a person opened for the call's agent and tool, while it holds. */
+  emergencyOf(call: Call, nowMs: number): EmergencyEntry | undefined;
+  /** Tells loudly of what was decided under an emergency. */
+  announce(emergency: EmergencyEntry, call: Call, step: 'decided' | 'held' | 'refused' | 'evaluated'): void;
   /** The deployment's own name for where it runs. */
   environment: string;
   nowMs(): number;
@@ -156,6 +161,7 @@ async function decideCall(
   const next = decide(facts, policy, desk.authority, nowMs);
   // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.
   if (next.step === 'decided') await desk.sessions.use(call, useOf(facts), nowMs);
+  if (facts.emergency !== undefined) desk.announce(facts.emergency, call, next.step);
   return next;
 }
 
@@ -174,6 +180,7 @@ export async function gather(
   const agent = checkAgent(call, await desk.agentOf(call));
   const tool = checkTool(call, await desk.toolOf(call));
   const session = checkSession(call, await desk.sessions.of(call, nowMs));
+  const emergency = desk.emergencyOf(call, nowMs);
   return {
     call,
     arguments: parsed,
@@ -183,6 +190,7 @@ export async function gather(
     parsed: await desk.parse(tool, parsed, session),
     local: localTimes(zonesOf(held, desk.policies.candidate), nowMs),
     environment: desk.environment,
+    ...(emergency === undefined ? {} : { emergency }),
     ...more,
   };
 }
