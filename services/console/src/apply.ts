@@ -17,7 +17,14 @@ import type { Route } from './door.ts';
 import { type Management, writeEntry } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
-import { isWhole, knownBundle, nextVersion, publish, standingPolicies } from './policy.ts';
+import {
+  isWhole,
+  knownBundle,
+  nextVersion,
+  publish,
+  type StandingPolicies,
+  standingPolicies,
+} from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
@@ -52,26 +59,32 @@ async function apply(management: Management, configuration: Configuration, by: s
   const nowMs = clock.nowMs();
   const policy =
     configuration.policy === undefined ? undefined : knownBundle(configuration.policy, keyring, nowMs);
-  const policies = await standingPolicies(management);
-  const whole = (await isWhole(management, policies.current)) ? policies.current : undefined;
-  const facts = { nowMs, by, policyVersion: nextVersion(policies), newSession: () => newId('ses') };
+  const standing = await standingPolicies(management);
+  const whole = (await isWhole(management, standing.current)) ? standing.current : undefined;
+  const facts = { nowMs, by, policyVersion: nextVersion(standing), newSession: () => newId('ses') };
   const wanted = { ...configuration, tools, policy: policy?.bundle };
   const plan = planChanges(wanted, await readStanding(bus, whole), facts);
-  await carryOut(management, plan, policy?.content, by);
+  await carryOut(management, plan, policy === undefined ? undefined : { ...policy, standing }, by);
   return appliedOf(plan);
 }
 
 async function carryOut(
   management: Management,
   { changes }: Plan,
-  content: Uint8Array | undefined,
+  policy: { content: Uint8Array; standing: StandingPolicies } | undefined,
   by: string,
 ): Promise<void> {
   const done: string[] = [];
   for (const change of changes) {
     try {
-      if (change.bucket === 'policies' && change.value !== undefined && content !== undefined)
-        await publish(management, 'current', change.value, { content, verb: change.verb });
+      if (change.bucket === 'policies' && change.value !== undefined && policy !== undefined)
+        await publish(management, {
+          as: 'current',
+          entry: change.value,
+          before: policy.standing,
+          content: policy.content,
+          verb: change.verb,
+        });
       else await carryOutOne(management, change, by);
       done.push(nameOf(change));
     } catch (error) {

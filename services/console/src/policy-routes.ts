@@ -56,7 +56,9 @@ export function policyRoutes(management: Management): Route[] {
       roles: [],
       answer: async ({ person }) => {
         requireEveryTenant(person);
-        await management.inTurn(() => dropCandidate(management, person.person));
+        await management.inTurn(async () =>
+          dropCandidate(management, await standingPolicies(management), person.person),
+        );
         return await policyState(management);
       },
     },
@@ -84,7 +86,7 @@ async function publishBundle(management: Management, { person, body }: Visit) {
   const stands = standing[as]?.digest === bundle.digest && standing.refused.length === 0;
   if (!stands || !(await isWhole(management, standing[as]))) {
     const entry = entryOf(standing, bundle, { nowMs, by: person.person, reason });
-    await publish(management, as, entry, { content });
+    await publish(management, { as, entry, before: standing, content, verb: 'published' });
   }
   return await policyState(management);
 }
@@ -101,7 +103,7 @@ async function rollBack(management: Management, { person, body }: Visit) {
   const { digest, bytes, signature } = old;
   const made = entryOf(standing, { digest, bytes, signature }, { nowMs, by: person.person, reason });
   const entry = { ...made, rollbackOf: old.rollbackOf ?? to };
-  await publish(management, 'current', entry, { verb: 'rolled-back' });
+  await publish(management, { as: 'current', entry, before: standing, verb: 'rolled-back' });
   return await policyState(management);
 }
 

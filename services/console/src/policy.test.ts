@@ -14,9 +14,9 @@ beforeEach(async () => {
 afterEach(() => house[Symbol.asyncDispose]());
 
 async function publish(content: string, as: 'current' | 'candidate' = 'current'): Promise<PolicyState> {
-  const { status, body } = await house.ask('alice', 'POST', '/v1/policy', { ...house.signed(content), as });
-  expect(status).toBe(200);
-  return policyStateSchema.parse(body);
+  const answer = await house.ask('alice', 'POST', '/v1/policy', { ...house.signed(content), as });
+  expect(answer).toMatchObject({ status: 200 });
+  return policyStateSchema.parse(answer.body);
 }
 
 async function rollBack(to: number) {

@@ -100,15 +100,23 @@ export function nextVersion({ current, candidate, versions }: StandingPolicies):
   return Math.max(0, ...[current, candidate, ...versions].map((entry) => entry?.version ?? 0)) + 1;
 }
 
+/** What is published, over what stands. */
+export interface Publishing {
+  as: 'current' | 'candidate';
+  entry: PolicyEntry;
+  before: StandingPolicies;
+  /** The bundle's bytes; none where they are kept already. */
+  content?: Uint8Array;
+  /** What was done, as CONTROL tells it. */
+  verb: Control['verb'];
+}
+
 /** Writes an entry that decides from now on, or that is watched beside the one that decides, and tells of it. */
 export async function publish(
   management: Management,
-  as: 'current' | 'candidate',
-  entry: PolicyEntry,
-  { content, verb = 'published' }: { content?: Uint8Array; verb?: Control['verb'] } = {},
+  { as, entry, before, content, verb }: Publishing,
 ): Promise<void> {
   const { bus } = management;
-  const before = await standingPolicies(management);
   if (content !== undefined) await bus.blobs('bundles').put(bundleKey(entry.digest), content);
   const act = { kind: 'policy', verb, tenant: 'all', name: `${as} v-${entry.version}`, by: entry.by };
   const { reason } = entry;
@@ -117,17 +125,25 @@ export async function publish(
     { bucket: 'policies', key: as, value: entry },
     { ...act, ...(reason === undefined ? {} : { reason }) },
   );
-  if (as === 'current') await bus.entries('policies').put(versionKey(entry.version), entry);
-  await mend(management, before, [as, versionKey(entry.version)]);
+  if (as === 'candidate') {
+    await mend(management, before, ['candidate']);
+    await prune(management, before, { ...before, candidate: entry });
+    return;
+  }
+  await bus.entries('policies').put(versionKey(entry.version), entry);
+  await mend(management, before, ['current', versionKey(entry.version)]);
+  const after = { ...before, current: entry, versions: [entry, ...before.versions] };
+  await prune(management, before, after);
   // A candidate that decides is none any more.
-  if (as === 'current' && before.candidate?.digest === entry.digest)
-    await dropCandidate(management, entry.by);
-  await prune(management, before);
+  if (before.candidate?.digest === entry.digest) await dropCandidate(management, after, entry.by);
 }
 
 /** Takes the candidate away. Throws `name_unknown` where there is none. */
-export async function dropCandidate(management: Management, by: string): Promise<void> {
-  const before = await standingPolicies(management);
+export async function dropCandidate(
+  management: Management,
+  before: StandingPolicies,
+  by: string,
+): Promise<void> {
   const { candidate } = before;
   if (candidate === undefined) throw new Fault('name_unknown', { detail: 'There is no candidate.' });
   const act = {
@@ -138,7 +154,7 @@ export async function dropCandidate(management: Management, by: string): Promise
     by,
   };
   await writeEntry(management, { bucket: 'policies', key: 'candidate', value: undefined }, act);
-  await prune(management, before);
+  await prune(management, before, { ...before, candidate: undefined });
 }
 
 /** Returns what the management API says of policy. Entries that nobody signed do not appear. */
@@ -171,8 +187,11 @@ async function mend(
 }
 
 /** Gives back the room of bundles that nothing kept names any more. */
-async function prune({ bus }: Management, before: StandingPolicies): Promise<void> {
-  const { current, candidate, versions } = await standingPolicies({ bus });
+async function prune(
+  { bus }: Management,
+  before: StandingPolicies,
+  { current, candidate, versions }: StandingPolicies,
+): Promise<void> {
   const kept = [current, candidate, ...versions.slice(0, VERSIONS_KEPT)].map((entry) => entry?.digest);
   const known = [before.current, before.candidate, ...before.versions.slice(0, VERSIONS_KEPT + 1)];
   const gone = new Set(known.map((entry) => entry?.digest).filter((digest) => !kept.includes(digest)));
