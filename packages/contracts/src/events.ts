@@ -79,7 +79,8 @@ export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
 /** One taking from a limit. */
 export const takingSchema = z.strictObject({
   limit: idSchema,
-  kind: z.enum(['rate', 'concurrency', 'spend']),
+  /** `spend` and `volume` count amounts: money, and anything else that policy counts. */
+  kind: z.enum(['rate', 'concurrency', 'spend', 'volume']),
   amount: z.number(),
   left: z.number(),
 });

@@ -70,6 +70,11 @@ export const faults = {
   policy_default: refusal(403, 'No policy allows this call.', ASK),
   policy_error: passing(503, 'Policy could not decide, so the call was refused.'),
   policy_missing: passing(503, 'No valid policy is loaded, so the call was refused.'),
+  obligation_unknown: refusal(
+    403,
+    'Policy obliges this gateway to something it does not know, so the call was refused.',
+    ASK,
+  ),
   statement_invalid: refusal(403, 'The decision that came with the call is not authentic.', ASK),
   // Limits
   rate_limited: passing(429, 'Too many calls in this window.', 'Wait as long as Retry-After says.'),

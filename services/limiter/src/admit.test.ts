@@ -117,6 +117,11 @@ describe('planning what is taken', () => {
     expect(taking?.key).toBe('il:{limits}:rate:each:tenant=t.agent=a.tool=pay');
   });
 
+  test('counts a session within its tenant', () => {
+    const [taking] = plan({ limits: [limit({ name: 'task', per: ['session'] })] }).takings;
+    expect(taking?.key).toBe('il:{limits}:rate:task:tenant=t.session=s');
+  });
+
   test('takes the spent amount in whole millionths, rounded up', () => {
     const taken = ['0.1', '0.29', '1.0000001'].map(
       (value) => plan({ limits: [budget], arguments: `{"amount":{"value":${value}}}` }).takings[0],
@@ -131,6 +136,69 @@ describe('planning what is taken', () => {
   });
 });
 
+describe('[P-obligations] what policy obliges to', () => {
+  const parameters = {
+    limit: 'of_a_task',
+    kind: 'spend',
+    per: ['session'],
+    windowMs: 86_400_000,
+    budget: 500,
+    amount: 90,
+  };
+  const obliged = (...more: object[]) => {
+    const obligations = more.map((one) => ({ name: 'limit', parameters: { ...parameters, ...one } }));
+    return plan({ statement: { obligations } }).takings;
+  };
+
+  test.each([
+    ['an unknown name', [{ name: 'notify' }]],
+    ['an unknown name among known ones', [{ name: 'announce' }, { name: 'Limit', parameters }]],
+    ['a limit without parameters', [{ name: 'limit' }]],
+  ])('refuses the call for %s', (_, obligations) => {
+    expect(() => plan({ statement: { obligations } })).toThrow('obligation_unknown');
+  });
+
+  test.each([
+    ['a negative amount', { amount: -1 }],
+    ['an amount that is no number', { amount: '5' }],
+    ['an amount without bounds', { amount: Number.POSITIVE_INFINITY }],
+    ['no amount', { amount: undefined }],
+    ['a negative budget', { budget: -1 }],
+    ['an unknown kind', { kind: 'rate' }],
+    ['an unknown dimension', { per: ['session', 'planet'] }],
+    ['no dimension', { per: [] }],
+    ['a window of no length', { windowMs: 0 }],
+    ['a window longer than any', { windowMs: 32 * 86_400_000 }],
+    ['a name that is none', { limit: 'a:b.c' }],
+    ['a member nobody knows', { burst: 5 }],
+  ])('refuses the call for a limit with %s', (_, wrong) => {
+    expect(() => obliged(wrong)).toThrow('obligation_unknown');
+  });
+
+  test('refuses an amount that no budget holds', () => {
+    expect(() => obliged({ amount: 1e300 })).toThrow('spend_limited');
+    expect(() => obliged({ amount: 8e9 }, { amount: 7e9 })).toThrow('spend_limited');
+  });
+
+  test('is taken from a counter of its own, beside what is configured', () => {
+    const obligations = [{ name: 'announce' }, { name: 'approval' }, { name: 'limit', parameters }];
+    const budget = limit({ name: 'of_a_task', per: ['session'], spend: { amount: 10, windowMs: 1_000 } });
+    const { takings } = plan({ limits: [budget], statement: { obligations } });
+    expect(takings.map(({ key }) => key)).toEqual([
+      'il:{limits}:spend:of_a_task:tenant=t.session=s',
+      'il:{limits}:policy-spend:of_a_task.86400000:tenant=t.session=s',
+    ]);
+    expect(takings[1]).toMatchObject({ amountMicros: 90_000_000, budgetMicros: 500_000_000 });
+  });
+
+  test('is taken once where it is said twice of one counter: all of it, from the smallest budget', () => {
+    expect(obliged({}, { amount: 10, budget: 100 })).toMatchObject([
+      { amountMicros: 100_000_000, budgetMicros: 100_000_000 },
+    ]);
+    expect(obliged({}, { windowMs: 1_000 }, { kind: 'volume' }, { per: ['agent'] })).toHaveLength(4);
+  });
+});
+
 describe('concluding', () => {
   const taking: Taking = { limit: 'l', key: 'k', kind: 'rate', calls: 5, windowMs: 1_000 };
 
@@ -138,6 +206,10 @@ describe('concluding', () => {
     [taking, 'rate_limited'],
     [{ limit: 'l', key: 'k', kind: 'concurrency', slots: 1, unknownMs: 0 }, 'concurrency_limited'],
     [{ limit: 'l', key: 'k', kind: 'spend', amountMicros: 1, budgetMicros: 1, windowMs: 1 }, 'spend_limited'],
+    [
+      { limit: 'l', key: 'k', kind: 'volume', amountMicros: 1, budgetMicros: 1, windowMs: 1 },
+      'spend_limited',
+    ],
   ] satisfies [Taking, string][])(
     'names the limit, the rule and the wait of a refusal (%#)',
     (over, code) => {

@@ -10,6 +10,7 @@ import {
   type Tool,
 } from '@interlock/contracts';
 import { counterKey } from './keys.ts';
+import { obligedTakings } from './obligations.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
 import type { TakeAnswer, Taking } from './take.ts';
 
@@ -39,7 +40,7 @@ const REMEMBER_LONGER_MS = 60_000;
 /**
  * Returns what must be taken so that a decided call may start.
  * Throws the Fault that refuses it: `deadline_passed`, `killed`, `tool_changed`, `statement_invalid`,
- * `spend_amount_missing` or `spend_limited`.
+ * `spend_amount_missing`, `spend_limited` or `obligation_unknown`.
  */
 export function planTaking(
   decision: Statement<'decision'>,
@@ -51,9 +52,10 @@ export function planTaking(
   if (killed !== undefined) throw new Fault('killed', { rule: `switches/${killed}` });
   if (tool === undefined || tool.version !== decision.toolVersion) throw new Fault('tool_changed');
   const { definition } = tool;
-  const takings = limits.limits
+  const configured = limits.limits
     .filter((limit) => applies(limit, decision))
     .flatMap((limit) => takingsOf(limit, decision, call, definition));
+  const takings = [...configured, ...obligedTakings(decision)];
   const holdMs = decision.notAfter - nowMs + definition.claimMs;
   return { takings, holdMs, rememberMs: holdMs + REMEMBER_LONGER_MS };
 }
@@ -69,7 +71,7 @@ export function concludeTaking(
   if (answer.kind === 'refused') throw overLimit(takings[answer.index], answer.waitMs);
   return takings.map(({ limit, ...taking }, index) => {
     const left = answer.left[index] ?? 0;
-    return taking.kind === 'spend'
+    return taking.kind === 'spend' || taking.kind === 'volume'
       ? { limit, kind: taking.kind, amount: unitsOf(taking.amountMicros), left: unitsOf(left) }
       : { limit, kind: taking.kind, amount: 1, left };
   });
@@ -133,6 +135,7 @@ function overLimit(taking: Taking | undefined, waitMs: number): Fault {
         detail: `Limit ${taking.limit}: at most ${taking.slots} calls at once.`,
       });
     case 'spend':
+    case 'volume':
       return new Fault('spend_limited', {
         ...options,
         detail: `Limit ${taking.limit}: the budget of ${unitsOf(taking.budgetMicros)} for this window does not hold this call.`,

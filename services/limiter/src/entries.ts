@@ -10,8 +10,10 @@ export interface LimiterEntries extends AsyncDisposable {
    * Throws `dependency_unavailable` when a copy may be behind or no limits were ever applied.
    */
   factsOf(call: { tenant: string; agent: string; tool: string }): AdmitFacts;
-  /** True when some limit counts slots or money, so that the end of a call gives something back. */
+  /** True when some limit, or policy, counts slots or amounts, so that the end of a call gives something back. */
   readonly givesBack: boolean;
+  /** Takes note that policy itself counts. */
+  policyTakes(): void;
 }
 
 /** Watches tools, limits and kill switches. */
@@ -35,15 +37,22 @@ export async function watchEntries(bus: Bus): Promise<LimiterEntries> {
     if (!switches.current) return 'The copy of the kill switches may be behind.';
     return true;
   };
+  let policyCounts = false;
   const owned = stack.move();
   return {
+    policyTakes: () => {
+      policyCounts = true;
+    },
     get ready() {
       return ready();
     },
     get givesBack() {
       return (
-        limits()?.limits.some(({ concurrency, spend }) => concurrency !== undefined || spend !== undefined) ??
-        false
+        policyCounts ||
+        (limits()?.limits.some(
+          ({ concurrency, spend }) => concurrency !== undefined || spend !== undefined,
+        ) ??
+          false)
       );
     },
     factsOf({ tenant, agent, tool }) {

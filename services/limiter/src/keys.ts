@@ -11,21 +11,45 @@ export interface Dimensions {
   tenant: string;
   agent: string;
   user: string;
+  session: string;
   tool: string;
 }
+
+type Dimension = keyof Dimensions;
 
 /** Returns the key of what a call was answered. */
 export function callKey(tenant: string, call: string): string {
   return `${PREFIX}:call:${tenant}.${call}`;
 }
 
-/** Returns the key of one counter of a limit. Ids hold neither dots nor colons, so no two counters share a key. */
-export function counterKey(kind: 'rate' | 'concurrency' | 'spend', limit: Limit, of: Dimensions): string {
-  const per = new Set(limit.per);
-  // Agents and users are named within their tenant: the same name elsewhere is somebody else.
-  if (per.has('agent') || per.has('user')) per.add('tenant');
-  const parts = (['tenant', 'agent', 'user', 'tool'] as const).flatMap((dimension) =>
-    per.has(dimension) ? [`${dimension}=${of[dimension]}`] : [],
+/** Returns the key of one counter of a configured limit. Ids hold neither dots nor colons, so no two counters share a key. */
+export function counterKey(
+  kind: 'rate' | 'concurrency' | 'spend',
+  { name, per }: Pick<Limit, 'name' | 'per'>,
+  of: Dimensions,
+): string {
+  return `${PREFIX}:${kind}:${name}:${partsOf(per, of)}`;
+}
+
+/** Returns the key of one counter that policy keeps. It holds for one window: under another one it counts anew. */
+export function policyCounterKey(
+  {
+    kind,
+    limit,
+    windowMs,
+    per,
+  }: { kind: string; limit: string; windowMs: number; per: readonly Dimension[] },
+  of: Dimensions,
+): string {
+  return `${PREFIX}:policy-${kind}:${limit}.${windowMs}:${partsOf(per, of)}`;
+}
+
+function partsOf(per: readonly Dimension[], of: Dimensions): string {
+  const apart = new Set(per);
+  // Agents, users and sessions are named within their tenant: the same name elsewhere is somebody else.
+  if (apart.has('agent') || apart.has('user') || apart.has('session')) apart.add('tenant');
+  const dimensions = (['tenant', 'agent', 'user', 'session', 'tool'] as const).filter((one) =>
+    apart.has(one),
   );
-  return `${PREFIX}:${kind}:${limit.name}:${parts.join('.')}`;
+  return dimensions.map((dimension) => `${dimension}=${of[dimension]}`).join('.');
 }

@@ -58,6 +58,7 @@ async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyr
   // Told before anything is asked of others, so that an outage ends in a refusal and not in silence.
   if (decision.notAfter <= clock.nowMs()) throw new Fault('deadline_passed');
   const plan = planTaking(decision, event.call, entries.factsOf(decision), clock.nowMs());
+  if (decision.obligations.length > 0) entries.policyTakes();
   if (plan.takings.length === 0) return [];
   const { tenant, call } = decision;
   return concludeTaking(plan.takings, await counters.take({ tenant, call, ...plan }));

@@ -90,6 +90,19 @@ describe('taking', () => {
   });
 });
 
+describe('[P-obligations] a budget of policy', () => {
+  test('is taken with the others or not at all, never forgets, and is given back when the call is refused', async () => {
+    const [slot, budget] = [concurrency(5), { ...spend(600, 1_000), kind: 'volume' as const }];
+    const call = newId('call');
+    expect(await takeFrom(counters, [slot, budget], call)).toEqual({ kind: 'admitted', left: [4, 400] });
+    expect(await takeFrom(counters, [slot, budget], call)).toEqual({ kind: 'admitted', left: [4, 400] });
+    expect(refusedOf(await takeFrom(counters, [slot, budget])).index).toBe(1);
+    expect(await takeFrom(counters, [slot])).toEqual({ kind: 'admitted', left: [3] });
+    await counters.release({ tenant: 't', call }, 'refused');
+    expect(await takeFrom(counters, [budget])).toEqual({ kind: 'admitted', left: [400] });
+  });
+});
+
 describe('giving back', () => {
   test('a settled call gives its slot back but not its money', async () => {
     const [slot, budget] = [concurrency(1), spend(600, 1_000)];

@@ -9,11 +9,11 @@ import { z } from 'zod';
 import { birthKey, callKey } from './keys.ts';
 import { type RedisConnection, scriptOf } from './redis.ts';
 
-/** One counter of a call. Money is in whole millionths, so that sums are exact. */
+/** One counter of a call. Amounts are in whole millionths, so that sums are exact. */
 export type Taking = { limit: string; key: string } & (
   | { kind: 'rate'; calls: number; windowMs: number }
   | { kind: 'concurrency'; slots: number; unknownMs: number }
-  | { kind: 'spend'; amountMicros: number; budgetMicros: number; windowMs: number }
+  | { kind: 'spend' | 'volume'; amountMicros: number; budgetMicros: number; windowMs: number }
 );
 
 export interface TakeRequest {
@@ -123,7 +123,7 @@ local function spend(key, taking)
   end
 end
 
-local looks = { rate = rate, concurrency = concurrency, spend = spend }
+local looks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
 local answer, writes, worst = 'admitted', {}, -1
 for index, taking in ipairs(cjson.decode(ARGV[5])) do
   local left, more = looks[taking.kind](KEYS[index + 2], taking)
