@@ -1,12 +1,20 @@
 # METADATA
 # title: What destroys needs a person's approval
 # description: >-
-#   Asks before a tool with the label `destructive` runs, unless data.config.destructive_asks.except names the
-#   tool or data.config.destructive_asks.enabled is false.
+#   Asks before a tool with the label `destructive` runs. Without data it asks for all of them; `except` names tools
+#   that need no approval, and `enabled: false` switches the rule off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI09]
+#   stops: An agent that deletes what nobody can bring back.
+#   example: delete_order waits until a person has approved this very order.
+#   data: |
+#     destructive_asks:
+#       except: [delete_draft]
+#       enabled: true
 package interlock.rules.destructive_asks
+
+deny contains "The data of this rule is malformed." if _malformed
 
 ask contains "This call destroys something, so a person must approve it." if {
 	not input.approval
@@ -18,3 +26,14 @@ ask contains "This call destroys something, so a person must approve it." if {
 _switched_off if data.config.destructive_asks.enabled == false
 
 _excepted if input.tool.name in data.config.destructive_asks.except
+
+_malformed if {
+	config := data.config.destructive_asks
+	not _well_formed(config)
+}
+
+_well_formed(config) if {
+	count(object.keys(config) - {"except", "enabled"}) == 0
+	is_array(object.get(config, "except", []))
+	is_boolean(object.get(config, "enabled", true))
+}

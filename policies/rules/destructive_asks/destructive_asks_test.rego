@@ -4,29 +4,36 @@ import data.interlock.rules.destructive_asks
 
 _call := {"tool": {"name": "delete_order", "labels": ["writes", "destructive"]}}
 
-_asked := {"This call destroys something, so a person must approve it."}
+_asked := {"deny": set(), "ask": {"This call destroys something, so a person must approve it."}}
 
-test_asks_before_something_is_destroyed if {
-	destructive_asks.ask == _asked with input as _call with data.config as {}
+_silent := {"deny": set(), "ask": set()}
+
+_said(call, config) := said if {
+	said := {"deny": destructive_asks.deny, "ask": destructive_asks.ask} with input as call
+		with data.config as config
 }
 
-test_asks_when_its_data_is_malformed if {
-	destructive_asks.ask == _asked with input as _call
-		with data.config.destructive_asks as {"enabled": "no", "except": "delete_order"}
+test_denies_while_its_data_is_malformed if {
+	call := {"tool": {"name": "read_order", "labels": []}}
+	every config in [true, {"enabled": "no"}, {"except": "delete_order"}, {"excepts": []}] {
+		_said(call, {"destructive_asks": config}) == {"deny": {"The data of this rule is malformed."}, "ask": set()}
+	}
+}
+
+test_asks_before_something_is_destroyed if {
+	_said(_call, {}) == _asked
+	_said(_call, {"destructive_asks": {"except": ["delete_draft"]}}) == _asked
 }
 
 test_says_nothing_of_what_does_not_destroy if {
-	call := {"tool": {"name": "read_order", "labels": ["reads-private"]}}
-	destructive_asks.ask == set() with input as call with data.config as {}
+	_said({"tool": {"name": "read_order", "labels": ["reads-private"]}}, {}) == _silent
 }
 
 test_says_nothing_once_a_person_approved if {
-	approval := {"person": "bob", "resolvedAt": 1}
-	destructive_asks.ask == set() with input as object.union(_call, {"approval": approval}) with data.config as {}
+	_said(object.union(_call, {"approval": {"person": "bob", "resolvedAt": 1}}), {}) == _silent
 }
 
 test_is_tuned_by_data if {
-	destructive_asks.ask == set() with input as _call
-		with data.config.destructive_asks as {"except": ["delete_order"]}
-	destructive_asks.ask == set() with input as _call with data.config.destructive_asks as {"enabled": false}
+	_said(_call, {"destructive_asks": {"except": ["delete_order"]}}) == _silent
+	_said(_call, {"destructive_asks": {"enabled": false}}) == _silent
 }

@@ -2,46 +2,121 @@ package interlock.rules.sends_external_asks_test
 
 import data.interlock.rules.sends_external_asks
 
-_call(to) := {"tool": {"name": "send_mail", "labels": ["sends-external"]}, "arguments": {"to": to}}
-
-_known := {"known": [{"tool": "send_mail", "argument": "to", "values": ["ada@example.com", "bob@example.com"]}]}
-
-_said(to) := said if {
-	said := sends_external_asks.ask with input as _call(to) with data.config.sends_external_asks as _known
+_call(recipients) := {
+	"subject": {"user": "ada"},
+	"tool": {"name": "send_mail", "labels": ["sends-external"]},
+	"arguments": {},
+	"facts": {"recipients": recipients},
 }
 
-_asked := {"This call sends something outward, so a person must approve it."}
+_to(local, domain) := {
+	"at": "/to",
+	"readable": true,
+	"address": concat("@", [local, domain]),
+	"local": local,
+	"domain": domain,
+}
+
+_posts(channel) := {
+	"subject": {"user": "ada"},
+	"tool": {"name": "post_message", "labels": ["sends-external"]},
+	"arguments": {"channel": channel},
+	"facts": {"recipients": []},
+}
+
+_config := {
+	"addresses": ["office@example.com"],
+	"domains": ["shop.example", ".branches.example"],
+	"self": {"ada": ["ada@home.example"], "bob": ["bob@home.example"]},
+	"teams": [
+		{"users": ["ada", "bob"], "addresses": ["team@partner.example"]},
+		{"users": ["eve"], "domains": ["evil.example"]},
+	],
+	"contacts": {"ada": ["supplier@example.net"]},
+	"known": [{"tool": "post_message", "argument": "channel", "values": ["#orders", "#returns"]}],
+}
+
+_said(call, config) := said if {
+	said := {"deny": sends_external_asks.deny, "ask": sends_external_asks.ask} with input as call
+		with data.config as {"sends_external_asks": config}
+}
+
+_asked := {"deny": set(), "ask": {"This call sends something outward, so a person must approve it."}}
+
+_silent := {"deny": set(), "ask": set()}
 
 test_asks_before_something_leaves if {
-	sends_external_asks.ask == _asked with input as _call("ada@example.com") with data.config as {}
+	sends_external_asks.ask == _asked.ask with input as _call([_to("ada", "home.example")]) with data.config as {}
+	_said(_call([]), _config) == _asked
 }
 
 test_asks_when_any_recipient_is_not_known if {
-	_said("eve@example.net") == _asked
-	_said(["ada@example.com", "eve@example.net"]) == _asked
-	_said([]) == _asked
-	_said({"ada@example.com": true}) == _asked
-	_said(null) == _asked
+	_said(_call([_to("eve", "example.net")]), _config) == _asked
+	_said(_call([_to("office", "example.com"), _to("eve", "example.net")]), _config) == _asked
+	_said(_call([_to("office", "example.com"), {"at": "/cc", "readable": false}]), _config) == _asked
 }
 
-test_another_tools_known_recipients_do_not_count if {
-	call := object.union(_call("ada@example.com"), {"tool": {"name": "send_fax"}})
-	sends_external_asks.ask == _asked with input as call with data.config.sends_external_asks as _known
+test_asks_for_what_others_know if {
+	_said(_call([_to("bob", "home.example")]), _config) == _asked
+	_said(_call([_to("x", "evil.example")]), _config) == _asked
+}
+
+test_asks_for_domains_that_only_look_alike if {
+	_said(_call([_to("x", "myshop.example")]), _config) == _asked
+	_said(_call([_to("x", "sub.shop.example")]), _config) == _asked
+	_said(_call([_to("x", "branches.example")]), _config) == _asked
+}
+
+test_asks_for_an_unknown_address_beside_a_listed_one if {
+	config := {"addresses": ["office@example.com"], "known": [{"tool": "send_mail", "argument": "to", "values": ["Office"]}]}
+	call := _call([{"at": "/to", "readable": false}, object.union(_to("eve", "example.net"), {"at": "/cc"})])
+	_said(object.union(call, {"arguments": {"to": "Office"}}), config) == _asked
+	_said(object.union(_call([{"at": "/to", "readable": false}]), {"arguments": {"to": "Office"}}), config) == _silent
+	_said(object.union(_call([_to("office", "example.com")]), {"arguments": {"to": "o"}}), config) == _silent
+	_said(object.union(_call([_to("eve", "example.net")]), {"arguments": {"to": "o"}}), config) == _asked
+}
+
+test_asks_when_a_value_is_not_known if {
+	every channel in ["#random", ["#orders", "#random"], [], {"#orders": true}, null] {
+		_said(_posts(channel), _config) == _asked
+	}
+	_said(object.union(_posts("#orders"), {"tool": {"name": "post_elsewhere"}}), _config) == _asked
+	_said(object.union(_posts("#orders"), {"facts": {"recipients": [_to("eve", "example.net")]}}), _config) == _asked
+}
+
+test_denies_while_its_data_is_malformed if {
+	every config in [
+		true,
+		{"enabled": "no"},
+		{"addresses": "a@example.com"},
+		{"domain": []},
+		{"domains": [""]},
+		{"self": ["a@example.com"]},
+		{"contacts": {"ada": "a@example.com"}},
+		{"teams": [{"addresses": []}]},
+		{"known": [{"tool": "send_mail", "values": []}]},
+	] {
+		_said({"tool": {"name": "read_file", "labels": []}}, config) == {
+			"deny": {"The data of this rule is malformed."},
+			"ask": set(),
+		}
+	}
 }
 
 test_says_nothing_when_every_recipient_is_known if {
-	_said("ada@example.com") == set()
-	_said(["ada@example.com", "bob@example.com"]) == set()
+	_said(_call([_to("office", "example.com"), _to("anybody", "shop.example")]), _config) == _silent
+	_said(_call([_to("x", "north.branches.example"), _to("ada", "home.example")]), _config) == _silent
+	_said(_call([_to("team", "partner.example"), _to("supplier", "example.net")]), _config) == _silent
+	_said(_posts("#orders"), _config) == _silent
+	_said(_posts(["#orders", "#returns"]), _config) == _silent
 }
 
 test_says_nothing_once_approved_or_switched_off if {
-	call := object.union(_call("eve@example.net"), {"approval": {"person": "bob", "resolvedAt": 1}})
-	sends_external_asks.ask == set() with input as call with data.config as {}
-	sends_external_asks.ask == set() with input as _call("eve@example.net")
-		with data.config.sends_external_asks as {"enabled": false}
+	call := _call([_to("eve", "example.net")])
+	_said(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), _config) == _silent
+	_said(call, {"enabled": false}) == _silent
 }
 
 test_says_nothing_of_what_stays_inside if {
-	sends_external_asks.ask == set() with input as {"tool": {"name": "read_file", "labels": []}, "arguments": {}}
-		with data.config as {}
+	_said({"tool": {"name": "read_file", "labels": []}, "arguments": {}}, {}) == _silent
 }

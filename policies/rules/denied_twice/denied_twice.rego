@@ -1,0 +1,60 @@
+# METADATA
+# title: A question refused twice is not asked again for a while
+# description: >-
+#   Denies a call where persons have refused `count` (2) questions of this session with the same tool and the same
+#   arguments within the last `for_minutes` (60); with `scope: tool` whatever the arguments. A call that a person approved
+#   is not denied. Persons' answers are remembered for a day, so `for_minutes` is at most 1440. Without data the rule is
+#   on; `enabled: false` switches it off. Malformed data denies everything.
+# custom:
+#   severity: medium
+#   owasp_asi: [ASI09, ASI10]
+#   stops: An agent that asks until somebody is tired enough to say yes.
+#   example: After two refusals of delete_order 17, the third question reaches nobody for an hour.
+#   data: |
+#     denied_twice:
+#       count: 2
+#       for_minutes: 60
+#       scope: arguments # or tool
+#       enabled: true
+package interlock.rules.denied_twice
+
+deny contains "A person refused this more than once; it stays refused for a while." if {
+	not input.approval
+	not _switched_off
+	not _malformed
+	count(_lately) >= object.get(_config, "count", 2)
+}
+
+deny contains "The data of this rule is malformed." if _malformed
+
+default _config := {}
+
+_config := data.config.denied_twice
+
+_switched_off if _config.enabled == false
+
+_lately := [denial |
+	some denial in input.history.denied
+	_counts(denial)
+	input.context.epochMs - denial.at < object.get(_config, "for_minutes", 60) * 60000
+]
+
+_counts(denial) if denial.same
+
+_counts(_) if _config.scope == "tool"
+
+_malformed if not _well_formed(_config)
+
+_well_formed(config) if {
+	count(object.keys(config) - {"count", "for_minutes", "scope", "enabled"}) == 0
+	is_boolean(object.get(config, "enabled", true))
+	object.get(config, "scope", "arguments") in {"arguments", "tool"}
+	_is_within(object.get(config, "count", 2), 1, 64)
+	_is_within(object.get(config, "for_minutes", 60), 1, 1440)
+}
+
+_is_within(number, least, most) if {
+	is_number(number)
+	number >= least
+	number <= most
+}

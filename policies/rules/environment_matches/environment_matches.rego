@@ -1,0 +1,45 @@
+# METADATA
+# title: An agent stays in its environment
+# description: >-
+#   Denies a call to a tool that acts in one environment by an agent that is registered for another, or for none.
+#   A tool without an environment is open to all. `reaches` lists further environments that agents of one may reach.
+#   Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
+# custom:
+#   severity: high
+#   owasp_asi: [ASI03, ASI08]
+#   stops: A test agent that ends up with the address of the production system.
+#   example: An agent registered for staging is denied set_price of the production shop.
+#   data: |
+#     environment_matches:
+#       reaches: {production: [shared], staging: [shared, test]}
+#       enabled: true
+package interlock.rules.environment_matches
+
+deny contains "This tool belongs to another environment than the agent." if {
+	input.tool.environment
+	not _switched_off
+	not _matches
+}
+
+deny contains "The data of this rule is malformed." if _malformed
+
+_switched_off if data.config.environment_matches.enabled == false
+
+_matches if input.subject.environment == input.tool.environment
+
+_matches if input.tool.environment in data.config.environment_matches.reaches[input.subject.environment]
+
+_malformed if {
+	config := data.config.environment_matches
+	not _well_formed(config)
+}
+
+_well_formed(config) if {
+	count(object.keys(config) - {"reaches", "enabled"}) == 0
+	is_boolean(object.get(config, "enabled", true))
+	reaches := object.get(config, "reaches", {})
+	is_object(reaches)
+	every environments in reaches {
+		is_array(environments)
+	}
+}

@@ -1,0 +1,58 @@
+# METADATA
+# title: The first use in a session needs a person's approval
+# description: >-
+#   Asks before the session's first call of one of `tools` ("*" for all), and before its first call that goes to a
+#   destination not among `known` (origins such as `https://host`), where `destinations` is true: also the
+#   tool's own target. A destination that cannot be read is a first one. Without data the rule says nothing; malformed
+#   data denies everything.
+# custom:
+#   severity: medium
+#   owasp_asi: [ASI02, ASI10]
+#   stops: An agent that suddenly reaches for something it never needed for this task.
+#   example: The first refund of a session asks; the second does not.
+#   data: |
+#     first_use_asks:
+#       tools: [refund]
+#       destinations: true
+#       known: [https://api.example.com]
+package interlock.rules.first_use_asks
+
+deny contains "The data of this rule is malformed." if _malformed
+
+ask contains "This session uses this tool for the first time, so a person must approve it." if {
+	not input.approval
+	input.tool.firstUse
+	_named
+}
+
+ask contains "This session goes to this destination for the first time, so a person must approve it." if {
+	not input.approval
+	data.config.first_use_asks.destinations == true
+	some destination in input.facts.destinations
+	_is_first(destination)
+}
+
+_named if input.tool.name in data.config.first_use_asks.tools
+
+_named if "*" in data.config.first_use_asks.tools
+
+_is_first(destination) if destination.readable == false
+
+_is_first(destination) if {
+	destination.firstUse
+	not _is_known(destination.origin)
+}
+
+_is_known(origin) if origin in data.config.first_use_asks.known
+
+_malformed if {
+	config := data.config.first_use_asks
+	not _well_formed(config)
+}
+
+_well_formed(config) if {
+	count(object.keys(config) - {"tools", "destinations", "known"}) == 0
+	is_array(object.get(config, "tools", []))
+	is_array(object.get(config, "known", []))
+	is_boolean(object.get(config, "destinations", false))
+}

@@ -1,0 +1,60 @@
+# METADATA
+# title: What acts in production needs a person's approval
+# description: >-
+#   Asks before a tool that acts runs in production: where the tool's own environment, or that of the gateway, is among
+#   `environments` ([production]). A tool acts if one of its labels is among `labels` ([writes, destructive, spends,
+#   sends-external]), or if it has no labels at all, because then nobody said what it does. `except` names tools that
+#   need no approval. Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
+# custom:
+#   severity: high
+#   owasp_asi: [ASI02, ASI03, ASI08]
+#   stops: An agent that tries its idea on the real database.
+#   example: set_price on the production shop asks; on the staging shop it does not.
+#   data: |
+#     production_asks:
+#       environments: [production, live]
+#       labels: [writes, destructive, spends, sends-external]
+#       except: [add_comment]
+#       enabled: true
+package interlock.rules.production_asks
+
+deny contains "The data of this rule is malformed." if _malformed
+
+ask contains "This call acts in production, so a person must approve it." if {
+	not input.approval
+	not _switched_off
+	_in_production
+	_acts
+	not _excepted
+}
+
+default _config := {}
+
+_config := data.config.production_asks
+
+_switched_off if _config.enabled == false
+
+_environments := object.get(_config, "environments", ["production"])
+
+_in_production if input.tool.environment in _environments
+
+_in_production if input.context.environment in _environments
+
+_acts if count(input.tool.labels) == 0
+
+_acts if {
+	some label in input.tool.labels
+	label in object.get(_config, "labels", ["writes", "destructive", "spends", "sends-external"])
+}
+
+_excepted if input.tool.name in _config.except
+
+_malformed if not _well_formed(_config)
+
+_well_formed(config) if {
+	count(object.keys(config) - {"environments", "labels", "except", "enabled"}) == 0
+	is_boolean(object.get(config, "enabled", true))
+	every name in ["environments", "labels", "except"] {
+		is_array(object.get(config, name, []))
+	}
+}

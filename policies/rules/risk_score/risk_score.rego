@@ -1,0 +1,170 @@
+# METADATA
+# title: Small signs add up
+# description: >-
+#   Adds the weights (1 to 1000) of the signals that a call shows, asks from `ask_at` on and denies from `deny_at` on. A note tells the
+#   audit the score and its parts; the agent learns neither. Signals of `signals`: `labels` and `session_labels` (a weight
+#   for each label), `first_tool`, `first_destination`, `unreadable` (a fact that no parser could read), `denials` (for each
+#   refusal of this tool by a person in the last day), `recipients` (a recipient outside `known`, which are domains),
+#   `off_hours` (by the wall clock of `zone`, which must stand in data.config.zones, outside `from` to `to` or not on
+#   one of `weekdays`) and `amounts` (each step that `spends` is above; all of them where a tool that spends does not say).
+#   Without data the rule says nothing; malformed data denies everything.
+# custom:
+#   severity: medium
+#   owasp_asi: [ASI01, ASI02, ASI10]
+#   stops: A call where nothing alone is forbidden and everything together is odd.
+#   example: A first payment, at night, in a session that read a stranger's page, asks; to an unknown recipient, it is denied.
+#   data: |
+#     zones: [Europe/Berlin]
+#     risk_score:
+#       ask_at: 50
+#       deny_at: 100
+#       signals:
+#         labels: {destructive: 40, sends-external: 20}
+#         session_labels: {untrusted: 30}
+#         first_tool: 10
+#         first_destination: 20
+#         unreadable: 40
+#         denials: 20
+#         recipients: {weight: 30, known: [example.com]}
+#         off_hours: {weight: 20, zone: Europe/Berlin, from: 8, to: 18, weekdays: [1, 2, 3, 4, 5]}
+#         amounts: [{above: 100, weight: 10}, {above: 1000, weight: 40}]
+package interlock.rules.risk_score
+
+deny contains "This call is too risky." if _score >= _config.deny_at
+
+deny contains "The data of this rule is malformed." if _malformed
+
+ask contains "This call is so risky that a person must approve it." if {
+	not input.approval
+	_score >= _config.ask_at
+}
+
+notes contains note if {
+	_score >= _config.ask_at
+	parts := concat(", ", sort([$"{name} {weight}" | some name, weight in _parts]))
+	note := $"Risk {_score}: {parts}"
+}
+
+_config := data.config.risk_score if _well_formed(data.config.risk_score)
+
+_signals := _config.signals
+
+_score := sum([weight | some weight in _parts])
+
+_parts[$"label {label}"] := weight if {
+	some label in input.tool.labels
+	weight := _signals.labels[label]
+}
+
+_parts[$"session {label}"] := weight if {
+	some label in input.session.labels
+	weight := _signals.session_labels[label]
+}
+
+_parts["first_tool"] := _signals.first_tool if input.tool.firstUse
+
+_parts["first_destination"] := _signals.first_destination if {
+	some destination in input.facts.destinations
+	destination.firstUse
+}
+
+_parts["unreadable"] := _signals.unreadable if {
+	some facts in input.facts
+	some fact in facts
+	fact.readable == false
+}
+
+_parts["denials"] := _signals.denials * count(input.history.denied) if count(input.history.denied) > 0
+
+_parts["recipients"] := _signals.recipients.weight if {
+	some recipient in input.facts.recipients
+	not _is_known(recipient)
+}
+
+_parts["off_hours"] := _signals.off_hours.weight if not _in_hours
+
+_parts["amounts"] := weight if {
+	weight := sum([step.weight | some step in _signals.amounts; _is_above(step.above)])
+	weight > 0
+}
+
+_is_known(recipient) if recipient.domain in _signals.recipients.known
+
+# A clock that is not there shows no hour.
+_in_hours if {
+	hours := _signals.off_hours
+	now := input.context.local[hours.zone]
+	now.weekday in hours.weekdays
+	now.minuteOfDay >= hours.from * 60
+	now.minuteOfDay < hours.to * 60
+}
+
+_is_above(amount) if input.spends > amount
+
+_is_above(_) if {
+	"spends" in input.tool.labels
+	not _amount_said
+}
+
+_amount_said if is_number(input.spends)
+
+_malformed if {
+	config := data.config.risk_score
+	not _well_formed(config)
+}
+
+_well_formed(config) if {
+	object.keys(config) == {"ask_at", "deny_at", "signals"}
+	_is_weight(config.ask_at)
+	_is_weight(config.deny_at)
+	is_object(config.signals)
+	every name, value in config.signals {
+		_says(name, value)
+	}
+}
+
+_says(name, value) if {
+	name in {"first_tool", "first_destination", "unreadable", "denials"}
+	_is_weight(value)
+}
+
+_says(name, weights) if {
+	name in {"labels", "session_labels"}
+	is_object(weights)
+	every weight in weights {
+		_is_weight(weight)
+	}
+}
+
+_says("recipients", value) if {
+	object.keys(value) == {"weight", "known"}
+	_is_weight(value.weight)
+	is_array(value.known)
+}
+
+_says("off_hours", value) if {
+	object.keys(value) == {"weight", "zone", "from", "to", "weekdays"}
+	_is_weight(value.weight)
+	value.zone in data.config.zones
+	value.from < value.to
+	is_number(value.from)
+	is_number(value.to)
+	is_array(value.weekdays)
+}
+
+_says("amounts", steps) if {
+	is_array(steps)
+	every step in steps {
+		object.keys(step) == {"above", "weight"}
+		is_number(step.above)
+		_is_weight(step.weight)
+	}
+}
+
+# What lowers a score would excuse something else; fractions would be written differently by different engines.
+_is_weight(number) if {
+	is_number(number)
+	number > 0
+	number <= 1000
+	number == floor(number)
+}
