@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { breakGlassCommand } from './break-glass.ts';
 import { buildCommand } from './build.ts';
 import { diffCommand } from './diff.ts';
 import { newCommand } from './new.ts';
@@ -26,5 +27,6 @@ export function policyCommand(): Command {
     .addCommand(publishCommand())
     .addCommand(rollbackCommand())
     .addCommand(statusCommand())
+    .addCommand(breakGlassCommand())
     .addHelpText('after', NOTES);
 }

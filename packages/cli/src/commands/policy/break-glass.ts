@@ -1,0 +1,103 @@
+import { type EmergencyEntry, emergencyListSchema, emergencyOpenSchema } from '@interlock/contracts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { consoleOf, type Door } from '../../client.ts';
+import { usage } from '../../failure.ts';
+import { instant, print, table } from '../../output.ts';
+import { agentName, type CommonOptions, command } from '../options.ts';
+
+interface BreakGlassOptions extends CommonOptions {
+  tools?: string[];
+  reason?: string;
+  for?: number;
+  end?: boolean;
+  list?: boolean;
+  as?: string;
+}
+
+type AgentName = ReturnType<typeof agentName>;
+
+/** `interlock policy break-glass`: lets one agent pass what policy would ask about, for a while and loudly. */
+export function breakGlassCommand(): Command {
+  return command(
+    'break-glass',
+    'let an agent pass what policy would ask about, for a while; denials stand, and every call is announced',
+    'interlock policy break-glass acme/helper --tools refund --reason "the till is down" --for 30m',
+  )
+    .argument('[tenant/agent]', 'the agent', agentName)
+    .option('--tools <names>', "tools it may use, separated by commas; '*' for all", toolNames)
+    .option('--reason <text>', 'why: it is recorded with every call')
+    .option('--for <duration>', 'how long: 1m to 4h', duration)
+    .option('--end', 'end it now')
+    .option('--list', 'list what is open')
+    .option('--as <person>', 'who acts')
+    .action(runBreakGlass);
+}
+
+async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOptions): Promise<void> {
+  const { end, list } = options;
+  if (end === true && list === true) throw usage('Either --end or --list.');
+  if (list === true && agent === undefined) {
+    const open = await listed(await consoleOf(options));
+    print(options, open, textOf(open.emergencies));
+    return;
+  }
+  if (agent === undefined || list === true)
+    throw usage(list === true ? '--list takes no agent.' : 'Name the agent, or ask with --list.');
+  if (end === true) {
+    await endEmergency(agent, options);
+    return;
+  }
+  const body = wanted(agent, options);
+  const door = await consoleOf(options);
+  const opened = await door.ask({
+    method: 'POST',
+    path: '/v1/emergencies',
+    body,
+    reply: emergencyListSchema,
+  });
+  print(options, opened, textOf(opened.emergencies));
+}
+
+function wanted(agent: AgentName, { tools, reason, for: forMs }: BreakGlassOptions): object {
+  if (tools === undefined || reason === undefined || forMs === undefined)
+    throw usage('Breaking the glass needs --tools, --reason and --for.');
+  return emergencyOpenSchema.parse({ ...agent, tools, reason, forMs });
+}
+
+async function endEmergency({ tenant, agent }: AgentName, options: BreakGlassOptions): Promise<void> {
+  if (options.tools !== undefined || options.reason !== undefined || options.for !== undefined)
+    throw usage('--end takes neither --tools nor --reason nor --for.');
+  const door = await consoleOf(options);
+  const path = `/v1/emergencies/${tenant}/${agent}`;
+  const left = await door.ask({ method: 'DELETE', path, reply: emergencyListSchema });
+  print(options, left, `The emergency of ${tenant}/${agent} is over.`);
+}
+
+async function listed(door: Door) {
+  return await door.ask({ method: 'GET', path: '/v1/emergencies', reply: emergencyListSchema });
+}
+
+function textOf(emergencies: EmergencyEntry[]): string {
+  if (emergencies.length === 0) return 'No glass is broken.';
+  const rows = emergencies.map(({ tenant, agent, tools, by, expiresAt, reason }) => [
+    `${tenant}/${agent}`,
+    tools.join(','),
+    by,
+    instant(expiresAt),
+    reason,
+  ]);
+  return table(['agent', 'tools', 'by', 'until', 'reason'], rows);
+}
+
+function toolNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (emergencyOpenSchema.shape.tools.safeParse(names).success) return names;
+  throw new InvalidArgumentError("It must be names of tools separated by commas, or '*'.");
+}
+
+function duration(text: string): number {
+  const [, count, unit] = /^([0-9]{1,3})(m|h)$/.exec(text) ?? [];
+  const forMs = Number(count ?? 0) * (unit === 'h' ? 3_600_000 : 60_000);
+  if (emergencyOpenSchema.shape.forMs.safeParse(forMs).success) return forMs;
+  throw new InvalidArgumentError('It must be a time from 1m to 4h, such as 30m.');
+}
