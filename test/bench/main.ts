@@ -1,11 +1,12 @@
-/** `npm run bench`: direct, floor and line, one after the other, under the same load. See README.md beside it. */
+/** `npm run bench`: direct, floor and line, one after the other, under the same load; then policy. See README.md beside it. */
 import { readFile } from 'node:fs/promises';
 import type { Environment } from '@interlock/shell';
 import { startFloor } from './floor.ts';
 import { type Line, startBenchLine } from './line.ts';
 import { Generator } from './load.ts';
 import { measure, type Plan } from './measure.ts';
-import { type Options, plansOf, readOptions, USAGE } from './options.ts';
+import { type Options, plansOf, policyPlanOf, readOptions, USAGE } from './options.ts';
+import { measurePolicy } from './policy/measure.ts';
 import { failuresOf, type LineMeasured, reportOf, tablesOf } from './report.ts';
 import { type BenchUpstream, startBenchUpstream } from './upstream.ts';
 
@@ -23,10 +24,11 @@ await main();
 async function main(): Promise<void> {
   const options = optionsOrUndefined();
   if (options === undefined) return;
-  const results = await runAll(options);
-  const report = reportOf(results);
+  const line = options.only === 'policy' ? undefined : await runAll(options);
+  const policy = options.only === 'line' ? undefined : await measurePolicy(policyPlanOf(options), say);
+  const report = reportOf(line, policy);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : tablesOf(report));
-  const failed = failuresOf(results);
+  const failed = line === undefined ? 0 : failuresOf(line);
   if (failed > 0) {
     say(`${failed} calls failed`);
     process.exitCode = 1;

@@ -1,14 +1,16 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { Plan } from './measure.ts';
+import type { PolicyPlan } from './policy/measure.ts';
 
 export const USAGE = `usage: npm run bench -- [options]
 
 Measures, in one run on this machine: a direct call to the upstream, the floor (the same hops between services
-that do nothing), and the whole line.
+that do nothing), and the whole line; then what policy takes for a decision.
 
   --json             one JSON object on standard output; progress stays on standard error
-  --quick            short measurements and one run of the line, in about a minute
+  --quick            short measurements and one run of the line, in about a minute and a half
+  --only <part>      line or policy
   --rates <list>     calls per second of the open loop, separated by commas (100,500,1000)
   --help             this text
 
@@ -25,6 +27,8 @@ export interface Options {
   quick: boolean;
   help: boolean;
   rates: number[];
+  /** What is measured; without it, everything. */
+  only: 'line' | 'policy' | undefined;
 }
 
 /** Reads the command line. Throws an Error that says what is wrong with it. */
@@ -37,16 +41,26 @@ export function readOptions(args: string[]): Options {
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       rates: { type: 'string' },
+      only: { type: 'string' },
     },
   });
   const { json, quick, help, rates } = values;
-  return { json, quick, help, rates: rates === undefined ? RATES : readRates(rates) };
+  const only = z.enum(['line', 'policy']).optional().safeParse(values.only);
+  if (!only.success) throw new Error('--only takes line or policy.');
+  return { json, quick, help, rates: rates === undefined ? RATES : readRates(rates), only: only.data };
 }
 
 function readRates(text: string): number[] {
   const rates = z.array(z.coerce.number().int().min(1).max(RATE_MAX)).min(1).safeParse(text.split(','));
   if (rates.success) return rates.data;
   throw new Error(`--rates takes whole numbers from 1 to ${RATE_MAX}, separated by commas.`);
+}
+
+/** Returns how many decisions policy takes. */
+export function policyPlanOf({ quick }: Options): PolicyPlan {
+  return quick
+    ? { decisions: 20_000, asked: 1_000, endurance: 50_000 }
+    : { decisions: 100_000, asked: 10_000, endurance: 1_000_000 };
 }
 
 /** Returns how long each part takes. What has no processes behind it is warm sooner. */

@@ -1,6 +1,9 @@
 /** What the bench says: one JSON object, or tables for a person. */
 import type { RateResult } from './load.ts';
 import type { Measured } from './measure.ts';
+import type { PolicyMeasured } from './policy/measure.ts';
+import { policyChecks, policyTables } from './policy/report.ts';
+import { atLeast, atMost, type Check, ratio, table } from './tables.ts';
 
 /** To reach, of the line: a share of the floor's saturation, multiples of its latencies, and memory. */
 const SATURATION_RATIO = 0.5;
@@ -8,15 +11,6 @@ const P50_RATIO = 1.6;
 const P99_RATIO = 2;
 const RESIDENT_MB = 150;
 const TARGET_RATE = 500;
-
-export interface Check {
-  name: string;
-  value: number;
-  /** At least or at most this, as `name` says. */
-  target: number;
-  unit: string;
-  met: boolean;
-}
 
 export interface LineMeasured extends Measured {
   /** Which calls were traced: `none`, or a share of them, with the console as collector. */
@@ -33,16 +27,25 @@ export interface Results {
   residentMb: Record<string, number>;
 }
 
-export interface Report extends Results {
+export interface Report extends Partial<Results> {
   name: 'bench';
   passed: boolean;
   checks: Check[];
+  policy?: PolicyMeasured;
 }
 
 /** Holds results against what is to be reached. */
-export function reportOf(results: Results): Report {
-  const { floor, line, residentMb } = results;
+export function reportOf(results: Results | undefined, policy: PolicyMeasured | undefined): Report {
   const checks = [
+    ...(results === undefined ? [] : lineChecks(results)),
+    ...(policy === undefined ? [] : policyChecks(policy)),
+  ];
+  const passed = checks.every(({ met }) => met);
+  return { name: 'bench', passed, checks, ...results, ...(policy === undefined ? {} : { policy }) };
+}
+
+function lineChecks({ floor, line, residentMb }: Results): Check[] {
+  return [
     atLeast(
       'line saturation / floor saturation',
       ratio(line.saturationPerSecond, floor.saturationPerSecond),
@@ -54,7 +57,6 @@ export function reportOf(results: Results): Report {
       atMost(`resident memory of ${service}`, mb, RESIDENT_MB, 'MB'),
     ),
   ];
-  return { name: 'bench', passed: checks.every(({ met }) => met), checks, ...results };
 }
 
 /** A rate that was not asked for is not held against anything. */
@@ -84,7 +86,25 @@ export function failuresOf({ direct, floor, line, lineTraced }: Results): number
 }
 
 /** Writes a report as tables. */
-export function tablesOf({ direct, floor, line, lineTraced, checks }: Report): string {
+export function tablesOf({ direct, floor, line, lineTraced, policy, checks }: Report): string {
+  const measured = direct && floor && line ? [lineTables({ direct, floor, line, lineTraced })] : [];
+  return [
+    ...measured,
+    ...(policy === undefined ? [] : [policyTables(policy)]),
+    table([
+      ['check', 'value', 'target', ''],
+      ...checks.map(({ name, value, target, unit, met }) => [
+        name,
+        `${value} ${unit}`,
+        `${target} ${unit}`,
+        met ? 'met' : 'not met',
+      ]),
+    ]),
+    '',
+  ].join('\n\n');
+}
+
+function lineTables({ direct, floor, line, lineTraced }: Omit<Results, 'residentMb'>): string {
   const measured: [string, Measured][] = [
     ['direct', direct],
     ['floor', floor],
@@ -97,49 +117,9 @@ export function tablesOf({ direct, floor, line, lineTraced, checks }: Report): s
     ...rates.map((result) => [name, ...rowOf(result)]),
     [name, 'saturation', '', '', '', '', `${saturationPerSecond}/s`],
   ]);
-  return [
-    table([['', 'rate', 'p50 ms', 'p90 ms', 'p99 ms', 'failed', ''], ...rows]),
-    '',
-    table([
-      ['check', 'value', 'target', ''],
-      ...checks.map(({ name, value, target, unit, met }) => [
-        name,
-        `${value} ${unit}`,
-        `${target} ${unit}`,
-        met ? 'met' : 'not met',
-      ]),
-    ]),
-    '',
-  ].join('\n');
+  return table([['', 'rate', 'p50 ms', 'p90 ms', 'p99 ms', 'failed', ''], ...rows]);
 }
 
 function rowOf({ rate, p50Ms, p90Ms, p99Ms, failed }: RateResult): string[] {
   return [`${rate}/s`, String(p50Ms), String(p90Ms), String(p99Ms), String(failed), ''];
-}
-
-function table(rows: string[][]): string {
-  const columns = rows[0]?.length ?? 0;
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-function ratio(value: number, base: number): number {
-  return base === 0 ? 0 : Math.round((value / base) * 100) / 100;
-}
-
-function atLeast(name: string, value: number, target: number, unit: string): Check {
-  return { name, value, target, unit, met: value >= target };
-}
-
-function atMost(name: string, value: number, target: number, unit: string): Check {
-  return { name, value, target, unit, met: value > 0 && value <= target };
 }
