@@ -61,7 +61,12 @@ deny contains "The path of this call leads through something hidden." if {
 }
 
 deny contains "The path of this call leads through a name that it may not." if {
-	some pattern in (_secret | _denied)
+	some name in _names
+	_is_secret(name)
+}
+
+deny contains "The path of this call leads through a name that it may not." if {
+	some pattern in _denied
 	some name in _names
 	_matches(name, pattern)
 }
@@ -119,11 +124,24 @@ _excepted contains lower(name) if some name in _entry.except
 _denied contains lower(name) if some name in _entry.denied
 
 # Names that commonly hold keys, passwords or what leads to them.
-_secret := {
-	".env*", ".ssh", ".aws", ".azure", ".gnupg", ".git", ".git-credentials", ".netrc", "_netrc", ".npmrc", ".pypirc",
-	".pgpass", ".my.cnf", ".kube", ".docker", ".htpasswd", "*_history", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
-	"*.keystore", "*.kdbx", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "authorized_keys", "credentials",
-	"credentials.*", "secrets", "secrets.*", "shadow", "terraform.tfstate*",
+_is_secret(name) if name in {
+	".ssh", ".aws", ".azure", ".gnupg", ".git", ".git-credentials", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass",
+	".my.cnf", ".kube", ".docker", ".htpasswd", "authorized_keys", "credentials", "secrets", "shadow",
+}
+
+_is_secret(name) if startswith(name, ".env")
+
+_is_secret(name) if {
+	some beginning in {"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "credentials.", "secrets.", "terraform.tfstate"}
+	startswith(name, beginning)
+}
+
+_is_secret(name) if endswith(name, "_history")
+
+_is_secret(name) if {
+	parts := split(name, ".")
+	count(parts) > 1
+	parts[count(parts) - 1] in {"pem", "key", "p12", "pfx", "jks", "keystore", "kdbx"}
 }
 
 # The percent sign and the backslash, and what is invisible: some file systems pass it over.

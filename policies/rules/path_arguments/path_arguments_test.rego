@@ -77,7 +77,16 @@ test_denies_names_that_hold_secrets if {
 		_by_default(_call(path)) == {_hidden, _name}
 		_said(_call(path), {"hidden": true}) == {_name}
 	}
-	every path in ["keys/id_rsa", "a/ID_ED25519.pub", "server.pem", "server.pem. .", "etc/shadow", "credentials"] {
+	every path in [
+		"keys/id_rsa",
+		"a/ID_ED25519.pub",
+		"server.pem",
+		"server.pem. .",
+		"etc/shadow",
+		"credentials",
+		"psql_history",
+		"terraform.tfstate.backup",
+	] {
 		_by_default(_call(path)) == {_name}
 	}
 }

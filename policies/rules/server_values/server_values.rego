@@ -35,33 +35,35 @@ deny contains "The data of this rule is malformed." if _malformed
 _fields := data.config.server_values.tools[input.tool.name]
 
 _holds(field) if {
-	not field.each
-	_agrees(field, input.arguments)
-}
-
-_holds(field) if {
-	elements := _at(input.arguments, field.each)
+	elements := _elements(field)
 	is_array(elements)
+	at := _path(field.at)
+	key := _path(object.get(field, "key", "/"))
 	every element in elements {
-		_agrees(field, element)
+		_value(element, at) == _own(field, element, key)
 	}
 }
 
-_agrees(field, from) if _at(from, field.at) == _own(field, from)
+_elements(field) := [input.arguments] if not field.each
 
-_own(field, _) := input.subject[field.subject]
+_elements(field) := _value(input.arguments, _path(field.each))
 
-_own(field, _) := field.is
+_own(field, _, _) := input.subject[field.subject]
 
-_own(field, from) := data.config.server_values.catalogues[field.catalogue][_at(from, field.key)]
+_own(field, _, _) := field.is
 
-_at(from, pointer) := value if {
-	path := [replace(replace(token, "~1", "/"), "~0", "~") | some token in array.slice(split(pointer, "/"), 1, 64)]
+_own(field, element, key) := data.config.server_values.catalogues[field.catalogue][_value(element, key)]
 
+_value(element, path) := value if {
 	# Arguments are JSON and hold no sets: a set says that nothing is there.
-	value := object.get(from, path, set())
+	value := object.get(element, path, set())
 	not is_set(value)
 }
+
+_path(pointer) := [token |
+	some escaped in array.slice(split(pointer, "/"), 1, 64)
+	token := replace(replace(escaped, "~1", "/"), "~0", "~")
+]
 
 _malformed if {
 	config := data.config.server_values

@@ -74,12 +74,12 @@ _entry := data.config.shell_arguments[input.tool.name]
 _may(arguments, limits) if {
 	_begins(arguments, limits)
 	_has_options(arguments, limits)
-	denied := array.concat(object.get(_entry, "denied", []), object.get(limits, "denied", []))
-	every argument in arguments {
+	denied := {pattern | some pattern in object.get(_entry, "denied", [])} | {pattern | some pattern in object.get(limits, "denied", [])}
+	starred := {pattern | some pattern in denied; contains(pattern, "*")}
+	options := {pattern | some pattern in denied; startswith(pattern, "-")}
+	every argument in {argument | some argument in arguments} {
 		_is_known(argument, limits, denied)
-		every pattern in denied {
-			not _matches(argument, pattern)
-		}
+		not _denied(argument, denied, starred, options)
 	}
 }
 
@@ -101,11 +101,25 @@ _has_options(arguments, limits) if {
 # An argument that is put together when the command runs may be any: it passes where no argument is looked at.
 _is_known(argument, _, _) if is_string(argument)
 
-_is_known(null, limits, []) if object.keys(limits) == set()
+_is_known(null, limits, denied) if {
+	object.keys(limits) == set()
+	denied == set()
+}
 
-_matches(argument, pattern) if argument == pattern
+_denied(argument, denied, _, _) if argument in denied
 
-_matches(argument, pattern) if startswith(argument, $"{pattern}=")
+_denied(argument, denied, _, _) if split(argument, "=")[0] in denied
+
+_denied(argument, _, starred, _) if {
+	some pattern in starred
+	_matches(argument, pattern)
+}
+
+_denied(argument, _, _, options) if {
+	startswith(argument, "-")
+	some pattern in options
+	_is_spelling(argument, pattern)
+}
 
 _matches(argument, pattern) if {
 	endswith(pattern, "*")
@@ -124,7 +138,7 @@ _matches(argument, pattern) if {
 }
 
 # Long options may be shortened.
-_matches(argument, pattern) if {
+_is_spelling(argument, pattern) if {
 	startswith(pattern, "--")
 	name := split(argument, "=")[0]
 	count(name) > 2
@@ -132,10 +146,8 @@ _matches(argument, pattern) if {
 }
 
 # Short options may stand together, and their values right behind them.
-_matches(argument, pattern) if {
+_is_spelling(argument, pattern) if {
 	count(pattern) == 2
-	startswith(pattern, "-")
-	startswith(argument, "-")
 	not startswith(argument, "--")
 	contains(argument, substring(pattern, 1, 1))
 }

@@ -76,21 +76,17 @@ deny contains "The SQL of this call changes every row: its update or delete has 
 }
 
 deny contains "The SQL of this call touches a table that it may not." if {
-	some statement in _statements
-	some table in statement.tables
-	not _table_allowed(lower(table))
+	some table in _tables
+	not _table_allowed(table)
 }
 
 deny contains "The SQL of this call touches a table that it may not." if {
-	some denied in _entry.tables_denied
-	some statement in _statements
-	some table in statement.tables
-	_same_name(_bare(table), _bare(denied))
+	some table in _tables
+	_named_by(_bare(table), _tables_denied, _tables_denied_in_short)
 }
 
 deny contains "The SQL of this call uses a function that it may not." if {
-	some statement in _statements
-	some function in statement.functions
+	some function in _functions
 	not _function_allowed(function)
 }
 
@@ -99,6 +95,10 @@ deny contains "The data of this rule is malformed." if _malformed
 _facts := input.facts.sql if not _switched_off
 
 _statements := [statement | some statement in _facts[_].statements]
+
+_tables := {lower(table) | some table in _statements[_].tables}
+
+_functions := {lower(function) | some function in _statements[_].functions}
 
 _given if count(_facts) > 0
 
@@ -130,15 +130,30 @@ _table_allowed(table) if {
 
 _tables_allowed contains lower(allowed) if some allowed in _entry.tables_allowed
 
-_same_name(one, other) if one == other
+# A denied name without a schema is denied in every one; a name without a schema may stand for any.
+_named_by(name, denied, _) if {
+	some end in _ends(name)
+	end in denied
+}
 
-_same_name(one, other) if endswith(one, $".{other}")
+_named_by(name, _, in_short) if name in in_short
 
-_same_name(one, other) if endswith(other, $".{one}")
+# `a.b.c`, `b.c` and `c`.
+_ends(name) := {concat(".", array.slice(parts, start, count(parts))) | some start, _ in parts} if {
+	parts := split(name, ".")
+}
+
+_tables_denied := {_bare(denied) | some denied in _entry.tables_denied}
+
+_tables_denied_in_short := {end | some end in _ends(_tables_denied[_])}
+
+_functions_denied := {_bare(denied) | some denied in _entry.functions_denied}
+
+_functions_denied_in_short := {end | some end in _ends(_functions_denied[_])}
 
 _function_allowed(name) if {
 	not _function_denied(name)
-	lower(name) in _functions_allowed
+	name in _functions_allowed
 }
 
 _function_allowed(name) if {
@@ -147,17 +162,21 @@ _function_allowed(name) if {
 	not _reaches_out(name)
 }
 
-_functions_allowed contains lower(allowed) if some allowed in _entry.functions_allowed
+_functions_allowed := {lower(allowed) | some allowed in _entry.functions_allowed}
 
-_function_denied(name) if {
-	some denied in _entry.functions_denied
-	_same_name(_bare(name), _bare(denied))
-}
+_function_denied(name) if _named_by(_bare(name), _functions_denied, _functions_denied_in_short)
 
 _reaches_out(name) if {
 	segments := split(_bare(name), ".")
+	last := segments[count(segments) - 1]
+	some beginning in _by_first_letters[substring(last, 0, 3)]
+	startswith(last, beginning)
+}
+
+# Three letters find the few beginnings that come into question.
+_by_first_letters[letters] contains beginning if {
 	some beginning in _beginnings
-	startswith(segments[count(segments) - 1], beginning)
+	letters := substring(beginning, 0, 3)
 }
 
 # Functions of PostgreSQL, MySQL, SQLite and SQL Server that read or write files, reach the network or the machine,
