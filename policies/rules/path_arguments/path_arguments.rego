@@ -56,7 +56,7 @@ deny contains "The path of this call leads through something hidden." if {
 	not _entry.hidden
 	some segment in _paths[_].segments
 	startswith(segment, ".")
-	segment != "."
+	not segment in {".", ".."}
 	not lower(segment) in _excepted
 }
 

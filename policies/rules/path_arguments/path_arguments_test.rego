@@ -44,6 +44,7 @@ test_denies_what_leads_upward_wherever_it_ends if {
 	climbing := object.union(_fact("a"), {"path": "b/../a", "traverses": true})
 	_by_default(_calls([climbing])) == upward
 	_said(_calls([_fact("a"), climbing]), {"roots": ["/", "."]}) == upward
+	_by_default(_calls([object.union(_fact("../a"), {"traverses": true})])) == upward
 	_by_default(_calls([object.remove(_fact("a"), ["traverses"])])) == upward
 }
 

@@ -9,7 +9,8 @@
 #   simple commands: list, pipe, background, redirect, substitution, expansion, glob, assignment, compound.
 #   `optional: true` is for calls that may do without a command; `enabled: false` switches the rule off for the tool.
 #   Commands that cannot be read are denied. Malformed data denies everything, a malformed entry its tool. To allow
-#   an interpreter (sh, env, xargs, sudo, python) is to allow everything.
+#   an interpreter (sh, env, xargs, sudo, python) is to allow everything, and a path has many spellings: deny `/*`, `~*`
+#   and `*..*` rather than one place, or give the agent a tool for files.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
@@ -22,7 +23,7 @@
 #           ls: {}
 #           git: {first: [log, status, diff], denied: [--output, --ext-diff, --textconv]}
 #           head: {options: [-n, -c]}
-#         denied: ["/etc/*", "*.pem"]
+#         denied: ["/*", "~*", "*..*", "*=/*"]
 #         features: [pipe]
 package interlock.rules.shell_arguments
 
