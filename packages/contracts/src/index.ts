@@ -228,12 +228,15 @@ export {
   approvalSchema,
   type Identity,
   identitySchema,
+  type ObligationName,
+  obligationNames,
   obligationSchema,
   type Statement,
   type StatementType,
   signedSchema,
   signStatement,
   statementSchemas,
+  unknownObligation,
   verifyStatement,
 } from './statements.ts';
 export {

@@ -28,6 +28,22 @@ export const obligationSchema = z.strictObject({
   parameters: z.record(z.string(), parsedJsonSchema).optional(),
 });
 
+/**
+ * Obligations that somebody here carries out: the auditor records and everybody logs (`announce`, `audit`), the approver
+ * asks (`approval`), the limiter takes (`limit`). One that nobody knows may be the condition under which a call was
+ * allowed, so whoever meets it refuses the call.
+ */
+export const obligationNames = ['announce', 'approval', 'audit', 'limit'] as const;
+export type ObligationName = (typeof obligationNames)[number];
+
+/** Returns the name of an obligation that nobody here carries out, if there is one. */
+export function unknownObligation(
+  obligations: readonly z.infer<typeof obligationSchema>[],
+): string | undefined {
+  const known: readonly string[] = obligationNames;
+  return obligations.find(({ name }) => !known.includes(name))?.name;
+}
+
 const decisionSchema = z.strictObject({
   type: z.literal('decision'),
   ...identitySchema.shape,

@@ -54,7 +54,7 @@ describe('[P-statements-exact-call] the executor refuses', () => {
 
   test('a call with an obligation that nobody here carries out', () => {
     expect(codeOf(() => checkCall(decided({ obligations: [{ name: 'watermark' }] }), keyring, nowMs))).toBe(
-      'policy_error',
+      'obligation_unknown',
     );
   });
 

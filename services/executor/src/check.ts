@@ -11,15 +11,10 @@ import {
   parsedJsonSchema,
   type Statement,
   sha256,
+  unknownObligation,
   verifyStatement,
 } from '@interlock/contracts';
 import { z } from 'zod';
-
-/**
- * Obligations the executor knows: both are carried out elsewhere (the approver asked, the auditor records).
- * One it does not know might be the condition under which the call was allowed, so such a call is refused.
- */
-const KNOWN_OBLIGATIONS: ReadonlySet<string> = new Set(['approval', 'audit']);
 
 const argumentsSchema = z.record(z.string(), parsedJsonSchema);
 
@@ -38,7 +33,7 @@ type Described = Pick<EventBody<'admitted'>, 'statement'> & {
 
 /**
  * Verifies an admitted call against its statement. It does not look at the time: see `assertInTime`.
- * Throws `statement_invalid` or `policy_error`.
+ * Throws `statement_invalid` or `obligation_unknown`.
  */
 export function checkCall(
   { call, statement: signed }: Described,
@@ -53,10 +48,10 @@ export function checkCall(
     throw invalid('The arguments are not those that were decided.');
   if (callDigestOf(statement) !== statement.callDigest)
     throw invalid('The decision contradicts its own digest.');
-  const unknown = statement.obligations.find(({ name }) => !KNOWN_OBLIGATIONS.has(name));
+  const unknown = unknownObligation(statement.obligations);
   if (unknown !== undefined)
-    throw new Fault('policy_error', {
-      detail: `Policy obliges to ${unknown.name}, which nobody here carries out.`,
+    throw new Fault('obligation_unknown', {
+      detail: `Policy obliges to ${unknown}, which nobody here carries out.`,
     });
   return { statement, arguments: readArguments(call.arguments), argumentsText: call.arguments };
 }

@@ -1,13 +1,18 @@
 /** What policy obliges the limiter to take for a call, beside the limits that are configured. */
-import { Fault, idSchema, type Statement } from '@interlock/contracts';
+import {
+  Fault,
+  idSchema,
+  type ObligationName,
+  type Statement,
+  unknownObligation,
+} from '@interlock/contracts';
 import { z } from 'zod';
 import { policyCounterKey } from './keys.ts';
 import { budgetMicrosOf, microsOf } from './spend.ts';
 import type { Taking } from './take.ts';
 
-/** Carried out by others: every service that logs, and the approver. */
-const OTHERS = new Set(['announce', 'approval']);
-
+/** The one obligation that is the limiter's own. */
+const LIMIT: ObligationName = 'limit';
 const WINDOW_MAX_MS = 31 * 86_400_000;
 
 /** What the obligation `limit` says: an amount out of a budget that is counted apart for each combination of `per`. */
@@ -31,10 +36,14 @@ type PolicyTaking = Extract<Taking, { kind: 'spend' | 'volume' }>;
  * that no budget holds.
  */
 export function obligedTakings(decision: Statement<'decision'>): PolicyTaking[] {
+  const unknown = unknownObligation(decision.obligations);
+  if (unknown !== undefined)
+    throw new Fault('obligation_unknown', {
+      detail: `Policy obliges to ${unknown}, which nobody here carries out.`,
+    });
   const takings = new Map<string, PolicyTaking>();
   for (const { name, parameters } of decision.obligations) {
-    if (OTHERS.has(name)) continue;
-    if (name !== 'limit') throw unknown(`Policy obliges to ${name}, which nobody here knows.`);
+    if (name !== LIMIT) continue;
     const taking = takingOf(decision, parameters);
     const known = takings.get(taking.key);
     takings.set(taking.key, known === undefined ? taking : together(known, taking));
@@ -45,7 +54,10 @@ export function obligedTakings(decision: Statement<'decision'>): PolicyTaking[] 
 function takingOf(decision: Statement<'decision'>, parameters: unknown): PolicyTaking {
   const parsed = limitObligationSchema.safeParse(parameters);
   if (!parsed.success)
-    throw unknown('Policy obliges to a limit in terms that are not understood.', parsed.error);
+    throw new Fault('obligation_unknown', {
+      detail: 'Policy obliges to a limit in terms that are not understood.',
+      cause: parsed.error,
+    });
   const { limit, kind, windowMs, budget, amount } = parsed.data;
   return withinBudgets({
     limit,
@@ -72,8 +84,4 @@ function withinBudgets(taking: PolicyTaking): PolicyTaking {
     detail: 'The call takes more than any budget holds.',
     rule: `limits/${taking.limit}`,
   });
-}
-
-function unknown(detail: string, cause?: unknown): Fault {
-  return new Fault('obligation_unknown', cause === undefined ? { detail } : { detail, cause });
 }
