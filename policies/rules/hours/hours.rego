@@ -37,8 +37,8 @@ ask contains "This tool is not open at this hour, so a person must approve the c
 
 _closed contains entry if {
 	some entry in data.config.hours
-	_well_formed(entry)
 	_among(input.tool.name, entry.tools)
+	entry in _usable
 	not _open(entry)
 }
 
@@ -69,7 +69,13 @@ _malformed if {
 
 _malformed if {
 	some entry in data.config.hours
-	not _well_formed(entry)
+	not entry in _usable
+}
+
+# A rule without parameters is worked out once a decision, a function at each of its uses.
+_usable contains entry if {
+	some entry in data.config.hours
+	_well_formed(entry)
 }
 
 _well_formed(entry) if {

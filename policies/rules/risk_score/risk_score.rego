@@ -45,7 +45,10 @@ notes contains note if {
 	note := $"Risk {_score}: {parts}"
 }
 
-_config := data.config.risk_score if _well_formed(data.config.risk_score)
+_config := data.config.risk_score if _usable
+
+# A rule without parameters is worked out once a decision, a function at each of its uses.
+_usable if _well_formed(data.config.risk_score)
 
 _signals := _config.signals
 
@@ -109,9 +112,11 @@ _is_above(_) if {
 _amount_said if is_number(input.spends)
 
 _malformed if {
-	config := data.config.risk_score
-	not _well_formed(config)
+	data.config.risk_score != null
+	not _usable
 }
+
+_malformed if data.config.risk_score == null
 
 _well_formed(config) if {
 	object.keys(config) == {"ask_at", "deny_at", "signals"}
