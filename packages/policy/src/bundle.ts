@@ -60,6 +60,19 @@ export function openBundle(
   return { policy, version, digest, zones };
 }
 
+/**
+ * Returns a bundle's policy with other data than its own, to try out what it would say: never what decides.
+ * Throws `configuration_invalid`.
+ */
+export function policyWith(
+  bytes: Uint8Array,
+  change: (own: Record<string, unknown>) => Record<string, unknown>,
+): Policy {
+  const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
+  const own = z.record(z.string(), z.unknown()).parse(documentOf(files['/data.json']));
+  return new Policy(files['/policy.wasm'], Uint8Array.from(Buffer.from(JSON.stringify(change(own)))));
+}
+
 /** Signs a bundle as its author: a compact JWS of the statement `bundle`. */
 export function signBundle(bytes: Uint8Array, key: AuthorKey['sign'], nowMs: number): string {
   const digest = sha256(bytes);

@@ -7,6 +7,7 @@ import { publishCommand } from './publish.ts';
 import { rollbackCommand } from './rollback.ts';
 import { shadowCommand } from './shadow.ts';
 import { statusCommand } from './status.ts';
+import { suggestCommand } from './suggest.ts';
 import { testCommand } from './test.ts';
 
 const NOTES = `
@@ -27,6 +28,7 @@ export function policyCommand(): Command {
     .addCommand(publishCommand())
     .addCommand(rollbackCommand())
     .addCommand(statusCommand())
+    .addCommand(suggestCommand())
     .addCommand(breakGlassCommand())
     .addHelpText('after', NOTES);
 }

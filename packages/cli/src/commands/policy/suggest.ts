@@ -1,0 +1,140 @@
+import { judgementListSchema, type RecordedCall } from '@interlock/contracts';
+import { openBundle, policyWith } from '@interlock/policy';
+import { systemClock } from '@interlock/shell';
+import { type Command, Option } from 'commander';
+import { stringify } from 'yaml';
+import { consoleOf, type Door } from '../../client.ts';
+import { instant, plain, print } from '../../output.ts';
+import { entryOf, readPolicyState } from '../../policies/bundles.ts';
+import { grantsFor } from '../../policies/grants.ts';
+import { openProgress, type Progress } from '../../policies/progress.ts';
+import { openReplay, type Span } from '../../policies/recorded.ts';
+import { spanOf } from '../../policies/span.ts';
+import {
+  createCheck,
+  createWanted,
+  type Suggestion,
+  type Wish,
+  withGrants,
+} from '../../policies/suggestion.ts';
+import { type CommonOptions, command } from '../options.ts';
+
+interface SuggestOptions extends CommonOptions {
+  since: string;
+  until?: string;
+  agent?: string;
+  tool?: string;
+  for: Wish;
+  as?: string;
+}
+
+const wishes = ['denied', 'judged-good'] as const satisfies Wish[];
+
+const NOTES = `
+Reads recorded calls and writes the narrowest grants that would have allowed them: one for each agent and tool, with
+the values their arguments had. Nothing is changed: look at each grant and put those you mean into policies/data.yaml,
+under config.allow_listed. What other rules deny or ask about stays as it is.
+
+  --for denied        calls that no rule allowed (the default), but not those a person judged bad
+  --for judged-good   calls that were not allowed and that a person judged good (see interlock policy label)`;
+
+/** `interlock policy suggest`: the narrowest grants that would have allowed recorded calls. */
+export function suggestCommand(): Command {
+  return command(
+    'suggest',
+    'write the narrowest grants that would have allowed recorded calls',
+    'interlock policy suggest --since 7d --agent clerk',
+  )
+    .option('--since <when>', 'calls from then: 7d, 12h, 2026-01-31 or 2026-01-31T08:00:00Z', '7d')
+    .option('--until <when>', 'calls up to then (default: now)')
+    .option('--agent <agent>', 'of this agent')
+    .option('--tool <tool>', 'of this tool')
+    .addOption(new Option('--for <calls>', 'which calls are to be allowed').choices(wishes).default('denied'))
+    .option('--as <person>', 'who asks')
+    .addHelpText('after', NOTES)
+    .action(async (options: SuggestOptions) => {
+      const result = await suggest(options);
+      print(options, result, plain(suggestionText(result)));
+    });
+}
+
+/** What `--json` prints. */
+interface SuggestResult extends Suggestion {
+  since: number;
+  until: number;
+  /** The policy the grants were added to for the check. */
+  policyVersion: number;
+  policyDigest: string;
+}
+
+async function suggest(options: SuggestOptions): Promise<SuggestResult> {
+  using progress = openProgress();
+  const span = spanOf(options, systemClock.nowMs());
+  const door = await consoleOf(options);
+  const { judgements } = await door.ask({
+    method: 'GET',
+    path: '/v1/judgements',
+    reply: judgementListSchema,
+  });
+  const entry = entryOf(await readPolicyState(door), 'current');
+  const bytes = await door.bytes(`/v1/policy/bundles/${entry.digest}`);
+  const before = openBundle(entry, bytes).policy;
+  const wanted = createWanted(options.for, judgements);
+  await eachCall(door, { ...span, agent: options.agent, tool: options.tool }, progress, (call) =>
+    wanted.take(call),
+  );
+  const found = grantsFor(wanted.inputs);
+  const after = policyWith(bytes, (own) =>
+    withGrants(
+      own,
+      found.map(({ grant }) => grant),
+    ),
+  );
+  // Every agent's and every tool's calls: a grant that reaches beyond its own must show.
+  const check = createCheck(wanted, found, { before, after });
+  await eachCall(door, span, progress, (call) => check.take(call));
+  return { ...span, policyVersion: entry.version, policyDigest: entry.digest, ...check.result() };
+}
+
+async function eachCall(
+  door: Door,
+  span: Span,
+  progress: Progress,
+  take: (call: RecordedCall) => void,
+): Promise<void> {
+  const replay = await openReplay(door, span);
+  let done = 0;
+  for await (const call of replay.calls()) {
+    take(call);
+    done += 1;
+    progress.say(`${done} calls, at ${instant(call.at)} …`);
+  }
+}
+
+function suggestionText({ grants, wanted, left, becomes, others, since, until }: SuggestResult): string {
+  const head = `# ${wanted} calls to allow, ${instant(since)} to ${instant(until)}`;
+  if (wanted === 0) return `${head}: there is nothing to grant.`;
+  const listed = grants.map(({ grant, calls, free }) => {
+    const remark = free.length === 0 ? '' : `; any value at ${free.join(', ')}: look at it yourself`;
+    return `${indented(`# ${calls} calls${remark}`)}\n${indented(stringify([grant], { lineWidth: 110 }).trimEnd())}`;
+  });
+  const { allow, ask, deny, error } = becomes;
+  return [
+    head,
+    ...(left === 0 ? [] : [`# made from the first ${wanted - left}; ${left} more were only checked`]),
+    `# with these grants ${allow} are allowed, ${ask} asked about, ${deny + error} still denied by other rules`,
+    others.wider === 0
+      ? `# none of the ${others.calls} other recorded calls gets further`
+      : `# ${others.wider} of the ${others.calls} other recorded calls get further, too: ${others.examples.join(', ')}`,
+    'config:',
+    '  allow_listed:',
+    ...listed,
+  ].join('\n');
+}
+
+function indented(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
+}
