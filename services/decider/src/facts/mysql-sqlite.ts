@@ -25,7 +25,7 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 /** Nodes that take part in reading, by the word the parser puts in `type`. */
 const READING = new Set(
   `ASC DESC aggr_func backticks_quote_string bigint binary_expr bool boolean case cast column_ref date datetime default
-  desc double_quote_string dual else expr_list function interval null number origin param select show
+  desc double_quote_string dual else escape expr_list function interval null number origin param select show
   single_quote_string star string time timestamp unary_expr var when window window_func`.split(/\s+/),
 );
 
@@ -74,8 +74,8 @@ function look(dialect: Dialect, name: string, value: unknown, seen: Seen): void 
   if (name === 'into' && isTree(value) && Object.values(value).some((part) => part !== null))
     seen.reads = false;
   if ((name === 'locking_read' || name === 'for_update') && value !== null) seen.reads = false;
-  for (const node of Array.isArray(value) ? value : [value])
-    if (isTree(node)) lookAtNode(dialect, node, seen);
+  // Lists of pairs (`rename a to b`) are lists in lists.
+  for (const node of [value].flat(2)) if (isTree(node)) lookAtNode(dialect, node, seen);
 }
 
 function lookAtNode(dialect: Dialect, node: Tree, seen: Seen): void {

@@ -35,6 +35,8 @@ describe('[P-facts-parsed] a command line that is not read', () => {
     ['a script put together when it runs', 'sh -c "$x"'],
     ['a script put together by eval', 'eval "$x"'],
     ['a shell of unknown options', 'sh $x'],
+    ['a script behind more options', 'sh -c -- "rm x"'],
+    ['a script behind an option that is switched off', 'bash -c +e "rm x"'],
     ['a name continued on the next line', 'ls $\\\nx'],
     ['a line longer than any', `ls ${'x'.repeat(9_000)}`],
     ['more commands than any', 'ls;'.repeat(100)],

@@ -225,5 +225,7 @@ function scriptOf(name: string | null, values: (string | null)[]): string | null
   if (!SHELLS.has(program)) return undefined;
   const flag = values.findIndex((value) => value === null || /^-[A-Za-z]*c[A-Za-z]*$/.test(value));
   if (flag < 0) return undefined;
-  return values[flag] === null ? null : (values[flag + 1] ?? null);
+  const script = values[flag] === null ? null : (values[flag + 1] ?? null);
+  // More options may stand between `-c` and its script.
+  return script === null || /^[-+]/.test(script) ? null : script;
 }

@@ -28,16 +28,16 @@ const POSTGRESQL = `age array_agg array_append array_cat array_length array_lowe
   variance websearch_to_tsquery width_bucket xmlagg`;
 
 const MYSQL = `adddate addtime any_value ascii bin bit_and bit_count bit_length bit_or bit_xor cast char char_length
-  character_length coercibility collation concat_ws conv convert convert_tz cot crc32 curdate curtime date date_add
+  character_length charset coercibility collation concat_ws connection_id conv convert convert_tz cot crc32 curdate current_user curtime database date date_add
   date_format date_sub datediff day dayname dayofmonth dayofweek dayofyear degrees elt export_set extract field
   find_in_set format from_base64 from_days from_unixtime get_format hex hour if inet_aton inet_ntoa insert
   is_uuid isnull json_arrayagg json_contains json_contains_path json_depth json_keys json_length json_objectagg
   json_overlaps json_pretty json_quote json_search json_unquote json_value last_day lcase left locate make_set
   makedate maketime md5 microsecond mid minute month monthname oct octet_length ord period_add period_diff position
   quarter quote radians rand regexp_instr regexp_like regexp_replace regexp_substr repeat reverse right sec_to_time
-  second sha sha1 sha2 soundex space std stddev stddev_pop stddev_samp str_to_date strcmp subdate substring_index
+  schema second session_user sha sha1 sha2 soundex space std stddev stddev_pop stddev_samp str_to_date strcmp subdate substring_index
   subtime sysdate tan time time_format time_to_sec timediff timestamp timestampadd timestampdiff to_base64 to_days
-  to_seconds ucase unhex unix_timestamp utc_date utc_time utc_timestamp uuid uuid_short var_pop var_samp variance
+  to_seconds ucase unhex unix_timestamp utc_date utc_time utc_timestamp user uuid uuid_short version var_pop var_samp variance
   week weekday weekofyear year yearweek`;
 
 const SQLITE = `char date datetime format glob hex json json_each json_patch json_quote json_remove json_set json_tree

@@ -1,3 +1,4 @@
+import { eventually } from '@interlock/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createSqlReader, SQL_LENGTH_MAX, type SqlText } from './sql.ts';
 
@@ -159,6 +160,7 @@ describe('a statement says', () => {
     ['postgresql', 'commit', 'commit', []],
     ['postgresql', 'insert into a select * from b', 'insert', ['a', 'b']],
     ['mysql', 'truncate a', 'truncate', ['a']],
+    ['mysql', 'rename table a to b', 'rename', ['a', 'b']],
     ['mysql', 'alter table a add column b int', 'alter', ['a']],
     ['sqlite', 'insert into a select * from b', 'insert', ['a', 'b']],
     ['sqlite', 'create table a as select 1', 'create', ['a']],
@@ -237,6 +239,33 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     },
     120_000,
   );
+
+  it('is given up at its deadline, and the next text is read', async () => {
+    // Less than the text needs, more than a plain one needs in a thread that has just started.
+    await using hasty = createSqlReader(150);
+    expect(await hasty.read([{ dialect: 'mysql', text: texts.columns }])).toEqual([undefined]);
+    const plain = { dialect: 'postgresql', text: 'select 1' } as const;
+    const next = await eventually(async () => {
+      const [statements] = await hasty.read([plain]);
+      return statements;
+    });
+    expect(next).toMatchObject([{ readOnly: true }]);
+  });
+
+  it('is read in turn with others: each call gets its own answer, and past a number of them an outage', async () => {
+    const asked = Array.from({ length: 200 }, (_, index) =>
+      reader.read([{ dialect: 'postgresql', text: `select a from t${index}` }]),
+    );
+    const answers = await Promise.allSettled(asked);
+    const read = answers.flatMap((answer, index) =>
+      answer.status === 'fulfilled' ? [[`t${index}`, answer.value[0]?.[0]?.tables[0]]] : [],
+    );
+    expect(read.length).toBeGreaterThanOrEqual(128);
+    for (const [named, found] of read) expect(found).toBe(named);
+    const refused = answers.filter((answer) => answer.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'dependency_unavailable' });
+  });
 
   it('is not read when it is too long, alone or together with the others of its call', async () => {
     const half = `select '${'x'.repeat(SQL_LENGTH_MAX / 2)}'`;

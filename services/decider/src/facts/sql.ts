@@ -41,16 +41,21 @@ export interface SqlReader extends AsyncDisposable {
   read(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]>;
 }
 
-/** Makes a reader of SQL. Its thread starts with the first text. */
-export function createSqlReader(): SqlReader {
-  return new ThreadedSqlReader();
+/** Makes a reader of SQL that gives a call's texts so long. Its thread starts with the first text. */
+export function createSqlReader(readMs: number = READ_MS): SqlReader {
+  return new ThreadedSqlReader(readMs);
 }
 
 class ThreadedSqlReader implements SqlReader {
+  readonly #readMs: number;
   #thread: Promise<Worker> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #jobs = 0;
+
+  constructor(readMs: number) {
+    this.#readMs = readMs;
+  }
 
   async read(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]> {
     const length = texts.reduce((sum, { text }) => sum + text.length, 0);
@@ -86,7 +91,7 @@ class ThreadedSqlReader implements SqlReader {
     });
     this.#jobs += 1;
     const job = this.#jobs;
-    const said = heard(thread, READ_MS);
+    const said = heard(thread, this.#readMs);
     thread.postMessage({ job, texts });
     const answer = answerSchema.safeParse(await said.catch(() => undefined));
     if (answer.success && answer.data.job === job && answer.data.answers.length === texts.length)
