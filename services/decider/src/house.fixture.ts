@@ -1,3 +1,4 @@
+import type { Delivery } from '@interlock/bus';
 import {
   type AgentEntry,
   type Call,
@@ -177,4 +178,26 @@ export function resolvedEvent(
     statement: signStatement(resolution, house.keys.approver.sign),
     sealed: seal(JSON.stringify(held), house.keyring.sealKeysOf('decider', nowMs), sealContext('held', call)),
   };
+}
+
+/** Returns a requested call as it is delivered; `address` is laid over where it says it stands. */
+export function requested(
+  call: Call,
+  address: Partial<Delivery<'requested'>['address']> = {},
+): Delivery<'requested'> {
+  const { tenant, door } = call;
+  return {
+    step: 'requested',
+    event: { call },
+    address: { tenant, call: call.call, door, ...address },
+    sequence: 1,
+    deliveries: 1,
+    acknowledge: () => undefined,
+  };
+}
+
+/** Returns the resolution of a question as it is delivered. */
+export function resolved(event: EventBody<'resolved'>): Delivery<'resolved'> {
+  const address = { tenant: 'acme', call: 'call_1', door: { kind: 'executor', replica: 'any' } } as const;
+  return { step: 'resolved', event, address, sequence: 9, deliveries: 1, acknowledge: () => undefined };
 }

@@ -55,7 +55,14 @@ function remote(path = '/mcp') {
 }
 
 function targetOf(connection: McpTarget['connection'], name: string, definitionDigest: string): McpTarget {
-  const target = { kind: 'mcp', server: 'upstream', name, connection, definitionDigest };
+  const target = {
+    kind: 'mcp',
+    server: 'upstream',
+    name,
+    connection,
+    definitionDigest,
+    pinnedDigest: definitionDigest,
+  };
   return mcpTargetSchema.parse(target);
 }
 
