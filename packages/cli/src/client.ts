@@ -8,6 +8,8 @@ import { type PlaceOptions, placesOf } from './places.ts';
 /** Longer than the longest act of the console, which is a check of the whole audit trail. */
 const CONSOLE_TIMEOUT_MS = 130_000;
 const INGRESS_TIMEOUT_MS = 160_000;
+/** A recorded call fits one message of the bus, which takes 2 MiB. */
+const LINE_LENGTH_MAX = 4 * 1_048_576;
 
 export interface Ask<S extends z.ZodType> {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -20,6 +22,10 @@ export interface Ask<S extends z.ZodType> {
 /** A door with the right to ask it. */
 export interface Door {
   ask<S extends z.ZodType>(ask: Ask<S>): Promise<z.output<S>>;
+  /** Reads an answer of bytes. */
+  bytes(path: string): Promise<Uint8Array>;
+  /** Reads an answer of many lines as they come; resolves when the first may be read. */
+  lines(path: string): Promise<AsyncGenerator<string>>;
 }
 
 export interface ConsoleOptions extends PlaceOptions {
@@ -37,12 +43,12 @@ export async function consoleOf(options: ConsoleOptions): Promise<Door> {
 
 /** Returns the console's door for a token. */
 export function consoleDoor(url: string, token: string): Door {
-  return { ask: (ask) => askDoor(url, token, ask, {}, CONSOLE_TIMEOUT_MS) };
+  return doorAt({ url, token, headers: {}, timeoutMs: CONSOLE_TIMEOUT_MS });
 }
 
 /** Returns the ingress's door for an agent's key. */
 export function ingressDoor(url: string, key: string, headers: Readonly<Record<string, string>> = {}): Door {
-  return { ask: (ask) => askDoor(url, key, ask, headers, INGRESS_TIMEOUT_MS) };
+  return doorAt({ url, token: key, headers, timeoutMs: INGRESS_TIMEOUT_MS });
 }
 
 /** Returns the token of who acts. */
@@ -63,39 +69,105 @@ export function notRunning(data: string): Failure {
   });
 }
 
-async function askDoor<S extends z.ZodType>(
-  url: string,
-  token: string,
-  { method, path, body, reply }: Ask<S>,
-  headers: Readonly<Record<string, string>>,
-  timeoutMs: number,
-): Promise<z.output<S>> {
-  const response = await send(new URL(path, url), {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
+interface Place {
+  url: string;
+  token: string;
+  headers: Readonly<Record<string, string>>;
+  timeoutMs: number;
+}
+
+function doorAt(place: Place): Door {
+  return {
+    ask: (ask) => askDoor(place, ask),
+    async bytes(path) {
+      const response = await send(place, { method: 'GET', path }, AbortSignal.timeout(place.timeoutMs));
+      if (!response.ok) throw refusalOf(response.status, await readJson(response));
+      return new Uint8Array(await response.arrayBuffer());
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: 'error',
-    signal: AbortSignal.timeout(timeoutMs),
-  });
+    async lines(path) {
+      const stall = new AbortController();
+      const alarm = setTimeout(() => stall.abort(), place.timeoutMs);
+      try {
+        const response = await send(place, { method: 'GET', path }, stall.signal);
+        if (!response.ok) throw refusalOf(response.status, await readJson(response));
+        return linesOf(response, place, alarm);
+      } catch (error) {
+        clearTimeout(alarm);
+        throw error;
+      }
+    },
+  };
+}
+
+async function askDoor<S extends z.ZodType>(
+  place: Place,
+  { method, path, body, reply }: Ask<S>,
+): Promise<z.output<S>> {
+  const request = body === undefined ? { method, path } : { method, path, body };
+  const response = await send(place, request, AbortSignal.timeout(place.timeoutMs));
   const answer: unknown = await readJson(response);
   if (!response.ok) throw refusalOf(response.status, answer);
   const parsed = reply.safeParse(answer);
   if (parsed.success) return parsed.data;
-  throw new Failure('answer_unexpected', `${url} answered in a way this version does not know.`, {
-    cause: parsed.error,
+  throw unexpected(place, parsed.error);
+}
+
+/** An answer may take as long as it likes while something comes: each piece starts the alarm again. */
+async function* linesOf(
+  response: Response,
+  place: Place,
+  alarm: ReturnType<typeof setTimeout>,
+): AsyncGenerator<string> {
+  let rest = '';
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of response.body ?? []) {
+      alarm.refresh();
+      const pieces = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = pieces.pop() ?? '';
+      if (rest.length > LINE_LENGTH_MAX) throw unexpected(place, new Error('A line is too long.'));
+      yield* pieces;
+    }
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure('answer_broken', `The answer of ${place.url} broke off.`, {
+      exitCode: exitCodes.unreachable,
+      cause,
+      next: 'Run the command again; look with interlock doctor.',
+    });
+  } finally {
+    clearTimeout(alarm);
+  }
+  if (rest !== '') yield rest;
+}
+
+function unexpected({ url }: Place, cause: Error): Failure {
+  return new Failure('answer_unexpected', `${url} answered in a way this version does not know.`, {
+    cause,
     next: 'Use the interlock command that belongs to the running version.',
   });
 }
 
-async function send(url: URL, request: RequestInit): Promise<Response> {
+async function send(
+  { url, token, headers }: Place,
+  { method, path, body }: { method: string; path: string; body?: object },
+  signal: AbortSignal,
+): Promise<Response> {
+  const target = new URL(path, url);
   try {
-    return await fetch(url, request);
+    return await fetch(target, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: 'error',
+      signal,
+    });
   } catch (cause) {
-    throw new Failure('unreachable', `${url.origin} does not answer.`, {
+    throw new Failure('unreachable', `${target.origin} does not answer.`, {
       exitCode: exitCodes.unreachable,
       cause,
       next: 'Is it running? Start it with interlock up; look with interlock doctor.',

@@ -23,6 +23,8 @@ Example:
 /** Builds the `interlock` command. */
 export function buildProgram(): Command {
   const program = new Command('interlock')
+    // Options that stand behind a command are that command's, also where the one around it knows them too.
+    .enablePositionalOptions()
     .description(
       'Stands between agents and every tool they call. The command speaks to the management API and the ingress.',
     )

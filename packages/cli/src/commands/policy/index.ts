@@ -6,6 +6,7 @@ import { newCommand } from './new.ts';
 import { publishCommand } from './publish.ts';
 import { rollbackCommand } from './rollback.ts';
 import { shadowCommand } from './shadow.ts';
+import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { suggestCommand } from './suggest.ts';
 import { testCommand } from './test.ts';
@@ -24,6 +25,7 @@ export function policyCommand(): Command {
     .addCommand(testCommand())
     .addCommand(buildCommand())
     .addCommand(diffCommand())
+    .addCommand(simulateCommand())
     .addCommand(shadowCommand())
     .addCommand(publishCommand())
     .addCommand(rollbackCommand())

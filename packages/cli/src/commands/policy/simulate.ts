@@ -1,0 +1,175 @@
+import { judgementListSchema } from '@interlock/contracts';
+import type { HeldPolicy } from '@interlock/policy';
+import { systemClock } from '@interlock/shell';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { consoleOf, type Door } from '../../client.ts';
+import { exitCodes } from '../../failure.ts';
+import { instant, plain, print } from '../../output.ts';
+import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policies/bundles.ts';
+import { openProgress } from '../../policies/progress.ts';
+import { openReplay } from '../../policies/recorded.ts';
+import { createSimulation, type SimulationReport } from '../../policies/simulation.ts';
+import { simulationText } from '../../policies/simulation-text.ts';
+import { spanOf } from '../../policies/span.ts';
+import { type CommonOptions, command, wholeNumber } from '../options.ts';
+
+interface SimulateOptions extends CommonOptions {
+  since: string;
+  until?: string;
+  candidate: string;
+  agent?: string;
+  tool?: string;
+  base: 'recorded' | 'current' | number;
+  failOn: FailOn;
+  limit: number;
+  as?: string;
+}
+
+const failOns = ['changes', 'wider', 'false-allows', 'never'] as const;
+type FailOn = (typeof failOns)[number];
+const EXAMPLES = 3;
+
+const NOTES = `
+Compares what was decided then (or with --base what that policy says now) with what the candidate says of the same
+calls, on the same facts. A call that a person approved counts as asked about. Nothing is changed, nothing is sent.
+
+Exit codes: 0 nothing to stop for, 1 what --fail-on names happened, 2 used wrongly, 3 nobody there to ask.
+  --fail-on changes       any call's verdict changes (the default)
+  --fail-on wider         a call gets further than before: denied to asked or allowed, asked to allowed
+  --fail-on false-allows  the candidate allows a call that a person labelled bad (see interlock policy label)
+  --fail-on never         only look`;
+
+/** `interlock policy simulate`: recorded calls against a candidate. */
+export function simulateCommand(): Command {
+  return command(
+    'simulate',
+    'replay recorded calls against a candidate, and tell whose verdict changes',
+    'interlock policy simulate --since 7d --candidate policies --fail-on wider',
+  )
+    .requiredOption('--candidate <dir>', 'folder of policies, or a bundle that interlock policy build wrote')
+    .option('--since <when>', 'calls from then: 7d, 12h, 2026-01-31 or 2026-01-31T08:00:00Z', '7d')
+    .option('--until <when>', 'calls up to then (default: now)')
+    .option('--agent <agent>', 'of this agent')
+    .option('--tool <tool>', 'of this tool')
+    .option(
+      '--base <policy>',
+      'compare with what was "recorded", "current", or a version',
+      baseName,
+      'recorded',
+    )
+    .addOption(
+      new Option('--fail-on <what>', 'when to end with exit code 1').choices(failOns).default('changes'),
+    )
+    .option('--limit <n>', 'examples of each kind of change', wholeNumber, EXAMPLES)
+    .option('--as <person>', 'who asks')
+    .addHelpText('after', NOTES)
+    .action(runSimulate);
+}
+
+/** What `--json` prints. */
+export interface SimulateResult extends SimulationReport {
+  since: number;
+  until: number;
+  comparedWith: 'recorded' | { version: number; digest: string };
+  candidateDigest: string;
+  /** How long it took until the candidate was compiled and the first calls were there, and in all. */
+  tookMs: { compiled: number; fetched: number; total: number };
+}
+
+async function runSimulate(options: SimulateOptions): Promise<void> {
+  const result = await simulate(options);
+  print(options, result, plain(simulationText(result)));
+  if (mustFail(options.failOn, result)) process.exitCode = exitCodes.failed;
+}
+
+async function simulate(options: SimulateOptions): Promise<SimulateResult> {
+  const { agent, tool, limit } = options;
+  const beganMs = performance.now();
+  const since = (ms = performance.now()) => Math.round(ms - beganMs);
+  const took = { compiled: 0, fetched: 0 };
+  using progress = openProgress();
+  progress.say('compiling the candidate, reading the audit …');
+  const span = spanOf(options, systemClock.nowMs());
+  const door = await consoleOf(options);
+  const stop = new AbortController();
+  const [candidate, base, { judgements }, replay] = await allOf(stop, [
+    openCandidate(options.candidate, options, stop.signal).then((policy) => {
+      took.compiled = since();
+      return policy;
+    }),
+    openBase(door, options),
+    door.ask({ method: 'GET', path: '/v1/judgements', reply: judgementListSchema }),
+    openReplay(door, { ...span, agent, tool }).then((opened) => {
+      took.fetched = since();
+      return opened;
+    }),
+  ]);
+  const simulation = createSimulation({
+    candidate: candidate.policy,
+    ...(base === undefined ? {} : { base: judgeOf(base) }),
+    judgements,
+    examples: limit,
+  });
+  const calls = replay.calls();
+  let next = await calls.next();
+  for (let done = 0; next.done !== true; next = await calls.next()) {
+    simulation.take(next.value);
+    done += 1;
+    progress.say(`${done} calls, at ${instant(next.value.at)} …`);
+  }
+  return {
+    ...span,
+    comparedWith: base === undefined ? 'recorded' : { version: base.version, digest: base.digest },
+    candidateDigest: candidate.digest,
+    ...simulation.report(next.value),
+    tookMs: { ...took, total: since() },
+  };
+}
+
+async function openBase(door: Door, options: SimulateOptions): Promise<HeldPolicy | undefined> {
+  if (options.base === 'recorded') return undefined;
+  const entry = entryOf(await readPolicyState(door), options.base);
+  const { held } = await openPublished(door, entry, options);
+  return held;
+}
+
+function judgeOf({ policy, digest }: HeldPolicy) {
+  return { digest, evaluate: (input: object) => policy.evaluate(input) };
+}
+
+/** Waits for all of them; when one fails, what the others have under way is ended. */
+async function allOf<T extends readonly unknown[]>(
+  stop: AbortController,
+  work: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  try {
+    return (await Promise.all(work)) as unknown as T;
+  } catch (error) {
+    stop.abort();
+    throw error;
+  }
+}
+
+function mustFail(failOn: FailOn, { changed, wider, judgements, repeated }: SimulationReport): boolean {
+  // A policy that says something else of the same input decides by something the record does not hold.
+  if (failOn !== 'never' && (repeated?.different ?? 0) > 0) return true;
+  switch (failOn) {
+    case 'changes':
+      return changed > 0;
+    case 'wider':
+      return wider > 0;
+    case 'false-allows':
+      return (judgements?.candidate.falseAllows ?? 0) > 0;
+    case 'never':
+      return false;
+    default:
+      return failOn satisfies never;
+  }
+}
+
+function baseName(text: string): SimulateOptions['base'] {
+  const name = text.toLowerCase();
+  if (name === 'recorded' || name === 'current') return name;
+  if (/^v?[1-9][0-9]{0,9}$/.test(name)) return Number(name.replace('v', ''));
+  throw new InvalidArgumentError('It must be "recorded", "current" or a version.');
+}
