@@ -198,3 +198,68 @@ describe('--help', () => {
     },
   );
 });
+
+describe('[P-mcp-pinned] tools pin', () => {
+  const [pinnedDigest, definitionDigest] = ['a'.repeat(64), 'b'.repeat(64)];
+  const tool = {
+    name: 'files_read',
+    description: 'Reads \u001b[2J everything.',
+    inputSchema: { type: 'object' },
+    target: {
+      kind: 'mcp',
+      server: 'files',
+      name: 'read',
+      connection: { transport: 'stdio', command: 'files' },
+      definitionDigest,
+      pinnedDigest,
+    },
+  };
+
+  test('shows what would be agreed to, and agrees to nothing', async () => {
+    const answer = { status: 200, body: { tools: [tool] } };
+    const { asked, stdout } = await withDoor(answer, ['tools', 'pin', 'files_read']);
+    expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /v1/tools']);
+    for (const shown of [pinnedDigest, definitionDigest, 'everything.', `--digest ${definitionDigest}`])
+      expect(stdout).toContain(shown);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('agrees to the digest it is told', async () => {
+    const answer = { status: 200, body: tool };
+    const args = ['tools', 'pin', 'files_read', '--digest', definitionDigest, '--json'];
+    const { asked, stdout } = await withDoor(answer, args);
+    expect(asked).toMatchObject([
+      { method: 'POST', url: '/v1/tools/files_read/pin', body: JSON.stringify({ definitionDigest }) },
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'files_read' });
+  });
+});
+
+describe('[P-emergency] policy break-glass', () => {
+  const glass = ['policy', 'break-glass', 'acme/helper'];
+
+  test.each([
+    ['without a reason', [...glass, '--tools', 'pay', '--for', '30m']],
+    ['without an end', [...glass, '--tools', 'pay', '--reason', 'fire']],
+    ['for more than four hours', [...glass, '--tools', 'pay', '--reason', 'fire', '--for', '241m']],
+    ['for no tool', [...glass, '--reason', 'fire', '--for', '30m']],
+    ['for nobody', ['policy', 'break-glass', '--tools', 'pay', '--reason', 'fire', '--for', '30m']],
+    ['and ended at once', [...glass, '--tools', 'pay', '--reason', 'fire', '--for', '30m', '--end']],
+  ])('is not broken %s', async (_, args) => {
+    const { asked, code } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    expect({ asked, code }).toEqual({ asked: [], code: 2 });
+  });
+
+  test('asks for what it was told, and no longer', async () => {
+    const args = [...glass, '--tools', 'pay,refund', '--reason', 'fire', '--for', '4h', '--as', 'bob'];
+    const { asked } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    expect(asked).toMatchObject([{ method: 'POST', url: '/v1/emergencies', token: 'Bearer ilp_bob' }]);
+    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
+      tenant: 'acme',
+      agent: 'helper',
+      tools: ['pay', 'refund'],
+      reason: 'fire',
+      forMs: 4 * 3_600_000,
+    });
+  });
+});
