@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { breakGlassCommand } from './break-glass.ts';
 import { buildCommand } from './build.ts';
 import { diffCommand } from './diff.ts';
+import { labelCommand } from './label.ts';
 import { newCommand } from './new.ts';
 import { publishCommand } from './publish.ts';
 import { rollbackCommand } from './rollback.ts';
@@ -26,6 +27,7 @@ export function policyCommand(): Command {
     .addCommand(buildCommand())
     .addCommand(diffCommand())
     .addCommand(simulateCommand())
+    .addCommand(labelCommand())
     .addCommand(shadowCommand())
     .addCommand(publishCommand())
     .addCommand(rollbackCommand())
