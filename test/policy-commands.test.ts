@@ -1,13 +1,10 @@
 /** Publishing, comparing, rolling back and shadowing from the command line, on a line that runs. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { runPolicy } from './command.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 
 const START_MS = 120_000;
@@ -19,22 +16,7 @@ beforeAll(async () => {
 }, START_MS);
 afterAll(() => place?.[Symbol.asyncDispose](), START_MS);
 
-const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
-
-/** Runs `interlock policy` as alice would, and returns how it ended. */
-async function run(...argv: string[]): Promise<{ code: number; said: unknown; complaint: string }> {
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'policy', ...argv, '--json', '--data', place.line.interlock.data, '--config', place.line.config],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const [out, err, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  return { code, said: out === '' ? undefined : JSON.parse(out), complaint: err };
-}
+const run = (...argv: string[]) => runPolicy(place.line, ...argv);
 
 test(
   '[P-policy-publish] a policy is published, compared, and rolled back from the command line, which ends with 1 when a decider refused',

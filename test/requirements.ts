@@ -96,6 +96,10 @@ export const requirements = {
     'The door describes itself: no request drawn from its description gets a 500 or an undocumented answer.',
   'P-authzen':
     'Other enforcement points ask the same policy (AuthZEN 1.0): the answer is on the ledger before it is told, and only `allow` is yes.',
+  'P-policy-simulate':
+    'A candidate is held against recorded calls before it decides: which verdicts change, by rule and tool, and what people judged of them.',
+  'P-policy-suggest':
+    'Suggested grants allow the recorded calls they are made from, and as little else as conditions can say.',
   'P-identity-from-key':
     'Agent, user, tenant, session and call come from authentication and never from arguments or the body.',
   'P-identity-signed-request':

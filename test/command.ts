@@ -1,0 +1,31 @@
+/** `interlock policy` as a person at a line's console runs it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Line } from './line.ts';
+
+const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
+
+export interface Ended {
+  code: number;
+  /** The document it printed. */
+  said: unknown;
+  /** What stood on standard error. */
+  complaint: string;
+}
+
+/** Runs `interlock policy` as alice would, and returns how it ended. */
+export async function runPolicy({ interlock, config }: Line, ...argv: string[]): Promise<Ended> {
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'policy', ...argv, '--json', '--data', interlock.data, '--config', config],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code, said: out === '' ? undefined : JSON.parse(out), complaint: err };
+}

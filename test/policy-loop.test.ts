@@ -1,0 +1,179 @@
+/** What an author learns from recorded traffic: which verdicts a candidate changes, what people judged, what to grant. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { eventually } from '@interlock/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { runPolicy } from './command.ts';
+import { type Line, startLine } from './line.ts';
+
+const START_MS = 100_000;
+const TEST_MS = 60_000;
+
+/** Calls by what became of them. */
+interface Traffic {
+  read: string;
+  wrote: string;
+  asked: string;
+  refused: string[];
+}
+
+let line: Line;
+let traffic: Traffic;
+beforeAll(async () => {
+  // `bare` and `idem` are granted to nobody.
+  line = await startLine({
+    policyData: { allow_listed: [{ tenants: ['acme'], tools: ['read', 'write', 'ask'] }] },
+  });
+  traffic = await makeTraffic();
+}, START_MS);
+afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
+
+async function makeTraffic(): Promise<Traffic> {
+  const read = await line.call('read', { id: 7 });
+  const wrote = await line.call('write', { text: 'a long text that should not leave' });
+  const held = await line.call('ask', { text: 'please' });
+  await line.person('bob').answer(held.body.call ?? '', 'approve');
+  const asked = await line.look(held.body.call ?? '', { waitSeconds: 20 });
+  const refused = [await line.call('bare', { text: 'one' }), await line.call('bare', { text: 'two' })];
+  expect([read, wrote, asked].map(({ body }) => body.outcome)).toEqual(Array(3).fill('succeeded'));
+  expect(refused.map(({ body }) => body.code)).toEqual(Array(2).fill('policy_default'));
+  const calls = [read, wrote, asked, ...refused].map(({ body }) => z.string().parse(body.call));
+  const [first = '', second = '', third = '', ...others] = calls;
+  await eventually(async () => (await recorded()) === calls.length);
+  return { read: first, wrote: second, asked: third, refused: others };
+}
+
+/** How many calls the audit has that can be replayed. */
+async function recorded(): Promise<number> {
+  const { text } = await line.person('alice').get('/v1/replay?since=0&until=99999999999999');
+  return text.trim().split('\n').length - 1;
+}
+
+/** Writes a folder of policies: the line's own data, and a rule. */
+async function candidate(name: string, rule: string): Promise<string> {
+  const folder = path.join(line.config, '..', name);
+  await mkdir(path.join(folder, 'rules', name), { recursive: true });
+  await writeFile(
+    path.join(folder, 'rules', name, `${name}.rego`),
+    `package interlock.rules.${name}\n\n${rule}\n`,
+  );
+  const config = { allow_listed: [{ tenants: ['acme'], tools: ['read', 'write', 'ask', 'bare'] }] };
+  await writeFile(path.join(folder, 'data.yaml'), JSON.stringify({ config }));
+  return folder;
+}
+
+const countsSchema = z.looseObject({ calls: z.int(), changed: z.int(), wider: z.int(), narrower: z.int() });
+
+describe('[P-policy-simulate] a candidate held against recorded calls', () => {
+  test(
+    'changes the verdicts it would have changed, by rule and tool, and CI hears of it',
+    async () => {
+      const folder = await candidate(
+        'long_texts',
+        'deny contains "Too long." if count(input.arguments.text) > 20',
+      );
+      const { code, said } = await runPolicy(line, 'simulate', '--candidate', folder);
+      expect(code).toBe(1);
+      expect(countsSchema.parse(said)).toMatchObject({ calls: 5, changed: 3, wider: 2, narrower: 1 });
+      const { changes } = z.object({ changes: z.array(z.looseObject({ tool: z.string() })) }).parse(said);
+      expect(changes).toHaveLength(2);
+      expect(changes).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({
+            tool: 'bare',
+            from: 'deny',
+            to: 'allow',
+            rulesNow: ['allow_listed'],
+            calls: 2,
+          }),
+          expect.objectContaining({
+            ...{ tool: 'write', from: 'allow', to: 'deny', rulesNow: ['long_texts'], calls: 1 },
+            examples: [expect.objectContaining({ call: traffic.wrote, tenant: 'acme', agent: 'helper' })],
+          }),
+        ]),
+      );
+      expect((await runPolicy(line, 'simulate', '--candidate', folder, '--fail-on', 'never')).code).toBe(0);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'that is the policy in force changes nothing, and says the same of every call as it did then',
+    async () => {
+      const { code, said } = await runPolicy(
+        line,
+        ...['simulate', '--candidate', path.join(line.config, 'policies'), '--base', 'current'],
+      );
+      expect(code).toBe(0);
+      expect(said).toMatchObject({ calls: 5, changed: 0, repeated: { calls: 5, different: 0 } });
+    },
+    TEST_MS,
+  );
+
+  test(
+    'is measured by what people judged: calls it would allow though they were bad, or stop though they were good',
+    async () => {
+      const [bad = '', good = ''] = traffic.refused;
+      expect(await runPolicy(line, 'label', bad, 'bad', '--note', 'nobody asked for it')).toMatchObject({
+        code: 0,
+      });
+      expect(await runPolicy(line, 'label', good, 'good')).toMatchObject({ code: 0 });
+      expect(await runPolicy(line, 'label', traffic.asked, 'good')).toMatchObject({ code: 0 });
+      expect(await runPolicy(line, 'label', 'c_nothing', 'good')).toMatchObject({
+        code: 1,
+        complaint: expect.stringContaining('call_unknown'),
+      });
+      expect(await runPolicy(line, 'label', '--list')).toMatchObject({
+        said: {
+          judgements: [{ call: bad, judgement: 'bad', by: 'alice' }, { call: good }, { call: traffic.asked }],
+        },
+      });
+      const folder = await candidate('nothing', 'deny contains "Never." if input.tool.name == "never"');
+      const { code, said } = await runPolicy(
+        line,
+        'simulate',
+        '--candidate',
+        folder,
+        '--fail-on',
+        'false-allows',
+      );
+      expect(code).toBe(1);
+      expect(said).toMatchObject({
+        judgements: {
+          base: { judged: 3, agree: 1, falseAllows: 0, falseDenials: { denied: 1, asked: 1 } },
+          candidate: { judged: 3, agree: 1, falseAllows: 1, falseDenials: { denied: 0, asked: 1 } },
+          falselyAllowed: [{ call: bad }],
+        },
+      });
+    },
+    TEST_MS,
+  );
+});
+
+test(
+  '[P-policy-suggest] what nobody granted is suggested as narrowly as it was called, without what a person judged bad',
+  async () => {
+    const { code, said } = await runPolicy(line, 'suggest');
+    expect(code).toBe(0);
+    expect(said).toMatchObject({
+      wanted: 1,
+      becomes: { allow: 1, ask: 0, deny: 0, error: 0 },
+      others: { calls: 4, wider: 0 },
+      grants: [
+        {
+          calls: 1,
+          free: [],
+          grant: {
+            ...{ tenants: ['acme'], agents: ['helper'], tools: ['bare'] },
+            where: [
+              { at: '', only: ['text'] },
+              { at: '/text', equals: 'two' },
+            ],
+          },
+        },
+      ],
+    });
+  },
+  TEST_MS,
+);
