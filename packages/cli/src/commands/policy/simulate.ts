@@ -92,18 +92,21 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   const span = spanOf(options, systemClock.nowMs());
   const door = await consoleOf(options);
   const stop = new AbortController();
-  const [candidate, base, { judgements }, replay] = await allOf(stop, [
-    openCandidate(options.candidate, options, stop.signal).then((policy) => {
-      took.compiled = since();
-      return policy;
-    }),
-    openBase(door, options),
-    door.ask({ method: 'GET', path: '/v1/judgements', reply: judgementListSchema }),
-    openReplay(door, { ...span, agent, tool }).then((opened) => {
-      took.fetched = since();
-      return opened;
-    }),
-  ]);
+  const [candidate, base, { judgements }, replay] = await ending(
+    stop,
+    Promise.all([
+      openCandidate(options.candidate, options, stop.signal).then((policy) => {
+        took.compiled = since();
+        return policy;
+      }),
+      openBase(door, options),
+      door.ask({ method: 'GET', path: '/v1/judgements', reply: judgementListSchema }),
+      openReplay(door, { ...span, agent, tool }).then((opened) => {
+        took.fetched = since();
+        return opened;
+      }),
+    ]),
+  );
   const simulation = createSimulation({
     candidate: candidate.policy,
     ...(base === undefined ? {} : { base: judgeOf(base) }),
@@ -137,13 +140,10 @@ function judgeOf({ policy, digest }: HeldPolicy) {
   return { digest, evaluate: (input: object) => policy.evaluate(input) };
 }
 
-/** Waits for all of them; when one fails, what the others have under way is ended. */
-async function allOf<T extends readonly unknown[]>(
-  stop: AbortController,
-  work: readonly [...{ [K in keyof T]: Promise<T[K]> }],
-): Promise<T> {
+/** Waits for work; when it fails, what it has under way is ended. */
+async function ending<T>(stop: AbortController, work: Promise<T>): Promise<T> {
   try {
-    return (await Promise.all(work)) as unknown as T;
+    return await work;
   } catch (error) {
     stop.abort();
     throw error;
