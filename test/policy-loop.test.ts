@@ -177,3 +177,50 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  '[P-policy-explain] a recorded call is explained by the policy that decided it, with the grant or the approval that would have allowed it',
+  async () => {
+    expect(await runPolicy(line, 'explain', 'c_nothing')).toMatchObject({
+      code: 1,
+      complaint: expect.stringContaining('call_unknown'),
+    });
+    const [refused = ''] = traffic.refused;
+    expect(await runPolicy(line, 'explain', refused)).toMatchObject({
+      code: 0,
+      said: {
+        call: refused,
+        ending: { kind: 'refused', code: 'policy_default', whose: 'policy' },
+        decisions: [
+          {
+            signature: 'verified',
+            decision: { verdict: 'deny' },
+            explanation: {
+              repeated: { same: true },
+              grant: { outcome: 'allow', grant: { tools: ['bare'] } },
+              questions: { unasked: 0 },
+            },
+          },
+        ],
+      },
+    });
+    expect(await runPolicy(line, 'explain', traffic.asked)).toMatchObject({
+      code: 0,
+      said: {
+        ending: { kind: 'carried-out', outcome: 'succeeded' },
+        decisions: [
+          {
+            recorded: true,
+            decision: { verdict: 'ask' },
+            explanation: {
+              repeated: { same: true },
+              counterfactuals: expect.arrayContaining([{ kind: 'approval', given: true, verdict: 'allow' }]),
+            },
+          },
+          { approval: { person: 'bob' }, decision: { verdict: 'allow' } },
+        ],
+      },
+    });
+  },
+  TEST_MS,
+);

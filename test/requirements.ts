@@ -100,6 +100,8 @@ export const requirements = {
     'A candidate is held against recorded calls before it decides: which verdicts change, by rule and tool, and what people judged of them.',
   'P-policy-suggest':
     'Suggested grants allow the recorded calls they are made from, and as little else as conditions can say.',
+  'P-policy-explain':
+    'Of a recorded call it is told what every rule of the very policy that decided it said, on which facts, and which single change leads to another verdict; each is tried, none is guessed.',
   'P-identity-from-key':
     'Agent, user, tenant, session and call come from authentication and never from arguments or the body.',
   'P-identity-signed-request':

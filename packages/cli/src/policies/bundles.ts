@@ -15,6 +15,7 @@ import { opaProgram } from './opa.ts';
 export interface HeldBundle {
   held: HeldPolicy;
   entry: PolicyEntry;
+  bytes: Uint8Array;
   /** Whether the author's signature was verified with the operator's keyring of the data folder. */
   signature: 'verified' | 'no keyring here';
 }
@@ -64,9 +65,9 @@ export async function openPublished(
   const bytes = await door.bytes(`/v1/policy/bundles/${entry.digest}`);
   const held = openBundle(entry, bytes);
   const keyring = await keyringOf(options);
-  if (keyring === undefined) return { held, entry, signature: 'no keyring here' };
+  if (keyring === undefined) return { held, entry, bytes, signature: 'no keyring here' };
   verifyBundle(entry.signature, keyring, bytes, systemClock.nowMs());
-  return { held, entry, signature: 'verified' };
+  return { held, entry, bytes, signature: 'verified' };
 }
 
 /** The keyring is believed because the operator signed it; a machine without the operator's key cannot tell. */

@@ -36,12 +36,9 @@ const argumentsSchema = z.record(z.string(), z.custom<Json>());
 
 /** Returns a recorded call with its input, or why it cannot be asked about again. */
 export function recall(recorded: RecordedCall): Recalled | { unreadable: string } {
-  const parsed = policyInputSchema.safeParse({
-    ...recorded.decision.facts,
-    arguments: argumentsOf(recorded.arguments),
-  });
-  if (!parsed.success) return { unreadable: whyNot(parsed.error) };
-  const { approval, ...input } = parsed.data;
+  const read = inputOf(recorded.decision.facts, recorded.arguments);
+  if ('unreadable' in read) return read;
+  const { approval, ...input } = read.input;
   const { verdict } = recorded.decision;
   return {
     recorded,
@@ -49,6 +46,15 @@ export function recall(recorded: RecordedCall): Recalled | { unreadable: string 
     approval,
     verdict: approval !== undefined && verdict === 'allow' ? 'ask' : verdict,
   };
+}
+
+/** Returns what policy saw: its recorded facts with the arguments (canonical JSON), or why they are no input today. */
+export function inputOf(
+  facts: RecordedCall['decision']['facts'],
+  given: string,
+): { input: PolicyInput } | { unreadable: string } {
+  const parsed = policyInputSchema.safeParse({ ...facts, arguments: argumentsOf(given) });
+  return parsed.success ? { input: parsed.data } : { unreadable: whyNot(parsed.error) };
 }
 
 /** What a replay left out before it reached the command. */

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { breakGlassCommand } from './break-glass.ts';
 import { buildCommand } from './build.ts';
 import { diffCommand } from './diff.ts';
+import { explainCommand } from './explain.ts';
 import { labelCommand } from './label.ts';
 import { newCommand } from './new.ts';
 import { publishCommand } from './publish.ts';
@@ -27,6 +28,7 @@ export function policyCommand(): Command {
     .addCommand(buildCommand())
     .addCommand(diffCommand())
     .addCommand(simulateCommand())
+    .addCommand(explainCommand())
     .addCommand(labelCommand())
     .addCommand(shadowCommand())
     .addCommand(publishCommand())

@@ -1,0 +1,74 @@
+import { type PolicyEntry, rpcSchemas } from '@interlock/contracts';
+import type { Command } from 'commander';
+import { consoleOf, type Door } from '../../client.ts';
+import { Failure } from '../../failure.ts';
+import { plain, print } from '../../output.ts';
+import { entryOfDigest, openPublished, readPolicyState } from '../../policies/bundles.ts';
+import { type CallStory, storyOf } from '../../policies/call-story.ts';
+import { type DecidingPolicy, type ExplainedCall, explainCall } from '../../policies/explained-call.ts';
+import { explaining } from '../../policies/explanation.ts';
+import { explanationText } from '../../policies/explanation-text.ts';
+import { type CommonOptions, command } from '../options.ts';
+
+interface ExplainOptions extends CommonOptions {
+  as?: string;
+  tenant?: string;
+}
+
+const NOTES = `
+Reads the sealed record of the call and asks the very policy that decided, of which the author's signature is verified:
+what every rule said, on which facts, and which single change leads to another verdict. Each is tried, none is guessed.
+Nothing is changed, nothing is sent.`;
+
+/** `interlock policy explain`: why one call was allowed, asked about or denied. */
+export function explainCommand(): Command {
+  return command(
+    'explain',
+    'tell why a call was allowed, asked about or denied, and what would change that',
+    'interlock policy explain CALL',
+  )
+    .argument('<call>', 'the call')
+    .option('--tenant <tenant>', 'whose call, where several tenants have one of that name')
+    .option('--as <person>', 'who asks')
+    .addHelpText('after', NOTES)
+    .action(async (call: string, options: ExplainOptions) => {
+      const explained = await explainRecorded(call, options);
+      print(options, explained, plain(explanationText(explained)));
+    });
+}
+
+async function explainRecorded(call: string, options: ExplainOptions): Promise<ExplainedCall> {
+  const door = await consoleOf(options);
+  const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
+  const { records } = await door.ask({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
+  const story = storyOf(call, records, options.tenant);
+  return explainCall(story, await policiesOf(door, story, options));
+}
+
+/** Returns the policy of each decision: the very bundle of its digest. */
+async function policiesOf(
+  door: Door,
+  { decisions }: CallStory,
+  options: ExplainOptions,
+): Promise<Map<string, DecidingPolicy>> {
+  const digests = [...new Set(decisions.map(({ decision }) => decision.policyDigest))];
+  if (digests.length === 0) return new Map();
+  const state = await readPolicyState(door);
+  const found = digests.map(async (digest): Promise<[string, DecidingPolicy]> => {
+    const entry = entryOfDigest(state, digest);
+    return [digest, entry === undefined ? GONE : await policyOf(door, entry, options)];
+  });
+  return new Map(await Promise.all(found));
+}
+
+const GONE = { gone: 'The policy that decided is not kept any more, so it cannot be asked again.' };
+
+async function policyOf(door: Door, entry: PolicyEntry, options: ExplainOptions): Promise<DecidingPolicy> {
+  try {
+    const { held, bytes, signature } = await openPublished(door, entry, options);
+    return { policy: explaining(held.policy, bytes), signature };
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'policy_version_unknown') return GONE;
+    throw error;
+  }
+}
