@@ -33,6 +33,11 @@ export function plain(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
+/** Returns a text as one line: what an agent wrote, a name of an argument too, makes no line of its own. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\n\v\f\r\u0085\u2028\u2029]/g, ' ');
+}
+
 /** Returns an instant as text, in UTC. */
 export function instant(ms: number): string {
   return new Date(ms).toISOString();

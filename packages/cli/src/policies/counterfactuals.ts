@@ -7,9 +7,9 @@
  * 4. Who calls and which tool is called is not tried: that would be another call.
  */
 import type { Json, Verdict } from '@interlock/contracts';
-import { localTimes } from '@interlock/policy';
 import { z } from 'zod';
 import { type Fact, factAt } from './grounds.ts';
+import { atInstant, clocksAt, epochOf, HOUR_MS, HOURS_MAX, hourAfter } from './moments.ts';
 import { changedAt, isWithin, nameOf, type Path, type Place, valueAt } from './places-of-input.ts';
 import type { Probe } from './probe.ts';
 import { lengthOf, type Threshold, thresholdsOf } from './thresholds.ts';
@@ -29,10 +29,7 @@ export type Counterfactual = { verdict: Verdict } & (
 const VALUES_MAX = 5;
 /** The values of a rule's data that are tried at a place. */
 const KNOWN_MAX = 64;
-const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** After a week every hour of it was there. */
-const HOURS_MAX = 7 * 24;
 
 /** What a verdict is to be changed from. */
 export interface Stand {
@@ -54,7 +51,13 @@ export function counterfactualsOf(probe: Probe, { verdict, data }: Stand): Count
   const measured = [...numbers(tried), ...later(tried)];
   if (verdict === 'allow') return [...people, ...measured];
   const gone = without(tried);
-  return [...people, ...gone, ...fewer(tried), ...otherwise(tried, knownIn(data), gone), ...measured];
+  return [
+    ...people,
+    ...gone,
+    ...fewer(tried),
+    ...otherwise(tried, knownIn(data), [...gone, ...measured]),
+    ...measured,
+  ];
 }
 
 interface Tried {
@@ -130,20 +133,20 @@ function fewer(tried: Tried): Counterfactual[] {
 }
 
 /**
- * Puts other values at a place: the other of true and false, and what the rules' data know of the same type. Where it
- * is enough that nothing is there, any value would do.
+ * Puts other values at a place: the other of true and false, and what the rules' data know of the same type. Not where
+ * more is known: that it is enough that nothing is there, or beyond which bound.
  */
 function otherwise(
   tried: Tried,
   known: readonly Scalar[],
-  gone: readonly Counterfactual[],
+  better: readonly Counterfactual[],
 ): Counterfactual[] {
   const { probe, told } = tried;
-  const isGone = new Set(gone.map((change) => (change.kind === 'gone' ? change.at : '')));
+  const isKnown = new Set(better.map((change) => ('at' in change ? change.at : '')));
   const own = ownValues(probe.input);
   return atEach(tried, (place) => {
     const { value: from, path } = place;
-    if (isGone.has(nameOf(path))) return [];
+    if (isKnown.has(nameOf(path))) return [];
     const values =
       typeof from === 'boolean' ? [!from] : [...own, ...known].filter((one) => isLike(one, from));
     const by = new Map<Verdict, Json[]>();
@@ -210,47 +213,29 @@ function numbers(tried: Tried): Counterfactual[] {
 
 /** The same call at another hour of the week after it: the first minute that makes a difference. */
 function later({ probe, told }: Tried): Counterfactual[] {
-  const epochMs = epochOf(probe.input);
-  const zones = zonesOf(probe.input);
-  const ask = (atMs: number) => probe.verdict(timeShifted(probe.input, zones, atMs));
-  let before = epochMs;
+  const { input } = probe;
+  const verdictAt = (atMs: number) => probe.verdict(atInstant(input, atMs));
+  let before = epochOf(input);
   for (let hour = 1; hour <= HOURS_MAX; hour += 1) {
-    let after = Math.floor(epochMs / HOUR_MS + hour) * HOUR_MS;
-    const verdict = ask(after);
-    if (!told(verdict)) {
-      before = after;
-      continue;
+    const there = hourAfter(input, hour);
+    const verdict = verdictAt(there);
+    if (told(verdict)) {
+      const from = firstMinute(before, there, (atMs) => verdictAt(atMs) === verdict);
+      return [{ kind: 'time', from: new Date(from).toISOString(), local: clocksAt(input, from), verdict }];
     }
-    while (after - before > MINUTE_MS) {
-      const middle = Math.ceil((before + after) / 2 / MINUTE_MS) * MINUTE_MS;
-      if (middle >= after) break;
-      if (ask(middle) === verdict) after = middle;
-      else before = middle;
-    }
-    return [{ kind: 'time', from: new Date(after).toISOString(), local: clocks(zones, after), verdict }];
+    before = there;
   }
   return [];
 }
 
-function timeShifted(input: Json, zones: readonly string[], atMs: number): Json {
-  const time = changedAt(input, ['context', 'time'], new Date(atMs).toISOString());
-  const epoch = changedAt(time, ['context', 'epochMs'], atMs);
-  return changedAt(epoch, ['context', 'local'], localTimes(zones, atMs));
-}
-
-function clocks(zones: readonly string[], atMs: number): Record<string, string> {
-  const two = (number: number) => String(number).padStart(2, '0');
-  const entries = Object.entries(localTimes(zones, atMs)).map(([zone, { date, minuteOfDay }]) => [
-    zone,
-    `${date} ${two(Math.trunc(minuteOfDay / 60))}:${two(minuteOfDay % 60)}`,
-  ]);
-  return Object.fromEntries(entries);
-}
-
-function epochOf(input: Json): number {
-  return z.number().parse(valueAt(input, ['context', 'epochMs']));
-}
-
-function zonesOf(input: Json): string[] {
-  return Object.keys(z.record(z.string(), z.unknown()).parse(valueAt(input, ['context', 'local'])));
+/** Returns the first full minute after one instant, up to another, at which it is so. */
+function firstMinute(before: number, there: number, isSo: (atMs: number) => boolean): number {
+  let [not, so] = [before, there];
+  while (so - not > MINUTE_MS) {
+    const middle = Math.ceil((not + so) / 2 / MINUTE_MS) * MINUTE_MS;
+    if (middle >= so) return so;
+    if (isSo(middle)) so = middle;
+    else not = middle;
+  }
+  return so;
 }

@@ -1,7 +1,7 @@
 /** An explanation in a person's words. */
 import type { Json } from '@interlock/contracts';
 import { stringify } from 'yaml';
-import { instant, table } from '../output.ts';
+import { instant, oneLine, table } from '../output.ts';
 import type { CallStory, Ending } from './call-story.ts';
 import type { Counterfactual } from './counterfactuals.ts';
 import type { ExplainedCall, ExplainedDecision } from './explained-call.ts';
@@ -9,7 +9,7 @@ import type { Explanation } from './explanation.ts';
 import { type Fact, words } from './grounds.ts';
 
 const DIGEST_SHOWN = 12;
-const VALUE_SHOWN = 80;
+const VALUE_SHOWN = 60;
 /** More are in `--json`. */
 const ROWS_SHOWN = 24;
 
@@ -38,7 +38,7 @@ function endingText(ending: Ending): string {
     case 'asked':
       return 'A person was asked about it, and nothing is recorded since.';
     case 'refused':
-      return `${whoText(ending)}\n  ${ending.code}: ${ending.detail}`;
+      return `${whoText(ending)}\n  ${ending.code}: ${oneLine(ending.detail)}`;
     default:
       return ending satisfies never;
   }
@@ -132,9 +132,9 @@ function wholeText({ words: said, grounds, counterfactuals, grant, questions }: 
 
 function grantText(grant: Explanation['grant']): string {
   if (grant === undefined) return '';
-  const free = grant.free.length === 0 ? '' : `, any value at ${grant.free.join(', ')}`;
+  const free = grant.free.length === 0 ? '' : `, any value at ${oneLine(grant.free.join(', '))}`;
   const then = grant.outcome === 'allow' ? 'it is allowed' : `other rules still say: ${grant.outcome}`;
-  const text = stringify({ config: { allow_listed: [grant.grant] } }, { lineWidth: 110 });
+  const text = stringify({ config: { allow_listed: [grant.grant] } }, { lineWidth: 110, blockQuote: false });
   return `No rule allows it. With this narrowest grant${free}, ${then} (tried):\n${indented(text.trimEnd())}`;
 }
 
@@ -187,7 +187,7 @@ function section(title: string, rows: readonly string[][], none: string): string
 function rowsText(rows: readonly string[][]): string {
   const [first] = rows;
   if (first === undefined) return '';
-  const [head = [], ...body] = rows.slice(0, ROWS_SHOWN);
+  const [head = [], ...body] = rows.slice(0, ROWS_SHOWN).map((row) => row.map(oneLine));
   const more = rows.length > ROWS_SHOWN ? `\n… and ${rows.length - ROWS_SHOWN} more, see --json` : '';
   return indented(`${table(head, body)}${more}`);
 }

@@ -188,7 +188,12 @@ describe('[P-policy-explain] why a call was decided as it was', () => {
       to: ['example.com'],
       verdict: 'allow',
     });
-    expect(explained(policy, { tool: 'close' }).counterfactuals).toEqual([
+    const closed = explained(policy, { tool: 'close' });
+    expect(factsOf(closed, 'hours')).toEqual([
+      'tool.name = "close"',
+      'context.time = "2026-01-14T10:00:00.000Z"',
+    ]);
+    expect(closed.counterfactuals).toEqual([
       {
         kind: 'time',
         from: '2026-01-16T08:30:00.000Z',
@@ -261,6 +266,17 @@ describe('[P-policy-explain] the story of a call', () => {
     expect(text).toContain('It is gone.\nThis is what the record alone says.');
     expect(text).toMatch(/because\s+blocked_tools/);
     expect(text).not.toContain('What would change it');
+  });
+
+  test('has no line that an agent wrote', () => {
+    const policy = policyOf({});
+    const name = 'x\nDECISION  allow';
+    const refused = { by: 'decider', code: 'policy_default', detail: 'No.\nIt was carried out.' };
+    const text = textOf(
+      [record('refused', refused, decided(policy, { arguments: { [name]: name } }))],
+      policy,
+    );
+    expect(text).not.toMatch(/^\s*(DECISION {2}allow|It was carried out)/m);
   });
 
   test('tells both decisions of an approved call, also where only the second one is recorded', () => {

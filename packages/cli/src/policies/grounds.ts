@@ -5,6 +5,7 @@
  * 2. What holds a place that matters is not named beside it.
  */
 import { canonicalJson, type Json, type PolicyExplanation } from '@interlock/contracts';
+import { atInstant, HOURS_MAX, hourAfter } from './moments.ts';
 import { isWithin, nameOf, type Path, type Place, valueAt } from './places-of-input.ts';
 import type { Probe } from './probe.ts';
 
@@ -27,6 +28,14 @@ export interface Ground {
   facts: Fact[];
 }
 
+/** Opening hours and nights are longer. */
+const HOURS_BETWEEN = 4;
+/** The clock is moved as one: its parts alone are no time. */
+const CLOCK: readonly Path[] = [
+  ['context', 'time'],
+  ['context', 'epochMs'],
+  ['context', 'local'],
+];
 /** More than any amount, and less than nothing. */
 const NUMBERS = [0, 1_000_000_000_000_000, -1];
 /** A value that nobody has. */
@@ -38,17 +47,31 @@ export function groundsOf(probe: Probe): Ground[] | undefined {
   if (explanation === undefined) return undefined;
   const said = saidBy(explanation);
   const found = new Map([...said.keys()].map((rule): [string, Place[]] => [rule, []]));
-  for (const place of probe.each(probe.places)) {
+  const timely = rulesMovedByTime(probe, said);
+  const places = probe.places.filter(({ path }) => !CLOCK.some((clock) => isWithin(path, clock)));
+  for (const place of probe.each(places)) {
     for (const rule of rulesMovedBy(place, probe, said)) {
       const own = found.get(rule);
       if (own?.some(({ path }) => isWithin(path, place.path)) === false) own.push(place);
     }
   }
-  return [...said].map(([rule, own]) => ({
-    rule,
-    said: own,
-    facts: (found.get(rule) ?? []).map((place) => factAt(probe.input, place)),
-  }));
+  return [...said].map(([rule, own]) => {
+    const facts = (found.get(rule) ?? []).map((place) => factAt(probe.input, place));
+    return { rule, said: own, facts: timely.has(rule) ? [...facts, timeOf(probe)] : facts };
+  });
+}
+
+/** A rule may look at the hour, the weekday and the date together: the clock is moved as one. */
+function rulesMovedByTime({ input, words: ask }: Probe, said: Map<string, Ground['said']>): Set<string> {
+  const rules = new Set<string>();
+  for (let hour = HOURS_BETWEEN; hour <= HOURS_MAX; hour += HOURS_BETWEEN)
+    addMoved(said, ask(atInstant(input, hourAfter(input, hour))), rules);
+  return rules;
+}
+
+function timeOf({ input }: Probe): Fact {
+  const path = ['context', 'time'];
+  return { at: nameOf(path), value: valueAt(input, path) ?? null };
 }
 
 /** Returns a place as a fact. */
@@ -59,14 +82,20 @@ export function factAt(input: Json, { path, value, twin }: Place): Fact {
 
 function rulesMovedBy(place: Place, probe: Probe, said: Map<string, Ground['said']>): Set<string> {
   const rules = new Set<string>();
-  for (const variant of variantsOf(place, probe)) {
-    const explanation = probe.words(variant);
-    if (explanation === undefined) continue;
-    const now = saidBy(explanation);
-    for (const [rule, own] of said)
-      if (canonicalJson(own) !== canonicalJson(now.get(rule) ?? [])) rules.add(rule);
-  }
+  for (const variant of variantsOf(place, probe)) addMoved(said, probe.words(variant), rules);
   return rules;
+}
+
+/** Adds the rules that say something else now. */
+function addMoved(
+  said: Map<string, Ground['said']>,
+  explanation: PolicyExplanation | undefined,
+  rules: Set<string>,
+): void {
+  if (explanation === undefined) return;
+  const now = saidBy(explanation);
+  for (const [rule, own] of said)
+    if (canonicalJson(own) !== canonicalJson(now.get(rule) ?? [])) rules.add(rule);
 }
 
 /** Returns the input without what stands there, where it may be missing, and with something neutral in its place. */

@@ -4,7 +4,7 @@ import { systemClock } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { consoleOf, type Door } from '../../client.ts';
-import { instant, plain, print } from '../../output.ts';
+import { instant, oneLine, plain, print } from '../../output.ts';
 import { entryOf, readPolicyState } from '../../policies/bundles.ts';
 import { grantsFor } from '../../policies/grants.ts';
 import { openProgress, type Progress } from '../../policies/progress.ts';
@@ -115,8 +115,8 @@ function suggestionText({ grants, wanted, left, becomes, others, since, until }:
   const head = `# ${wanted} calls to allow, ${instant(since)} to ${instant(until)}`;
   if (wanted === 0) return `${head}: there is nothing to grant.`;
   const listed = grants.map(({ grant, calls, free }) => {
-    const remark = free.length === 0 ? '' : `; any value at ${free.join(', ')}: look at it yourself`;
-    return `${indented(`# ${calls} calls${remark}`)}\n${indented(stringify([grant], { lineWidth: 110 }).trimEnd())}`;
+    const remark = free.length === 0 ? '' : `; any value at ${oneLine(free.join(', '))}: look at it yourself`;
+    return `${indented(`# ${calls} calls${remark}`)}\n${indented(stringify([grant], YAML).trimEnd())}`;
   });
   const { allow, ask, deny, error } = becomes;
   return [
@@ -131,6 +131,9 @@ function suggestionText({ grants, wanted, left, becomes, others, since, until }:
     ...listed,
   ].join('\n');
 }
+
+/** A text of several lines is written as one: no value of a call looks like a grant. */
+const YAML = { lineWidth: 110, blockQuote: false } as const;
 
 function indented(text: string): string {
   return text
