@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { policyInputSchema, sha256 } from '@interlock/contracts';
@@ -14,6 +14,8 @@ import { LIBRARY, type LibraryRule, readLibrary, settingsOf } from './library.ts
 const INPUTS = 10_000;
 /** Of them, so many are any JSON at all. */
 const STRANGE_INPUTS = 500;
+/** One input in so many is decided with settings that are malformed, since that is all that some rules deny. */
+const MALFORMED_EVERY = 20;
 const SEED = 20_261_121;
 const BUILD_DEADLINE_MS = 60_000;
 const DEADLINE_MS = 180_000;
@@ -41,41 +43,57 @@ const witnessedSchema = z.strictObject({
   fired: z.array(z.tuple([z.string(), z.string()])),
 });
 
-let folder: string;
+/** The compiled policy and OPA's own server, with the same settings. */
+interface Both extends AsyncDisposable {
+  policy: Policy;
+  opa: OpaServer;
+}
+
+let scratch: string;
 let rules: LibraryRule[];
-let policy: Policy;
-let opa: OpaServer;
 let config: Record<string, unknown>;
+let settled: Both;
+let malformed: Both;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'interlock-agreement-'));
+  scratch = await mkdtemp(path.join(tmpdir(), 'interlock-agreement-'));
   rules = await readLibrary();
-  const settings = await settingsOf(rules, folder);
-  const { allow_listed: granted, zones } = settings;
+  const settings = await settingsOf(rules, scratch);
+  const { allow_listed: granted, zones = ZONES } = settings;
   config = {
     ...settings,
-    zones: zones ?? ZONES,
+    zones,
     allow_listed: Array.isArray(granted) ? [...granted, GRANT] : [GRANT],
   };
+  const wrong = Object.fromEntries(rules.map(({ name }) => [name, 'malformed']));
+  settled = await startBoth('settled', config);
+  malformed = await startBoth('malformed', { ...wrong, zones, allow_listed: [GRANT] });
+}, BUILD_DEADLINE_MS);
+
+afterAll(async () => {
+  await settled?.[Symbol.asyncDispose]();
+  await malformed?.[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+async function startBoth(name: string, settings: Record<string, unknown>): Promise<Both> {
+  const folder = path.join(scratch, name);
   const dataFile = path.join(folder, 'data.json');
   const witness = path.join(folder, 'witness.rego');
-  await writeFile(dataFile, JSON.stringify({ config }));
+  await mkdir(folder);
+  await writeFile(dataFile, JSON.stringify({ config: settings }));
   await writeFile(witness, WITNESS);
   const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
   const signal = AbortSignal.timeout(BUILD_DEADLINE_MS);
   const bytes = await buildBundle({ opaBin, folders: [LIBRARY, folder], signal });
-  policy = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes).policy;
+  const { policy } = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
   const main = path.join(LIBRARY, 'main/main.rego');
-  opa = await startOpa([main, ...rules.map(({ file }) => file), dataFile, witness]);
-}, BUILD_DEADLINE_MS);
-
-afterAll(async () => {
-  await opa?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+  const opa = await startOpa([main, ...rules.map(({ file }) => file), dataFile, witness]);
+  return { policy, opa, [Symbol.asyncDispose]: () => opa[Symbol.asyncDispose]() };
+}
 
 /** Asks both and returns which words of which rules said something. */
-async function witnessed(input: object): Promise<string[]> {
+async function witnessed({ policy, opa }: Both, input: object): Promise<string[]> {
   const text = JSON.stringify(input);
   const { answer, explanation, fired } = witnessedSchema.parse(await opa.ask('witness', text));
   expect(policy.evaluate(input), text).toEqual(answer);
@@ -84,14 +102,14 @@ async function witnessed(input: object): Promise<string[]> {
 }
 
 /** Asks about every input, a few at a time. */
-async function allWitnessed(inputs: object[]): Promise<Set<string>> {
+async function allWitnessed(both: Both, inputs: object[]): Promise<string[]> {
   const fired = new Set<string>();
   const rest = inputs.values();
   const ask = async () => {
-    for (const input of rest) for (const word of await witnessed(input)) fired.add(word);
+    for (const input of rest) for (const word of await witnessed(both, input)) fired.add(word);
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, ask));
-  return fired;
+  return [...fired];
 }
 
 describe('[P-policy-agrees] the policy in memory answers as OPA itself does', () => {
@@ -103,7 +121,12 @@ describe('[P-policy-agrees] the policy in memory answers as OPA itself does', ()
         fc.sample(inputsFrom(poolOf(rule, config[rule.name])), { numRuns: each, seed: SEED }),
       );
       for (const input of inputs) policyInputSchema.parse(input);
-      const fired = await allWitnessed(inputs);
+      const wrong = inputs.filter((_, index) => index % MALFORMED_EVERY === 0);
+      const right = inputs.filter((_, index) => index % MALFORMED_EVERY !== 0);
+      const fired = new Set([
+        ...(await allWitnessed(settled, right)),
+        ...(await allWitnessed(malformed, wrong)),
+      ]);
       const words = rules.flatMap(({ name, words: said }) => said.map((word) => `${name}.${word}`));
       expect(words.filter((word) => !fired.has(word))).toEqual([]);
     },
@@ -123,7 +146,7 @@ describe('[P-policy-agrees] the policy in memory answers as OPA itself does', ()
           fc.constant(null),
         ],
       });
-      await allWitnessed(fc.sample(strange, { numRuns: STRANGE_INPUTS, seed: SEED }));
+      await allWitnessed(settled, fc.sample(strange, { numRuns: STRANGE_INPUTS, seed: SEED }));
     },
     DEADLINE_MS,
   );
