@@ -2,39 +2,46 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import {
+  buildBundle,
+  describeRules,
+  type RuleDescription,
+  readCases,
+  rulesPage,
+  runCases,
+} from '@interlock/policy';
 import { processEnvironment } from '@interlock/shell';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 
 const DEADLINE_MS = 25_000;
 const folder = import.meta.dirname;
 
+const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
+
+function described(): Promise<RuleDescription[]> {
+  return describeRules({ opaBin, folder, signal: AbortSignal.timeout(DEADLINE_MS) });
+}
+
 async function opa(...argv: string[]): Promise<unknown> {
-  const { INTERLOCK_OPA_BIN: program = 'opa' } = processEnvironment();
-  const { stdout } = await promisify(execFile)(program, argv, { cwd: folder, timeout: DEADLINE_MS });
+  const { stdout } = await promisify(execFile)(opaBin, argv, { cwd: folder, timeout: DEADLINE_MS });
   return stdout === '' ? undefined : JSON.parse(stdout);
 }
 
 const testsSchema = z.array(
   z.object({ package: z.string(), fail: z.boolean().optional(), error: z.unknown().optional() }),
 );
-const annotationsSchema = z.object({
-  annotations: z.array(
-    z.object({
-      path: z.array(z.object({ value: z.string() })),
-      annotations: z.object({
-        scope: z.string(),
-        title: z.string(),
-        description: z.string(),
-        custom: z
-          .strictObject({
-            severity: z.enum(['low', 'medium', 'high', 'critical']),
-            owasp_asi: z.array(z.string().regex(/^ASI(0[1-9]|10)$/)).min(1),
-          })
-          .optional(),
-      }),
-    }),
-  ),
+/** What every shipped rule says of itself. */
+const descriptionSchema = z.strictObject({
+  name: z.string(),
+  title: z.string().min(1),
+  description: z.string().min(1),
+  severity: z.string(),
+  owasp_asi: z.array(z.string()).min(1),
+  stops: z.string().min(1),
+  example: z.string().min(1),
+  data: z.string().min(1),
 });
 
 let rules: string[];
@@ -63,10 +70,35 @@ describe('the policies', () => {
   });
 
   it('[P-rules-tested] say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
-    const { annotations } = annotationsSchema.parse(await opa('inspect', '-a', '--format', 'json', '.'));
-    const described = annotations.flatMap(({ path: where, annotations: { custom, scope } }) =>
-      custom === undefined || scope !== 'package' ? [] : [where.map(({ value }) => value).join('.')],
+    const descriptions = z.array(descriptionSchema).parse(await described());
+    expect(descriptions.map(({ name }) => name)).toEqual(rules);
+    for (const { name, data } of descriptions) expect(parse(data), name).toHaveProperty([name]);
+  });
+
+  it('[P-rules-tested] have a page about every rule that says what the rules say', async () => {
+    await expect(rulesPage(await described())).toMatchFileSnapshot('RULES.md');
+  });
+
+  it('[P-rules-tested] say what the cases expect, and each rule has some', async () => {
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const [bundle, cases] = await Promise.all([
+      buildBundle({ opaBin, folders: [folder], signal }),
+      readCases(folder),
+    ]);
+    const results = runCases(bundle, cases);
+    expect(
+      results
+        .filter(({ passed }) => !passed)
+        .map(({ case: { file, line, name, expected }, came }) => ({
+          where: `${file}:${line}`,
+          name,
+          expected,
+          came,
+        })),
+    ).toEqual([]);
+    const spoken = new Set(
+      cases.flatMap(({ expected: { reasons, notes } }) => [...reasons, ...notes].map(({ rule }) => rule)),
     );
-    expect(described.sort()).toEqual(rules.map((rule) => `data.interlock.rules.${rule}`));
+    expect(rules.filter((rule) => !spoken.has(rule))).toEqual([]);
   });
 });

@@ -87,7 +87,10 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^http-message-signatures$/, files: /^packages\/egress\/src\/signature\.test\.ts$/ },
   { vendor: /^canonicalize$/, files: /^packages\/contracts\/src\/json\.ts$/ },
   { vendor: /^(pino|prom-client|@opentelemetry\/.*)$/, files: /^packages\/shell\/src\// },
-  { vendor: /^yaml$/, files: /^packages\/cli\/src\/|^packages\/policy\/src\/build\.ts$/ },
+  {
+    vendor: /^yaml$/,
+    files: /^packages\/cli\/src\/|^packages\/policy\/src\/(build|cases)\.ts$|^policies\/policies\.test\.ts$/,
+  },
   { vendor: /^commander$/, files: /^packages\/cli\/src\// },
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },

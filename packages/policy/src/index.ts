@@ -1,5 +1,12 @@
 export { type BundleOptions, buildBundle } from './build.ts';
-export { BUNDLE_MAX_BYTES, type HeldPolicy, openBundle, policyWith, signBundle, verifyBundle } from './bundle.ts';
+export {
+  BUNDLE_MAX_BYTES,
+  type HeldPolicy,
+  openBundle,
+  policyWith,
+  signBundle,
+  verifyBundle,
+} from './bundle.ts';
 export { type CaseResult, type PolicyCase, parseCases, readCases, runCases } from './cases.ts';
 export { type DescribeOptions, describeRules, type RuleDescription, rulesPage } from './docs.ts';
 export { FUNCTIONS } from './functions.ts';

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { breakGlassCommand } from './break-glass.ts';
 import { buildCommand } from './build.ts';
 import { diffCommand } from './diff.ts';
+import { docsCommand } from './docs.ts';
 import { explainCommand } from './explain.ts';
 import { labelCommand } from './label.ts';
 import { newCommand } from './new.ts';
@@ -25,6 +26,7 @@ export function policyCommand(): Command {
     .description('write, test, publish and understand policies')
     .addCommand(newCommand())
     .addCommand(testCommand())
+    .addCommand(docsCommand())
     .addCommand(buildCommand())
     .addCommand(diffCommand())
     .addCommand(simulateCommand())

@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises';
+import { describeRules, rulesPage } from '@interlock/policy';
+import type { Command } from 'commander';
+import { plain, print } from '../../output.ts';
+import { policyFolders, shown } from '../../policies/folders.ts';
+import { opaProgram } from '../../policies/opa.ts';
+import { type CommonOptions, command } from '../options.ts';
+
+interface DocsOptions extends CommonOptions {
+  out?: string;
+}
+
+/** As long as compiling a policy may take. */
+const DEADLINE_MS = 60_000;
+
+/** `interlock policy docs`: what each rule stops, an example, and its data, from the rules' own METADATA. */
+export function docsCommand(): Command {
+  return command(
+    'docs',
+    'write a page about every rule: what it stops, an example, its data',
+    'interlock policy docs examples/quickstart/policies --out RULES.md',
+  )
+    .argument('[dir]', "folder of policies; the configuration's when left out")
+    .option('--out <file>', 'write the page there instead of printing it')
+    .action(async (dir: string | undefined, options: DocsOptions) => {
+      const signal = AbortSignal.timeout(DEADLINE_MS);
+      const opaBin = opaProgram();
+      const folders = await policyFolders(dir, options);
+      const described = await Promise.all(folders.map((folder) => describeRules({ opaBin, folder, signal })));
+      const rules = described.flat().sort((one, other) => (one.name < other.name ? -1 : 1));
+      const page = rulesPage(rules);
+      if (options.out === undefined) return print(options, { rules }, plain(page));
+      await writeFile(options.out, page);
+      print(options, { rules, page: options.out }, `${rules.length} rules in ${shown(options.out)}`);
+    });
+}
