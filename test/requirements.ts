@@ -102,6 +102,8 @@ export const requirements = {
     'Suggested grants allow the recorded calls they are made from, and as little else as conditions can say.',
   'P-policy-explain':
     'Of a recorded call it is told what every rule of the very policy that decided it said, on which facts, and which single change leads to another verdict; each is tried, none is guessed.',
+  'P-policy-tutorial':
+    'The tutorial leads from a first rule with a test over recorded traffic and a shadow to publishing and back, word for word.',
   'P-identity-from-key':
     'Agent, user, tenant, session and call come from authentication and never from arguments or the body.',
   'P-identity-signed-request':
