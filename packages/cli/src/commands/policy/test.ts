@@ -31,7 +31,7 @@ async function runTest(dir: string | undefined, options: TestOptions): Promise<v
   if (!report.passed) process.exitCode = exitCodes.failed;
 }
 
-function textOf({ passed, tests, rules, failures, coverage, tookMs }: PolicyReport): string {
+function textOf({ passed, tests, cases, rules, failures, coverage, tookMs }: PolicyReport): string {
   const failed = failures.map(
     ({ file, line, name, expected, came }) =>
       `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      came      ${came}\n`,
@@ -42,7 +42,7 @@ function textOf({ passed, tests, rules, failures, coverage, tookMs }: PolicyRepo
   return [
     ...failed,
     ...(rows.length === 0 ? [] : [`${table(['rule', 'reached', 'no test reaches'], rows)}\n`]),
-    `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
+    `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests and ${cases} cases of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
   ].join('\n');
 }
 
