@@ -1,24 +1,28 @@
-/** A first rule to change: it works as it stands, and its test says how. */
+/** A first rule to change: it works as it stands, its test says how, and its cases say it to everybody. */
 
-/** The files of a new rule, by name. */
+/** The files of a new rule, by their path in a folder of policies. */
 export function ruleFiles(name: string): Record<string, string> {
   const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`.replaceAll('_', ' ');
   return {
-    [`${name}.rego`]: `# METADATA
+    [`rules/${name}/${name}.rego`]: `# METADATA
 # title: ${title}
 # description: >-
-#   Denies calls of the tools that data.config.${name}.tools names. Say here what this rule stops, and what its data
-#   means.
+#   Denies calls of the tools that data.config.${name}.tools names. Say here what this rule does.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02]
+#   stops: Say here what would happen without it.
+#   example: The tool drop_table is denied to every agent.
+#   data: |
+#     ${name}:
+#       tools: [drop_table]
 package interlock.rules.${name}
 
 deny contains "This tool may not be called." if {
 	input.tool.name in data.config.${name}.tools
 }
 `,
-    [`${name}_test.rego`]: `package interlock.rules.${name}_test
+    [`rules/${name}/${name}_test.rego`]: `package interlock.rules.${name}_test
 
 import data.interlock.rules.${name}
 
@@ -33,6 +37,19 @@ test_denies_a_tool_it_names if {
 test_says_nothing_of_another_tool if {
 	_denied({"tool": {"name": "read_table"}}) == set()
 }
+`,
+    [`cases/${name}.yaml`]: `about: ${title}.
+data:
+  config:
+    allow_listed: [{ agents: [clerk], tools: ["*"] }]
+    ${name}: { tools: [drop_table] }
+cases:
+  - name: a tool it names is denied
+    given: { tool: { name: drop_table } }
+    expect: { verdict: deny, reasons: [{ rule: ${name}, text: This tool may not be called. }] }
+  - name: another tool is allowed where it is granted
+    given: { tool: { name: read_table } }
+    expect: { verdict: allow, reasons: [{ rule: allow_listed, text: A grant covers this call. }] }
 `,
   };
 }

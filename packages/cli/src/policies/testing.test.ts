@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -169,9 +169,38 @@ test('only what is asked for runs, and nothing is said of the rest', async () =>
   expect(report.coverage).toBeUndefined();
 });
 
-test('a new rule passes its own tests, which reach all of it', async () => {
-  await write('office_hours', ruleFiles('office_hours'));
-  const { passed, failures, coverage } = await testPolicies([base, own], { signal });
-  expect({ passed, failures }).toEqual({ passed: true, failures: [] });
-  expect(coverage?.rules).toContainEqual({ rule: 'office_hours', percent: 100, missed: [] });
+describe('a new rule', () => {
+  beforeEach(async () => {
+    // Its cases say what comes of it together with the rules that come with Interlock.
+    await cp(path.join(BASE_POLICIES, 'rules', 'allow_listed'), path.join(base, 'rules', 'allow_listed'), {
+      recursive: true,
+    });
+    for (const [place, content] of Object.entries(ruleFiles('office_hours'))) {
+      await mkdir(path.dirname(path.join(own, place)), { recursive: true });
+      await writeFile(path.join(own, place), content);
+    }
+  });
+
+  test('passes its own tests and cases, which reach all of it', async () => {
+    const { passed, failures, coverage, cases } = await testPolicies([base, own], { signal });
+    expect({ passed, failures, cases }).toEqual({ passed: true, failures: [], cases: 2 });
+    expect(coverage?.rules).toContainEqual({ rule: 'office_hours', percent: 100, missed: [] });
+  });
+
+  test('[P-policy-tested] a case that does not hold is told with file, line and what differs', async () => {
+    const file = path.join(own, 'cases', 'office_hours.yaml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('This tool may not be called.', 'Never.'));
+    const { passed, failures } = await testPolicies([base, own], { signal });
+    expect(passed).toBe(false);
+    expect(failures).toEqual([
+      {
+        name: 'a tool it names is denied',
+        file,
+        line: 7,
+        expected: '{"reasons":[{"rule":"office_hours","text":"Never."}]}',
+        came: '{"reasons":[{"rule":"office_hours","text":"This tool may not be called."}]}',
+      },
+    ]);
+  });
 });

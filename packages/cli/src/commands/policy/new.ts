@@ -14,7 +14,7 @@ const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 export function newCommand(): Command {
   return command(
     'new',
-    'make a folder with a rule and its test, to be changed',
+    'make a rule with its test and its cases, to be changed',
     'interlock policy new office_hours examples/quickstart/policies',
   )
     .argument('<name>', 'name of the rule: a-z, 0-9 and _')
@@ -25,15 +25,18 @@ export function newCommand(): Command {
 async function runNew(name: string, dir: string | undefined, options: CommonOptions): Promise<void> {
   if (!RULE_NAME.test(name)) throw usage(`A rule's name is made of a-z, 0-9 and _; "${name}" is not.`);
   const own = await ownFolder(dir, options);
-  const folder = path.join(own, 'rules', name);
-  for (const taken of [folder, path.join(BASE_POLICIES, 'rules', name)])
+  const places = [path.join('rules', name), path.join('cases', `${name}.yaml`)];
+  for (const taken of [own, BASE_POLICIES].flatMap((folder) =>
+    places.map((place) => path.join(folder, place)),
+  ))
     if (await exists(taken))
       throw new Failure('rule_exists', `${shown(taken)} is there already.`, { next: 'Choose another name.' });
-  await mkdir(folder, { recursive: true });
   const files: string[] = [];
-  for (const [file, content] of Object.entries(ruleFiles(name))) {
-    await writeFile(path.join(folder, file), content, { flag: 'wx' });
-    files.push(shown(path.join(folder, file)));
+  for (const [place, content] of Object.entries(ruleFiles(name))) {
+    const file = path.join(own, place);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content, { flag: 'wx' });
+    files.push(shown(file));
   }
   print(
     options,
