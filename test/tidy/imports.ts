@@ -96,6 +96,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
   { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },
   { vendor: /^libpg-query$/, files: /^services\/decider\/src\/facts\/postgresql\.ts$/ },
+  { vendor: /^unbash$/, files: /^services\/decider\/src\/facts\/shell(-word)?\.ts$/ },
   { vendor: /^node-sql-parser$/, files: /^services\/decider\/src\/facts\/mysql-sqlite\.ts$/ },
   { vendor: /^email-addresses$/, files: /^services\/decider\/src\/facts\/recipients\.ts$/ },
   { vendor: /^@modelcontextprotocol\/client$/, files: /^services\/executor\/src\/mcp[a-z-]*\.ts$/ },

@@ -1,14 +1,24 @@
 /**
  * Reads a shell command: which programs it would start, and what else it uses.
  *
- * It reads the part of the language in which POSIX shells and bash agree. Everything else (here-documents, arithmetic,
- * `case`, `for`, functions, arrays, extended patterns) is not read at all, and so counts as the worst.
+ * A parser reads it as bash does. Of its tree, only the part in which POSIX shells and bash agree is taken; everything
+ * else (here-documents, arithmetic, `case`, `for`, functions, arrays, extended patterns) counts as the worst.
  */
-import type { PolicyFacts } from '@interlock/contracts';
-import { type Feature, goesOn, type Line, peek, readWord, Unreadable, type Word } from './shell-scanner.ts';
+import {
+  type Assignment,
+  type Command,
+  type CommandNode,
+  type CompoundList,
+  type PipelineNode,
+  parse,
+  type Redirection,
+  type Script,
+  type Statement,
+  type Word,
+} from 'unbash';
+import { type Feature, readWord, type ShellFact, Unreadable } from './shell-word.ts';
 
-export type ShellFact = Omit<Extract<PolicyFacts['shell'][number], { readable: true }>, 'at' | 'readable'>;
-type Command = ShellFact['commands'][number];
+export type { ShellFact } from './shell-word.ts';
 
 /** Some hundred lines; no command an agent types is longer. */
 const LENGTH_MAX = 8_192;
@@ -19,194 +29,217 @@ const WORD_LENGTH_MAX = 4_096;
 const DEPTH_MAX = 8;
 /** Blanks that some locales take for a space, and controls that terminals and shells drop. */
 const DOUBTFUL = /[^\S \t\n]|[\p{Cc}--[\t\n]]/v;
-
-/** Words that stand before a command and are none. */
-const BEFORE = new Set(['if', 'then', 'elif', 'else', 'while', 'until', 'do', '{', '!']);
-const CLOSERS = new Set(['fi', 'done', '}']);
-const UNREAD = new Set(['for', 'case', 'esac', 'select', 'function', 'coproc', 'in']);
+/** The parser takes it for plain text; a shell expands it. */
+const CONTINUED_NAME = '$\\\n';
 /** Programs whose `-c` is a command line of its own. */
 const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'busybox']);
 
 /** Returns what a command line does, or undefined where it is not read. */
 export function readShell(text: string): ShellFact | undefined {
   if (text.length > LENGTH_MAX || !text.isWellFormed() || DOUBTFUL.test(text)) return undefined;
-  const reading: Reading = { commands: [], features: new Set() };
+  const commands: ShellFact['commands'] = [];
+  const features = new Set<Feature>();
   try {
-    readScript(text, reading, 0);
+    readText(text, { commands, features, text, depth: 0 });
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
   }
-  const { commands, features } = reading;
   if (commands.length === 0 && features.size === 0) return undefined;
   return { commands, features: [...features] };
 }
 
 interface Reading {
-  commands: Command[];
-  features: Set<Feature>;
+  readonly commands: ShellFact['commands'];
+  readonly features: Set<Feature>;
+  /** The text that positions in the tree count from. */
+  readonly text: string;
+  readonly depth: number;
 }
 
-function readScript(text: string, reading: Reading, depth: number): void {
-  if (depth > DEPTH_MAX) throw new Unreadable();
-  let open = depth;
-  const line: Line = {
-    text,
-    at: 0,
-    features: reading.features,
-    nested: () => {
-      open += 1;
-      if (open > DEPTH_MAX) throw new Unreadable();
-      readList(line, reading, open, ')');
-      open -= 1;
-    },
-    script: (inner) => readScript(inner, reading, depth + 1),
-  };
-  readList(line, reading, depth, '');
+function readText(text: string, reading: Reading): void {
+  if (text.includes(CONTINUED_NAME)) throw new Unreadable();
+  readScript(parse(text), { ...reading, text });
 }
 
-/** Reads commands up to the closing character, and steps over it; up to the end where it is empty. */
-function readList(line: Line, reading: Reading, depth: number, end: ')' | ''): void {
-  let separated = false;
-  for (;;) {
-    skipBlanks(line);
-    const next = peek(line);
-    if (next === end) {
-      line.at += end.length;
-      return;
-    }
-    if (next === '' || next === ')') throw new Unreadable();
-    const separator = readSeparator(line);
-    if (separator !== undefined) {
-      separated ||= separator === ';' || separator === '\n' || separator === '&';
-      continue;
-    }
-    if (separated && reading.commands.length > 0) reading.features.add('list');
-    separated = false;
-    readCommand(line, reading, depth);
+function readScript(
+  script: (Script & { errors?: readonly unknown[] | undefined }) | undefined,
+  reading: Reading,
+): void {
+  if (script === undefined || script.errors !== undefined || reading.depth > DEPTH_MAX)
+    throw new Unreadable();
+  if (script.source?.includes(CONTINUED_NAME)) throw new Unreadable();
+  const inside = { ...reading, text: script.source ?? reading.text };
+  const { pos, end, commands } = script;
+  const [first, last] = [commands.at(0), commands.at(-1)];
+  gap(inside, BETWEEN, pos, first?.pos ?? end);
+  gap(inside, BETWEEN, last?.end ?? end, end);
+  readList(commands, inside);
+}
+
+/** Blanks, and what counts as one. */
+const BLANK = String.raw`(?:[ \t]|\\\n)*`;
+/** The same over several lines. */
+const LINES = String.raw`(?:[ \t\n]|\\\n|#[^\n]*(?=\n|$))*`;
+const NOTHING = /^$/;
+const BETWEEN = new RegExp(`^${LINES}(?:;${LINES})?$`);
+const AND_OR = new RegExp(`^${BLANK}(?:&&|\\|\\|)${LINES}$`);
+const PIPE = new RegExp(`^${BLANK}\\|&?${LINES}$`);
+const NOT = new RegExp(`^(?:!${BLANK})*$`);
+const BACKGROUND = new RegExp(`^(?:${BLANK}&)?$`);
+const OPENS = new RegExp(`^(?:[({]|if|while|until)${LINES}$`);
+const GOES_ON = new RegExp(`^${LINES};?${LINES}(?:then|elif|else|do)${LINES}$`);
+const CLOSES = new RegExp(`^${LINES};?${LINES}(?:[)}]|fi|done)$`);
+const BEFORE_WORD = /^(?:\\\n)*[ \t](?:[ \t]|\\\n)*$/;
+const BEFORE_REDIRECTION = new RegExp(`^${BLANK}$`);
+/** Shells differ about `&>`, descriptors of two digits and those with a name. */
+const REDIRECTS = new RegExp(`^[0-9]?(?:<<<|<>|<&|>&|>>|>\\||<|>)${BLANK}$`);
+
+/** Holds what stands between two parts of the tree against what may: the parser passes over what it cannot place. */
+function gap({ text }: Reading, allowed: RegExp, from: number, to: number): void {
+  if (from > to || !allowed.test(text.slice(from, to))) throw new Unreadable();
+}
+
+/** The same between each two of several parts. */
+function gaps(reading: Reading, allowed: RegExp, parts: readonly { pos: number; end: number }[]): void {
+  for (const [index, part] of parts.entries()) {
+    const before = parts[index - 1];
+    if (before !== undefined) gap(reading, allowed, before.end, part.pos);
   }
 }
 
-function skipBlanks(line: Line): void {
-  for (;;) {
-    const next = peek(line);
-    if (next === ' ' || next === '\t') line.at += 1;
-    else if (goesOn(line, '\\\n')) line.at += 2;
-    else if (next === '#') {
-      const end = line.text.indexOf('\n', line.at);
-      line.at = end < 0 ? line.text.length : end;
-    } else return;
+function readList(statements: readonly Statement[], reading: Reading): void {
+  if (statements.length > 1) reading.features.add('list');
+  gaps(reading, BETWEEN, statements);
+  for (const { command, background, pos, end } of statements) {
+    gap(reading, NOTHING, pos, command.pos);
+    gap(reading, background === true ? BACKGROUND : NOTHING, command.end, end);
+    if (background === true) reading.features.add('background');
+    if (command.type === 'AndOr') {
+      reading.features.add('list');
+      gaps(reading, AND_OR, command.commands);
+      for (const one of command.commands) readPipeline(one, reading);
+    } else readPipeline(command, reading);
   }
 }
 
-/** Steps over what stands between two commands and returns it, if the line stands at something of the kind. */
-function readSeparator(line: Line): string | undefined {
-  const operator = ['&&', '||', '|&', '|', '\n', ';', '&'].find((one) => goesOn(line, one));
-  if (operator === undefined) return undefined;
-  // `;;` belongs to `case`; `&>` redirects in one shell and runs in the background in another.
-  if (goesOn(line, ';;') || goesOn(line, ';&') || goesOn(line, '&>')) throw new Unreadable();
-  line.at += operator.length;
-  if (operator === '&&' || operator === '||') line.features.add('list');
-  if (operator === '|' || operator === '|&') line.features.add('pipe');
-  if (operator === '&') line.features.add('background');
-  return operator;
-}
-
-function readCommand(line: Line, reading: Reading, depth: number): void {
-  if (goesOn(line, '((') || goesOn(line, '[[')) throw new Unreadable();
-  if (peek(line) === '(') {
-    line.at += 1;
-    line.features.add('compound');
-    line.nested();
-    readRest(line);
+function readPipeline(pipeline: PipelineNode, reading: Reading): void {
+  if (pipeline.type !== 'Pipeline') {
+    readNode(pipeline, reading);
     return;
   }
-  const words: Word[] = [];
-  const begin = line.at;
-  for (let next = peek(line); !isEnd(next); next = peek(line)) {
-    // Where a redirection leads is not among the facts; that there is one is.
-    if (!readRedirect(line)) {
-      const start = line.at;
-      const word = readWord(line);
-      // After a redirection or an assignment, a reserved word is the name of a command.
-      if (start === begin && readReserved(line, word)) return;
-      if (words.length === 0 && ASSIGNMENT.test(line.text.slice(start, line.at).replaceAll('\\\n', '')))
-        line.features.add('assignment');
-      else words.push(word);
+  // `time` is a word of bash, and a program elsewhere.
+  if (pipeline.prefixes.some(({ type }) => type !== 'Negation')) throw new Unreadable();
+  if (pipeline.operators.length > 0) reading.features.add('pipe');
+  gap(reading, NOT, pipeline.pos, pipeline.commands[0]?.pos ?? -1);
+  gaps(reading, PIPE, pipeline.commands);
+  for (const one of pipeline.commands) readNode(one, reading);
+}
+
+function readNode(node: CommandNode, reading: Reading): void {
+  switch (node.type) {
+    case 'Command':
+      readCommand(node, reading);
+      return;
+    case 'Redirected':
+      readNode(node.command, reading);
+      gaps(reading, BEFORE_REDIRECTION, [node.command, ...node.redirects]);
+      for (const one of node.redirects) readRedirection(one, reading);
+      return;
+    case 'Subshell':
+      // Two parentheses are arithmetic in one shell, and commands in another.
+      if (reading.text.startsWith('((', node.pos)) throw new Unreadable();
+      readCompound(node, [node.body], reading);
+      return;
+    case 'BraceGroup':
+      readCompound(node, [node.body], reading);
+      return;
+    case 'If': {
+      const elifs = node.elif.flatMap(({ clause, then }) => [clause, then]);
+      const last = node.else === undefined ? [] : [node.else];
+      readCompound(node, [node.clause, node.then, ...elifs, ...last], reading);
+      return;
     }
-    skipBlanksInCommand(line);
+    case 'While':
+      readCompound(node, [node.clause, node.body], reading);
+      return;
+    default:
+      throw new Unreadable();
   }
-  if (peek(line) === '(') throw new Unreadable();
-  if (words.length > 0) addCommand(words, reading, depth);
 }
 
-/** A comment begins only where a word could. */
-function skipBlanksInCommand(line: Line): void {
-  const at = line.at;
-  while (peek(line) === ' ' || peek(line) === '\t' || goesOn(line, '\\\n'))
-    line.at += peek(line) === '\\' ? 2 : 1;
-  if (line.at > at && peek(line) === '#') skipBlanks(line);
-}
+type Compound = Extract<CommandNode, { type: 'Subshell' | 'BraceGroup' | 'If' | 'While' }>;
 
-function isEnd(next: string): boolean {
-  return (
-    next === '' ||
-    next === '\n' ||
-    next === ';' ||
-    next === '&' ||
-    next === '|' ||
-    next === '(' ||
-    next === ')'
-  );
-}
-
-/** `NAME=value` before a command, with nothing of the name quoted. */
-const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*(\[[^\]]*\])?\+?=/;
-
-/** Reads what follows a compound command: only redirections. */
-function readRest(line: Line): void {
-  skipBlanksInCommand(line);
-  while (readRedirect(line)) skipBlanksInCommand(line);
-  if (!isEnd(peek(line)) || peek(line) === '(') throw new Unreadable();
-}
-
-/** Steps over a reserved word; the command that follows it is read like any other. */
-function readReserved(line: Line, { value, quoted }: Word): boolean {
-  if (quoted || value === null) return false;
-  if (UNREAD.has(value)) throw new Unreadable();
-  if (CLOSERS.has(value)) {
-    line.features.add('compound');
-    readRest(line);
-    return true;
+function readCompound({ type, pos, end }: Compound, lists: CompoundList[], reading: Reading): void {
+  const depth = reading.depth + 1;
+  if (depth > DEPTH_MAX) throw new Unreadable();
+  reading.features.add('compound');
+  // Words that only separators set off from the commands between them.
+  if (type !== 'Subshell') reading.features.add('list');
+  let at = pos;
+  for (const [index, { commands }] of lists.entries()) {
+    gap(reading, index === 0 ? OPENS : GOES_ON, at, commands.at(0)?.pos ?? -1);
+    readList(commands, { ...reading, depth });
+    at = commands.at(-1)?.end ?? end;
   }
-  if (!BEFORE.has(value)) return false;
-  if (value !== '!') line.features.add('compound');
-  return true;
+  gap(reading, CLOSES, at, end);
 }
 
-const REDIRECT = /^([0-9]{1,4}|\{[A-Za-z_][A-Za-z0-9_]*\})?(<<<|<>|<&|>&|>>|>\||<|>)/;
-
-/** Steps over one redirection, if the line stands at one. */
-function readRedirect(line: Line): boolean {
-  const start = line.text.slice(line.at, line.at + 80);
-  if (/^[<>]\(/.test(start)) return false;
-  if (start.startsWith('&>')) throw new Unreadable();
-  const [whole] = REDIRECT.exec(start) ?? [];
-  if (whole === undefined) return false;
-  // A here-document goes on below the line, under a word of its own.
-  if (/^[^<]*<<(?!<)/.test(start.slice(0, whole.length + 1))) throw new Unreadable();
-  line.features.add('redirect');
-  line.at += whole.length;
-  skipBlanksInCommand(line);
-  const before = line.at;
-  readWord(line);
-  if (line.at === before) throw new Unreadable();
-  return true;
+function readCommand({ name, prefix, suffix, pos, end }: Command, reading: Reading): void {
+  const parts = [...prefix, ...(name === undefined ? [] : [name]), ...suffix];
+  for (const [index, part] of parts.entries()) {
+    // Behind a word, `<` needs no blank, `2<` and another word do.
+    const bare = 'operator' in part && part.descriptor === undefined;
+    const before = parts[index - 1];
+    if (before === undefined) gap(reading, NOTHING, pos, part.pos);
+    else gap(reading, bare ? BEFORE_REDIRECTION : BEFORE_WORD, before.end, part.pos);
+  }
+  gap(reading, NOTHING, parts.at(-1)?.end ?? -1, end);
+  for (const one of prefix) {
+    if (one.type !== 'Assignment') readRedirection(one, reading);
+    else {
+      readAssignment(one, reading);
+      reading.features.add('assignment');
+    }
+  }
+  const first = name === undefined ? null : wordOf(name, reading);
+  const values: (string | null)[] = [];
+  for (const one of suffix) {
+    if (one.type === 'Word') values.push(wordOf(one, reading));
+    else if (one.type === 'Assignment') values.push(readAssignment(one, reading));
+    else readRedirection(one, reading);
+  }
+  if (name !== undefined) addCommand(first, values, reading);
+  else if (values.length > 0) throw new Unreadable();
 }
 
-function addCommand([first, ...rest]: Word[], reading: Reading, depth: number): void {
-  const name = first?.value ?? null;
-  const values = rest.map(({ value }) => value);
+function wordOf(word: Word, reading: Reading): string | null {
+  const nested = (script: Script | undefined) => readScript(script, { ...reading, depth: reading.depth + 1 });
+  return readWord(word, { features: reading.features, nested });
+}
+
+/** Reads `NAME=value`, also where it is the argument of a command; arrays and `+=` are bash's alone. */
+function readAssignment({ name, text, value, append, index }: Assignment, reading: Reading): string | null {
+  if (value.type !== 'Word' || append === true || index !== undefined) throw new Unreadable();
+  if (`${name}=${value.text}` !== text) throw new Unreadable();
+  const known = wordOf(value, reading);
+  return known === null ? null : `${name}=${known}`;
+}
+
+/** Where a redirection leads is not among the facts; that there is one is. */
+function readRedirection(redirection: Redirection, reading: Reading): void {
+  // A here-document goes on below the line.
+  if (redirection.type === 'HereDoc' || redirection.target === undefined) throw new Unreadable();
+  const { pos, end, target } = redirection;
+  gap(reading, REDIRECTS, pos, target.pos);
+  // Behind `>&`, bash expands a second time what was quoted.
+  if (/[<>]&/.test(redirection.operator) && !/^[0-9-]$/.test(target.text)) throw new Unreadable();
+  gap(reading, NOTHING, target.end, end);
+  reading.features.add('redirect');
+  wordOf(target, reading);
+}
+
+function addCommand(name: string | null, values: (string | null)[], reading: Reading): void {
   if (values.length > ARGUMENTS_MAX || reading.commands.length >= COMMANDS_MAX) throw new Unreadable();
   if ([name, ...values].some((value) => (value?.length ?? 0) > WORD_LENGTH_MAX)) throw new Unreadable();
   reading.commands.push({ name, arguments: values });
@@ -215,7 +248,7 @@ function addCommand([first, ...rest]: Word[], reading: Reading, depth: number): 
   // A script that is put together when it runs cannot be read.
   if (script === null) throw new Unreadable();
   reading.features.add('substitution');
-  readScript(script, reading, depth + 1);
+  readText(script, { ...reading, depth: reading.depth + 1 });
 }
 
 /** Returns the script a command runs in a shell: undefined where there is none, null where it is not known. */
