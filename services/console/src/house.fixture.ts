@@ -21,7 +21,7 @@ import {
   systemClock,
   writeIdentities,
 } from '@interlock/shell';
-import { startNats } from '@interlock/testkit';
+import { eventually, startNats } from '@interlock/testkit';
 import { z } from 'zod';
 import { consoleService } from './main.ts';
 
@@ -86,6 +86,7 @@ export async function startHouse(people: Omit<PersonEntry, 'tokenHash'>[]): Prom
   const started = owned.use(
     await startServices([consoleService], { env, stop: new AbortController().signal }),
   );
+  await eventually(async () => (await fetch(new URL('/readyz', started.healthUrl))).ok);
   const authorFile = await readFile(path.join(folder, 'keys', 'author.json'), 'utf8');
   const { sign } = authorKeySchema.parse(JSON.parse(authorFile));
   const url = started.services[0]?.url ?? '';
