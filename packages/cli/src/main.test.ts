@@ -177,6 +177,7 @@ describe('--help', () => {
       'agent',
       'credential',
       'approve',
+      'policy',
       'audit',
       'trace',
       'kill',
@@ -188,15 +189,20 @@ describe('--help', () => {
     );
   });
 
-  test.each([['up'], ['apply'], ['call'], ['agent', 'create'], ['audit', 'search'], ['kill']])(
-    'of %s %s has an example and --json',
-    async (...args) => {
-      const { code, stdout } = await interlock([...args.filter((arg) => arg !== undefined), '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toContain('Example:\n  $ interlock ');
-      expect(stdout).toContain('--json');
-    },
-  );
+  test.each([
+    ['up'],
+    ['apply'],
+    ['call'],
+    ['agent', 'create'],
+    ['policy', 'test'],
+    ['audit', 'search'],
+    ['kill'],
+  ])('of %s %s has an example and --json', async (...args) => {
+    const { code, stdout } = await interlock([...args.filter((arg) => arg !== undefined), '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Example:\n  $ interlock ');
+    expect(stdout).toContain('--json');
+  });
 });
 
 describe('[P-mcp-pinned] tools pin', () => {
