@@ -29,7 +29,7 @@ export interface PolicyReport {
 }
 
 export interface TestingOptions {
-  /** Only what this regular expression matches. */
+  /** Only what this regular expression matches: a test's package and name, a case's file and name. */
   only?: string | undefined;
   /** Per cent of each rule's lines that tests must reach. */
   coverageMin?: number | undefined;
@@ -78,7 +78,9 @@ export async function testPolicies(
 async function casesOf(folders: readonly string[], only: string | undefined): Promise<PolicyCase[]> {
   const cases = await readCases(folders.at(-1) ?? BASE_POLICIES);
   const pattern = only === undefined ? undefined : patternOf(only);
-  return pattern === undefined ? cases : cases.filter(({ name }) => pattern.test(name));
+  return pattern === undefined
+    ? cases
+    : cases.filter(({ file, name }) => pattern.test(`${path.basename(file, '.yaml')} ${name}`));
 }
 
 function patternOf(text: string): RegExp {

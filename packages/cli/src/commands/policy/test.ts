@@ -18,7 +18,7 @@ export function testCommand(): Command {
     'interlock policy test examples/quickstart/policies --coverage-min 90',
   )
     .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--run <pattern>', 'only tests and cases whose name matches this regular expression')
+    .option('--run <pattern>', 'only tests and cases whose rule or name matches this regular expression')
     .option('--coverage-min <percent>', 'fail when tests reach less of a rule', percent)
     .action(runTest);
 }
