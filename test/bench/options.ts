@@ -59,7 +59,7 @@ function readRates(text: string): number[] {
 /** Returns how many decisions policy takes. */
 export function policyPlanOf({ quick }: Options): PolicyPlan {
   return quick
-    ? { decisions: 20_000, asked: 1_000, endurance: 50_000 }
+    ? { decisions: 4_000, asked: 400, endurance: 10_000 }
     : { decisions: 100_000, asked: 10_000, endurance: 1_000_000 };
 }
 
