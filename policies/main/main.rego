@@ -66,7 +66,10 @@ _oblige[rule] := said if {
 	said != set()
 }
 
-_denials contains {"rule": rule, "text": text} if some text in _deny[rule]
+_denials contains {"rule": rule, "text": text} if {
+	some rule, said in _deny
+	some text in said
+}
 
 # A word that is not a set would otherwise be passed over in silence.
 _denials contains {"rule": rule, "text": "This rule is malformed: what it says is not a set."} if {
@@ -75,11 +78,20 @@ _denials contains {"rule": rule, "text": "This rule is malformed: what it says i
 	not is_set(said)
 }
 
-_asks contains {"rule": rule, "text": text} if some text in _ask[rule]
+_asks contains {"rule": rule, "text": text} if {
+	some rule, said in _ask
+	some text in said
+}
 
-_allowances contains {"rule": rule, "text": text} if some text in _allow[rule]
+_allowances contains {"rule": rule, "text": text} if {
+	some rule, said in _allow
+	some text in said
+}
 
-_notes contains {"rule": rule, "text": text} if some text in _note[rule]
+_notes contains {"rule": rule, "text": text} if {
+	some rule, said in _note
+	some text in said
+}
 
 _passed_over contains {"rule": rule, "text": concat("", ["An emergency answered this: ", text])} if {
 	some {"rule": rule, "text": text} in _asks

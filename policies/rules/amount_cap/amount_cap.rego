@@ -43,9 +43,9 @@ ask contains "The call spends so much that a person must approve it." if {
 }
 
 obligations contains {"name": "limit", "parameters": parameters} if {
+	input.spends >= 0
 	some cap in _caps
 	some budget in cap.budgets
-	input.spends >= 0
 	seconds := round(budget.hours * 3600)
 	parameters := {
 		"limit": $"amount_cap-{budget.name}-{format_int(seconds, 10)}",
@@ -114,12 +114,12 @@ _is_budget(budget) if {
 	budget.amount > 0
 	is_array(budget.per)
 	count(budget.per) > 0
-	every dimension in budget.per {
-		dimension in {"tenant", "agent", "user", "session", "tool"}
-	}
 	is_number(budget.hours)
 	budget.hours >= 0.001
 	budget.hours <= _hours_max
+	every dimension in budget.per {
+		dimension in {"tenant", "agent", "user", "session", "tool"}
+	}
 }
 
 # The limiter remembers 31 days.

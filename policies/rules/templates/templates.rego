@@ -58,8 +58,8 @@ _passes(gate) if {
 # Each step takes a gap and the words after it off the text: the rest of the sixteenth must be nothing.
 _makes(template, text) if {
 	[first, gaps] := _parts(template.text)
-	kinds := object.get(template, "gaps", {})
 	startswith(text, first)
+	kinds := object.get(template, "gaps", {})
 	r0 := substring(text, count(first), -1)
 	r1 := _after(r0, gaps, 0, kinds)
 	r2 := _after(r1, gaps, 1, kinds)
