@@ -12,7 +12,7 @@ import {
   takeFromImage,
   whyNoApt,
 } from './sources.mjs';
-import { describeRange, isInRange, parseVersion, TOOLS } from './tools.mjs';
+import { describeRange, isInRange, parseVersion } from './tools.mjs';
 
 /** A version is printed in milliseconds; the rest is for a loaded machine. */
 const VERSION_MS = 20_000;
@@ -40,15 +40,16 @@ export class MissingProgram extends Error {
 }
 
 /**
- * Provisions every program side by side.
+ * Provisions programs side by side.
+ * @param {readonly import('./tools.mjs').Tool[]} tools
  * @param {{ acceptAddresses: boolean, say: (line: string) => void }} options
  *   `acceptAddresses`: a server whose address is given needs no program
  * @returns {Promise<PromiseSettledResult<{ variable: string, path: string | undefined, from: string, name: string }>[]>}
  */
-export function provisionAll({ acceptAddresses, say }) {
+export function provisionAll(tools, { acceptAddresses, say }) {
   const machine = { engine: once(findEngine), go: once(findGo) };
   return Promise.allSettled(
-    TOOLS.map(async (tool) => {
+    tools.map(async (tool) => {
       const found = await provision(tool, acceptAddresses, machine, say);
       return { variable: tool.binaryVariable, name: tool.name, ...found };
     }),
@@ -138,7 +139,7 @@ function sourcesOf(tool, machine) {
     return { how: `apt-get install ${tool.debianPackage}`, fill: (folder) => installWithApt(tool, folder) };
   };
   return [
-    image,
+    ...(tool.image === undefined ? [] : [image]),
     ...(tool.goPackage === undefined ? [] : [goBuild]),
     ...(tool.debianPackage === undefined ? [] : [debian]),
   ];

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { endChildren } from './child.mjs';
 import { findNode, installPackages } from './dependencies.mjs';
 import { provisionAll } from './provision.mjs';
+import { REGAL, TOOLS } from './tools.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const OLDEST_NODE_MAJOR = 20;
@@ -19,7 +20,10 @@ const CLI = join(ROOT, 'packages', 'cli', 'src', 'main.ts');
 const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const TURBO = join(ROOT, 'node_modules', 'turbo', 'bin', 'turbo');
 
-/** `ownServers`: the command starts its own servers, so an address given in the environment does not help it. */
+/**
+ * `ownServers`: the command starts its own servers, so an address given in the environment does not help it.
+ * `tools`: the programs it needs, where they are not the four that Interlock runs on.
+ */
 const COMMANDS = {
   demo: { script: [CLI, 'demo'], ownServers: false, does: 'start everything and show governed tool calls' },
   interlock: { script: [CLI], ownServers: false, does: 'the interlock command line (try: interlock --help)' },
@@ -44,6 +48,13 @@ const COMMANDS = {
     ownServers: true,
     does: 'measure the line (--quick, --json)',
   },
+  // Not a part of verify, which says the same on every machine and makes nobody wait for a linter's build.
+  'lint:rego': {
+    script: [join(ROOT, 'deploy', 'tools', 'lint-rego.mjs')],
+    ownServers: true,
+    tools: [REGAL],
+    does: 'lint the policies with Regal (--json)',
+  },
 };
 
 const USAGE = `usage: node deploy/tools/run.mjs <command> [arguments]
@@ -54,10 +65,10 @@ ${Object.entries(COMMANDS)
 
 Before the command runs, set-up installs the npm packages when package-lock.json changed, and finds or makes
 nats-server, opa, ferretdb and redis-server: what you name, the PATH, a container engine, a Go build or apt-get.
-What it makes is kept in $XDG_CACHE_HOME/interlock (~/.cache/interlock).
+What it makes is kept in $XDG_CACHE_HOME/interlock (~/.cache/interlock). Only lint:rego needs regal, and nothing else.
 
-  INTERLOCK_NATS_SERVER_BIN, INTERLOCK_OPA_BIN, INTERLOCK_FERRETDB_BIN, INTERLOCK_REDIS_BIN
-                                    programs to use, as absolute paths
+  INTERLOCK_NATS_SERVER_BIN, INTERLOCK_OPA_BIN, INTERLOCK_FERRETDB_BIN, INTERLOCK_REDIS_BIN,
+  INTERLOCK_REGAL_BIN               programs to use, as absolute paths
   NATS_URL, MONGODB_URL, REDIS_URL  servers to use (demo and interlock only)
 `;
 
@@ -88,7 +99,7 @@ async function setUp(command) {
   const startMs = performance.now();
   const [[packages], programs] = await Promise.all([
     Promise.allSettled([installPackages(ROOT, say)]),
-    provisionAll({ acceptAddresses: !command.ownServers, say }),
+    provisionAll(command.tools ?? TOOLS, { acceptAddresses: !command.ownServers, say }),
   ]);
   const problems = [packages, ...programs].filter((result) => result.status === 'rejected');
   if (problems.length > 0) {

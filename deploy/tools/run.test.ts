@@ -194,6 +194,44 @@ describe('set-up finds programs', () => {
   });
 });
 
+describe('[P-setup-bare-machine] the linter of policies', () => {
+  test('is missing with the ways to supply it, and nothing else is asked for', async () => {
+    const result = await start('lint:rego', {}, []).ended;
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/regal is missing[\s\S]*PATH.*INTERLOCK_REGAL_BIN=[\s\S]*Go 1\.26/);
+    expect(result.stderr).not.toContain('nats-server');
+  });
+
+  test('refuses what it does not know', async () => {
+    const result = await start('lint:rego', { INTERLOCK_REGAL_BIN: fakeRegal() }, ['--fix']).ended;
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain("Unknown option '--fix'");
+    expect(result.stdout).toBe('');
+  });
+
+  test('is built for nobody who does not lint', async () => {
+    programsOnPath();
+    fakeGo('Version: 0.39.0');
+    expect((await interlock({}, [])).code).toBe(0);
+    expect(existsSync(join(folder, 'builds'))).toBe(false);
+    expect((await start('lint:rego', {}, []).ended).code).toBe(0);
+    expect(existsSync(join(folder, 'cache', 'interlock', 'regal-0.39.0', 'regal'))).toBe(true);
+  });
+
+  test('lints policies/ by the rules of this repository, and its verdict is the exit code', async () => {
+    const environment = { INTERLOCK_REGAL_BIN: fakeRegal() };
+    const config = '--config-file .regal/config.yaml policies';
+    expect(await start('lint:rego', environment, []).ended).toMatchObject({
+      code: 3,
+      stdout: `lint --format pretty ${config}\n`,
+    });
+    expect(await start('lint:rego', environment, ['--json']).ended).toMatchObject({
+      code: 3,
+      stdout: `lint --format json ${config}\n`,
+    });
+  });
+});
+
 describe('the command', () => {
   test('an unknown command is refused with the usage', async () => {
     const result = await start('nonsense', {}, []).ended;
@@ -286,6 +324,12 @@ function script(path: string, body: string): string {
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
   chmodSync(path, 0o755);
   return path;
+}
+
+/** Answers `version`; otherwise says what it was asked and that the policies have violations. */
+function fakeRegal(): string {
+  const body = '[ "$1" = version ] && { echo Version: 0.39.0; exit; }; echo "$@"; exit 3';
+  return script(join(folder, 'my-regal'), body);
 }
 
 /** Answers `info` and `create`, and copies out a program that prints `version`. */

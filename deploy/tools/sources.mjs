@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { findOnPath, run } from './child.mjs';
 import { parseVersion } from './tools.mjs';
 
-/** The folder of go.mod and go.sum, which pin every module of every build. */
+/** Its go.mod and go.sum, or those of a tool's own folder in it, pin every module of every build. */
 const MODULE_FOLDER = dirname(fileURLToPath(import.meta.url));
 const GO_MINOR = 26;
 /** Where Go's own installer puts it, which a stripped PATH often lacks. */
@@ -104,8 +104,11 @@ export async function buildWithGo(tool, go, folder) {
   try {
     const modFile =
       tool.versionFile === undefined ? [] : [`-modfile=${await patchModule(tool, go, dirname(folder))}`];
-    const flags = ['-trimpath', '-mod=readonly', '-buildvcs=false', ...modFile];
-    await mustRunGo(go, ['build', ...flags, '-o', join(folder, tool.executable), tool.goPackage]);
+    const linked =
+      tool.versionSymbol === undefined ? [] : [`-ldflags=-X ${tool.versionSymbol}=${tool.version}`];
+    const flags = ['-trimpath', '-mod=readonly', '-buildvcs=false', ...modFile, ...linked];
+    const output = join(folder, tool.executable);
+    await mustRunGo(tool, go, ['build', ...flags, '-o', output, tool.goPackage]);
   } finally {
     freeBuildSlot();
   }
@@ -116,17 +119,18 @@ export async function buildWithGo(tool, go, folder) {
  * @returns {Promise<string>} the path of that go.mod, its go.sum beside it
  */
 async function patchModule(tool, go, folder) {
-  await mustRunGo(go, ['mod', 'download', tool.goModule]);
-  const origin = await mustRunGo(go, ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', tool.goModule]);
+  await mustRunGo(tool, go, ['mod', 'download', tool.goModule]);
+  const query = ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', tool.goModule];
+  const origin = await mustRunGo(tool, go, query);
   const copy = join(folder, 'source');
   cpSync(origin.split('\n').at(-1), copy, { recursive: true });
   makeWritable(copy);
   mkdirSync(dirname(join(copy, tool.versionFile)), { recursive: true });
   writeFileSync(join(copy, tool.versionFile), `v${tool.version}\n`);
   const modFile = join(folder, 'patched.mod');
-  const pinned = readFileSync(join(MODULE_FOLDER, 'go.mod'), 'utf8');
+  const pinned = readFileSync(join(moduleFolder(tool), 'go.mod'), 'utf8');
   writeFileSync(modFile, `${pinned}\nreplace ${tool.goModule} => ${JSON.stringify(copy)}\n`);
-  copyFileSync(join(MODULE_FOLDER, 'go.sum'), join(folder, 'patched.sum'));
+  copyFileSync(join(moduleFolder(tool), 'go.sum'), join(folder, 'patched.sum'));
   return modFile;
 }
 
@@ -154,10 +158,14 @@ export async function installWithApt(tool, folder) {
   symlinkSync(tool.debianPath, join(folder, tool.executable));
 }
 
-function mustRunGo(go, args) {
+function moduleFolder(tool) {
+  return join(MODULE_FOLDER, tool.goFolder ?? '');
+}
+
+function mustRunGo(tool, go, args) {
   // Pure Go, built by the Go that is there: no C compiler and no second toolchain is fetched.
   const env = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOWORK: 'off' };
-  return mustRun(go.path, args, BUILD_MS, { cwd: MODULE_FOLDER, env });
+  return mustRun(go.path, args, BUILD_MS, { cwd: moduleFolder(tool), env });
 }
 
 async function mustRun(command, args, timeoutMs, options = {}) {

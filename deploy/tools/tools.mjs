@@ -1,14 +1,14 @@
 /**
- * The four native programs Interlock runs on: which versions will do, where each may come from, and the
- * three ways a person can supply one.
+ * The four native programs Interlock runs on, and the linter of its policies: which versions will do, where each may
+ * come from, and the ways a person can supply one.
  *
  * @typedef {{ major: number, minor: number, below?: number }} VersionRange `below` is the first major refused.
  * @typedef {{
  *   name: string, version: string, purpose: string, executable: string, range: VersionRange,
  *   versionArguments: string[], binaryVariable: string, addressVariable?: string,
- *   image: string, imagePath: string, goPackage?: string, goModule?: string, versionFile?: string,
- *   debianPackage?: string, debianPath?: string, ways: string[],
- * }} Tool
+ *   image?: string, imagePath?: string, goFolder?: string, goPackage?: string, goModule?: string, versionFile?: string,
+ *   versionSymbol?: string, debianPackage?: string, debianPath?: string, ways: string[],
+ * }} Tool `goFolder` holds the go.mod of a build, from here; `versionSymbol` is set to the version when it is linked.
  */
 
 const ENGINE_WAY =
@@ -91,6 +91,23 @@ export const TOOLS = [
     ],
   },
 ];
+
+/** @type {Tool} what `lint:rego` runs; nothing else needs it. */
+export const REGAL = {
+  name: 'regal',
+  version: '0.39.0',
+  purpose: 'lints the policies',
+  executable: 'regal',
+  range: { major: 0, minor: 39, below: 1 },
+  versionArguments: ['version'],
+  binaryVariable: 'INTERLOCK_REGAL_BIN',
+  // It carries another OPA than the one that compiles the policies, so it is pinned by a module of its own.
+  goFolder: 'regal',
+  goPackage: 'github.com/open-policy-agent/regal',
+  // A Go build knows no version by itself, and its first number would be that of Go.
+  versionSymbol: 'github.com/open-policy-agent/regal/pkg/version.Version',
+  ways: ['put regal 0.39 or newer on the PATH, or name it: INTERLOCK_REGAL_BIN=/path/to/regal', GO_WAY],
+};
 
 /**
  * Finds the first `major.minor` in what a program prints about itself.
