@@ -52,6 +52,7 @@ describe('[P-policy-tutorial] the tutorial', () => {
 
       const [, good = '', bad = ''] = callsIn(await shell.run(traffic));
       expect(await titles()).toEqual(['Milk', 'Shopping', 'Backup']);
+      await untilSaid(shell, 'interlock audit search --tool add-note --step settled', bad);
 
       expect(await shell.run(fresh)).toContain('short_notes_test.rego');
       const tested = await shell.run(written);
