@@ -4,7 +4,8 @@
 #   For each entry of data.config.hours whose `tools` name the tool ("*" for all): outside its `open` windows, and on its
 #   `holidays`, a call is denied, or asks with `outside: ask`. A window is open on `weekdays` (1 is Monday; all when left
 #   out) from `from` until before `to`, by the wall clock of `zone`, which must also stand in data.config.zones. A clock
-#   that is not there shows no open hour. Without data there are no hours; malformed data denies everything.
+#   that is not there shows no open hour. Without data there are no hours. Malformed data denies everything, a malformed
+#   entry the tools it is about.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02, ASI10]
@@ -36,9 +37,7 @@ ask contains "This tool is not open at this hour, so a person must approve the c
 }
 
 _closed contains entry if {
-	some entry in data.config.hours
-	_among(input.tool.name, entry.tools)
-	entry in _usable
+	some entry in _usable
 	not _open(entry)
 }
 
@@ -67,15 +66,18 @@ _malformed if {
 	not is_array(entries)
 }
 
-_malformed if {
-	some entry in data.config.hours
-	not entry in _usable
-}
+_malformed if count(_usable) < count(_about)
 
 # A rule without parameters is worked out once a decision, a function at each of its uses.
-_usable contains entry if {
-	some entry in data.config.hours
-	_well_formed(entry)
+_usable := [entry | some entry in _about; _well_formed(entry)]
+
+# An entry that does not say which tools it is about is about every tool.
+_about := [entry | some entry in data.config.hours; not _of_others(entry)]
+
+_of_others(entry) if {
+	is_array(entry.tools)
+	not input.tool.name in entry.tools
+	not "*" in entry.tools
 }
 
 _well_formed(entry) if {
@@ -108,7 +110,3 @@ _is_dates(dates) if {
 		[count(year), count(month), count(day)] == [4, 2, 2]
 	}
 }
-
-_among(name, names) if name in names
-
-_among(_, names) if "*" in names

@@ -57,10 +57,18 @@ test_asks_outside_its_hours_where_that_is_wanted if {
 	_said(approved, [entry]) == _silent
 }
 
-test_denies_while_its_data_is_malformed if {
+test_denies_everything_while_its_data_is_malformed if {
 	call := object.union(_at("2026-01-14", 3, 720), {"tool": {"name": "read_order"}})
 	_said(call, {"pay": []}) == _malformed
+	_said(call, ["pay"]) == _malformed
+	_said(call, [object.remove(_entry, ["tools"])]) == _malformed
+	_said(call, [object.union(_entry, {"tools": "pay"})]) == _malformed
+}
+
+test_denies_a_tool_while_its_entry_is_malformed if {
+	call := _at("2026-01-14", 3, 720)
 	_said(call, [object.remove(_entry, ["open"])]) == _malformed
+	_said(call, [object.union(_entry, {"tools": ["*"], "open": [{}]})]) == _malformed
 	_said(call, [object.union(_entry, {"zone": "Europe/Paris"})]) == _malformed
 	_said(call, [object.union(_entry, {"outside": "allow"})]) == _malformed
 	_said(call, [object.union(_entry, {"holiday": []})]) == _malformed
@@ -88,6 +96,8 @@ test_says_nothing_while_open if {
 }
 
 test_says_nothing_of_other_tools_or_without_data if {
-	_said(object.union(_at("2026-01-18", 7, 720), {"tool": {"name": "read_order"}}), [_entry]) == _silent
+	other := object.union(_at("2026-01-18", 7, 720), {"tool": {"name": "read_order"}})
+	_said(other, [_entry]) == _silent
+	_said(other, [object.remove(_entry, ["open"])]) == _silent
 	hours.deny == set() with input as _at("2026-01-18", 7, 720) with data.config as {}
 }

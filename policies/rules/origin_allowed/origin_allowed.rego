@@ -4,7 +4,7 @@
 #   Where entries of data.config.origin_allowed name the agent ("*" for all; narrowed by `tenants`), denies a call whose
 #   network address is in none of their `networks` (CIDR, IPv4 and IPv6), or is not known. An IPv4 address that
 #   is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Agents that no entry names may call from everywhere.
-#   Without data the rule says nothing; malformed data denies everything.
+#   Without data the rule says nothing. Malformed data denies everything, a malformed entry the agents it is about.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI03]
@@ -26,10 +26,16 @@ deny contains "Calls of this agent are not allowed from here." if {
 
 deny contains "The data of this rule is malformed." if _malformed
 
-_entries contains entry if {
-	some entry in data.config.origin_allowed
-	_among(input.subject.agent, entry.agents)
-	_among(input.subject.tenant, object.get(entry, "tenants", ["*"]))
+_entries := [entry | some entry in _usable; _among(input.subject.tenant, object.get(entry, "tenants", ["*"]))]
+
+_usable := [entry | some entry in _about; _well_formed(entry)]
+
+# An entry that does not say which agents it is about is about every agent.
+_about := [entry | some entry in data.config.origin_allowed; not _of_others(entry)]
+
+_of_others(entry) if {
+	is_array(entry.agents)
+	not _among(input.subject.agent, entry.agents)
 }
 
 _allowed if {
@@ -47,10 +53,7 @@ _malformed if {
 	not is_array(entries)
 }
 
-_malformed if {
-	some entry in data.config.origin_allowed
-	not _well_formed(entry)
-}
+_malformed if count(_usable) < count(_about)
 
 _well_formed(entry) if {
 	count(object.keys(entry) - {"agents", "tenants", "networks"}) == 0

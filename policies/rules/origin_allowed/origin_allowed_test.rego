@@ -28,17 +28,22 @@ test_denies_calls_from_nowhere if {
 	_said(_from("192.0.2.1"), [{"agents": ["*"], "networks": []}]) == _denied
 }
 
-test_denies_while_its_data_is_malformed if {
+test_denies_everything_while_its_data_is_malformed if {
 	_said(_from("192.0.2.1"), {"clerk": []}) == _malformed
+	every entry in ["other", {"networks": ["192.0.2.0/24"]}, {"agents": "other", "networks": []}] {
+		_said(_from("192.0.2.1"), [entry]) == _malformed
+	}
+}
+
+test_denies_an_agent_while_its_entry_is_malformed if {
 	every entry in [
-		{"agents": ["other"]},
-		{"networks": ["192.0.2.0/24"]},
-		{"agents": "other", "networks": []},
-		{"agents": ["other"], "networks": ["192.0.2.1"]},
-		{"agents": ["other"], "networks": ["192.0.2.0/33"]},
-		{"agents": ["other"], "networks": ["::ffff:192.0.2.0/120"]},
-		{"agents": ["other"], "networks": [192]},
-		{"agents": ["other"], "networks": [], "tenant": ["acme"]},
+		{"agents": ["clerk"]},
+		{"agents": ["*"]},
+		{"agents": ["clerk"], "networks": ["192.0.2.1"]},
+		{"agents": ["clerk"], "networks": ["192.0.2.0/33"]},
+		{"agents": ["clerk"], "networks": ["::ffff:192.0.2.0/120"]},
+		{"agents": ["clerk"], "networks": [192]},
+		{"agents": ["clerk"], "networks": [], "tenant": ["acme"]},
 	] {
 		_said(_from("192.0.2.1"), [entry]) == _malformed
 	}
@@ -53,6 +58,7 @@ test_says_nothing_of_calls_from_an_allowed_network if {
 
 test_says_nothing_of_agents_nobody_named if {
 	_said(_from("198.51.100.1"), [{"agents": ["other"], "networks": []}]) == set()
+	_said(_from("198.51.100.1"), [{"agents": ["other"]}]) == set()
 	_said(_from("198.51.100.1"), [{"agents": ["*"], "tenants": ["other"], "networks": []}]) == set()
 	origin_allowed.deny == set() with input as _from("198.51.100.1") with data.config as {}
 }
