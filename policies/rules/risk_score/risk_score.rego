@@ -118,8 +118,9 @@ _malformed if {
 
 _malformed if data.config.risk_score == null
 
+# Of three names all are known when these three are there.
 _well_formed(config) if {
-	object.keys(config) == {"ask_at", "deny_at", "signals"}
+	count(config) == 3
 	_is_weight(config.ask_at)
 	_is_weight(config.deny_at)
 	is_object(config.signals)
@@ -129,26 +130,22 @@ _well_formed(config) if {
 }
 
 _says(name, value) if {
-	name in {"first_tool", "first_destination", "unreadable", "denials"}
+	name in _plain
 	_is_weight(value)
 }
 
-_says(name, weights) if {
-	name in {"labels", "session_labels"}
-	is_object(weights)
-	every weight in weights {
-		_is_weight(weight)
-	}
-}
+_says("labels", weights) if _are_weights(weights)
+
+_says("session_labels", weights) if _are_weights(weights)
 
 _says("recipients", value) if {
-	object.keys(value) == {"weight", "known"}
+	count(value) == 2
 	_is_weight(value.weight)
 	is_array(value.known)
 }
 
 _says("off_hours", value) if {
-	object.keys(value) == {"weight", "zone", "from", "to", "weekdays"}
+	count(value) == 5
 	_is_weight(value.weight)
 	value.zone in data.config.zones
 	value.from < value.to
@@ -160,9 +157,18 @@ _says("off_hours", value) if {
 _says("amounts", steps) if {
 	is_array(steps)
 	every step in steps {
-		object.keys(step) == {"above", "weight"}
+		count(step) == 2
 		is_number(step.above)
 		_is_weight(step.weight)
+	}
+}
+
+_plain := ["first_tool", "first_destination", "unreadable", "denials"]
+
+_are_weights(weights) if {
+	is_object(weights)
+	every weight in weights {
+		_is_weight(weight)
 	}
 }
 
