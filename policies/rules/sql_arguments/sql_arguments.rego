@@ -92,13 +92,19 @@ deny contains "The SQL of this call uses a function that it may not." if {
 
 deny contains "The data of this rule is malformed." if _malformed
 
-_facts := input.facts.sql if not _switched_off
+# Most calls hold no SQL: nothing else is worked out for them.
+default _facts := []
+
+_facts := input.facts.sql if {
+	input.facts.sql != []
+	not _switched_off
+}
 
 _statements := [statement | some statement in _facts[_].statements]
 
-_tables := {lower(table) | some table in _statements[_].tables}
+_tables contains lower(table) if some table in _statements[_].tables
 
-_functions := {lower(function) | some function in _statements[_].functions}
+_functions contains lower(function) if some function in _statements[_].functions
 
 _given if count(_facts) > 0
 
@@ -169,19 +175,13 @@ _function_denied(name) if _named_by(_bare(name), _functions_denied, _functions_d
 _reaches_out(name) if {
 	segments := split(_bare(name), ".")
 	last := segments[count(segments) - 1]
-	some beginning in _by_first_letters[substring(last, 0, 3)]
-	startswith(last, beginning)
-}
-
-# Three letters find the few beginnings that come into question.
-_by_first_letters[letters] contains beginning if {
 	some beginning in _beginnings
-	letters := substring(beginning, 0, 3)
+	startswith(last, beginning)
 }
 
 # Functions of PostgreSQL, MySQL, SQLite and SQL Server that read or write files, reach the network or the machine,
 # run SQL given as text, wait, lock, or act on other sessions and settings: each begins with one of these.
-_beginnings := {
+_beginnings := [
 	"benchmark", "cursor_to_xml", "database_to_xml", "dblink", "edit", "fts3_tokenizer", "get_lock", "http_", "lo_",
 	"load_extension", "load_file", "master_pos_wait", "opendatasource", "openquery", "openrowset", "pg_advisory",
 	"pg_backup", "pg_cancel_backend", "pg_create_", "pg_current_logfile", "pg_drop_", "pg_execute", "pg_export",
@@ -189,7 +189,7 @@ _beginnings := {
 	"pg_rotate_", "pg_sleep", "pg_start_", "pg_stat_file", "pg_stat_reset", "pg_stop_", "pg_switch_", "pg_terminate_",
 	"pg_try_advisory", "pg_wal_", "query_to_xml", "readfile", "release_", "schema_to_xml", "set_config", "setval",
 	"sleep", "source_pos_wait", "sp_", "sys_", "table_to_xml", "writefile", "xp_", "xpath_table",
-}
+]
 
 # Quotes do not make it another table.
 _bare(name) := lower(strings.replace_n({`"`: "", "`": "", "[": "", "]": ""}, name))
