@@ -46,15 +46,15 @@ deny contains "The path of this call leads outside the places this tool belongs 
 }
 
 deny contains "The path of this call holds characters that may hide where it leads." if {
-	not _entry.odd_characters
 	some fact in _paths
+	not _entry.odd_characters
 	some character in _odd
 	contains(fact.path, character)
 }
 
 deny contains "The path of this call leads through something hidden." if {
-	not _entry.hidden
 	some segment in _paths[_].segments
+	not _entry.hidden
 	startswith(segment, ".")
 	not segment in {".", ".."}
 	not lower(segment) in _excepted
@@ -66,14 +66,20 @@ deny contains "The path of this call leads through a name that it may not." if {
 }
 
 deny contains "The path of this call leads through a name that it may not." if {
-	some pattern in _denied
 	some name in _names
+	some pattern in _denied
 	_matches(name, pattern)
 }
 
 deny contains "The data of this rule is malformed." if _malformed
 
-_facts := input.facts.paths if not _switched_off
+# Most calls hold no path: nothing else is worked out for them.
+default _facts := []
+
+_facts := input.facts.paths if {
+	input.facts.paths != []
+	not _switched_off
+}
 
 _paths := [fact | some fact in _facts; fact.readable]
 
@@ -123,29 +129,32 @@ _excepted contains lower(name) if some name in _entry.except
 
 _denied contains lower(name) if some name in _entry.denied
 
-# Names that commonly hold keys, passwords or what leads to them.
-_is_secret(name) if name in {
-	".ssh", ".aws", ".azure", ".gnupg", ".git", ".git-credentials", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass",
-	".my.cnf", ".kube", ".docker", ".htpasswd", "authorized_keys", "credentials", "secrets", "shadow",
-}
-
-_is_secret(name) if startswith(name, ".env")
+_is_secret(name) if name in _secret_names
 
 _is_secret(name) if {
-	some beginning in {"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "credentials.", "secrets.", "terraform.tfstate"}
+	some beginning in _secret_beginnings
 	startswith(name, beginning)
 }
 
-_is_secret(name) if endswith(name, "_history")
-
 _is_secret(name) if {
-	parts := split(name, ".")
-	count(parts) > 1
-	parts[count(parts) - 1] in {"pem", "key", "p12", "pfx", "jks", "keystore", "kdbx"}
+	some ending in _secret_endings
+	endswith(name, ending)
 }
 
+# Names that commonly hold keys, passwords or what leads to them.
+_secret_names := [
+	".ssh", ".aws", ".azure", ".gnupg", ".git", ".git-credentials", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass",
+	".my.cnf", ".kube", ".docker", ".htpasswd", "authorized_keys", "credentials", "secrets", "shadow",
+]
+
+_secret_beginnings := [
+	".env", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "credentials.", "secrets.", "terraform.tfstate",
+]
+
+_secret_endings := ["_history", ".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx"]
+
 # The percent sign and the backslash, and what is invisible: some file systems pass it over.
-_odd := {"%", `\`, "\u00ad", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff"}
+_odd := ["%", `\`, "\u00ad", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff"]
 
 _matches(name, pattern) if name == pattern
 
