@@ -57,7 +57,13 @@ deny contains "The shell of this call runs a command with an argument that it ma
 
 deny contains "The data of this rule is malformed." if _malformed
 
-_facts := input.facts.shell if not _switched_off
+# Most calls hold no command: nothing else is worked out for them.
+default _facts := []
+
+_facts := input.facts.shell if {
+	input.facts.shell != []
+	not _switched_off
+}
 
 _commands := [command | some command in _facts[_].commands]
 
