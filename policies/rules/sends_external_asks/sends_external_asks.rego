@@ -123,29 +123,22 @@ _texts(value) := [value] if is_string(value)
 
 _texts(value) := value if is_array(value)
 
-_malformed if not _well_formed(_config)
+_malformed if not is_object(_config)
 
-_well_formed(config) if {
-	is_object(config)
-	every name, value in config {
-		_says(name, value)
-	}
+_malformed if {
+	some name, value in _config
+	not _says(name, value)
 }
 
 _says("enabled", value) if is_boolean(value)
 
-_says(name, value) if {
-	name in {"addresses", "domains"}
-	_is_texts(value)
-}
+_says("addresses", value) if _is_texts(value)
 
-_says(name, lists) if {
-	name in {"self", "contacts"}
-	is_object(lists)
-	every list in lists {
-		_is_texts(list)
-	}
-}
+_says("domains", value) if _is_texts(value)
+
+_says("self", lists) if _is_lists(lists)
+
+_says("contacts", lists) if _is_lists(lists)
 
 _says("teams", teams) if {
 	is_array(teams)
@@ -160,9 +153,17 @@ _says("teams", teams) if {
 _says("known", entries) if {
 	is_array(entries)
 	every entry in entries {
-		object.keys(entry) == {"tool", "argument", "values"}
+		count(entry) == 3
+		is_string(entry.tool)
 		is_string(entry.argument)
 		_is_texts(entry.values)
+	}
+}
+
+_is_lists(lists) if {
+	is_object(lists)
+	every list in lists {
+		_is_texts(list)
 	}
 }
 
