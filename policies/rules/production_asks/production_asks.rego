@@ -22,9 +22,9 @@ deny contains "The data of this rule is malformed." if _malformed
 
 ask contains "This call acts in production, so a person must approve it." if {
 	not input.approval
-	not _switched_off
-	_in_production
 	_acts
+	_in_production
+	not _switched_off
 	not _excepted
 }
 
@@ -49,12 +49,17 @@ _acts if {
 
 _excepted if input.tool.name in _config.except
 
-_malformed if not _well_formed(_config)
+_malformed if not is_object(_config)
 
-_well_formed(config) if {
-	count(object.keys(config) - {"environments", "labels", "except", "enabled"}) == 0
-	is_boolean(object.get(config, "enabled", true))
-	every name in ["environments", "labels", "except"] {
-		is_array(object.get(config, name, []))
-	}
+_malformed if {
+	some name, value in _config
+	not _says(name, value)
 }
+
+_says("enabled", value) if is_boolean(value)
+
+_says("environments", value) if is_array(value)
+
+_says("labels", value) if is_array(value)
+
+_says("except", value) if is_array(value)
