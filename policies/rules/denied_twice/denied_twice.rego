@@ -19,6 +19,7 @@
 package interlock.rules.denied_twice
 
 deny contains "A person refused this more than once; it stays refused for a while." if {
+	input.history.denied != []
 	not input.approval
 	not _switched_off
 	not _malformed
@@ -43,15 +44,22 @@ _counts(denial) if denial.same
 
 _counts(_) if _config.scope == "tool"
 
-_malformed if not _well_formed(_config)
+_malformed if not is_object(_config)
 
-_well_formed(config) if {
-	count(object.keys(config) - {"count", "for_minutes", "scope", "enabled"}) == 0
-	is_boolean(object.get(config, "enabled", true))
-	object.get(config, "scope", "arguments") in {"arguments", "tool"}
-	_is_within(object.get(config, "count", 2), 1, 64)
-	_is_within(object.get(config, "for_minutes", 60), 1, 1440)
+_malformed if {
+	some name, value in _config
+	not _says(name, value)
 }
+
+_says("enabled", value) if is_boolean(value)
+
+_says("scope", "arguments")
+
+_says("scope", "tool")
+
+_says("count", value) if _is_within(value, 1, 64)
+
+_says("for_minutes", value) if _is_within(value, 1, 1440)
 
 _is_within(number, least, most) if {
 	is_number(number)
