@@ -55,11 +55,14 @@ _never if input.tool.name in data.config.break_glass.never
 
 _malformed if {
 	config := data.config.break_glass
-	not _well_formed(config)
+	not is_object(config)
 }
 
-_well_formed(config) if {
-	count(object.keys(config) - {"never", "enabled"}) == 0
-	is_array(object.get(config, "never", []))
-	is_boolean(object.get(config, "enabled", true))
+_malformed if {
+	some name, value in data.config.break_glass
+	not _says(name, value)
 }
+
+_says("never", value) if is_array(value)
+
+_says("enabled", value) if is_boolean(value)

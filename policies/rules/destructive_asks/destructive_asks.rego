@@ -29,11 +29,14 @@ _excepted if input.tool.name in data.config.destructive_asks.except
 
 _malformed if {
 	config := data.config.destructive_asks
-	not _well_formed(config)
+	not is_object(config)
 }
 
-_well_formed(config) if {
-	count(object.keys(config) - {"except", "enabled"}) == 0
-	is_array(object.get(config, "except", []))
-	is_boolean(object.get(config, "enabled", true))
+_malformed if {
+	some name, value in data.config.destructive_asks
+	not _says(name, value)
 }
+
+_says("except", value) if is_array(value)
+
+_says("enabled", value) if is_boolean(value)

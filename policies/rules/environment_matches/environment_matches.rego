@@ -31,15 +31,19 @@ _matches if input.tool.environment in data.config.environment_matches.reaches[in
 
 _malformed if {
 	config := data.config.environment_matches
-	not _well_formed(config)
+	not is_object(config)
 }
 
-_well_formed(config) if {
-	count(object.keys(config) - {"reaches", "enabled"}) == 0
-	is_boolean(object.get(config, "enabled", true))
-	reaches := object.get(config, "reaches", {})
-	is_object(reaches)
-	every environments in reaches {
+_malformed if {
+	some name, value in data.config.environment_matches
+	not _says(name, value)
+}
+
+_says("enabled", value) if is_boolean(value)
+
+_says("reaches", value) if {
+	is_object(value)
+	every environments in value {
 		is_array(environments)
 	}
 }

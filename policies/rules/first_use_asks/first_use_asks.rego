@@ -47,12 +47,16 @@ _is_known(origin) if origin in data.config.first_use_asks.known
 
 _malformed if {
 	config := data.config.first_use_asks
-	not _well_formed(config)
+	not is_object(config)
 }
 
-_well_formed(config) if {
-	count(object.keys(config) - {"tools", "destinations", "known"}) == 0
-	is_array(object.get(config, "tools", []))
-	is_array(object.get(config, "known", []))
-	is_boolean(object.get(config, "destinations", false))
+_malformed if {
+	some name, value in data.config.first_use_asks
+	not _says(name, value)
 }
+
+_says("tools", value) if is_array(value)
+
+_says("known", value) if is_array(value)
+
+_says("destinations", value) if is_boolean(value)

@@ -60,14 +60,20 @@ _is_known(destination) if {
 	endswith(destination.host, known)
 }
 
-_malformed if not _well_formed(_config)
+_malformed if not is_object(_config)
 
-_well_formed(config) if {
-	count(object.keys(config) - {"known", "own_targets", "enabled"}) == 0
-	is_boolean(object.get(config, "enabled", true))
-	is_boolean(object.get(config, "own_targets", false))
-	is_array(object.get(config, "known", []))
-	every known in object.get(config, "known", []) {
+_malformed if {
+	some name, value in _config
+	not _says(name, value)
+}
+
+_says("enabled", value) if is_boolean(value)
+
+_says("own_targets", value) if is_boolean(value)
+
+_says("known", value) if {
+	is_array(value)
+	every known in value {
 		is_string(known)
 		count(known) > 1
 	}

@@ -44,11 +44,14 @@ _asks if "*" in data.config.tool_changed.asks
 
 _malformed if {
 	config := data.config.tool_changed
-	not _well_formed(config)
+	not is_object(config)
 }
 
-_well_formed(config) if {
-	count(object.keys(config) - {"asks", "enabled"}) == 0
-	is_array(object.get(config, "asks", []))
-	is_boolean(object.get(config, "enabled", true))
+_malformed if {
+	some name, value in data.config.tool_changed
+	not _says(name, value)
 }
+
+_says("asks", value) if is_array(value)
+
+_says("enabled", value) if is_boolean(value)
