@@ -72,7 +72,7 @@ export async function exists(file: string): Promise<boolean> {
 /** Returns a file as a person standing here would name it. */
 export function shown(file: string): string {
   const here = path.relative('', file);
-  return here.startsWith(path.join('..', '..')) ? file : here;
+  return here.startsWith('..') ? file : here;
 }
 
 async function named(dir: string): Promise<string> {
