@@ -46,15 +46,17 @@ deny contains "The path of this call leads outside the places this tool belongs 
 }
 
 deny contains "The path of this call holds characters that may hide where it leads." if {
-	some fact in _paths
+	_given
 	not _entry.odd_characters
+	some fact in _paths
 	some character in _odd
 	contains(fact.path, character)
 }
 
 deny contains "The path of this call leads through something hidden." if {
-	some segment in _paths[_].segments
+	_given
 	not _entry.hidden
+	some segment in _paths[_].segments
 	startswith(segment, ".")
 	not segment in {".", ".."}
 	not lower(segment) in _excepted
