@@ -28,7 +28,7 @@ export interface Answered {
   text: string;
 }
 
-/** Returns requests to every operation. `hints` are bodies that mean something here, such as calls of real tools. */
+/** Returns requests to every operation. `hints` are bodies that mean something here, by path, such as calls of real tools. */
 export function requestsOf(document: OpenApi, authorization: string, hints: Hints): Arbitrary<Drawn> {
   const drawn = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).flatMap(([method, operation]) => {
@@ -42,7 +42,7 @@ export function requestsOf(document: OpenApi, authorization: string, hints: Hint
 }
 
 export interface Hints {
-  bodies: Arbitrary<unknown>;
+  bodies: Readonly<Record<string, Arbitrary<unknown>>>;
   calls: () => readonly string[];
 }
 
@@ -80,7 +80,7 @@ function drawOne(document: OpenApi, place: Place, authorization: string, hints: 
       headers: fc.record(parametersIn('header'), { requiredKeys: [] }),
       extra: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, wrongHeaders),
       key: fc.oneof({ weight: 8, arbitrary: fc.constant<string | undefined>(authorization) }, wrongKey),
-      body: operation.requestBody === undefined ? fc.constant(undefined) : bodyOf(document, operation, hints),
+      body: operation.requestBody === undefined ? fc.constant(undefined) : bodyOf(document, place, hints),
       method: fc.oneof(
         { weight: 19, arbitrary: fc.constant(method.toUpperCase()) },
         fc.constantFrom('PUT', 'PATCH', 'DELETE', 'OPTIONS'),
@@ -133,10 +133,10 @@ function addressOf(path: string, { inPath, query }: Address): string {
   return search === '' ? filled : `${filled}?${search}`;
 }
 
-function bodyOf(document: OpenApi, { requestBody }: Place['operation'], hints: Hints): Arbitrary<string> {
-  const valid = valueFor(requestBody?.content['application/json']?.schema, document);
+function bodyOf(document: OpenApi, { path, operation }: Place, { bodies }: Hints): Arbitrary<string> {
+  const valid = valueFor(operation.requestBody?.content['application/json']?.schema, document);
   // Most of what only the document says names no tool; the hints do.
-  const said = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 5, arbitrary: hints.bodies });
+  const said = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 5, arbitrary: bodies[path] ?? valid });
   return fc.oneof(
     { weight: 4, arbitrary: said.map((value) => JSON.stringify(value)) },
     {

@@ -62,6 +62,9 @@ export function valueFor(schema: unknown, document: OpenApi, depth = 0): Arbitra
       return fc.array(valueFor(rest.items, document, depth + 1), { maxLength: 3 });
     case 'object':
       return objectOf(rest, document, depth);
+    case undefined:
+      // A schema that says nothing takes anything.
+      return fc.jsonValue({ maxDepth: 1 });
     default:
       throw new TypeError(`The client does not know how to draw ${JSON.stringify(schema)}.`);
   }

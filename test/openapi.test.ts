@@ -10,9 +10,9 @@ fc.configureGlobal({ seed: 20_261_121 });
 
 const START_MS = 100_000;
 const RUNS_MS = 90_000;
-/** Requests that are under way at once, and rounds of them: twelve hundred requests. */
+/** Requests that are under way at once, and rounds of them: eighteen hundred requests. */
 const AT_ONCE = 12;
-const ROUNDS = 100;
+const ROUNDS = 150;
 
 let line: Line;
 let document: OpenApi;
@@ -32,15 +32,32 @@ async function callsOfTools() {
   );
 }
 
+type Calls = Awaited<ReturnType<typeof callsOfTools>>;
+
+/** Returns questions of another enforcement point about such calls (AuthZEN). */
+function questionsAbout(calls: Calls) {
+  return calls.map(({ tool, arguments: values }) => ({
+    subject: { type: 'agent', id: 'helper' },
+    action: { name: 'execute_tool' },
+    resource: { type: 'tool', id: tool, properties: { arguments: values } },
+  }));
+}
+
 describe('a client generated from /openapi.json', () => {
   test(
-    '[P-ingress-openapi] finds no 500, no undocumented answer and no undocumented body in 1,200 requests',
+    '[P-ingress-openapi] finds no 500, no undocumented answer and no undocumented body in 1,800 requests',
     async () => {
       const judge = judgeOf(document);
       const made: string[] = [];
       const seen = new Map<string, number>();
+      const calls = await callsOfTools();
+      const questions = questionsAbout(calls);
       const requests = requestsOf(document, `Bearer ${line.agent('helper').key}`, {
-        bodies: await callsOfTools(),
+        bodies: {
+          '/v1/calls': calls,
+          '/access/v1/evaluation': questions,
+          '/access/v1/evaluations': fc.record({ evaluations: fc.array(questions, { maxLength: 3 }) }),
+        },
         calls: () => made,
       });
       const look = async (drawn: Drawn) => {
@@ -72,6 +89,8 @@ describe('a client generated from /openapi.json', () => {
           ...[200, 202, 400, 401, 404, 422].map((status) => `POST /v1/calls ${status}`),
           ...[200, 202, 400, 401, 404].map((status) => `GET /v1/calls/{call} ${status}`),
           ...['GET /v1/tools 200', 'GET /v1/tools 401', 'GET /openapi.json 200'],
+          ...[200, 400, 401].map((status) => `POST /access/v1/evaluation ${status}`),
+          ...[200, 400, 401].map((status) => `POST /access/v1/evaluations ${status}`),
         ]),
       );
     },
