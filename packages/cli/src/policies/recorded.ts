@@ -70,7 +70,10 @@ export interface Replay {
 }
 
 /** Begins a replay; resolves when the first calls may be read. */
-export async function openReplay(door: Door, { since, until, agent, tool }: Span): Promise<Replay> {
+export async function openReplay(
+  door: Pick<Door, 'lines'>,
+  { since, until, agent, tool }: Span,
+): Promise<Replay> {
   const query = new URLSearchParams({ since: String(since), until: String(until) });
   if (agent !== undefined) query.set('agent', agent);
   if (tool !== undefined) query.set('tool', tool);

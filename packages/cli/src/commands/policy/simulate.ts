@@ -37,7 +37,9 @@ Exit codes: 0 nothing to stop for, 1 what --fail-on names happened, 2 used wrong
   --fail-on changes       any call's verdict changes (the default)
   --fail-on wider         a call gets further than before: denied to asked or allowed, asked to allowed
   --fail-on false-allows  the candidate allows a call that a person labelled bad (see interlock policy label)
-  --fail-on never         only look`;
+  --fail-on never         only look
+Whatever it names, records of which none could be replayed end with 1, and so does a base that says of its own calls
+today another thing than it said then.`;
 
 /** `interlock policy simulate`: recorded calls against a candidate. */
 export function simulateCommand(): Command {
@@ -150,7 +152,10 @@ async function ending<T>(stop: AbortController, work: Promise<T>): Promise<T> {
   }
 }
 
-function mustFail(failOn: FailOn, { changed, wider, judgements, repeated }: SimulationReport): boolean {
+function mustFail(failOn: FailOn, report: SimulationReport): boolean {
+  const { calls, unreadable, changed, wider, judgements, repeated } = report;
+  // Records of which none could be replayed prove nothing of the candidate.
+  if (failOn !== 'never' && calls === 0 && unreadable.calls > 0) return true;
   // A policy that says something else of the same input decides by something the record does not hold.
   if (failOn !== 'never' && (repeated?.different ?? 0) > 0) return true;
   switch (failOn) {
