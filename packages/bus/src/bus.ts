@@ -139,7 +139,7 @@ export interface Entries<B extends EntryBucket> {
   list(): Promise<Entry<B>[]>;
   /** Lists what verifies, and the keys of what does not or was taken away without a signature. */
   survey(): Promise<{ entries: Entry<B>[]; refused: string[] }>;
-  /** Signs and writes, also over a text that does not verify. Returns the entry's digest for the control event. */
+  /** Signs and writes, also over a text that does not verify. Returns the signed text. */
   put(key: string, value: EntryValue<B>): Promise<string>;
   /** Writes a signed removal. */
   remove(key: string): Promise<string>;

@@ -12,7 +12,6 @@ import {
   Fault,
   type Keyring,
   type ServiceKeys,
-  sha256,
   signStatement,
   verifyStatement,
 } from '@interlock/contracts';
@@ -160,7 +159,7 @@ async function write<B extends EntryBucket>(
       { keyId: at.keys.sign.keyId, privateKey: at.keys.sign.privateKey },
     );
     if ((await writeKey(at, bucket, key, new TextEncoder().encode(signed), revision)) !== undefined)
-      return sha256(signed);
+      return signed;
   }
   throw new Fault('dependency_unavailable', { detail: 'The entry is being written by somebody else.' });
 }

@@ -235,6 +235,8 @@ export const controlSchema = z.strictObject({
   at: instantMsSchema,
   /** Digest of the signed entry that was written, where one was. */
   entryDigest: digestSchema.optional(),
+  /** The signed entry itself, where it says which policy is in force: whoever hears of it can verify version and digest. */
+  entry: signedSchema.optional(),
 });
 export type Control = z.infer<typeof controlSchema>;
 

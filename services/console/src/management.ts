@@ -1,5 +1,12 @@
 import type { Bus, BusClock, BusLog } from '@interlock/bus';
-import type { Control, EntryBucket, EntryValue, Keyring, ServiceKeys } from '@interlock/contracts';
+import {
+  type Control,
+  type EntryBucket,
+  type EntryValue,
+  type Keyring,
+  type ServiceKeys,
+  sha256,
+} from '@interlock/contracts';
 import type { People } from './people.ts';
 
 /** What every management act works with. */
@@ -34,7 +41,8 @@ export async function writeEntry<B extends EntryBucket>(
   act: Act,
 ): Promise<void> {
   const entries = bus.entries(entry.bucket);
-  const entryDigest =
+  const signed =
     entry.value === undefined ? await entries.remove(entry.key) : await entries.put(entry.key, entry.value);
-  await bus.control({ ...act, at: clock.nowMs(), entryDigest });
+  const told = entry.bucket === 'policies' ? { entry: signed } : {};
+  await bus.control({ ...act, at: clock.nowMs(), entryDigest: sha256(signed), ...told });
 }

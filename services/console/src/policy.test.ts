@@ -1,4 +1,13 @@
-import { bundleKey, type PolicyState, policyStateSchema, sha256 } from '@interlock/contracts';
+import {
+  bundleKey,
+  controlSchema,
+  type PolicyState,
+  policyStateSchema,
+  type Statement,
+  sha256,
+  verifyStatement,
+} from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type House, startHouse } from './house.fixture.ts';
@@ -60,6 +69,29 @@ describe('a publishing is refused', () => {
 });
 
 describe('a publishing', () => {
+  test('[P-policy-publish] is told on CONTROL with the signed entry, so that whoever hears it can verify version and digest', async () => {
+    const auditor = await house.join('auditor');
+    const told: Statement<'entry'>[] = [];
+    await using _following = await auditor.follow('auditor-control', async (batch) => {
+      for (const { data } of batch) {
+        const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+        if (act.kind === 'policy' && act.entry !== undefined)
+          told.push(verifyStatement(act.entry, 'entry', house.keyring, Date.now()));
+      }
+    });
+    await publish('one');
+    await publish('two');
+    const back = await rollBack(1);
+    expect(back).toMatchObject({ status: 200 });
+    await eventually(() => told.length === 3);
+    expect(told.map(({ bucket, key }) => `${bucket}/${key}`)).toEqual(Array(3).fill('policies/current'));
+    expect(told.map(({ value }) => value)).toMatchObject([
+      { version: 1, digest: sha256('one') },
+      { version: 2, digest: sha256('two') },
+      { version: 3, digest: sha256('one'), rollbackOf: 1 },
+    ]);
+  });
+
   test('[P-policy-publish] has a version of its own, also when it is old content, and the same twice is one', async () => {
     await publish('one');
     await publish('one');
