@@ -59,8 +59,8 @@ function readRates(text: string): number[] {
 /** Returns how many decisions policy takes. */
 export function policyPlanOf({ quick }: Options): PolicyPlan {
   return quick
-    ? { decisions: 4_000, asked: 400, endurance: 10_000 }
-    : { decisions: 100_000, asked: 10_000, endurance: 1_000_000 };
+    ? { decisions: 4_000, asked: 400, endurance: 10_000, simulated: 0 }
+    : { decisions: 100_000, asked: 10_000, endurance: 1_000_000, simulated: 10_000 };
 }
 
 /** Returns how long each part takes. What has no processes behind it is warm sooner. */

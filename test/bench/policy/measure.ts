@@ -3,6 +3,7 @@ import type { PolicyInput } from '@interlock/contracts';
 import type { Policy } from '@interlock/policy';
 import { startOpa } from '@interlock/testkit';
 import { type PolicyHouse, startLibraryHouse, startMadeHouse } from './house.ts';
+import { measureSimulation, type SimulateMeasured } from './simulate.ts';
 
 const RULES = 100;
 const GROWTH = [10, 100, 1_000];
@@ -22,6 +23,8 @@ export interface PolicyPlan {
   decisions: number;
   asked: number;
   endurance: number;
+  /** Recorded calls that are simulated over; none for a short run. */
+  simulated: number;
 }
 
 /** Times in microseconds. */
@@ -43,6 +46,8 @@ export interface PolicyMeasured {
   opaServerRatio: { p50: number; p99: number };
   endurance: { decisions: number; residentGrowthMb: number; policyGrowthMb: number };
   /** Of made rules alone. */
+  /** `interlock policy simulate` over calls that a line recorded. */
+  simulate?: SimulateMeasured;
   growth: (Times & { rules: number; bundleBytes: number; openMs: number })[];
 }
 
@@ -58,7 +63,9 @@ export async function measurePolicy(plan: PolicyPlan, say: (line: string) => voi
   say(`policy: ${endurance.decisions} decisions, ${endurance.residentGrowthMb} MB more resident`);
   const growth: PolicyMeasured['growth'] = [];
   for (const count of GROWTH) growth.push(await measureGrowth(count));
+  const simulate = plan.simulated === 0 ? undefined : await measureSimulation(plan.simulated, say);
   return {
+    ...(simulate === undefined ? {} : { simulate }),
     ...{ rules, dataBytes, bundleBytes, openMs, verdicts, inProcess, opaServer, endurance, growth },
     opaServerRatio: {
       p50: ratio(opaServer.p50Us, inProcess.p50Us),

@@ -9,15 +9,22 @@ const P99_US = 1_000;
 const RESIDENT_GROWTH_MB = 64;
 /** An instance that grew by more is replaced. */
 const POLICY_GROWTH_MB = 8;
+/** Ten thousand recorded calls, the candidate's compilation among it. */
+const SIMULATE_SECONDS = 10;
 
 /** Holds what was measured against what is to be reached. */
-export function policyChecks({ inProcess, endurance }: PolicyMeasured): Check[] {
+export function policyChecks({ inProcess, endurance, simulate }: PolicyMeasured): Check[] {
   const { decisions, residentGrowthMb, policyGrowthMb } = endurance;
   return [
     atMost('policy decision p50', inProcess.p50Us, P50_US, 'µs'),
     atMost('policy decision p99', inProcess.p99Us, P99_US, 'µs'),
     growth(`policy memory growth over ${decisions} decisions`, policyGrowthMb, POLICY_GROWTH_MB),
     growth(`resident memory growth over ${decisions} decisions`, residentGrowthMb, RESIDENT_GROWTH_MB),
+    ...(simulate === undefined
+      ? []
+      : [
+          atMost(`simulating over ${simulate.calls} recorded calls`, simulate.seconds, SIMULATE_SECONDS, 's'),
+        ]),
   ];
 }
 
