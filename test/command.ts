@@ -16,7 +16,10 @@ export interface Ended {
 }
 
 /** Runs `interlock policy` as alice would, and returns how it ended. */
-export async function runPolicy({ interlock, config }: Line, ...argv: string[]): Promise<Ended> {
+export async function runPolicy(
+  { interlock, config }: { interlock: Pick<Line['interlock'], 'data'>; config: string },
+  ...argv: string[]
+): Promise<Ended> {
   const child = spawn(
     process.execPath,
     [MAIN, 'policy', ...argv, '--json', '--data', interlock.data, '--config', config],

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { runPolicy } from './command.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../packages/cli/src/main.ts');
 /** A dozen processes start, play and stop on whatever machine this is. */
@@ -57,6 +58,36 @@ function play(...args: string[]) {
   return { child, said, ended: once(child, 'close') };
 }
 
+const changedSchema = z.looseObject({ calls: z.int(), changed: z.int() });
+const refusedSchema = z.looseObject({
+  changes: z.array(z.looseObject({ examples: z.array(z.looseObject({ call: z.string() })) })),
+});
+
+/** What an author asks of the calls that the demo recorded: a stricter candidate, and why the first call it stops went through. */
+async function authorsLoop(folder: string): Promise<void> {
+  const place = { interlock: { data: path.join(folder, 'data') }, config: path.join(folder, 'config') };
+  const same = await runPolicy(place, 'simulate', '--candidate', path.join(place.config, 'policies'));
+  expect(same.complaint).toBe('');
+  expect(changedSchema.parse(same.said)).toMatchObject({ changed: 0 });
+  const stricter = path.join(folder, 'stricter');
+  await mkdir(path.join(stricter, 'rules', 'no_notes'), { recursive: true });
+  await cp(path.join(place.config, 'policies', 'data.yaml'), path.join(stricter, 'data.yaml'));
+  await writeFile(
+    path.join(stricter, 'rules', 'no_notes', 'no_notes.rego'),
+    'package interlock.rules.no_notes\n\ndeny contains "No notes." if input.tool.name == "read_note"\n',
+  );
+  const { code, said } = await runPolicy(place, 'simulate', '--candidate', stricter);
+  expect(code).toBe(1);
+  expect(said).toMatchObject({
+    changes: [{ tool: 'read_note', from: 'allow', to: 'deny', rulesNow: ['no_notes'] }],
+  });
+  const call = refusedSchema.parse(said).changes[0]?.examples[0]?.call ?? '';
+  const explained = await runPolicy(place, 'explain', call);
+  expect(explained).toMatchObject({ code: 0, complaint: '' });
+  expect(JSON.stringify(explained.said)).toContain('allow_listed');
+  expect(await runPolicy(place, 'suggest')).toMatchObject({ code: 0, said: { wanted: 0 } });
+}
+
 describe('[P-demo] the demo', () => {
   test(
     'plays every step, says who decided about each call, shows no secret, and leaves nothing behind',
@@ -90,7 +121,7 @@ describe('[P-demo] the demo', () => {
   );
 
   test(
-    'stays with --keep until it is asked to stop, answers the curl it prints, and then leaves nothing behind',
+    'stays with --keep until it is asked to stop, answers the curl it prints and an author who asks about its calls, and then leaves nothing behind',
     async () => {
       const { child, said, ended } = play('--keep');
       await eventually(() => said.stdout.includes('Stop with Ctrl-C') || child.exitCode !== null, DEMO_MS);
@@ -99,6 +130,7 @@ describe('[P-demo] the demo', () => {
       const tools = /curl -s (\S+\/v1\/tools)/.exec(said.stdout)?.[1] ?? '';
       const answer = await fetch(tools, { headers: { authorization: `Bearer ${key}` } });
       expect(await answer.json()).toMatchObject({ tools: expect.arrayContaining([expect.anything()]) });
+      await authorsLoop(path.join(temporary, (await readdir(temporary))[0] ?? ''));
       child.kill('SIGTERM');
       await ended;
       expect(child.exitCode).toBe(0);
