@@ -146,7 +146,7 @@ test(
       call: z.looseObject({ call: z.string() }),
       decision: z.looseObject({ policyVersion: z.int() }),
     });
-    place.observer.onPublished(({ step, text }) => {
+    await place.observer.onPublished(({ step, text }) => {
       if (step !== 'decided') return;
       const { call, decision } = bodySchema.parse(JSON.parse(text));
       decided.set(call.call, [...(decided.get(call.call) ?? []), decision.policyVersion]);

@@ -60,8 +60,8 @@ async function start(service: Role): Promise<string> {
       });
       return '';
     case 'limiter':
-      bus.onStored('settled', () => undefined);
-      bus.onStored('refused', () => undefined);
+      await bus.onStored('settled', () => undefined);
+      await bus.onStored('refused', () => undefined);
       await bus.step('limiter', {
         concurrency: CONCURRENCY.limiter,
         verb: ({ event }) => ({ step: 'admitted', body: { ...event, takings: samples.takings } }),
@@ -70,7 +70,7 @@ async function start(service: Role): Promise<string> {
       return '';
     case 'broker':
       // What is leased is read from the ledger's leader first: a wait like any other.
-      bus.serve('broker.lease', async ({ tenant, call }) => {
+      await bus.serve('broker.lease', async ({ tenant, call }) => {
         if ((await bus.readCall(tenant, call)) === undefined) throw new Fault('lease_refused');
         return leaseOf(samples, systemClock.nowMs());
       });
@@ -134,18 +134,18 @@ async function openDoor(): Promise<string> {
     waiting.delete(call);
     answer(waited.response, 200, `{"call":"${call}","outcome":"succeeded","result":${waited.body}}`);
   };
-  bus.onStored('settled', ({ call }) =>
+  await bus.onStored('settled', ({ call }) =>
     look(call, (waited) => {
       waited.settled = true;
     }),
   );
-  bus.onStored('refused', ({ call }) => {
+  await bus.onStored('refused', ({ call }) => {
     const waited = waiting.get(call);
     waiting.delete(call);
     if (waited !== undefined) answer(waited.response, 403, '{"code":"refused"}');
   });
-  bus.onStored('asked', () => undefined);
-  bus.onResult(replica, (call, body) =>
+  await bus.onStored('asked', () => undefined);
+  await bus.onResult(replica, (call, body) =>
     look(call, (waited) => {
       waited.body = Buffer.from(body).toString('utf8');
     }),

@@ -44,7 +44,7 @@ export async function openStage({ interlock }: Line): Promise<Stage> {
   const observer = await observe(interlock.data);
   const calls = new Map<string, { tenant: string; call: string }>();
   const claimers = new Map<string, string>();
-  observer.onPublished(({ step, address, text }) => {
+  await observer.onPublished(({ step, address, text }) => {
     if (step === 'started') claimers.set(address.call, claimSchema.parse(JSON.parse(text)).executor);
     const [marker] = step === 'requested' ? (/wish_[A-Za-z0-9_-]+/.exec(text) ?? []) : [];
     if (marker !== undefined) calls.set(marker, address);

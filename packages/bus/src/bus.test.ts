@@ -36,7 +36,7 @@ describe('the line', () => {
   test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
     const call = aCall();
     const heard = Promise.withResolvers<EventBody<'refused'>>();
-    ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
+    await ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
     await using _step = await decider.step('decider', {
       verb: ({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }),
       poison: ({ event }) => refusedOf(house, event.call),
@@ -75,7 +75,7 @@ describe('the line', () => {
 test('[P-answer-from-the-ledger] what was never stored is not heard as an outcome, whoever has it delivered', async () => {
   const [forged, real] = [aCall(), aCall()];
   const heard: string[] = [];
-  ingress.onStored('refused', ({ call }) => heard.push(call));
+  await ingress.onStored('refused', ({ call }) => heard.push(call));
   const limiter = await join(house, 'limiter');
   const target = `interlock.done.v1.refused.acme.${forged.call}`;
   const delivered = Promise.withResolvers<void>();
@@ -183,7 +183,7 @@ describe('buckets', () => {
 describe('the channel', () => {
   test('carries a body of several frames whole', async () => {
     const heard = Promise.withResolvers<{ call: string; body: Uint8Array }>();
-    ingress.onResult('replica1', (call, body) => heard.resolve({ call, body }));
+    await ingress.onResult('replica1', (call, body) => heard.resolve({ call, body }));
     await ingress.readCall('acme', 'flush');
     executor.sendResult('replica1', 'c_9', Buffer.alloc(700_000, 3));
     const { call, body } = await heard.promise;

@@ -256,19 +256,22 @@ export interface Bus extends AsyncDisposable {
     call: string,
   ): Promise<{ body: EventBody<S>; sequence: number } | undefined>;
 
-  /** Hears of events after they were stored. */
-  onStored<S extends 'settled' | 'refused' | 'asked'>(step: S, listener: (body: EventBody<S>) => void): void;
+  /** Hears of events after they were stored: of all that are published after it resolves. */
+  onStored<S extends 'settled' | 'refused' | 'asked'>(
+    step: S,
+    listener: (body: EventBody<S>) => void,
+  ): Promise<void>;
 
   /** Sends a result's body to the call's door in frames. */
   sendResult(replyTo: string, call: string, body: Uint8Array): void;
   /** Receives result bodies, whole, for one replica of a door. */
-  onResult(replica: string, listener: (call: string, body: Uint8Array) => void): void;
+  onResult(replica: string, listener: (call: string, body: Uint8Array) => void): Promise<void>;
   /** Tells the executor of a call that nobody waits for it any more. */
   sendCancel(replica: string, call: string): void;
-  onCancel(listener: (call: string) => void): void;
+  onCancel(listener: (call: string) => void): Promise<void>;
 
-  /** Serves a request-reply verb. Faults travel to the asker with their code. */
-  serve<N extends RpcName>(name: N, answer: (request: RpcRequest<N>) => Promise<RpcReply<N>>): void;
+  /** Serves a request-reply verb, from when it resolves. Faults travel to the asker with their code. */
+  serve<N extends RpcName>(name: N, answer: (request: RpcRequest<N>) => Promise<RpcReply<N>>): Promise<void>;
   /** Asks. Throws the server's Fault, or `dependency_unavailable` when nobody answers in time. */
   ask<N extends RpcName>(name: N, request: RpcRequest<N>, timeoutMs: number): Promise<RpcReply<N>>;
 

@@ -1,6 +1,7 @@
 /** The two-way channel between a call's door and its executor: result bodies in frames one way, cancellation the other. */
 import { channelSubject, limits } from '@interlock/contracts';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { Connection } from './connection.ts';
 import { injectTrace } from './envelope.ts';
 
 const FRAME_HEADER = 'Interlock-Frame';
@@ -26,28 +27,26 @@ export function sendFrames(nats: NatsConnection, replyTo: string, call: string, 
 
 /** Receives the frames of one replica and tells each body once it is whole. Frames out of order drop their body. */
 export function receiveFrames(
-  nats: NatsConnection,
+  connection: Connection,
   replica: string,
   listener: (call: string, body: Uint8Array) => void,
-): void {
+): Promise<void> {
   const bodies = new Map<string, Uint8Array[]>();
-  nats.subscribe(channelSubject(replica, '*', 'out'), {
-    callback: (error, message) => {
-      const call = message.subject.split('.').at(-2);
-      const [, index, count] = FRAME_PATTERN.exec(message.headers?.get(FRAME_HEADER) ?? '') ?? [];
-      if (error !== null || call === undefined || Number(count) > FRAMES_MAX) return;
-      if (count === '1') return listener(call, message.data);
-      const frames = bodies.get(call) ?? [];
-      if (frames.length !== Number(index)) return void bodies.delete(call);
-      frames.push(message.data);
-      bodies.set(call, frames);
-      if (frames.length === Number(count)) {
-        bodies.delete(call);
-        listener(call, Buffer.concat(frames));
-      }
-      const [oldest] = bodies.keys();
-      if (bodies.size > BODIES_MAX && oldest !== undefined) bodies.delete(oldest);
-    },
+  return connection.listen(channelSubject(replica, '*', 'out'), (message) => {
+    const call = message.subject.split('.').at(-2);
+    const [, index, count] = FRAME_PATTERN.exec(message.headers?.get(FRAME_HEADER) ?? '') ?? [];
+    if (call === undefined || Number(count) > FRAMES_MAX) return;
+    if (count === '1') return listener(call, message.data);
+    const frames = bodies.get(call) ?? [];
+    if (frames.length !== Number(index)) return void bodies.delete(call);
+    frames.push(message.data);
+    bodies.set(call, frames);
+    if (frames.length === Number(count)) {
+      bodies.delete(call);
+      listener(call, Buffer.concat(frames));
+    }
+    const [oldest] = bodies.keys();
+    if (bodies.size > BODIES_MAX && oldest !== undefined) bodies.delete(oldest);
   });
 }
 
@@ -57,11 +56,9 @@ export function sendCancel(nats: NatsConnection, replica: string, call: string):
 }
 
 /** Hears of calls nobody waits for. */
-export function receiveCancels(nats: NatsConnection, listener: (call: string) => void): void {
-  nats.subscribe(channelSubject('*', '*', 'in'), {
-    callback: (error, message) => {
-      const call = message.subject.split('.').at(-2);
-      if (error === null && call !== undefined) listener(call);
-    },
+export function receiveCancels(connection: Connection, listener: (call: string) => void): Promise<void> {
+  return connection.listen(channelSubject('*', '*', 'in'), (message) => {
+    const call = message.subject.split('.').at(-2);
+    if (call !== undefined) listener(call);
   });
 }

@@ -1,5 +1,5 @@
 import { Fault, type ServiceName } from '@interlock/contracts';
-import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { BusLog } from './bus.ts';
 import { inboxPrefix } from './topology/accounts.ts';
 
@@ -23,6 +23,12 @@ export interface ConnectionOptions {
 export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly connected: boolean;
+  /**
+   * Hears a subject. When it resolves the server has taken the subscription, so that whoever is told to go on now is
+   * heard; before that a message of another connection can be faster. In a queue group one of the listeners hears.
+   * Throws `dependency_unavailable` when the bus is away.
+   */
+  listen(subject: string, listener: (message: Msg) => void, queue?: string): Promise<void>;
   /** Calls back each time the connection is there again. Returns how to stop that. */
   onReconnect(listener: () => void): () => void;
 }
@@ -59,6 +65,17 @@ export async function openConnection({ service, url, seed, log }: ConnectionOpti
     nats,
     get connected() {
       return connected && !nats.isClosed();
+    },
+    listen: async (subject, listener, queue) => {
+      nats.subscribe(subject, {
+        ...(queue === undefined ? {} : { queue }),
+        callback: (error, message) => {
+          if (error === null) listener(message);
+        },
+      });
+      await nats.flush().catch((cause: unknown) => {
+        throw new Fault('dependency_unavailable', { detail: 'The bus did not take a subscription.', cause });
+      });
     },
     onReconnect: (listener) => {
       listeners.add(listener);

@@ -26,7 +26,7 @@ export interface Sighting {
 
 export interface Observer extends AsyncDisposable {
   /** Tells of every event of every call that is published from now on. */
-  onPublished(listener: (sighting: Sighting) => void): void;
+  onPublished(listener: (sighting: Sighting) => void): Promise<void>;
   /** True when a stream holds the event of a call's step. Throws when the server does not answer. */
   holds(step: Step, call: { tenant: string; call: string }): Promise<boolean>;
   /** Returns the text that stands under a key of a bucket. */
@@ -53,13 +53,11 @@ export async function connectObserver({
   const { nats } = connection;
   const jsm = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
   return {
-    onPublished: (listener) => {
+    onPublished: async (listener) => {
       for (const family of ['line', 'ledger', 'approval'])
-        nats.subscribe(`interlock.${family}.v1.>`, {
-          callback: (error, message) => {
-            const parsed = error === null ? parseSubject(message.subject) : undefined;
-            if (parsed !== undefined) listener({ ...parsed, text: message.string() });
-          },
+        await connection.listen(`interlock.${family}.v1.>`, (message) => {
+          const parsed = parseSubject(message.subject);
+          if (parsed !== undefined) listener({ ...parsed, text: message.string() });
         });
     },
     holds: async (step, call) => {

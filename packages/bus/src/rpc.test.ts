@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
 import { type House, startHouse } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,9 +11,14 @@ const request = { tenant: 'acme', call: 'c_1', statement: 's', arguments: '{}' }
 let house: House;
 let broker: Bus;
 let executor: Bus;
+let console: Bus;
 beforeAll(async () => {
   house = await startHouse();
-  [broker, executor] = await Promise.all([house.busOf('broker'), house.busOf('executor')]);
+  [broker, executor, console] = await Promise.all([
+    house.busOf('broker'),
+    house.busOf('executor'),
+    house.busOf('console'),
+  ]);
 });
 afterAll(() => house?.[Symbol.asyncDispose]());
 
@@ -24,12 +30,24 @@ describe('asking another service', () => {
     });
   });
 
+  test('is answered from when the other serves, which it does not before the server knows of it', async () => {
+    await using auditor = await house.busOf('auditor');
+    house.nats.server.pause();
+    const serving = auditor.serve('auditor.verify', () => Promise.reject(new Fault('name_unknown')));
+    const first = await Promise.race([serving.then(() => 'serves'), setTimeout(100, 'waits')]);
+    house.nats.server.resume();
+    expect(first).toBe('waits');
+    await serving;
+    const verified = console.ask('auditor.verify', {}, TIMEOUT_MS);
+    await expect(verified).rejects.toMatchObject({ code: 'name_unknown' });
+  });
+
   test('brings back the fault the other gave, with its code, words and pointer, and of a bug nothing but that', async () => {
     const thrown = [
       new Fault('lease_refused', { detail: 'Not for you.', pointer: '/call' }),
       new Error('a bug with a password in it'),
     ];
-    broker.serve('broker.lease', async () => {
+    await broker.serve('broker.lease', async () => {
       throw thrown.shift();
     });
     const lease = () => executor.ask('broker.lease', request, TIMEOUT_MS);

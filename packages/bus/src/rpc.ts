@@ -25,13 +25,13 @@ const envelopeSchema = z.union([
 
 const tracer = trace.getTracer('interlock');
 
-/** Answers every request of a verb. What is not a Fault is a bug: it is logged, and the asker hears `internal`. */
+/** Answers every request of a verb, from when it resolves. What is not a Fault is a bug: it is logged, and the asker hears `internal`. */
 export function serveRpc<N extends RpcName>(
-  { nats }: Connection,
+  connection: Connection,
   log: BusLog,
   name: N,
   answer: (request: RpcRequest<N>) => Promise<RpcReply<N>>,
-): void {
+): Promise<void> {
   const reply = async (message: Msg): Promise<void> => {
     try {
       const parsed = rpcSchemas[name].request.safeParse(parseJson(name, message.data));
@@ -50,19 +50,15 @@ export function serveRpc<N extends RpcName>(
       );
     }
   };
-  nats.subscribe(rpcSubject(name), {
-    queue: 'interlock',
-    callback: (error, message) => {
-      if (error !== null) return;
-      void context.with(extractTrace(message.headers), () =>
-        tracer.startActiveSpan(
-          `serve ${name}`,
-          { kind: SpanKind.SERVER, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
-          (span) => reply(message).finally(() => span.end()),
-        ),
-      );
-    },
-  });
+  const traced = (message: Msg): void =>
+    void context.with(extractTrace(message.headers), () =>
+      tracer.startActiveSpan(
+        `serve ${name}`,
+        { kind: SpanKind.SERVER, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
+        (span) => reply(message).finally(() => span.end()),
+      ),
+    );
+  return connection.listen(rpcSubject(name), traced, 'interlock');
 }
 
 function parseJson(name: RpcName, data: Uint8Array): unknown {

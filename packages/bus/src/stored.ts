@@ -1,7 +1,7 @@
 /** Hearing of events once they are on disk, as the server publishes them again. */
 import { type EventBody, type StoredStep, storedPattern } from '@interlock/contracts';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { BusLog } from './bus.ts';
+import type { Connection } from './connection.ts';
 import { parseBody } from './envelope.ts';
 
 /**
@@ -9,24 +9,21 @@ import { parseBody } from './envelope.ts';
  * it reads deliver to this very subject; such a message keeps the subject it was stored under, so it is told apart.
  */
 export function hearStored<S extends StoredStep>(
-  nats: NatsConnection,
+  connection: Connection,
   log: BusLog,
   step: S,
   listener: (body: EventBody<S>) => void,
-): void {
+): Promise<void> {
   const pattern = storedPattern(step);
-  nats.subscribe(pattern, {
-    callback: (error, message) => {
-      if (error !== null) return;
-      if (!message.subject.startsWith(pattern.slice(0, -1))) {
-        log.error({ step, subject: message.subject }, 'what was never stored came as a stored event');
-        return;
-      }
-      try {
-        listener(parseBody(step, message.data));
-      } catch (cause) {
-        log.error({ err: cause, step }, 'a stored event could not be read');
-      }
-    },
+  return connection.listen(pattern, (message) => {
+    if (!message.subject.startsWith(pattern.slice(0, -1))) {
+      log.error({ step, subject: message.subject }, 'what was never stored came as a stored event');
+      return;
+    }
+    try {
+      listener(parseBody(step, message.data));
+    } catch (cause) {
+      log.error({ err: cause, step }, 'a stored event could not be read');
+    }
   });
 }

@@ -48,10 +48,10 @@ export const auditorService = defineService({
     }
     const replays = stack.use(createReplays({ store, clock }));
     const verify = oneAtATime(() => verifyAll(recorders, parts));
-    bus.serve('auditor.show', (request) => show(request, store));
-    bus.serve('auditor.search', (request) => search(request, store));
-    bus.serve('auditor.verify', () => verify());
-    bus.serve('auditor.replay', (request) => replays.answer(request));
+    await bus.serve('auditor.show', (request) => show(request, store));
+    await bus.serve('auditor.search', (request) => search(request, store));
+    await bus.serve('auditor.verify', () => verify());
+    await bus.serve('auditor.replay', (request) => replays.answer(request));
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 

@@ -20,8 +20,8 @@ export const brokerService = defineService({
     const credentials = stack.use(await bus.entries('credentials').watch());
     const nowMs = () => clock.nowMs();
     const parts: BrokerParts = { bus, switches, tools, credentials, kek, keyring, keys, nowMs };
-    bus.serve('broker.lease', (asked) => traceLease(asked.call, () => answerLease(parts, asked)));
-    bus.serve('broker.seal', async (asked) => answerSeal(parts, asked));
+    await bus.serve('broker.lease', (asked) => traceLease(asked.call, () => answerLease(parts, asked)));
+    await bus.serve('broker.seal', async (asked) => answerSeal(parts, asked));
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },

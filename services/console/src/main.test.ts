@@ -148,7 +148,7 @@ describe('a configuration', () => {
     const connection = { transport: 'stdio', command: 'files' };
     const files = { mcp: { server: 'files', connection, tools: { read: {} } } };
     const executor = await house.join('executor');
-    executor.serve('executor.discover', async () => ({ tools: [] }));
+    await executor.serve('executor.discover', async () => ({ tools: [] }));
     const wrong = { ...configuration(), tools: [note, files] };
     expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
@@ -162,7 +162,7 @@ test('[P-broker-at-rest] [P-secret-nowhere] a credential is sealed to the broker
   const broker = await house.join('broker');
   const stored = { name: 'token', kekId: 'kek_1', nonce: 'AAAA', ciphertext: 'BBBB', setAt: 1 };
   const seen: string[] = [];
-  broker.serve('broker.seal', async ({ sealed }) => {
+  await broker.serve('broker.seal', async ({ sealed }) => {
     seen.push(JSON.stringify(sealed));
     return stored;
   });

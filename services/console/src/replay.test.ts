@@ -21,11 +21,11 @@ beforeAll(async () => {
     { person: 'bob', roles: ['approver'] },
   ]);
   auditor = await house.join('auditor');
-  auditor.serve('auditor.replay', async (request) => {
+  await auditor.serve('auditor.replay', async (request) => {
     asked.push(request);
     return answer(request);
   });
-  auditor.serve('auditor.show', async ({ call, tenants }) => ({
+  await auditor.serve('auditor.show', async ({ call, tenants }) => ({
     records: call === 'call_known' && tenants?.includes('acme') ? [record] : [],
   }));
 });

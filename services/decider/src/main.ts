@@ -57,7 +57,7 @@ export const deciderService = defineService({
       environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };
-    bus.serve('decider.evaluate', (request) => evaluate(desk, bus, request));
+    await bus.serve('decider.evaluate', (request) => evaluate(desk, bus, request));
     for (const step of await consume(bus, desk, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
     const running = stack.move();
     return { [Symbol.asyncDispose]: () => running.disposeAsync() };

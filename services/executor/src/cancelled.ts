@@ -1,5 +1,3 @@
-import type { Bus } from '@interlock/bus';
-
 /** Remembered at once; a call lives for minutes at most, so the oldest can be forgotten. */
 const CANCELLED_MAX = 10_000;
 
@@ -7,12 +5,10 @@ const CANCELLED_MAX = 10_000;
 export class Cancelled {
   readonly #calls = new Set<string>();
 
-  constructor(bus: Pick<Bus, 'onCancel'>) {
-    bus.onCancel((call) => {
-      const [oldest] = this.#calls;
-      if (oldest !== undefined && this.#calls.size >= CANCELLED_MAX) this.#calls.delete(oldest);
-      this.#calls.add(call);
-    });
+  hear(call: string): void {
+    const [oldest] = this.#calls;
+    if (oldest !== undefined && this.#calls.size >= CANCELLED_MAX) this.#calls.delete(oldest);
+    this.#calls.add(call);
   }
 
   has(call: string): boolean {

@@ -173,7 +173,7 @@ describe('an allowed call', () => {
   test('[P-identity-signed-request] has one effect, with its credential and a signature an API owner can verify', async () => {
     setting.upstream.behave({ kind: 'answer', body: { id: 7 } });
     const heard = Promise.withResolvers<string>();
-    setting.ingress.onResult('rep_7', (call, body) =>
+    await setting.ingress.onResult('rep_7', (call, body) =>
       heard.resolve(`${call} ${Buffer.from(body).toString('utf8')}`),
     );
     const call = await admit(await storedTool({ labels: ['writes'] }), { more: { replyTo: 'rep_7' } });

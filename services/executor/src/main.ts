@@ -34,7 +34,8 @@ export const executorService = defineService({
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
     const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
     const slots = new Slots(config.INTERLOCK_EXECUTOR_CONCURRENCY);
-    const cancelled = new Cancelled(bus);
+    const cancelled = new Cancelled();
+    await bus.onCancel((call) => cancelled.hear(call));
     const stopping = new AbortController();
     const orphans: Orphans = new Orphans(
       () => clock.nowMs(),
@@ -48,7 +49,7 @@ export const executorService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('entries', () => entries.ready);
     health.add('ledger', () => room.stop() !== 'ledger_full' || 'the ledger is nearly full');
-    bus.serve('executor.discover', async ({ connection }) => {
+    await bus.serve('executor.discover', async ({ connection }) => {
       const definitions = await pool.discover(connection, stopping.signal);
       return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
     });

@@ -10,7 +10,7 @@ let door: Door;
 const questions: Question[] = [];
 beforeAll(async () => {
   door = await startDoor();
-  door.decider.serve('decider.evaluate', async (question) => {
+  await door.decider.serve('decider.evaluate', async (question) => {
     questions.push(question);
     return said(question);
   });

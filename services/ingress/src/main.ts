@@ -30,10 +30,10 @@ export const ingressService = defineService({
     health.add('tools', () => toolEntries.current || 'the tools are not read yet');
 
     const waits = new Waits();
-    bus.onStored('settled', (body) => waits.hear({ step: 'settled', body }));
-    bus.onStored('refused', (body) => waits.hear({ step: 'refused', body }));
-    bus.onStored('asked', (body) => waits.hear({ step: 'asked', body }));
-    bus.onResult(replica, (call, body) => waits.hearBody(call, body));
+    await bus.onStored('settled', (body) => waits.hear({ step: 'settled', body }));
+    await bus.onStored('refused', (body) => waits.hear({ step: 'refused', body }));
+    await bus.onStored('asked', (body) => waits.hear({ step: 'asked', body }));
+    await bus.onResult(replica, (call, body) => waits.hearBody(call, body));
 
     const questions = bus.records('questions', questionEntrySchema);
     const results = { blobs: bus.blobs('results'), sealKey: keys.seal };

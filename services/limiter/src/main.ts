@@ -25,7 +25,7 @@ export const limiterService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('redis', () => counters.ready);
     health.add('entries', () => entries.ready);
-    giveBack(bus, { entries, counters, log });
+    await giveBack(bus, { entries, counters, log });
     stack.use(
       await bus.step('limiter', {
         verb: (delivery) => admit(delivery, { entries, counters, keyring, clock }),
@@ -65,18 +65,18 @@ async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyr
 }
 
 /** Hears how calls end. What is missed here ends by its expiry, later and so in the operator's favour. */
-function giveBack(
+async function giveBack(
   bus: Bus,
   { entries, counters, log }: Pick<Parts, 'entries' | 'counters'> & Pick<ServiceContext<unknown>, 'log'>,
-): void {
+): Promise<void> {
   const ended = (call: Pick<Call, 'tenant' | 'call'>, step: 'settled' | 'refused') => {
     if (!entries.givesBack) return;
     counters.release(call, step).catch((error: unknown) => {
       log.debug({ err: error, call: call.call }, 'what a call held was not given back');
     });
   };
-  bus.onStored('settled', (settled) => ended(settled, 'settled'));
-  bus.onStored('refused', (refused) => ended(refused, 'refused'));
+  await bus.onStored('settled', (settled) => ended(settled, 'settled'));
+  await bus.onStored('refused', (refused) => ended(refused, 'refused'));
 }
 
 type Parts = Pick<ServiceContext<unknown>, 'keyring' | 'clock'> & {
