@@ -1,5 +1,7 @@
 /** One YAML file of a configuration: what it says, and where it says it. */
+
 import { readFile } from 'node:fs/promises';
+import { pointerOf } from '@interlock/contracts';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
@@ -111,8 +113,4 @@ function offsetOf(document: ReturnType<typeof parseDocument>, { path, isExtra }:
 
 function failed(issues: ConfigurationIssue[]): Read<never> {
   return { value: undefined, issues: issues.slice(0, ISSUES_MAX) };
-}
-
-function pointerOf(path: Path): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

@@ -190,6 +190,7 @@ export {
   toolPinSchema,
   traceSpanSchema,
 } from './management.ts';
+export { pointerOf, valueAt } from './pointer.ts';
 export {
   factsSchema,
   jsonPointerSchema,

@@ -1,3 +1,4 @@
+import { pointerOf } from '@interlock/contracts';
 import { EgressFault } from './fault.ts';
 
 /** Names and values as they came, in order; a name may occur more than once. Names are in lower case. */
@@ -57,7 +58,7 @@ export function readRequestHeaders(headers: HeaderRecord): HeaderList {
   if (entries.length > MAX_HEADERS) throw invalidHeader('/headers', 'The request has too many headers.');
   return entries.map(([written, value]) => {
     const name = written.toLowerCase();
-    const pointer = `/headers/${written.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const pointer = pointerOf(['headers', written]);
     if (!TOKEN.test(name))
       throw invalidHeader('/headers', 'A header name has a character that no name may carry.');
     if (OWNED_BY_CONNECTION.has(name)) throw invalidHeader(pointer, 'This header belongs to the connection.');

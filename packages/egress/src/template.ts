@@ -2,7 +2,7 @@
  * URLs of HTTP tools. The template is the operator's, the arguments are the agent's: an argument can fill one
  * path segment (or a part of one) and can neither leave it nor add one.
  */
-import { Fault } from '@interlock/contracts';
+import { Fault, pointerOf } from '@interlock/contracts';
 
 /** What may fill a placeholder. Anything else is refused. */
 type Scalar = string | number | boolean;
@@ -69,12 +69,12 @@ function fillSegment(segment: string, args: Readonly<Record<string, unknown>>): 
   });
   const [first] = names;
   if (first !== undefined && isDots(filled))
-    throw refused(pointerTo(first), 'A path segment must not be dots.');
+    throw refused(pointerOf([first]), 'A path segment must not be dots.');
   return filled;
 }
 
 function escapeSegment(args: Readonly<Record<string, unknown>>, name: string): string {
-  const pointer = pointerTo(name);
+  const pointer = pointerOf([name]);
   const value = Object.hasOwn(args, name) ? args[name] : undefined;
   if (value === undefined || value === null) {
     throw new Fault('template_argument_missing', { detail: `The URL of the tool needs ${name}.`, pointer });
@@ -96,7 +96,7 @@ function buildQuery(query: Query): string {
       const text = String(single);
       const finite = typeof single !== 'number' || Number.isFinite(single);
       if (!finite || !text.isWellFormed())
-        throw refused(pointerTo(name), 'This value does not fit into a query.');
+        throw refused(pointerOf([name]), 'This value does not fit into a query.');
       search.append(name, text);
     }
   }
@@ -125,10 +125,6 @@ function percentEncode(character: string): string {
 
 function countSegments(path: string): number {
   return path.split('/').length;
-}
-
-function pointerTo(name: string): string {
-  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 function refused(pointer: string, detail: string): Fault {

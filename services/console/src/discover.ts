@@ -3,6 +3,7 @@ import {
   type HttpToolFile,
   idSchema,
   type McpServer,
+  pointerOf,
   type RpcReply,
   type Tool,
   type ToolFile,
@@ -39,7 +40,7 @@ function httpTool({ http, $schema: _schema, ...tool }: HttpToolFile): Tool {
 /** Returns the listed tools of a server, each pinned to the definition it has now. */
 export function pinnedTools(server: McpServer, discovered: Discovered, pointer: string): Tool[] {
   return Object.entries(server.tools).map(([upstreamName, use]) => {
-    const at = `${pointer}/mcp/tools/${upstreamName.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const at = `${pointer}${pointerOf(['mcp', 'tools', upstreamName])}`;
     const definition = discovered.find(({ name }) => name === upstreamName);
     if (definition === undefined)
       throw invalid(`The server ${server.server} offers no tool named ${upstreamName}.`, at);

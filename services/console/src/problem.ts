@@ -1,4 +1,4 @@
-import { Fault, type FaultCode, faults } from '@interlock/contracts';
+import { Fault, type FaultCode, faults, pointerOf } from '@interlock/contracts';
 import { z } from 'zod';
 
 /** A whole number as a query says it. */
@@ -41,9 +41,4 @@ export function parseInput<S extends z.ZodType>(
     detail: issue?.message ?? faults[code].text,
     pointer: pointerOf(issue?.path ?? []),
   });
-}
-
-/** Returns the JSON Pointer (RFC 6901) of a path. */
-export function pointerOf(path: readonly PropertyKey[]): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

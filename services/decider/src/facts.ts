@@ -1,14 +1,14 @@
-import type {
-  AgentEntry,
-  Call,
-  EmergencyEntry,
-  Json,
-  PolicyFacts,
-  PolicyInput,
-  Session,
-  Tool,
+import {
+  type AgentEntry,
+  type Call,
+  type EmergencyEntry,
+  type Json,
+  type PolicyFacts,
+  type PolicyInput,
+  type Session,
+  type Tool,
+  valueAt,
 } from '@interlock/contracts';
-import { valueAt } from './facts/pointer.ts';
 
 /** A denial of a question counts this long. */
 const DENIALS_LATELY_MS = 24 * 3_600_000;

@@ -25,7 +25,7 @@ import {
 import { z } from 'zod';
 import type { Answer } from './answer.ts';
 import type { JsonObject } from './close-schema.ts';
-import { pointerOf } from './pointer.ts';
+import { readShape } from './request.ts';
 import type { KnownTool } from './schema.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -78,7 +78,7 @@ export interface Asking {
 
 /** `POST /access/v1/evaluation` (section 6). Throws faults of the body, and `dependency_unavailable`. */
 export async function evaluate(body: Buffer, asking: Asking, parts: AuthzenParts): Promise<Answer> {
-  const evaluation = readWith(askedSchema, parseStrictJson(body, limits), []);
+  const evaluation = readShape(askedSchema, parseStrictJson(body, limits));
   return answer(await decide(evaluation, asking, parts));
 }
 
@@ -87,15 +87,15 @@ export async function evaluate(body: Buffer, asking: Asking, parts: AuthzenParts
  * it is one evaluation. Questions stop where the semantic says so.
  */
 export async function evaluateAll(body: Buffer, asking: Asking, parts: AuthzenParts): Promise<Answer> {
-  const document = readWith(objectSchema, parseStrictJson(body, limits), []);
-  const { evaluations = [], options } = readWith(askedManySchema, document, []);
+  const document = readShape(objectSchema, parseStrictJson(body, limits));
+  const { evaluations = [], options } = readShape(askedManySchema, document);
   if (evaluations.length === 0) return await evaluate(body, asking, parts);
   asking.spend(evaluations.length - 1);
   const { evaluations: _, options: __, ...defaults } = document;
   const questions = evaluations.map((one, index) => async () => {
     try {
       return await decide(
-        readWith(askedSchema, { ...defaults, ...one }, ['evaluations', index]),
+        readShape(askedSchema, { ...defaults, ...one }, ['evaluations', index]),
         asking,
         parts,
       );
@@ -214,14 +214,4 @@ export function describeDecisionPoint(url: string): object {
 
 function answer(body: object): Answer {
   return { status: 200, mediaType: 'application/json', body, headers: {} };
-}
-
-function readWith<S extends z.ZodType>(schema: S, value: unknown, at: PropertyKey[]): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new Fault('body_invalid', {
-    detail: `The body does not have the expected shape: ${issue?.message ?? 'it cannot be read'}.`,
-    pointer: pointerOf([...at, ...(issue?.path ?? [])]).slice(0, 1_024),
-  });
 }

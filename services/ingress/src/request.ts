@@ -6,11 +6,11 @@ import {
   canonicalJson,
   Fault,
   limits,
+  pointerOf,
   sha256,
 } from '@interlock/contracts';
 import { z } from 'zod';
 import type { JsonObject } from './close-schema.ts';
-import { pointerOf } from './pointer.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** The largest request: the largest arguments, and room for tool, purpose and white space. */
@@ -40,24 +40,32 @@ export interface CallAsked {
  * `arguments_too_large`.
  */
 export function readRequest(body: Buffer): CallAsked {
-  const parsed = requestSchema.safeParse(parseStrictJson(body, limits));
-  if (!parsed.success) throw shapeFault(parsed.error);
-  const { tool, arguments: argumentsValue, purpose } = parsed.data;
+  const {
+    tool,
+    arguments: argumentsValue,
+    purpose,
+  } = readShape(requestSchema, parseStrictJson(body, limits));
   const argumentsText = canonicalJson(argumentsValue);
   if (Buffer.byteLength(argumentsText) > limits.argumentsBytes)
     throw new Fault('arguments_too_large', { pointer: '/arguments' });
   return { tool, argumentsValue, argumentsText, argumentsDigest: sha256(argumentsText), purpose };
 }
 
-function shapeFault({ issues }: z.core.$ZodError): Fault {
-  const issue = issues[0];
-  if (issue === undefined) return new Fault('body_invalid');
+/** Reads a part of a body, `at` its place in it. Throws `body_invalid` with the pointer of the first thing wrong. */
+export function readShape<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  at: readonly PropertyKey[] = [],
+): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  if (issue === undefined) throw new Fault('body_invalid');
   const extra = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  const pointer = pointerOf([...issue.path, ...extra]).slice(0, 1_024);
   const words = issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message;
-  return new Fault('body_invalid', {
+  throw new Fault('body_invalid', {
     detail: `The body does not have the expected shape: ${words}.`,
-    pointer,
+    pointer: pointerOf([...at, ...issue.path, ...extra]).slice(0, 1_024),
   });
 }
 

@@ -1,12 +1,11 @@
 /** The fence around ajv: a tool's input schema, compiled once per version of the tool. */
-import { canonicalJson, Fault, type Tool, toolVersionOf } from '@interlock/contracts';
+import { canonicalJson, Fault, pointerOf, type Tool, toolVersionOf } from '@interlock/contracts';
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { closeSchema, type JsonObject } from './close-schema.ts';
 import { compilePattern } from './patterns.ts';
-import { escapeToken } from './pointer.ts';
 
 /** A schema's JSON text, in UTF-16 units: generated code grows with it. */
 const SCHEMA_LENGTH = 64 * 1_024;
@@ -168,7 +167,7 @@ function refusalOf(errors: ErrorObject[]): Fault {
 function memberOf({ params }: ErrorObject): string {
   const name: unknown =
     params['missingProperty'] ?? params['additionalProperty'] ?? params['unevaluatedProperty'];
-  return typeof name === 'string' ? `/${escapeToken(name)}` : '';
+  return typeof name === 'string' ? pointerOf([name]) : '';
 }
 
 /** Words about the schema, which the agent may read at /v1/tools, and never about the value. */

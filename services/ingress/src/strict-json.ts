@@ -6,8 +6,7 @@
  * 3. Names are compared after their escapes are resolved: `"a"` and `"\u0061"` are the same member.
  */
 import { isUtf8 } from 'node:buffer';
-import { Fault } from '@interlock/contracts';
-import { pointerOf } from './pointer.ts';
+import { Fault, pointerOf } from '@interlock/contracts';
 
 export interface JsonLimits {
   /** Objects and arrays inside each other, the outermost included. */

@@ -18,6 +18,7 @@ import {
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { type AdmitFacts, concludeTaking, planTaking } from './admit.ts';
+import { spendMicros } from './spend.ts';
 import type { Taking } from './take.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -94,6 +95,13 @@ describe('planning what is taken', () => {
   ])('refuses a call that should say what it spends and has %s', (_, text) => {
     expect(() => plan({ limits: [budget], arguments: text })).toThrow(
       expect.objectContaining({ code: 'spend_amount_missing' }),
+    );
+  });
+
+  test('takes no length of a list for an amount, as policy does not', () => {
+    expect(spendMicros('{"items":[{"price":5}]}', '/items/0/price')).toBe(5_000_000);
+    expect(() => spendMicros('{"items":[{"price":5}]}', '/items/length')).toThrow(
+      expect.objectContaining({ code: 'spend_amount_missing', pointer: '/items/length' }),
     );
   });
 

@@ -1,4 +1,4 @@
-import { Fault } from '@interlock/contracts';
+import { Fault, valueAt } from '@interlock/contracts';
 
 /** Millionths of a unit: sums of whole numbers are exact, and no currency divides further. */
 const MICROS = 1_000_000;
@@ -32,18 +32,4 @@ export function budgetMicrosOf(amount: number): number {
 /** Returns millionths as units. */
 export function unitsOf(micros: number): number {
   return micros / MICROS;
-}
-
-function valueAt(document: unknown, pointer: string): unknown {
-  const tokens = pointer
-    .split('/')
-    .slice(1)
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return tokens.reduce<unknown>(
-    (value, token) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, token)
-        ? Reflect.get(value, token)
-        : undefined,
-    document,
-  );
 }

@@ -6,7 +6,7 @@
  *    values no condition describes is named as free, so that a person decides about it.
  * 3. Only conditions that hold for each of the calls are written: whoever checks the grants finds them all allowed.
  */
-import type { Json, PolicyInput } from '@interlock/contracts';
+import { type Json, type PolicyInput, pointerOf, valueAt } from '@interlock/contracts';
 
 /** Distinct values that are still a list of what was meant, and not a sample of what there is. */
 const FEW = 5;
@@ -71,7 +71,7 @@ function conditionsAt(at: string, inputs: readonly PolicyInput[], free: string[]
   const objects = inputs.map((input) => valueAt(input.arguments, at)).filter(isObject);
   const names = [...new Set(objects.flatMap((object) => Object.keys(object)))].sort();
   const own: Condition = { at, only: names, ...(objects.length < inputs.length ? { optional: true } : {}) };
-  return [own, ...names.flatMap((name) => conditionsOn(`${at}/${escaped(name)}`, inputs, free))];
+  return [own, ...names.flatMap((name) => conditionsOn(`${at}${pointerOf([name])}`, inputs, free))];
 }
 
 function conditionsOn(at: string, inputs: readonly PolicyInput[], free: string[]): Condition[] {
@@ -141,20 +141,6 @@ function distinct(values: readonly Json[]): Json[] {
   return [...new Map(values.map((value) => [JSON.stringify(value), value])).entries()]
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([, value]) => value);
-}
-
-function valueAt(document: Json, pointer: string): Json | undefined {
-  let value: Json | undefined = document;
-  for (const token of pointer.split('/').slice(1)) {
-    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (!isObject(value) || !Object.hasOwn(value, name)) return undefined;
-    value = value[name];
-  }
-  return value;
-}
-
-function escaped(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function isObject(value: Json | undefined): value is { [name: string]: Json } {

@@ -1,8 +1,14 @@
 /** Reads what a call's arguments mean, for policy. */
-import type { Json, Parse, PolicyFacts, Session, Tool } from '@interlock/contracts';
+import {
+  type Json,
+  type Parse,
+  type PolicyFacts,
+  type Session,
+  type Tool,
+  valueAt,
+} from '@interlock/contracts';
 import { destinationFact, ownDestination } from './destinations.ts';
 import { readPath } from './path.ts';
-import { valueAt } from './pointer.ts';
 import { needsParser, readRecipients } from './recipients.ts';
 import { readShell } from './shell.ts';
 import { createSqlReader, type SqlReader } from './sql.ts';

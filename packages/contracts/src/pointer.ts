@@ -1,9 +1,15 @@
-import type { Json } from '@interlock/contracts';
+/** JSON Pointer (RFC 6901): the one way a place in a document is named and looked up, so that no two services see another value there. */
+import type { Json } from './json.ts';
 
-/** RFC 6901: an index is digits without a leading zero. */
+/** An index is digits without a leading zero. */
 const INDEX = /^(0|[1-9][0-9]{0,9})$/;
 
-/** Returns the value a JSON Pointer (RFC 6901) points to, or undefined. */
+/** Returns the pointer of a path; the empty text is the whole document. */
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** Returns the value a pointer leads to, or undefined. */
 export function valueAt(document: Json, pointer: string): Json | undefined {
   let value: Json | undefined = document;
   for (const token of pointer.split('/').slice(1)) {
