@@ -2,7 +2,7 @@
  * Reads a configuration folder: `tools/*.yaml`, `agents/*.yaml`, `people.yaml`, `limits.yaml`, `approvals.yaml`
  * and `policies/`. Every file is read before a mistake is told, so that one round of fixing is enough.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type AgentFile,
@@ -18,6 +18,7 @@ import {
 } from '@interlock/contracts';
 import type { z } from 'zod';
 import { Failure } from './failure.ts';
+import { exists } from './policies/folders.ts';
 import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
 
 const FILES_MAX = 1_000;
@@ -152,14 +153,4 @@ function withoutSchema<T extends { $schema?: string | undefined }>({ $schema: _s
 
 async function namesIn(folder: string): Promise<string[] | undefined> {
   return (await exists(folder)) ? (await readdir(folder)).sort() : undefined;
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 /** The management API: what people and their tools ask of the console, and what it answers. */
 import { z } from 'zod';
-import { signedBundleSchema } from './configuration.ts';
+import { agentFileSchema, signedBundleSchema } from './configuration.ts';
 import {
   agentEntrySchema,
   emergencyEntrySchema,
@@ -17,14 +17,7 @@ const keyIdSchema = idSchema;
 
 /** `POST /v1/agents`: makes an agent and its first key. */
 export const agentCreateSchema = z.strictObject({
-  ...agentEntrySchema.pick({
-    agent: true,
-    tenant: true,
-    user: true,
-    roles: true,
-    environment: true,
-    caps: true,
-  }).shape,
+  ...agentFileSchema.omit({ $schema: true }).shape,
   /** How long the key holds. */
   validMs: z
     .int()

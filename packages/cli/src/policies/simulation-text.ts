@@ -3,19 +3,20 @@ import { instant, table } from '../output.ts';
 import type { ChangeGroup, NamedCall, SimulationReport } from './simulation.ts';
 import type { Agreement, Outcome } from './verdicts.ts';
 
-/** What is told of a simulation. */
-export interface Told extends SimulationReport {
+/** What a simulation found, of which calls and against what. */
+export interface SimulateResult extends SimulationReport {
   since: number;
   until: number;
   comparedWith: 'recorded' | { version: number; digest: string };
   candidateDigest: string;
+  /** How long it took until the candidate was compiled and the first calls were there, and in all. */
   tookMs: { compiled: number; fetched: number; total: number };
 }
 
 const DIGEST_SHOWN = 12;
 
 /** Returns the report as text. */
-export function simulationText(told: Told): string {
+export function simulationText(told: SimulateResult): string {
   return [
     headOf(told),
     table(['', 'allow', 'ask', 'deny', 'error'], [row('base', told.base), row('candidate', told.candidate)]),
@@ -28,7 +29,7 @@ export function simulationText(told: Told): string {
     .join('\n\n');
 }
 
-function headOf({ calls, since, until, comparedWith, candidateDigest, tookMs }: Told): string {
+function headOf({ calls, since, until, comparedWith, candidateDigest, tookMs }: SimulateResult): string {
   const base =
     comparedWith === 'recorded'
       ? 'what was decided then'
@@ -44,7 +45,7 @@ function row(name: string, counts: Record<Outcome, number>) {
   return [name, counts.allow, counts.ask, counts.deny, counts.error];
 }
 
-function changesText({ changed, wider, narrower, changes, ungrouped }: Told): string {
+function changesText({ changed, wider, narrower, changes, ungrouped }: SimulateResult): string {
   if (changed === 0) return 'No verdict changes.';
   const rows = changes.map((group) => [
     `${group.from} -> ${group.to}`,
@@ -68,7 +69,7 @@ function rulesText(outcome: Outcome, rules: readonly string[]): string {
   return outcome === 'ask' ? '(asked, approved)' : `(${outcome})`;
 }
 
-function judgementsText({ judgements }: Told): string {
+function judgementsText({ judgements }: SimulateResult): string {
   if (judgements === undefined) return '';
   const { base, candidate, missing, falselyAllowed } = judgements;
   const rows = [agreementRow('base', base), agreementRow('candidate', candidate)];
@@ -84,7 +85,7 @@ function agreementRow(name: string, { agree, judged, falseAllows, falseDenials }
   return [name, `${agree} of ${judged}`, falseAllows, falseDenials.denied, falseDenials.asked];
 }
 
-function repeatedText({ repeated }: Told): string {
+function repeatedText({ repeated }: SimulateResult): string {
   if (repeated === undefined) return '';
   const { calls, different, differing } = repeated;
   if (different === 0)
@@ -92,7 +93,7 @@ function repeatedText({ repeated }: Told): string {
   return `NOT REPEATABLE: of ${calls} calls the base decided itself it says another thing of ${different} today: ${namesOf(differing)}`;
 }
 
-function unreadableText({ unreadable: { calls, reasons } }: Told): string {
+function unreadableText({ unreadable: { calls, reasons } }: SimulateResult): string {
   if (calls === 0) return '';
   const lines = reasons.map(
     ({ why, calls: count, example }) =>

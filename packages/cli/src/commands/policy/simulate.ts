@@ -9,7 +9,7 @@ import { entryOf, openCandidate, openPublished, readPolicyState } from '../../po
 import { openProgress } from '../../policies/progress.ts';
 import { openReplay } from '../../policies/recorded.ts';
 import { createSimulation, type SimulationReport } from '../../policies/simulation.ts';
-import { simulationText } from '../../policies/simulation-text.ts';
+import { type SimulateResult, simulationText } from '../../policies/simulation-text.ts';
 import { spanOf } from '../../policies/span.ts';
 import { type CommonOptions, command, wholeNumber } from '../options.ts';
 
@@ -66,16 +66,6 @@ export function simulateCommand(): Command {
     .option('--as <person>', 'who asks')
     .addHelpText('after', NOTES)
     .action(runSimulate);
-}
-
-/** What `--json` prints. */
-export interface SimulateResult extends SimulationReport {
-  since: number;
-  until: number;
-  comparedWith: 'recorded' | { version: number; digest: string };
-  candidateDigest: string;
-  /** How long it took until the candidate was compiled and the first calls were there, and in all. */
-  tookMs: { compiled: number; fetched: number; total: number };
 }
 
 async function runSimulate(options: SimulateOptions): Promise<void> {
