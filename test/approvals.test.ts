@@ -5,7 +5,7 @@ import type { HttpAnswer } from './http.ts';
 import { type CallOptions, type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-const SOON_MS = 1_000;
+const SOON_MS = 4_000;
 const WAIT_SECONDS = 20;
 
 let line: Line;

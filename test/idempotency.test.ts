@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-const WINDOW_MS = 2_000;
+const WINDOW_MS = 5_000;
 
 let line: Line;
 beforeAll(async () => {

@@ -25,7 +25,6 @@ import { joinBus, keyringOf, keysOf } from './inside.ts';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-const EFFECTIVE_MS = 1_000;
 
 let line: Line;
 let limiter: Bus;
@@ -171,15 +170,15 @@ describe('the broker', () => {
     expect(await lease(askedOf(claimed))).toBe('leased');
     const kill = { target: { kind: 'tenant', tenant: 'acme' } };
     await line.person('alice').post('/v1/kill', { ...kill, on: true });
-    await eventually(async () => (await lease(askedOf(claimed))) === 'killed', EFFECTIVE_MS);
+    await eventually(async () => (await lease(askedOf(claimed))) === 'killed');
     const refused = await eventually(async () => {
       const call = callOf(stolen);
       await admit(call, own(call, stolen));
-      return await eventually(() => executor.readStep('refused', 'acme', call.call), EFFECTIVE_MS);
+      return await eventually(() => executor.readStep('refused', 'acme', call.call));
     });
     expect(refused.body).toMatchObject({ by: 'executor', code: 'killed' });
     expect(line.upstream.effects.get(refused.body.call)).toBeUndefined();
     await line.person('alice').post('/v1/kill', { ...kill, on: false });
-    await eventually(async () => (await lease(askedOf(claimed))) === 'leased', EFFECTIVE_MS);
+    await eventually(async () => (await lease(askedOf(claimed))) === 'leased');
   });
 });
