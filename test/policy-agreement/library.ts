@@ -60,7 +60,7 @@ async function readRule(name: string, example: string): Promise<LibraryRule> {
     name,
     file,
     example: example || '{}',
-    cases: await textOf(path.join(LIBRARY, 'cases', `${name}.yaml`)),
+    cases: await textOf(path.join(LIBRARY, 'rules', name, `${name}_cases.yaml`)),
     words: [...new Set(Array.from(code.matchAll(WORD), ([word]) => word))].sort(),
     literals: Array.from(code.matchAll(LITERAL), ([, literal = '']) => literal),
   };

@@ -2,6 +2,7 @@
  * Reads a configuration folder: `tools/*.yaml`, `agents/*.yaml`, `people.yaml`, `limits.yaml`, `approvals.yaml`
  * and `policies/`. Every file is read before a mistake is told, so that one round of fixing is enough.
  */
+
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -16,9 +17,9 @@ import {
   type ToolFile,
   toolFileSchemaFor,
 } from '@interlock/contracts';
+import { exists } from '@interlock/policy';
 import type { z } from 'zod';
 import { Failure } from './failure.ts';
-import { exists } from './policies/folders.ts';
 import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
 
 const FILES_MAX = 1_000;

@@ -1,10 +1,11 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Fault, policyInputSchema } from '@interlock/contracts';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { BUNDLE_MAX_BYTES } from './bundle.ts';
+import { exists, namesIn } from './files.ts';
 import { narrowed } from './functions.ts';
 import { opa } from './opa.ts';
 import { ENTRYPOINTS } from './rego.ts';
@@ -183,20 +184,6 @@ function named(said: string, folders: string[]): string {
       return folder === undefined ? name : `${folder}${path.sep}`;
     })
     .replaceAll(/undefined function (\S+)/g, 'undefined function $1 (policies cannot call it)');
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return (await exists(folder)) ? (await readdir(folder)).filter((name) => !name.startsWith('.')).sort() : [];
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 function invalid(detail: string): Fault {

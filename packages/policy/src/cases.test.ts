@@ -104,6 +104,6 @@ cases:
     await expect(readCases(own)).resolves.toEqual([]);
     const shipped = await readCases(base);
     expect(shipped.length).toBeGreaterThan(0);
-    expect(shipped[0]?.file).toMatch(/cases\/[a-z_]+\.yaml$/);
+    expect(shipped[0]?.file).toMatch(/rules\/[a-z_]+\/[a-z_]+_cases\.yaml$/);
   });
 });

@@ -5,13 +5,14 @@
  * `data.yaml`; `given` is what makes this call special. What a case says stands before what its file says, and that
  * before the policy's own data and the plain call.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Fault, type PolicyAnswer, policyAnswerSchema, policyInputSchema } from '@interlock/contracts';
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { readArchive } from './archive.ts';
+import { namesIn } from './files.ts';
 import { localTimes } from './local-times.ts';
 import { Policy } from './rego.ts';
 
@@ -71,15 +72,18 @@ export interface CaseResult {
   came: PolicyAnswer | string;
 }
 
-/** Reads every case of `<folder>/cases/*.yaml`; a folder without cases has none. Throws `configuration_invalid` with file and line. */
+/**
+ * Reads every case of a policy folder: those of `rules/<name>/*_cases.yaml`, and of `main/*_cases.yaml` what several rules
+ * say together. Throws `configuration_invalid` with file and line.
+ */
 export async function readCases(folder: string): Promise<PolicyCase[]> {
-  const names = await namesIn(path.join(folder, 'cases'));
-  if (names.length > FILES_MAX) throw invalid(folder, 1, `there are more than ${FILES_MAX} files of cases`);
+  const files: string[] = [];
+  for (const name of await namesIn(path.join(folder, 'rules')))
+    files.push(...(await casesIn(path.join(folder, 'rules', name))));
+  files.push(...(await casesIn(path.join(folder, 'main'))));
+  if (files.length > FILES_MAX) throw invalid(folder, 1, `there are more than ${FILES_MAX} files of cases`);
   const cases: PolicyCase[] = [];
-  for (const name of names) {
-    const file = path.join(folder, 'cases', name);
-    cases.push(...parseCases(file, await readFile(file, 'utf8')));
-  }
+  for (const file of files) cases.push(...parseCases(file, await readFile(file, 'utf8')));
   return cases;
 }
 
@@ -187,13 +191,9 @@ function startOf(root: Node | null, where: readonly PropertyKey[]): number | und
   return start;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
+async function casesIn(folder: string): Promise<string[]> {
+  const names = await namesIn(folder);
+  return names.filter((name) => name.endsWith('_cases.yaml')).map((name) => path.join(folder, name));
 }
 
 function invalid(file: string, line: number, complaint: string): Fault {

@@ -9,6 +9,7 @@ export {
 } from './bundle.ts';
 export { type CaseResult, type PolicyCase, parseCases, readCases, runCases } from './cases.ts';
 export { type DescribeOptions, describeRules, type RuleDescription, rulesPage } from './docs.ts';
+export { exists, namesIn } from './files.ts';
 export { FUNCTIONS } from './functions.ts';
 export { localTimes } from './local-times.ts';
 export { DECISION_STEPS_MAX, INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';

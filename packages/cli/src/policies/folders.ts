@@ -1,7 +1,8 @@
 /** Which folders make up a policy, base first, and the files in them. */
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { exists, namesIn } from '@interlock/policy';
 import { Failure } from '../failure.ts';
 import { type PlaceOptions, placesOf } from '../places.ts';
 
@@ -50,23 +51,6 @@ export async function rulesOf(folders: readonly string[]): Promise<RuleFolder[]>
   if (found.length > RULES_MAX)
     throw new Failure('configuration_invalid', `There are more than ${RULES_MAX} rules.`);
   return found;
-}
-
-/** Returns names in a folder that are not hidden, sorted; none where there is no such folder. */
-export async function namesIn(folder: string): Promise<string[]> {
-  if (!(await exists(folder))) return [];
-  return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
-}
-
-/** Tells whether something is there. */
-export async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 /** Returns a file as a person standing here would name it. */

@@ -1,12 +1,14 @@
 /** Running `opa` over policy folders, and putting the folders' own names back into what it says. */
+
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { namesIn } from '@interlock/policy';
 import { type Environment, processEnvironment } from '@interlock/shell';
 import { Failure } from '../failure.ts';
-import { namesIn, rulesOf, shown } from './folders.ts';
+import { rulesOf, shown } from './folders.ts';
 
 /** A thousand rules with their tests take some ten seconds; a loaded machine gets more. */
 const OPA_DEADLINE_MS = 60_000;

@@ -38,7 +38,7 @@ test_says_nothing_of_another_tool if {
 	_denied({"tool": {"name": "read_table"}}) == set()
 }
 `,
-    [`cases/${name}.yaml`]: `about: ${title}.
+    [`rules/${name}/${name}_cases.yaml`]: `about: ${title}.
 data:
   config:
     allow_listed: [{ agents: [clerk], tools: ["*"] }]

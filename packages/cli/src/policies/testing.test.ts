@@ -188,7 +188,7 @@ describe('a new rule', () => {
   });
 
   test('[P-policy-tested] a case that does not hold is told with file, line and what differs', async () => {
-    const file = path.join(own, 'cases', 'office_hours.yaml');
+    const file = path.join(own, 'rules', 'office_hours', 'office_hours_cases.yaml');
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace('This tool may not be called.', 'Never.'));
     const { passed, failures } = await testPolicies([base, own], { signal });

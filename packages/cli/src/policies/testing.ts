@@ -80,7 +80,7 @@ async function casesOf(folders: readonly string[], only: string | undefined): Pr
   const pattern = only === undefined ? undefined : patternOf(only);
   return pattern === undefined
     ? cases
-    : cases.filter(({ file, name }) => pattern.test(`${path.basename(file, '.yaml')} ${name}`));
+    : cases.filter(({ file, name }) => pattern.test(`${path.basename(file, '_cases.yaml')} ${name}`));
 }
 
 function patternOf(text: string): RegExp {

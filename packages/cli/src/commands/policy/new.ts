@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { exists } from '@interlock/policy';
 import type { Command } from 'commander';
 import { Failure, usage } from '../../failure.ts';
 import { print } from '../../output.ts';
-import { BASE_POLICIES, exists, ownFolder, shown } from '../../policies/folders.ts';
+import { BASE_POLICIES, ownFolder, shown } from '../../policies/folders.ts';
 import { ruleFiles } from '../../policies/scaffold.ts';
 import { type CommonOptions, command } from '../options.ts';
 
@@ -25,10 +26,7 @@ export function newCommand(): Command {
 async function runNew(name: string, dir: string | undefined, options: CommonOptions): Promise<void> {
   if (!RULE_NAME.test(name)) throw usage(`A rule's name is made of a-z, 0-9 and _; "${name}" is not.`);
   const own = await ownFolder(dir, options);
-  const places = [path.join('rules', name), path.join('cases', `${name}.yaml`)];
-  for (const taken of [own, BASE_POLICIES].flatMap((folder) =>
-    places.map((place) => path.join(folder, place)),
-  ))
+  for (const taken of [own, BASE_POLICIES].map((folder) => path.join(folder, 'rules', name)))
     if (await exists(taken))
       throw new Failure('rule_exists', `${shown(taken)} is there already.`, { next: 'Choose another name.' });
   const files: string[] = [];
