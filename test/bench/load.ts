@@ -15,6 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const IN_FLIGHT = 128;
 /** An answer that takes longer counts as failed. */
 const TIMEOUT_MS = 60_000;
+/** Between two attempts at a first call. */
+const RETRY_MS = 100;
 /** A schedule of milliseconds: timers know nothing finer. */
 const TICK_MS = 1;
 /** Sockets an open loop may hold when a target falls behind: below the doors' own limits. */
@@ -48,6 +50,16 @@ export interface SaturationResult {
 
 export class Generator implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX });
+
+  /** Asks, one call after the other, until one succeeds; false when none does in time. */
+  async firstCall(aim: Aim, deadlineMs: number): Promise<boolean> {
+    const deadline = AbortSignal.timeout(deadlineMs);
+    while (!deadline.aborted) {
+      if (await this.#send(aim, deadline)) return true;
+      await sleep(RETRY_MS);
+    }
+    return false;
+  }
 
   /** Sends at a steady rate for a while and returns when everything is answered or given up. */
   async openLoop(

@@ -24,20 +24,19 @@ const WARM_UP_SHARE = 0.5;
 /** Between two measurements, so that what the first left behind is done. */
 const REST_MS = 300;
 
-/** Measures one target. Throws when not one call of the warm-up succeeds. */
+/** Until the first call goes through: what was configured a moment ago reaches every service at its own time. */
+const FIRST_CALL_MS = 30_000;
+
+/** Measures one target. Throws when not one call to it succeeds. */
 export async function measure(
   name: string,
   aim: Aim,
   { plan, generator, say }: { plan: Plan; generator: Generator; say: (line: string) => void },
 ): Promise<Measured> {
   const { warmUpMs, rateMs: durationMs, drainMs } = plan;
-  const first = await generator.openLoop(aim, {
-    rate: WARM_UP_RATE,
-    durationMs: warmUpMs * WARM_UP_SHARE,
-    drainMs,
-  });
-  if (first.failed >= (WARM_UP_RATE * warmUpMs * WARM_UP_SHARE) / 1_000 - 1)
-    throw new Error(`Not one call to ${name} succeeds.`);
+  if (!(await generator.firstCall(aim, FIRST_CALL_MS)))
+    throw new Error(`Not one call to ${name} succeeds within ${FIRST_CALL_MS / 1_000} s.`);
+  await generator.openLoop(aim, { rate: WARM_UP_RATE, durationMs: warmUpMs * WARM_UP_SHARE, drainMs });
   await generator.saturate(aim, warmUpMs * (1 - WARM_UP_SHARE));
   await sleep(REST_MS);
   // Before the rates, since one above the saturation leaves work behind.
