@@ -100,13 +100,16 @@ describe('a held call', () => {
 
   test('[P-line-no-way-round] that was approved is still stopped by the kill switch', async () => {
     const { call, question } = await hold('ask', 'killed');
-    const kill = { target: { kind: 'tool', tool: 'ask' } };
+    const fate = async () => (await line.call('write', { text: 'killed' })).body;
+    const kill = { target: { kind: 'agent', tenant: 'acme', agent: 'helper' } };
     await line.person('alice').post('/v1/kill', { ...kill, on: true });
+    await eventually(async () => (await fate()).code === 'killed');
     await answer('bob', question, { verdict: 'approve', questionDigest: question.questionDigest });
     const after = await line.look(call, { waitSeconds: WAIT_SECONDS });
     expect(after.body).toMatchObject({ status: 403, code: 'killed' });
     expect(effectsOf(call)).toBe(0);
     await line.person('alice').post('/v1/kill', { ...kill, on: false });
+    await eventually(async () => (await fate()).outcome === 'succeeded');
   });
 
   test('[P-approval-exact-call] [P-idempotency-key] stays one call and one question under one Idempotency-Key', async () => {

@@ -6,7 +6,7 @@ import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
 const DAY_MS = 86_400_000;
-const CLAIM_MS = 2_000;
+const CLAIM_MS = 6_000;
 /** One record stands for this long a flood; it is written at the end. */
 const FLOOD_MS = 25_000;
 
