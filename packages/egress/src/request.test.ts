@@ -151,7 +151,7 @@ describe('an outbound request', () => {
     await using upstream = await startUpstream(() => asked.resolve());
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
-    const late = await faultOf(egress, get(url, loopbackPolicy([url], { timeoutMs: 80 })));
+    const late = await faultOf(egress, get(url, loopbackPolicy([url], { timeoutMs: 1_000 })));
     expect(late).toMatchObject({ code: 'egress_timeout', sent: 'maybe', retryable: false });
     const cancel = new AbortController();
     const pending = faultOf(egress, get(url, loopbackPolicy([url]), { signal: cancel.signal }));
