@@ -51,8 +51,9 @@ describe('[P-quickstart] the README', () => {
       const answered = await shell.run(answer.replaceAll('CALL', call));
       expect(answered).toContain('approved by bob');
       expect(answered).toContain('intact: ');
-      const settled = await shell.run(`interlock audit show ${call} --json`);
-      expect(settled).toContain('"outcome": "succeeded"');
+      // An approved call is carried out, and written down, a moment after the approval.
+      const trail = `interlock audit show ${call} --json`;
+      await eventually(async () => (await shell.run(trail)).includes('"outcome": "succeeded"'), COMMANDS_MS);
       const notes: unknown = JSON.parse(await readFile(newcomer.notes, 'utf8'));
       expect(notes).toEqual({ notes: [{ id: 1, title: 'First', body: 'Keep me.' }] });
     },
