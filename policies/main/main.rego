@@ -34,38 +34,6 @@ explanation := {
 
 _emergency if is_object(input.emergency)
 
-# Each word is gathered from all rules once: to walk them is what a decision costs.
-# The words are spelt out: a variable in their place would make the compiler call the rules' own functions.
-_deny[rule] := said if {
-	some rule
-	said := data.interlock.rules[rule].deny
-	said != set()
-}
-
-_ask[rule] := said if {
-	some rule
-	said := data.interlock.rules[rule].ask
-	said != set()
-}
-
-_allow[rule] := said if {
-	some rule
-	said := data.interlock.rules[rule].allow
-	said != set()
-}
-
-_note[rule] := said if {
-	some rule
-	said := data.interlock.rules[rule].notes
-	said != set()
-}
-
-_oblige[rule] := said if {
-	some rule
-	said := data.interlock.rules[rule].obligations
-	said != set()
-}
-
 _denials contains {"rule": rule, "text": text} if {
 	some rule, said in _deny
 	some text in said

@@ -87,8 +87,8 @@ async function startBoth(name: string, settings: Record<string, unknown>): Promi
   const signal = AbortSignal.timeout(BUILD_DEADLINE_MS);
   const bytes = await buildBundle({ opaBin, folders: [LIBRARY, folder], signal });
   const { policy } = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
-  const main = path.join(LIBRARY, 'main/main.rego');
-  const opa = await startOpa([main, ...rules.map(({ file }) => file), dataFile, witness]);
+  const main = ['main/main.rego', 'main/words.rego'].map((file) => path.join(LIBRARY, file));
+  const opa = await startOpa([...main, ...rules.map(({ file }) => file), dataFile, witness]);
   return { policy, opa, [Symbol.asyncDispose]: () => opa[Symbol.asyncDispose]() };
 }
 

@@ -9,6 +9,7 @@ import { exists, namesIn } from './files.ts';
 import { narrowed } from './functions.ts';
 import { opa } from './opa.ts';
 import { ENTRYPOINTS } from './rego.ts';
+import { writtenOut } from './written-out.ts';
 
 /** Compiling a hundred rules takes about two seconds; a loaded machine gets more. */
 const BUILD_DEADLINE_MS = 60_000;
@@ -17,6 +18,10 @@ const FILES_MAX = 5_000;
 const BUNDLE_NAME = 'bundle.tar.gz';
 const SCHEMA_NAME = 'input.schema.json';
 const CAPABILITIES_NAME = 'capabilities.json';
+/** No position of a folder: what stands there is compiled and is nobody's source. */
+const WRITTEN_OUT = 'written-out';
+const MAIN_MODULE = 'interlock.main';
+const RULE_MODULE = /^interlock\.rules\.(.+)$/;
 /** The same word as in the path, so that a rule is found where its name says. */
 const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
@@ -38,7 +43,8 @@ export async function buildBundle({ opaBin, folders, signal }: BundleOptions): P
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(BUILD_DEADLINE_MS)]);
   const scratch = await mkdtemp(path.join(tmpdir(), 'interlock-policy-'));
   try {
-    const names = await stage(sources, scratch);
+    const staged = await stage(sources, scratch);
+    const names = staged.map(({ name }) => name);
     const run = (...argv: string[]) =>
       opa({
         opaBin,
@@ -52,7 +58,7 @@ export async function buildBundle({ opaBin, folders, signal }: BundleOptions): P
     const means = ['--schema', SCHEMA_NAME, '--capabilities', CAPABILITIES_NAME];
     await run('check', '--strict', ...means, ...names);
     const entrypoints = Object.values(ENTRYPOINTS).flatMap((entrypoint) => ['-e', entrypoint]);
-    await run('build', '-t', 'wasm', ...entrypoints, '-o', BUNDLE_NAME, ...names);
+    await run('build', '-t', 'wasm', ...entrypoints, '-o', BUNDLE_NAME, ...(await writeOut(staged, scratch)));
     const bytes = await readFile(path.join(scratch, BUNDLE_NAME), { signal: deadline });
     if (bytes.byteLength > BUNDLE_MAX_BYTES)
       throw invalid(`The bundle has ${bytes.byteLength} bytes; deciders take ${BUNDLE_MAX_BYTES}.`);
@@ -68,19 +74,49 @@ interface Source {
   /** Path of the file, and the same path inside its folder. */
   file: string;
   inside: string;
+  /** The package of a Rego file; absent for data. */
+  module: string | undefined;
+}
+
+interface Staged {
+  name: string;
+  module: string | undefined;
 }
 
 /**
  * Copies the sources to `<folder's position>/<path inside>` and returns these names. Bundles carry the names of
  * their sources: so the same policy has the same digest wherever it stands, and no name reads as an option.
  */
-async function stage(sources: Source[], scratch: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const { folder, file, inside } of sources) {
+async function stage(sources: Source[], scratch: string): Promise<Staged[]> {
+  const staged: Staged[] = [];
+  for (const { folder, file, inside, module } of sources) {
     const name = `${folder}/${inside.split(path.sep).join('/')}`;
     await mkdir(path.dirname(path.join(scratch, name)), { recursive: true });
     await copyFile(file, path.join(scratch, name));
-    names.push(name);
+    staged.push({ name, module });
+  }
+  return staged;
+}
+
+/** Writes out the walks of `main` beside the sources and returns the names of what is to be compiled. */
+async function writeOut(staged: Staged[], scratch: string): Promise<string[]> {
+  const textOf = (name: string) => readFile(path.join(scratch, name), 'utf8');
+  const rules = new Map<string, string>();
+  for (const { name, module } of staged) {
+    const [, rule] = RULE_MODULE.exec(module ?? '') ?? [];
+    if (rule !== undefined) rules.set(rule, `${rules.get(rule) ?? ''}${await textOf(name)}`);
+  }
+  const names: string[] = [];
+  for (const { name, module } of staged) {
+    const text = module === MAIN_MODULE ? await textOf(name) : '';
+    const written = writtenOut(text, rules);
+    if (written === text) names.push(name);
+    else {
+      const place = `${WRITTEN_OUT}/${name}`;
+      await mkdir(path.dirname(path.join(scratch, place)), { recursive: true });
+      await writeFile(path.join(scratch, place), written);
+      names.push(place);
+    }
   }
   return names;
 }
@@ -93,10 +129,10 @@ async function collect(folders: string[]): Promise<Source[]> {
     for (const { file, module } of await filesOf(folder)) {
       if (module === undefined) await checkData(file);
       else await checkModule(file, module, folder, owners);
-      sources.push({ folder: index, file, inside: path.relative(folder, file) });
+      sources.push({ folder: index, file, inside: path.relative(folder, file), module });
     }
   }
-  if (!owners.has('interlock.main')) throw invalid('None of the policy folders has main/main.rego.');
+  if (!owners.has(MAIN_MODULE)) throw invalid('None of the policy folders has main/main.rego.');
   if (sources.length > FILES_MAX) throw invalid(`There are more than ${FILES_MAX} policy files.`);
   return sources;
 }
@@ -113,7 +149,7 @@ async function filesOf(folder: string): Promise<PolicyFile[]> {
     const file = path.join(folder, name);
     if (await exists(file)) files.push({ file });
   }
-  files.push(...(await modulesIn(path.join(folder, 'main'), 'interlock.main')));
+  files.push(...(await modulesIn(path.join(folder, 'main'), MAIN_MODULE)));
   for (const rule of await namesIn(path.join(folder, 'rules'))) {
     const place = path.join(folder, 'rules', rule);
     if (!(await stat(place)).isDirectory()) throw invalid(`${place}: a rule is a folder.`);

@@ -1,29 +1,30 @@
 /**
  * A limit on the work of a WebAssembly module, written into the module itself: a counter in a global, taken from at
- * every turn of every loop and at the start of every function that calls twice or more, and a trap when it is used up.
+ * every turn of every loop and at the start of every function that calls itself or much else, and a trap when it is used
+ * up.
  *
- * 1. Between two takings a module runs a bounded number of instructions: without a loop and with one call at most,
- *    functions make a chain that is no longer than the stack is deep. Each instruction is of bounded cost: those that
- *    work on whole stretches of memory, and all that are not known here, make a module unfit.
+ * 1. Between two takings a module runs a bounded number of instructions: a stretch without a loop, and in it calls of
+ *    functions that call little themselves (calls.ts). Each instruction is of bounded cost: those that work on whole
+ *    stretches of memory, and all that are not known here, make a module unfit.
  * 2. The module was valid before it had the counter: so it names no global of that number, and cannot refill it.
  * 3. The same question takes the same number of steps on every machine, however busy: a decision that is in time
  *    once is in time always.
  */
-import { concatenated, named, Reader, signed, skipImmediates, unfit, unsigned } from './wasm.ts';
+import { heavyFunctions } from './calls.ts';
+import { concatenated, named, Reader, signed, skipImmediates, skipLocals, unfit, unsigned } from './wasm.ts';
 
 /** The name under which the counter is exported: a mutable i32 that the host sets before it calls. */
 export const STEPS_EXPORT = 'interlock.steps';
 
 const HEADER_BYTES = 8;
 const SECTION = { custom: 0, import: 2, global: 6, export: 7, code: 10 } as const;
+const EXTERNAL_FUNCTION = 0;
 const EXTERNAL_GLOBAL = 3;
 const OPCODE = {
   unreachable: 0x00,
   loop: 0x03,
   if: 0x04,
   end: 0x0b,
-  call: 0x10,
-  callIndirect: 0x11,
   getGlobal: 0x23,
   setGlobal: 0x24,
 } as const;
@@ -40,7 +41,8 @@ export function metered(wasm: Uint8Array<ArrayBuffer>, steps: number): Uint8Arra
   const sections = readSections(wasm);
   const globals = sections.find(({ id }) => id === SECTION.global);
   const counter =
-    importedGlobals(sections) + (globals === undefined ? 0 : new Reader(globals.content).unsigned());
+    imported(EXTERNAL_GLOBAL, sections) +
+    (globals === undefined ? 0 : new Reader(globals.content).unsigned());
   const counted = new Map<number, number[]>([
     [SECTION.global, [I32.type, MUTABLE, I32.const, ...signed(steps), OPCODE.end]],
     [SECTION.export, [...named(STEPS_EXPORT), EXTERNAL_GLOBAL, ...unsigned(counter)]],
@@ -49,7 +51,8 @@ export function metered(wasm: Uint8Array<ArrayBuffer>, steps: number): Uint8Arra
   for (const { id, content } of withBoth(sections)) {
     const addition = counted.get(id);
     if (addition !== undefined) parts.push(section(id, appended(content, addition)));
-    else if (id === SECTION.code) parts.push(section(id, meteredCode(content, takingOf(counter))));
+    else if (id === SECTION.code)
+      parts.push(section(id, meteredCode(content, imported(EXTERNAL_FUNCTION, sections), takingOf(counter))));
     // Custom sections describe the code as it was.
     else if (id !== SECTION.custom) parts.push(section(id, content));
   }
@@ -80,12 +83,13 @@ function withBoth(sections: Section[]): Section[] {
   return whole;
 }
 
-function importedGlobals(sections: Section[]): number {
+/** Returns how many things of this kind the module imports: they are numbered before its own. */
+function imported(wanted: number, sections: Section[]): number {
   const imports = sections.find(({ id }) => id === SECTION.import);
   if (imports === undefined) return 0;
   const reader = new Reader(imports.content);
   const kinds = Array.from({ length: reader.unsigned() }, () => readImport(reader));
-  return kinds.filter((kind) => kind === EXTERNAL_GLOBAL).length;
+  return kinds.filter((kind) => kind === wanted).length;
 }
 
 /** Reads past one import and returns its kind: function, table, memory or global. */
@@ -119,40 +123,37 @@ function takingOf(counter: number): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+/** @param first the number of the module's first own function */
 function meteredCode(
   content: Uint8Array<ArrayBuffer>,
+  first: number,
   taking: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const reader = new Reader(content);
-  const count = reader.unsigned();
-  const parts = [Uint8Array.from(unsigned(count))];
-  for (let index = 0; index < count; index += 1) {
-    const body = concatenated(meteredBody(reader.take(reader.unsigned()), taking));
-    parts.push(Uint8Array.from(unsigned(body.length)), body);
-  }
-  return concatenated(parts);
+  const bodies = Array.from({ length: reader.unsigned() }, () => reader.take(reader.unsigned()));
+  const heavy = heavyFunctions(bodies, first);
+  const metered = bodies.flatMap((body, index) => {
+    const counted = concatenated(meteredBody(body, heavy.has(first + index), taking));
+    return [Uint8Array.from(unsigned(counted.length)), counted];
+  });
+  return concatenated([Uint8Array.from(unsigned(bodies.length)), ...metered]);
 }
 
 function meteredBody(
   body: Uint8Array<ArrayBuffer>,
+  isHeavy: boolean,
   taking: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer>[] {
   const reader = new Reader(body);
-  for (let groups = reader.unsigned(); groups > 0; groups -= 1) {
-    reader.unsigned();
-    reader.byte();
-  }
-  const locals = reader.sinceLast();
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let calls = 0;
+  skipLocals(reader);
+  const parts = [reader.sinceLast()];
+  if (isHeavy) parts.push(taking);
   while (!reader.done) {
     const opcode = reader.byte();
     skipImmediates(opcode, reader);
-    if (opcode === OPCODE.call || opcode === OPCODE.callIndirect) calls += 1;
     if (opcode === OPCODE.loop) parts.push(reader.sinceLast(), taking);
   }
-  parts.push(reader.sinceLast());
-  return calls > 1 ? [locals, taking, ...parts] : [locals, ...parts];
+  return [...parts, reader.sinceLast()];
 }
 
 function section(id: number, content: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

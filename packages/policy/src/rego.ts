@@ -34,11 +34,11 @@ export const MEMORY_MAX_BYTES = 1_024 * PAGE_BYTES;
 /** An instance that grew by this much since its data was loaded has had an unusual input: it is replaced. */
 const GROWTH_MAX_BYTES = 8 * 1_048_576;
 /**
- * About 100 ms of a processor of today, and a thousand times what a decision of a hundred rules takes; the largest
- * arguments take a fifth of it. No other call is decided meanwhile.
+ * About 100 ms of a processor of today, and two thousand times what a decision of a hundred rules takes; the largest
+ * arguments take at most a fifth of it. No other call is decided meanwhile.
  */
 export const DECISION_STEPS_MAX = 64_000_000;
-/** About a second: a megabyte of data takes two million steps. */
+/** About a second: a megabyte of data takes one and a half million steps. */
 const LOAD_STEPS_MAX = 500_000_000;
 
 /** What can be asked of a policy. */

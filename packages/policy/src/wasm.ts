@@ -62,6 +62,14 @@ export class Reader {
   }
 }
 
+/** Reads past the locals that a function's body begins with. */
+export function skipLocals(reader: Reader): void {
+  for (let groups = reader.unsigned(); groups > 0; groups -= 1) {
+    reader.unsigned();
+    reader.byte();
+  }
+}
+
 /** Reads past what belongs to an instruction. Makes the module unfit where it is not known, or works on stretches of memory. */
 export function skipImmediates(opcode: number, reader: Reader): void {
   if (opcode === BR_TABLE) {

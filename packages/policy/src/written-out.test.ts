@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { writtenOut } from './written-out.ts';
+
+const walk = (word: string) =>
+  `_${word}[rule] := said if {\n\tsome rule\n\tsaid := data.interlock.rules[rule].${word}\n}`;
+const written = (word: string, rule: string) =>
+  `_${word}[rule] := said if {\n\trule := "${rule}"\n\tsaid := data.interlock.rules["${rule}"].${word}\n}`;
+const head = '# Every word.\npackage interlock.main';
+const rules = new Map([
+  ['one', 'package interlock.rules.one\n\ndeny contains "No." if input.x\n'],
+  ['two', 'package interlock.rules.two\n\nask contains "Really?" if input.x\n\ndeny := 3\n'],
+]);
+
+describe('a walk over all rules', () => {
+  it.each([
+    ['without rules', [head, walk('deny')].join('\n\n'), new Map<string, string>()],
+    [
+      'that looks another way',
+      `${head}\n\n_deny contains said if some said in data.interlock.rules[_].deny\n`,
+      rules,
+    ],
+    ['of something else', `${head}\n\n_x contains rule if {\n\tsome rule\n\tdata.config[rule]\n}\n`, rules],
+  ])('%s stays as it is', (_, text, which) => {
+    expect(writtenOut(text, which)).toBe(text);
+  });
+
+  it('is written out for each rule whose text holds the word', () => {
+    const text = [head, walk('deny'), walk('ask'), 'x := 1\n'].join('\n\n');
+    const expected = [
+      head,
+      written('deny', 'one'),
+      written('deny', 'two'),
+      written('ask', 'two'),
+      'x := 1\n',
+    ];
+    expect(writtenOut(text, rules)).toBe(expected.join('\n\n'));
+  });
+
+  it('is still there where no rule says the word', () => {
+    const text = [head, walk('notes')].join('\n\n');
+    expect(writtenOut(text, rules)).toBe([head, written('notes', 'one')].join('\n\n'));
+  });
+});
