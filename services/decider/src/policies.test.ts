@@ -241,8 +241,9 @@ describe('with a raw text in the bucket', () => {
     await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
     await toldOf({ verb: 'refused', name: key, by: 'rep_1' });
     await place.publish(strict, 3);
+    // What stands in the place of the newest entry is replaced by the publishing, whether it was seen yet or not.
     for (const refused of place.newest.refused.keys())
-      await place.console.entries('policies').remove(refused);
+      if (refused !== 'current') await place.console.entries('policies').remove(refused);
     await eventually(version(3));
   });
 
