@@ -1,8 +1,8 @@
 /** The two-way channel between a call's door and its executor: result bodies in frames one way, cancellation the other. */
 import { channelSubject, limits } from '@interlock/contracts';
-import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
-import { injectTrace } from './envelope.ts';
+import { tracedHeaders } from './envelope.ts';
 
 const FRAME_HEADER = 'Interlock-Frame';
 const FRAME_PATTERN = /^([0-9]{1,3})\/([0-9]{1,3})$/;
@@ -14,13 +14,10 @@ const BODIES_MAX = 4_096;
 export function sendFrames(nats: NatsConnection, replyTo: string, call: string, body: Uint8Array): void {
   const frames = Math.max(1, Math.ceil(body.length / limits.frameBytes));
   for (let index = 0; index < frames; index += 1) {
-    const fields = headers();
-    fields.set(FRAME_HEADER, `${index}/${frames}`);
-    injectTrace(fields);
     nats.publish(
       channelSubject(replyTo, call, 'out'),
       body.subarray(index * limits.frameBytes, (index + 1) * limits.frameBytes),
-      { headers: fields },
+      { headers: tracedHeaders({ [FRAME_HEADER]: `${index}/${frames}` }) },
     );
   }
 }

@@ -23,6 +23,8 @@ import { API_PREFIX } from './topology/accounts.ts';
 
 /** A call on JetStream's API may take this long. */
 const API_TIMEOUT_MS = 3_000;
+/** Reading a call from the leader is waited for in the middle of a call: it is over before a publish is given up. */
+const READ_TIMEOUT_MS = 2_000;
 
 /** Connects a service to the bus. Throws `dependency_unavailable` when no server answers in 30 s. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
@@ -30,13 +32,11 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const connection = await openConnection({ service, url, seed: keys.busSeed.reveal(), log });
   const { nats } = connection;
   const js = jetstream(nats, { apiPrefix: API_PREFIX, timeout: API_TIMEOUT_MS });
-  const jsm = await jetstreamManager(nats, {
-    apiPrefix: API_PREFIX,
-    timeout: API_TIMEOUT_MS,
-    checkAPI: false,
-  });
+  const api = { apiPrefix: API_PREFIX, checkAPI: false };
+  const jsm = await jetstreamManager(nats, { ...api, timeout: API_TIMEOUT_MS });
+  const reader = await jetstreamManager(nats, { ...api, timeout: READ_TIMEOUT_MS });
   const source = `interlock/${service}`;
-  const publisher = createPublisher({ connection, js, jsm, clock, source });
+  const publisher = createPublisher({ connection, js, reader, clock, source });
   const consume = createConsume(connection, js, log);
   const following = { connection, js, jsm, keys, clock, log, source };
   const buckets = { connection, js, jsm, log, keys, keyring, clock, verified: new Map() };
@@ -66,8 +66,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     records: (bucket, schema) => openRecords(buckets, bucket, schema),
     blobs: (bucket) => openBlobs(buckets, bucket),
     control: (act) => publishControl(following, act),
-    follow: (consumer, store) => followStream(following, consumer, store),
-    followClaims: (listener) => followClaims(consume, listener),
+    follow: async (consumer, store) => followStream(following, consumer, store),
+    followClaims: async (listener) => followClaims(following, listener),
     streamState: (stream) => streamState(following, stream),
     readSequence: (stream, sequence) => readSequence(following, stream, sequence),
     purgeLedgerBelow: async (sequence) => {

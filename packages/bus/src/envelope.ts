@@ -8,10 +8,12 @@ import {
   type Step,
   stepSubject,
 } from '@interlock/contracts';
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { type MsgHdrs, MsgHdrsImpl } from '@nats-io/transport-node';
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 
 const CLAIM_HEADER = 'Interlock-Claim-Ms';
+/** What would end a header and begin another. */
+const LINE_END = /[\r\n]/;
 
 /** What an event needs besides its body. */
 export interface Envelope {
@@ -45,20 +47,29 @@ export function envelopeOf<S extends Step>(
 
 /** Headers of an event, with the active trace in `traceparent` (W3C Trace Context). */
 export function eventHeaders(type: string, id: string, source: string, nowMs: number): MsgHdrs {
-  const fields = headers();
-  fields.set('ce-specversion', '1.0');
-  fields.set('ce-type', type);
-  fields.set('ce-id', id);
-  fields.set('ce-source', source);
-  fields.set('ce-time', new Date(nowMs).toISOString());
-  fields.set('content-type', 'application/json');
-  injectTrace(fields);
-  return fields;
+  return tracedHeaders({
+    'ce-specversion': '1.0',
+    'ce-type': type,
+    'ce-id': id,
+    'ce-source': source,
+    'ce-time': new Date(nowMs).toISOString(),
+    'content-type': 'application/json',
+  });
 }
 
-/** Writes the active trace into headers. */
-export function injectTrace(fields: MsgHdrs): void {
-  propagation.inject(context.active(), fields, { set: (carrier, key, value) => carrier.set(key, value) });
+/**
+ * Returns headers with the active trace among them. They are made at once: set one by one, the client spells every name
+ * anew and looks through all of them, which is a tenth of what a call allocates.
+ */
+export function tracedHeaders(fields: Readonly<Record<string, string>>): MsgHdrs {
+  const traced = { ...fields };
+  propagation.inject(context.active(), traced);
+  const listed: Record<string, string[]> = {};
+  for (const [name, value] of Object.entries(traced)) {
+    if (LINE_END.test(value)) throw new Fault('internal', { detail: `The header ${name} has a line end.` });
+    listed[name] = [value];
+  }
+  return MsgHdrsImpl.fromRecord(listed);
 }
 
 /** Returns the trace context that headers carry. */

@@ -1,4 +1,5 @@
-/** Reading durable streams: the auditor in order and in batches, the executor claims by their headers. */
+/** Reading durable streams in batches: the auditor in order, the executor claims by their headers. */
+import { setTimeout } from 'node:timers/promises';
 import {
   anchorSubject,
   type Control,
@@ -11,6 +12,7 @@ import {
   signStatement,
 } from '@interlock/contracts';
 import {
+  type Consumer,
   JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
@@ -18,14 +20,18 @@ import {
 } from '@nats-io/jetstream';
 import type { BusClock, BusLog, ClaimNotice, StreamRecord, StreamState } from './bus.ts';
 import type { Connection } from './connection.ts';
-import type { Consume } from './consume.ts';
 import { claimMsOf, eventHeaders } from './envelope.ts';
 
 const BATCH_MAX = 200;
 const BATCH_WAIT_MS = 1_000;
 const RESTART_DELAY_MS = 500;
 const ACK_TIMEOUT_MS = 3_000;
-const CLAIMS_IN_HAND = 10_000;
+/**
+ * Notices of claims are asked for this often, and this many at once: by then nearly all of them are settled, and a
+ * batch costs little more than one. An orphan is found so much later.
+ */
+const CLAIMS_EVERY_MS = 500;
+const CLAIMS_AT_ONCE = 2_000;
 const NO_MESSAGE = 10037;
 const NANOSECONDS_PER_MS = 1_000_000n;
 /** For this long a stream is taken for the one it was. */
@@ -51,19 +57,16 @@ const audited = {
 } as const;
 
 /** Reads a durable stream in order. A batch that `store` does not take is read again. */
-export async function followStream(
-  { connection, js, jsm, log }: FollowContext,
+export function followStream(
+  at: FollowContext,
   name: keyof typeof audited,
   store: (batch: StreamRecord[]) => Promise<void>,
-): Promise<AsyncDisposable> {
-  const stopping = new AbortController();
+): AsyncDisposable {
+  const { js, jsm } = at;
   const stream = audited[name];
-  const readBatch = async (): Promise<void> => {
+  return keepReading(at, stream, async () => {
     const { created } = await jsm.streams.info(stream);
-    const consumer = await js.consumers.get(stream, name);
-    const messages: JsMsg[] = [];
-    for await (const message of await consumer.fetch({ max_messages: BATCH_MAX, expires: BATCH_WAIT_MS }))
-      messages.push(message);
+    const messages = await fetchBatch(await js.consumers.get(stream, name), BATCH_MAX);
     if (messages.length === 0) return;
     try {
       await store(messages.map((message) => recordOf(stream, created, message)));
@@ -72,15 +75,24 @@ export async function followStream(
       for (const message of messages) message.nak(RESTART_DELAY_MS);
       throw error;
     }
-  };
+  });
+}
+
+/** Reads batch after batch until it is disposed of. What a batch throws is logged, and it is read again. */
+function keepReading(
+  { connection, log }: FollowContext,
+  stream: StreamName,
+  readBatch: (stopping: AbortSignal) => Promise<void>,
+): AsyncDisposable {
+  const stopping = new AbortController();
   const running = (async () => {
     while (!stopping.signal.aborted && !connection.nats.isClosed()) {
       try {
-        if (connection.connected) await readBatch();
-        else await pause();
+        if (connection.connected) await readBatch(stopping.signal);
+        else await pause(RESTART_DELAY_MS, stopping.signal);
       } catch (error) {
-        log.warn({ err: error, stream }, 'a batch was not stored and is read again');
-        await pause();
+        log.warn({ err: error, stream }, 'a batch was not taken and is read again');
+        await pause(RESTART_DELAY_MS, stopping.signal);
       }
     }
   })();
@@ -92,8 +104,17 @@ export async function followStream(
   };
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, RESTART_DELAY_MS));
+/** Reads until there are that many, or for a while. All of them are there before the first is answered. */
+async function fetchBatch(consumer: Consumer, max: number): Promise<JsMsg[]> {
+  const messages: JsMsg[] = [];
+  for await (const message of await consumer.fetch({ max_messages: max, expires: BATCH_WAIT_MS }))
+    messages.push(message);
+  return messages;
+}
+
+/** Waits, or less where reading is to stop. */
+async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(durationMs, undefined, { signal }).catch(() => undefined);
 }
 
 function recordOf(stream: AuditedStream, created: string, message: JsMsg): StreamRecord {
@@ -108,32 +129,38 @@ function recordOf(stream: AuditedStream, created: string, message: JsMsg): Strea
   };
 }
 
-/** Hears of every claim until it says `done`. */
-export function followClaims(
-  consume: Consume,
-  listener: (notice: ClaimNotice) => void,
-): Promise<AsyncDisposable> {
-  return consume('executor-claims', CLAIMS_IN_HAND, async (message) => {
-    const parsed = parseSubject(message.subject);
-    const claimMs = claimMsOf(message.headers);
-    if (
-      parsed === undefined ||
-      claimMs === undefined ||
-      (parsed.step !== 'started' && parsed.step !== 'restarted')
-    )
-      return;
-    const { tenant, call } = parsed.address;
-    listener({
-      tenant,
-      call,
-      step: parsed.step,
-      sequence: message.seq,
-      storedAtMs: Number(message.timestampNanos / NANOSECONDS_PER_MS),
-      claimMs,
-      done: () => message.ack(),
-      later: (delayMs) => message.nak(delayMs),
-    });
+/** Hears of every claim until it says `done`, in batches. */
+export function followClaims(at: FollowContext, listener: (notice: ClaimNotice) => void): AsyncDisposable {
+  return keepReading(at, 'LEDGER', async (stopping) => {
+    const consumer = await at.js.consumers.get('LEDGER', 'executor-claims');
+    const { num_pending: unheard, num_ack_pending: heard } = await consumer.info(true);
+    // What was heard and not done comes again when its time has come, to a pull that waits for it.
+    const expected = unheard > 0 ? unheard : heard;
+    if (expected > 0)
+      for (const message of await fetchBatch(consumer, Math.min(expected, CLAIMS_AT_ONCE))) {
+        const notice = noticeOf(message);
+        if (notice !== undefined) listener(notice);
+      }
+    await pause(CLAIMS_EVERY_MS, stopping);
   });
+}
+
+function noticeOf(message: JsMsg): ClaimNotice | undefined {
+  const parsed = parseSubject(message.subject);
+  const claimMs = claimMsOf(message.headers);
+  if (parsed === undefined || claimMs === undefined) return undefined;
+  const { step, address } = parsed;
+  if (step !== 'started' && step !== 'restarted') return undefined;
+  return {
+    tenant: address.tenant,
+    call: address.call,
+    step,
+    sequence: message.seq,
+    storedAtMs: Number(message.timestampNanos / NANOSECONDS_PER_MS),
+    claimMs,
+    done: () => message.ack(),
+    later: (delayMs) => message.nak(delayMs),
+  };
 }
 
 /** Returns how full a stream is and which sequences it holds. */

@@ -9,7 +9,12 @@ import {
   parseSubject,
   type Step,
 } from '@interlock/contracts';
-import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type StoredMsg,
+} from '@nats-io/jetstream';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { BusClock, LedgerEntry, Published } from './bus.ts';
 import type { Connection } from './connection.ts';
@@ -17,7 +22,6 @@ import { envelopeOf, parseBody } from './envelope.ts';
 
 /** How long a stored acknowledgement may take: an fsync on a busy disk, not a network that is gone. */
 const ACK_TIMEOUT_MS = 3_000;
-const READ_TIMEOUT_MS = 2_000;
 /** A claim whose acknowledgement is lost is published this often before the caller hears that it is not known. */
 const CLAIM_TRIES = 2;
 
@@ -45,7 +49,8 @@ export interface Publisher {
 export interface PublisherOptions {
   connection: Connection;
   js: JetStreamClient;
-  jsm: JetStreamManager;
+  /** Reads single messages, within a limit of its own. */
+  reader: JetStreamManager;
   clock: BusClock;
   /** CloudEvents `source` of everything published. */
   source: string;
@@ -58,11 +63,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const publisher: Publisher = {
     publish: (step, address, body, expected) => publishEvent(options, step, address, body, expected),
     claim: (step, claim, expected) => claimCall(options, publisher, step, claim, expected),
-    readCall: (tenant, call) => readLast(options, callFilter('started', addressOf(tenant, call))),
+    readCall: async (tenant, call) => {
+      const message = await readLast(options, callFilter('started', addressOf(tenant, call)));
+      return message === undefined ? undefined : ledgerEntry(message);
+    },
     readStep: async (step, tenant, call) => {
-      const entry = await readLast(options, `interlock.ledger.v1.${step}.${tenant}.${call}`);
-      if (entry === undefined || entry.step !== step) return undefined;
-      return { body: parsedAs(step, entry), sequence: entry.sequence };
+      const message = await readLast(options, `interlock.ledger.v1.${step}.${tenant}.${call}`);
+      return message === undefined
+        ? undefined
+        : { body: parseBody(step, message.data), sequence: message.seq };
     },
   };
   return publisher;
@@ -71,10 +80,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
 /** Returns the address of a call on the streams that know no door. */
 export function addressOf(tenant: string, call: string): CallAddress {
   return { tenant, call, door: { kind: 'executor', replica: 'any' } };
-}
-
-function parsedAs<S extends LedgerStep>(step: S, entry: LedgerEntry): EventBody<S> {
-  return parseBody(step, new TextEncoder().encode(JSON.stringify(entry.body)));
 }
 
 async function publishEvent<S extends Step>(
@@ -169,34 +174,22 @@ async function readBack(
   return { stored: true, sequence: found.sequence };
 }
 
+/** Reads from the leader. Throws `dependency_unavailable` when it does not answer in time. */
 async function readLast(
-  { connection, jsm }: PublisherOptions,
+  { connection, reader }: PublisherOptions,
   filter: string,
-): Promise<LedgerEntry | undefined> {
+): Promise<StoredMsg | undefined> {
   if (!connection.connected)
     throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.' });
-  const timeout = AbortSignal.timeout(READ_TIMEOUT_MS);
   try {
-    const message = await Promise.race([
-      jsm.streams.getMessage('LEDGER', { last_by_subj: filter }),
-      rejection(timeout),
-    ]);
-    if (message === null) return undefined;
-    return ledgerEntry(message.subject, message.data, message.seq);
+    return (await reader.streams.getMessage('LEDGER', { last_by_subj: filter })) ?? undefined;
   } catch (cause) {
     if (cause instanceof JetStreamApiError && cause.code === NO_MESSAGE) return undefined;
-    if (cause instanceof Fault) throw cause;
     throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.', cause });
   }
 }
 
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  );
-}
-
-function ledgerEntry(subject: string, data: Uint8Array, sequence: number): LedgerEntry {
+function ledgerEntry({ subject, data, seq: sequence }: StoredMsg): LedgerEntry {
   const step = parseSubject(subject)?.step;
   switch (step) {
     case 'started':

@@ -9,12 +9,12 @@ import {
   rpcSchemas,
   rpcSubject,
 } from '@interlock/contracts';
-import { headers, type Msg } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import type { BusLog } from './bus.ts';
 import type { Connection } from './connection.ts';
-import { extractTrace, injectTrace, textOf } from './envelope.ts';
+import { extractTrace, textOf, tracedHeaders } from './envelope.ts';
 
 const envelopeSchema = z.union([
   z.strictObject({ ok: parsedJsonSchema }),
@@ -82,11 +82,9 @@ export async function askRpc<N extends RpcName>(
     { kind: SpanKind.CLIENT, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
     async (span) => {
       try {
-        const fields = headers();
-        injectTrace(fields);
         const message = await nats.request(rpcSubject(name), JSON.stringify(request), {
           timeout: timeoutMs,
-          headers: fields,
+          headers: tracedHeaders({}),
         });
         return parseReply(name, message.data);
       } catch (cause) {

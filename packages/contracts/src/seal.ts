@@ -28,15 +28,27 @@ const NONCE = Buffer.alloc(12);
 const BOXES_PER_SENDER_KEY = 65_536;
 const RECIPIENTS_MAX = 16;
 
+const BASE64URL = /^[A-Za-z0-9_-]*$/;
+
+/** Base64url without padding, told by its characters and their number: kilobytes are not decoded to be thrown away. */
+const encodedSchema = z
+  .string()
+  .refine((text) => BASE64URL.test(text) && text.length % 4 !== 1)
+  .meta({
+    format: 'base64url',
+    contentEncoding: 'base64url',
+    pattern: '^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$',
+  });
+
 export const sealedSchema = z.strictObject({
   /** The sender's ephemeral X25519 public key, base64url. */
-  sender: z.base64url(),
-  salt: z.base64url(),
+  sender: encodedSchema,
+  salt: encodedSchema,
   recipients: z
-    .array(z.strictObject({ keyId: idSchema, key: z.base64url() }))
+    .array(z.strictObject({ keyId: idSchema, key: encodedSchema }))
     .min(1)
     .max(RECIPIENTS_MAX),
-  content: z.base64url(),
+  content: encodedSchema,
 });
 export type Sealed = z.infer<typeof sealedSchema>;
 
@@ -53,6 +65,9 @@ interface Sender {
 
 /** What a recipient's key agreed on, by the sender's public key; gone with the recipient's key. */
 const agreements = new WeakMap<KeyObject, Map<string, KeyObject>>();
+
+/** The public keys of those senders. */
+const senderKeys = new Map<string, KeyObject>();
 
 let sender: Sender | undefined;
 
@@ -125,11 +140,24 @@ function agreed(privateKey: KeyObject, sender: string): KeyObject {
   agreements.set(privateKey, bySender);
   const known = bySender.get(sender);
   if (known !== undefined) return known;
-  const shared = agree(privateKey, publicKeyFromRaw('X25519', sender));
+  const shared = agree(privateKey, senderKey(sender));
+  remember(bySender, sender, shared);
+  return shared;
+}
+
+/** Reading a public key costs almost what an agreement does, and every lease comes from the same few brokers. */
+function senderKey(sender: string): KeyObject {
+  const known = senderKeys.get(sender);
+  if (known !== undefined) return known;
+  const key = publicKeyFromRaw('X25519', sender);
+  remember(senderKeys, sender, key);
+  return key;
+}
+
+function remember(bySender: Map<string, KeyObject>, sender: string, key: KeyObject): void {
   const [oldest] = bySender.keys();
   if (oldest !== undefined && bySender.size >= SENDERS_REMEMBERED) bySender.delete(oldest);
-  bySender.set(sender, shared);
-  return shared;
+  bySender.set(sender, key);
 }
 
 function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {

@@ -16,8 +16,11 @@ import { recover } from './recover.ts';
 import { Slots } from './slots.ts';
 import type { Parts } from './task.ts';
 
-/** Calls checked and claimed at once. Claiming is one write; carrying out has slots of its own. */
-const CLAIMS_MAX = 64;
+/**
+ * Calls checked and claimed at once. Claiming is one write, so a few keep the ledger busy, and what waits does so at the
+ * server, for any executor; carrying out has slots of its own.
+ */
+const CLAIMS_MAX = 16;
 /** Leaves the shell, which waits 15 s, time to close connections. */
 const DRAIN_MS = 12_000;
 

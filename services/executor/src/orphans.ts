@@ -16,7 +16,10 @@ const GRACE_MS = 2_000;
 const LOOKS_MAX = 16;
 /** How long a notice waits when there was no room or no answer. */
 const LATER_MS = 1_000;
-/** Remembered so that a notice that comes after the settling needs no reading. */
+/**
+ * Remembered until their notice comes, which then needs no reading. Where another executor hears of them they stay
+ * until there are too many.
+ */
 const SETTLED_MAX = 50_000;
 
 type CallName = { tenant: string; call: string };
@@ -85,7 +88,7 @@ export class Orphans {
   hear(notice: ClaimNotice): void {
     const key = keyOf(notice);
     const waitMs = waitOf(notice, this.#nowMs());
-    if (this.#settled.has(key)) notice.done();
+    if (this.#settled.delete(key)) notice.done();
     else if (this.#inHand.has(key)) this.#inHand.set(key, notice);
     else if (waitMs > 0) notice.later(waitMs);
     else if (this.#looking.size >= LOOKS_MAX) notice.later(LATER_MS);
