@@ -61,6 +61,8 @@ describe('a request under an Idempotency-Key', () => {
     await eventually(async () => (await line.call('slow', { text: 'full' })).status === 200, 2 * WINDOW_MS);
     const limited = await line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
     expect(limited).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+    const againMs = performance.now() + 1_000 * Number(limited.headers.get('retry-after'));
+    await eventually(() => performance.now() >= againMs, 2 * WINDOW_MS);
     const done = await eventually(async () => {
       const retried = await line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
       return retried.status === 200 && retried;

@@ -93,8 +93,10 @@ function serverPid(server: string): number | undefined {
 /** The audit knows of a call that is made now, within what is promised. */
 async function expectAudited(): Promise<void> {
   const { body } = await line.call('write', { text: 'audited' });
+  expect(body).toMatchObject({ outcome: 'succeeded' });
   await eventually(async () => {
     const { status, text } = await line.person('alice').get(`/v1/audit/calls/${body.call}`);
-    return status === 200 && text.includes('"settled"');
+    expect({ status, text }).toEqual({ status: 200, text: expect.stringContaining('"settled"') });
+    return true;
   }, RECOVERED_MS);
 }
