@@ -2,13 +2,14 @@
  * Reading a bucket: what is there, then what comes.
  *
  * 1. A watch's copy is current from the end of the first full reading until the bus goes away; then the bucket is
- *    read anew and whole, so that nothing missed stays missed.
+ *    read anew and whole, so that nothing missed stays missed. It is not current again before that: what came while
+ *    the bus was away is in no copy from before, and what such a reading had in hand counts for nothing.
  * 2. A reading takes its consumer away with it. The server keeps one that nobody hears for five minutes and takes a
  *    thousand for a bucket: left behind, they would shut every reader out.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BucketName } from '@interlock/contracts';
-import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
 import type { BucketContext } from './records.ts';
 
 const RESTART_DELAY_MS = 250;
@@ -39,6 +40,9 @@ export async function watchBucket(
     failing = false;
     listener.onCurrent();
   };
+  const forget = connection.onReconnect(() => {
+    current = false;
+  });
   const running = (async () => {
     while (!stopping.signal.aborted && !connection.nats.isClosed()) {
       try {
@@ -58,6 +62,7 @@ export async function watchBucket(
       return current && connection.connected;
     },
     [Symbol.asyncDispose]: async () => {
+      forget();
       stopping.abort();
       await running;
     },
@@ -75,21 +80,27 @@ export async function readBucket(
   signal: AbortSignal,
 ): Promise<void> {
   const prefix = `$KV.${bucket}.`;
-  const consumer = await js.consumers.getPushConsumer(`KV_${bucket}`, {
-    deliver_policy: DeliverPolicy.LastPerSubject,
-    filter_subjects: `${prefix}>`,
-  });
-  const { num_pending: pending } = await consumer.info(true);
-  const messages = await consumer.consume();
-  const stop = () => messages.stop();
-  const forget = connection.onReconnect(stop);
-  signal.addEventListener('abort', stop, { once: true });
+  let messages: ConsumerMessages | undefined;
+  let ended = signal.aborted;
+  const end = () => {
+    ended = true;
+    messages?.stop();
+  };
+  const forget = connection.onReconnect(end);
+  signal.addEventListener('abort', end, { once: true });
+  let consumer: PushConsumer | undefined;
   try {
-    // Aborted meanwhile: the signal came before there was anything to stop.
-    if (signal.aborted) stop();
-    let left = pending;
-    if (left === 0) listener.onCurrent();
+    consumer = await js.consumers.getPushConsumer(`KV_${bucket}`, {
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subjects: `${prefix}>`,
+    });
+    let { num_pending: left } = await consumer.info(true);
+    messages = await consumer.consume();
+    if (left === 0 && !ended) listener.onCurrent();
+    // Ended meanwhile: there was nothing to stop then.
+    if (ended) messages.stop();
     for await (const message of messages) {
+      if (ended) break;
       listener.onValue(message.subject.slice(prefix.length), storedIn(message));
       if (left === 0) continue;
       // What was replaced while it was read comes after all the rest, so that counting it in does no harm.
@@ -97,11 +108,11 @@ export async function readBucket(
       if (left === 0) listener.onCurrent();
     }
   } finally {
-    signal.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', end);
     forget();
-    stop();
+    end();
     if (connection.connected)
-      await consumer.delete().catch((error: unknown) => {
+      await consumer?.delete().catch((error: unknown) => {
         // The server removes it by itself, later.
         log.debug({ err: error, bucket }, 'a consumer was left behind');
       });
