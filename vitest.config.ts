@@ -3,7 +3,7 @@ import { SummaryReporter } from './test/summary-reporter.ts';
 
 export default defineConfig({
   test: {
-    include: ['{packages,services,policies,test,deploy}/**/*.test.ts'],
+    include: ['{packages,services,policies,test,deploy,examples}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/bench/**'],
     pool: 'forks',
     // Each worker may start four real servers; two keep a laptop usable and deadlines honest.

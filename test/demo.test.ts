@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { runPolicy } from './command.ts';
 
-const MAIN = path.resolve(import.meta.dirname, '../packages/cli/src/main.ts');
+const MAIN = path.resolve(import.meta.dirname, '../deploy/local/src/main.ts');
 /** A dozen processes start, play and stop on whatever machine this is. */
 const DEMO_MS = 150_000;
 /** People's tokens, agents' keys and JSON Web Tokens, as they begin. */

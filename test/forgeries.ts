@@ -6,11 +6,10 @@ import {
   canonicalJson,
   newId,
   type ServiceName,
-  type SigningKey,
   type Statement,
   sha256,
-  signJws,
 } from '@interlock/contracts';
+import { type SigningKey, signJws } from '@interlock/keys';
 
 export const DOOR = { kind: 'executor', replica: 'any' } as const;
 export const POLICY_DIGEST = sha256('a policy');

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { auditRecordSchema, Fault, type Keyring } from '@interlock/contracts';
+import { auditRecordSchema, Fault } from '@interlock/contracts';
 import { type MessageHeaders, type SignedMessage, verifyRequest } from '@interlock/egress';
+import type { Keyring } from '@interlock/keys';
 import { eventually, type UpstreamRequest } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';

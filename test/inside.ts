@@ -2,14 +2,9 @@
 import { type Dirent, promises as fs } from 'node:fs';
 import path from 'node:path';
 import { type Bus, connectBus, connectObserver, type Observer } from '@interlock/bus';
-import type { RunningInterlock } from '@interlock/cli';
-import {
-  type AuthorKey,
-  authorKeySchema,
-  type Keyring,
-  type ServiceKeys,
-  type ServiceName,
-} from '@interlock/contracts';
+import type { ServiceName } from '@interlock/contracts';
+import { type AuthorKey, authorKeySchema, type Keyring, type ServiceKeys } from '@interlock/keys';
+import type { RunningInterlock } from '@interlock/local';
 import { loadKeyring, loadKeys, readOperator, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 

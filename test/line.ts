@@ -10,8 +10,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type InterlockOptions, type RunningInterlock, startInterlock } from '@interlock/cli';
 import { approvalListSchema } from '@interlock/contracts';
+import { type InterlockOptions, type RunningInterlock, startInterlock } from '@interlock/local';
 import { eventually, startUpstream, type Upstream } from '@interlock/testkit';
 import { z } from 'zod';
 import { type HttpAnswer, send } from './http.ts';

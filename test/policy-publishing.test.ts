@@ -1,5 +1,6 @@
 /** Publishing while traffic flows: what may not decide is refused by the deciders themselves. */
-import { authorKeySchema, createKey, policyStateSchema, sha256 } from '@interlock/contracts';
+import { policyStateSchema, sha256 } from '@interlock/contracts';
+import { authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -4,7 +4,6 @@
  */
 import type { Bus, Observer } from '@interlock/bus';
 import {
-  type AuthorKey,
   bundleKey,
   type DecisionRecord,
   decisionRecordSchema,
@@ -13,6 +12,7 @@ import {
   policyStateSchema,
   sha256,
 } from '@interlock/contracts';
+import type { AuthorKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { buildPolicy, eventually } from '@interlock/testkit';
 import { z } from 'zod';

@@ -19,9 +19,9 @@ const runBy: Readonly<Record<string, string>> = {
   'npm run demo -- --keep': 'test/demo.test.ts',
   'npm test': '.ci/run',
   'npm run verify': 'test/readme.test.ts',
-  'npm run lint:rego': 'deploy/tools/run.test.ts',
+  'npm run lint:rego': 'deploy/local/set-up/run.test.ts',
   'npm run bench -- --quick --json': 'test/readme.test.ts',
-  'npm run interlock -- --help': 'packages/cli/src/main.test.ts',
+  'npm run interlock -- --help': 'deploy/local/src/main.test.ts',
 };
 
 test('[P-readme-true] every command of the README is run by a test', async () => {

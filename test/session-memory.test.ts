@@ -7,7 +7,7 @@ import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from './line.ts';
 
-const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../deploy/local/src/main.ts', import.meta.url));
 const START_MS = 100_000;
 
 let line: Line;

@@ -5,19 +5,17 @@
 import type { Bus } from '@interlock/bus';
 import {
   type Call,
-  createKey,
   type EventBody,
   Fault,
   newId,
   type RpcRequest,
   type ServiceName,
-  type SigningKey,
-  seal,
   sealContext,
   services,
   sha256,
   toolVersionOf,
 } from '@interlock/contracts';
+import { createKey, type SigningKey, seal } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callOf, DOOR, forgeries, own, POLICY_DIGEST, type Stolen } from './forgeries.ts';

@@ -5,12 +5,13 @@
 import { describe, expect, test } from 'vitest';
 import { requirements } from './requirements.ts';
 import { looseVersions, manifestsOf, undeclared, unused } from './tidy/dependencies.ts';
-import { importsOf, outsideFences, wrongWays } from './tidy/imports.ts';
+import { circles, importsOf, outsideFences, wrongWays } from './tidy/imports.ts';
 import { linesLike, readSources } from './tidy/sources.ts';
 
 /** A file is one subject a reader can hold; most have about 150 lines. */
 const LINES_MAX = 400;
-const GENERATED = /^package-lock\.json$|^packages\/contracts\/schemas\/|\.golden\.|^deploy\/tools\/go\./;
+const GENERATED =
+  /^package-lock\.json$|^packages\/contracts\/schemas\/|\.golden\.|^deploy\/local\/set-up\/go\./;
 /** The rules themselves, which must spell what they forbid. */
 const RULES = /^test\/tidy/;
 
@@ -23,8 +24,12 @@ const imports = importsOf(code);
 const manifests = manifestsOf(sources);
 
 describe('[P-house-rules] imports', () => {
-  test('point one way: contracts ← bus, shell, egress ← services', () => {
+  test('point down the floors: contracts ← keys ← bus, shell, egress ← gate ← services ← deploy/local', () => {
     expect(wrongWays(imports)).toEqual([]);
+  });
+
+  test('never lead back to where they began', () => {
+    expect(circles(imports)).toEqual([]);
   });
 
   test('of a vendor stand behind its one fence', () => {

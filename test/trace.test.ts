@@ -9,7 +9,7 @@ import { filesBelow } from './inside.ts';
 import { type Line, startLine, UPSTREAM_TOKEN } from './line.ts';
 
 const START_MS = 100_000;
-const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../deploy/local/src/main.ts', import.meta.url));
 const ARGUMENT = 'a-text-nobody-may-see-in-a-span';
 const RESULT = 'a-result-nobody-may-see-in-a-span';
 

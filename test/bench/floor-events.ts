@@ -11,12 +11,10 @@ import {
   limits,
   newId,
   type RpcReply,
-  rawPublicKey,
-  seal,
   sealContext,
   sha256,
-  signStatement,
 } from '@interlock/contracts';
+import { rawPublicKey, seal, signStatement } from '@interlock/keys';
 import { CREDENTIAL, THING } from './upstream.ts';
 
 const TENANT = 'default';

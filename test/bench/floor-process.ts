@@ -86,7 +86,7 @@ async function start(service: Role): Promise<string> {
 async function carryOut(): Promise<void> {
   const settled = new Set<string>();
   const notices = new Map<string, () => void>();
-  await bus.followClaims(({ call, done }) => {
+  bus.followClaims(({ call, done }) => {
     if (settled.delete(call)) done();
     else notices.set(call, done);
   });

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type RunningInterlock, startInterlock } from '@interlock/cli';
+import { type RunningInterlock, startInterlock } from '@interlock/local';
 import type { Environment } from '@interlock/shell';
 import type { Aim } from './load.ts';
 import { CREDENTIAL } from './upstream.ts';

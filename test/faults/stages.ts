@@ -7,7 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connectObserver, type Observer } from '@interlock/bus';
-import { Secret, type ServiceName, type Step } from '@interlock/contracts';
+import type { ServiceName, Step } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { z } from 'zod';
 import type { Line } from '../line.ts';

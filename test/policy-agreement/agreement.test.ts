@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { inputsFrom, poolOf } from './inputs.ts';
-import { LIBRARY, type LibraryRule, readLibrary, settingsOf } from './library.ts';
+import { LIBRARY, type LibraryRule, mainModules, readLibrary, settingsOf } from './library.ts';
 
 const INPUTS = 10_000;
 /** Of them, so many are any JSON at all. */
@@ -87,7 +87,7 @@ async function startBoth(name: string, settings: Record<string, unknown>): Promi
   const signal = AbortSignal.timeout(BUILD_DEADLINE_MS);
   const bytes = await buildBundle({ opaBin, folders: [LIBRARY, folder], signal });
   const { policy } = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
-  const main = ['main/main.rego', 'main/words.rego'].map((file) => path.join(LIBRARY, file));
+  const main = await mainModules(LIBRARY);
   const opa = await startOpa([...main, ...rules.map(({ file }) => file), dataFile, witness]);
   return { policy, opa, [Symbol.asyncDispose]: () => opa[Symbol.asyncDispose]() };
 }

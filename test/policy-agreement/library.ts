@@ -52,6 +52,14 @@ export async function readLibrary(): Promise<LibraryRule[]> {
   return await Promise.all(names.map((name) => readRule(name, examples.get(name) ?? '')));
 }
 
+/** Returns the modules that compose the rules of a policy folder. */
+export async function mainModules(folder: string): Promise<string[]> {
+  const names = await readdir(path.join(folder, 'main'));
+  return names
+    .filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego'))
+    .map((name) => path.join(folder, 'main', name));
+}
+
 async function readRule(name: string, example: string): Promise<LibraryRule> {
   const file = path.join(LIBRARY, 'rules', name, `${name}.rego`);
   const text = await readFile(file, 'utf8');

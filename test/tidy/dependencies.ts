@@ -20,7 +20,9 @@ interface Manifest {
 /** Returns what each package.json declares. */
 export function manifestsOf(sources: Source[]): Manifest[] {
   return sources
-    .filter(({ path }) => /(^|^(packages|services)\/[^/]+\/)package\.json$/.test(path))
+    .filter(({ path }) =>
+      /(^|^(packages|services)\/[^/]+\/|^deploy\/local\/|^examples\/demo\/)package\.json$/.test(path),
+    )
     .map(({ path, text }) => {
       const { name, dependencies, devDependencies } = manifestSchema.parse(JSON.parse(text));
       return {

@@ -26,7 +26,7 @@ export function importsOf(sources: Source[]): Import[] {
 
 /** Returns `packages/bus` for a file of that package, `.` for what belongs to the repository itself. */
 export function packageOf(path: string): string {
-  return /^(packages|services)\/[^/]+/.exec(path)?.[0] ?? '.';
+  return /^(packages|services)\/[^/]+|^deploy\/local|^examples\/demo/.exec(path)?.[0] ?? '.';
 }
 
 /** Returns the package a specifier names: `@scope/name` or `name`; undefined for files and for Node's own. */
@@ -35,18 +35,44 @@ export function vendorOf(specifier: string): string | undefined {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** `contracts ← bus, shell, egress, policy ← services`: what the running code of each package may import of ours. */
-const KERNEL = ['contracts', 'bus', 'shell', 'egress', 'policy'].map((name) => `@interlock/${name}`);
-const allowed: Record<string, readonly string[]> = {
-  'packages/contracts': [],
-  'packages/bus': ['@interlock/contracts'],
-  'packages/shell': ['@interlock/contracts'],
-  'packages/egress': ['@interlock/contracts'],
-  'packages/policy': ['@interlock/contracts'],
-  'packages/cli': KERNEL,
+const services = [
+  'approver',
+  'auditor',
+  'broker',
+  'console',
+  'decider',
+  'executor',
+  'ingress',
+  'limiter',
+  'provisioner',
+] as const;
+
+/**
+ * The floors: what each package stands on. Running code may import that, and what that stands on in turn. The tests of
+ * every package may import all of them.
+ */
+const floors: Readonly<Record<string, readonly string[]>> = {
+  contracts: [],
+  keys: ['contracts'],
+  bus: ['keys'],
+  shell: ['keys'],
+  egress: ['keys'],
+  gate: ['bus', 'shell', 'egress'],
+  policy: ['shell'],
+  'policy-analysis': ['policy'],
+  testkit: ['bus', 'policy'],
+  cli: ['policy-analysis'],
+  ...Object.fromEntries(services.map((service) => [service, ['gate', 'policy']])),
+  demo: ['cli'],
+  // The one place that imports services.
+  local: [...services, 'demo'],
 };
-/** The one place where all services meet in one process. */
-const COMPOSITION_ROOT = 'packages/cli/src/host.ts';
+
+/** Returns everything a package may import of ours. */
+function below(name: string): ReadonlySet<string> {
+  const direct = floors[name] ?? [];
+  return new Set(direct.flatMap((floor) => [floor, ...below(floor)]));
+}
 
 /** Returns what breaks the direction of imports. */
 export function wrongWays(imports: Import[]): string[] {
@@ -55,10 +81,32 @@ export function wrongWays(imports: Import[]): string[] {
     if (specifier.startsWith('.')) return wrongFile(source.path, specifier).map((words) => `${at} ${words}`);
     if (!specifier.startsWith('@interlock/')) return [];
     if (specifier.split('/').length > 2) return [`${at} import ${vendorOf(specifier)} by its root`];
-    if (source.isTest || source.path === COMPOSITION_ROOT) return [];
-    const mine = allowed[packageOf(source.path)] ?? KERNEL;
-    return mine.includes(specifier) ? [] : [`${at} ${packageOf(source.path)} may not import ${specifier}`];
+    const own = packageOf(source.path);
+    if (source.isTest || own === '.') return [];
+    const [name = '', target = ''] = [own.split('/')[1], specifier.split('/')[1]];
+    if (!Object.hasOwn(floors, name)) return [`${at} ${own} stands on no floor: add it to the table`];
+    return below(name).has(target) ? [] : [`${at} ${own} may not import ${specifier}`];
   });
+}
+
+/** Returns every circle of files that import each other, as the path that leads round. Types count. */
+export function circles(imports: Import[]): string[] {
+  const edges = new Map<string, string[]>();
+  for (const { source, specifier } of imports) {
+    if (!specifier.startsWith('.')) continue;
+    const target = posix.join(posix.dirname(source.path), specifier);
+    edges.set(source.path, [...(edges.get(source.path) ?? []), target]);
+  }
+  const [done, found] = [new Set<string>(), new Set<string>()];
+  const visit = (path: string, trail: readonly string[]) => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.add([...trail.slice(start), path].join(' → '));
+    if (start >= 0 || done.has(path)) return;
+    for (const target of edges.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+  return [...found];
 }
 
 function wrongFile(path: string, specifier: string): string[] {
@@ -91,7 +139,10 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
     vendor: /^yaml$/,
     files: /^packages\/cli\/src\/|^packages\/policy\/src\/(build|cases)\.ts$|^policies\/policies\.test\.ts$/,
   },
-  { vendor: /^commander$/, files: /^packages\/cli\/src\// },
+  {
+    vendor: /^commander$/,
+    files: /^packages\/cli\/src\/|^deploy\/local\/src\/(commands\/)|^examples\/demo\/src\/command\.ts$/,
+  },
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
   { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },

@@ -15,19 +15,18 @@ import type {
   EntryValue,
   EventBody,
   Fault,
-  Keyring,
   LedgerStep,
   LineStep,
   RpcName,
   RpcReply,
   RpcRequest,
-  ServiceKeys,
   ServiceName,
   Statement,
   Step,
   StreamName,
   Successor,
 } from '@interlock/contracts';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { z } from 'zod';
 
 /** Wall-clock and monotonic time, in milliseconds. */
@@ -285,9 +284,9 @@ export interface Bus extends AsyncDisposable {
   follow(
     consumer: 'auditor-ledger' | 'auditor-approvals' | 'auditor-control',
     store: (batch: StreamRecord[]) => Promise<void>,
-  ): Promise<AsyncDisposable>;
+  ): AsyncDisposable;
   /** Hears of claims so that orphans get settled. */
-  followClaims(listener: (notice: ClaimNotice) => void): Promise<AsyncDisposable>;
+  followClaims(listener: (notice: ClaimNotice) => void): AsyncDisposable;
   streamState(stream: StreamName): Promise<StreamState>;
   /** Reads one message of a durable stream by sequence; undefined when it is gone. */
   readSequence(

@@ -5,10 +5,10 @@ import {
   callDigestOf,
   type EventBody,
   newId,
-  seal,
   sealContext,
   sha256,
 } from '@interlock/contracts';
+import { seal } from '@interlock/keys';
 import type { House } from '@interlock/testkit';
 
 const door = { kind: 'executor', replica: 'any' } as const;

@@ -66,8 +66,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     records: (bucket, schema) => openRecords(buckets, bucket, schema),
     blobs: (bucket) => openBlobs(buckets, bucket),
     control: (act) => publishControl(following, act),
-    follow: async (consumer, store) => followStream(following, consumer, store),
-    followClaims: async (listener) => followClaims(following, listener),
+    follow: (consumer, store) => followStream(following, consumer, store),
+    followClaims: (listener) => followClaims(following, listener),
     streamState: (stream) => streamState(following, stream),
     readSequence: (stream, sequence) => readSequence(following, stream, sequence),
     purgeLedgerBelow: async (sequence) => {

@@ -5,16 +5,8 @@
  * 2. A version that is not higher than the one held is ignored: an old entry cannot be replayed as newer.
  * 3. A text that counts for nothing is known as such: whoever must act on the newest entry can refuse to act.
  */
-import {
-  type EntryBucket,
-  type EntryValue,
-  entrySchemas,
-  Fault,
-  type Keyring,
-  type ServiceKeys,
-  signStatement,
-  verifyStatement,
-} from '@interlock/contracts';
+import { type EntryBucket, type EntryValue, entrySchemas, Fault } from '@interlock/contracts';
+import { type Keyring, type ServiceKeys, signStatement, verifyStatement } from '@interlock/keys';
 import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
 import { textOf } from './envelope.ts';
 import {

@@ -6,11 +6,10 @@ import {
   controlSubject,
   Fault,
   parseSubject,
-  type ServiceKeys,
   type Statement,
   type StreamName,
-  signStatement,
 } from '@interlock/contracts';
+import { type ServiceKeys, signStatement } from '@interlock/keys';
 import {
   type Consumer,
   JetStreamApiError,

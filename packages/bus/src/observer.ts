@@ -4,10 +4,10 @@ import {
   type CallAddress,
   lifecycle,
   parseSubject,
-  type Secret,
   type Step,
   stepSubject,
 } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import type { BusLog } from './bus.ts';

@@ -1,5 +1,5 @@
 /** The provisioner's side of the bus: it alone joins the account that holds the streams. */
-import type { Secret } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { BusLog } from './bus.ts';
 import { openConnection } from './connection.ts';

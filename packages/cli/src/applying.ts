@@ -9,12 +9,12 @@ import {
   type SignedBundle,
 } from '@interlock/contracts';
 import { buildBundle, signBundle } from '@interlock/policy';
+import { BASE_POLICIES } from '@interlock/policy-analysis';
 import { type Environment, processEnvironment, systemClock } from '@interlock/shell';
 import { readAuthor } from './author.ts';
 import type { Door } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
-import { BASE_POLICIES } from './policies/folders.ts';
 
 /** Compiles a folder of policies over the rules that come with Interlock. Throws `configuration_invalid` with file and line. */
 export async function bundlePolicies(

@@ -1,8 +1,7 @@
 /** The author's key: whoever holds it decides what policy says. */
-import { type AuthorKey, authorKeySchema } from '@interlock/contracts';
-import { type Environment, processEnvironment } from '@interlock/shell';
+import { type AuthorKey, authorKeySchema } from '@interlock/keys';
+import { type Environment, Failure, processEnvironment } from '@interlock/shell';
 import { readIfThere } from './context.ts';
-import { Failure } from './failure.ts';
 import { dataFiles } from './places.ts';
 
 /**

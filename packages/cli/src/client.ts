@@ -1,8 +1,8 @@
 /** The two doors the command speaks to: the console for people, the ingress for agents. */
 import { problemSchema } from '@interlock/contracts';
+import { exitCodes, Failure } from '@interlock/shell';
 import type { z } from 'zod';
 import { type Context, readContext } from './context.ts';
-import { exitCodes, Failure } from './failure.ts';
 import { type PlaceOptions, placesOf } from './places.ts';
 
 /** Longer than the longest act of the console, which is a check of the whole audit trail. */

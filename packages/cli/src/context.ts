@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Failure } from '@interlock/shell';
 import { z } from 'zod';
-import { Failure } from './failure.ts';
 import { dataFiles } from './places.ts';
 
 const contextSchema = z.strictObject({

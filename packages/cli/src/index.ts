@@ -1,9 +1,10 @@
-export type { Context } from './context.ts';
-export { Failure } from './failure.ts';
+export { applyConfiguration, bundlePolicies, signedBundle, withAgentKeys } from './applying.ts';
+export { consoleDoor, type Door, tokenOf } from './client.ts';
+export { type CommonOptions, command, portNumber } from './commands/options.ts';
+export { treesOf } from './commands/trace.ts';
+export { type Context, readContext, readIfThere, writeContext, writePrivate } from './context.ts';
 export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
-export {
-  type InterlockOptions,
-  type RunningInterlock,
-  type RunningService,
-  startInterlock,
-} from './up.ts';
+export { instant, plain, print, say, table } from './output.ts';
+export { compileCacheOf, dataFiles, type PlaceOptions, placesOf } from './places.ts';
+export { buildProgram, runProgram } from './program.ts';
+export { withTokens } from './tokens.ts';

@@ -18,8 +18,8 @@ import {
   toolFileSchemaFor,
 } from '@interlock/contracts';
 import { exists } from '@interlock/policy';
+import { Failure } from '@interlock/shell';
 import type { z } from 'zod';
-import { Failure } from './failure.ts';
 import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
 
 const FILES_MAX = 1_000;

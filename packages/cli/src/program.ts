@@ -1,3 +1,4 @@
+import { type ExitCode, exitCodes, failureOf, failureText } from '@interlock/shell';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -10,9 +11,6 @@ import { killCommand } from './commands/kill.ts';
 import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
-import { upCommand } from './commands/up.ts';
-import { demoCommand } from './demo/command.ts';
-import { type ExitCode, exitCodes, failureOf, failureText } from './failure.ts';
 
 const NOTES = `
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.
@@ -20,8 +18,8 @@ Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.
 Example:
   $ interlock up --config examples/quickstart`;
 
-/** Builds the `interlock` command. */
-export function buildProgram(): Command {
+/** Builds the `interlock` program: the commands of an installation first, then those that speak to one. */
+export function buildProgram(installation: readonly Command[]): Command {
   const program = new Command('interlock')
     // Options that stand behind a command are that command's, also where the one around it knows them too.
     .enablePositionalOptions()
@@ -30,8 +28,7 @@ export function buildProgram(): Command {
     )
     .addHelpText('after', NOTES);
   const commands = [
-    upCommand(),
-    demoCommand(),
+    ...installation,
     applyCommand(),
     toolsCommand(),
     callCommand(),

@@ -1,5 +1,4 @@
 /** One YAML file of a configuration: what it says, and where it says it. */
-
 import { readFile } from 'node:fs/promises';
 import { pointerOf } from '@interlock/contracts';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';

@@ -4,7 +4,7 @@ import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { digestOf, parsedJsonSchema } from './json.ts';
 import { type Step, services } from './lifecycle.ts';
 import { policyAnswerSchema, reasonSchema } from './policy.ts';
-import { sealedSchema } from './seal.ts';
+import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
 
 /** Limits of what travels: both sides of every boundary check them. */

@@ -111,25 +111,6 @@ export { Fault, type FaultOptions } from './fault.ts';
 export { type FaultCode, faultCodes, faults } from './faults.ts';
 export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
-export { type SigningKey, signJws, verifyJws } from './jws.ts';
-export {
-  type AuthorKey,
-  authorKeySchema,
-  type CertifiedKey,
-  certifiedKeySchema,
-  createKey,
-  type KeyHolder,
-  Keyring,
-  keyHolders,
-  publicKeyFromRaw,
-  rawPublicKey,
-  readCertifiedKeys,
-  readKeyring,
-  type SealKey,
-  type ServiceKeys,
-  serviceKeysSchema,
-  signKeyring,
-} from './keyring.ts';
 export {
   type ApprovalStep,
   type BucketName,
@@ -138,6 +119,8 @@ export {
   channel,
   consumers,
   controllers,
+  type KeyHolder,
+  keyHolders,
   type LedgerStep,
   type Lifecycle,
   type LineStep,
@@ -208,8 +191,8 @@ export {
   sqlStatementSchema,
   type Verdict,
 } from './policy.ts';
+export { problemOf } from './problem.ts';
 export { type QuestionEntry, questionEntrySchema } from './questions.ts';
-export { problemOf, type Refusing, refusedEvent, verifyDecision } from './refusal.ts';
 export {
   type AuditRecord,
   type AuditVerification,
@@ -223,8 +206,7 @@ export {
   recordedCallSchema,
   rpcSchemas,
 } from './rpc.ts';
-export { type Sealed, seal, sealedSchema, unseal } from './seal.ts';
-export { Secret } from './secret.ts';
+export { type Sealed, sealedSchema } from './sealed.ts';
 export {
   approvalSchema,
   type Identity,
@@ -235,10 +217,9 @@ export {
   type Statement,
   type StatementType,
   signedSchema,
-  signStatement,
   statementSchemas,
+  statements,
   unknownObligation,
-  verifyStatement,
 } from './statements.ts';
 export {
   anchorSubject,

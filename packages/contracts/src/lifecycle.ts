@@ -21,6 +21,10 @@ export const services = [
 ] as const;
 export type ServiceName = (typeof services)[number];
 
+/** Who may hold a certified key: every service, and whoever writes policy, who is no service and has no bus account. */
+export const keyHolders = [...services, 'author'] as const;
+export type KeyHolder = (typeof keyHolders)[number];
+
 export type StreamName = 'LINE' | 'LEDGER' | 'APPROVALS' | 'CONTROL' | 'ANCHORS';
 
 interface StepDefinition {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { questionSchema } from './events.ts';
 import { faultCodes } from './faults.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
-import { sealedSchema } from './seal.ts';
+import { sealedSchema } from './sealed.ts';
 
 /** What the approver keeps of a question: KV bucket `questions`, key = `<tenant>.<call>`. */
 export const questionEntrySchema = z.strictObject({

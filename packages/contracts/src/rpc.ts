@@ -5,7 +5,7 @@ import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
 import type { RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
-import { sealedSchema } from './seal.ts';
+import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
 
 /** An audit record as it is shown to a person: what the stream said, and the opened evidence. */

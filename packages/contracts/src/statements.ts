@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { Fault } from './fault.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
-import { type SigningKey, signJws, verifyJws } from './jws.ts';
-import type { KeyHolder, Keyring } from './keyring.ts';
+import type { KeyHolder } from './lifecycle.ts';
 
 /** Who calls, for whom, and which call: all of it from authentication. */
 export const identitySchema = z.strictObject({
@@ -120,8 +118,8 @@ const bundleSchema = z.strictObject({
   issuedAt: instantMsSchema,
 });
 
-/** Each type of statement: its shape and the one role that may make it. */
-const statements = {
+/** Each type of statement: its shape and the one role that may sign it. */
+export const statements = {
   decision: { schema: decisionSchema, signer: 'decider' },
   answer: { schema: answerSchema, signer: 'console' },
   resolution: { schema: resolutionSchema, signer: 'approver' },
@@ -145,36 +143,3 @@ export const statementSchemas = {
   anchor: anchorSchema,
   bundle: bundleSchema,
 };
-
-/** Signs a statement. */
-export function signStatement<T extends StatementType>(
-  statement: Statement<T> & { type: T },
-  key: SigningKey,
-): string {
-  return signJws(`interlock-${statement.type}`, statement, key);
-}
-
-/**
- * Verifies a statement's signature, type and signer, and returns it.
- * It does not look at `notAfter`: that is the reader's to check when it acts.
- * Throws `statement_invalid`.
- */
-export function verifyStatement<T extends StatementType>(
-  jws: string,
-  type: T,
-  keyring: Keyring,
-  nowMs: number,
-): Statement<T> {
-  const { schema, signer } = statements[type];
-  const { payload } = verifyJws(jws, `interlock-${type}`, (keyId) => {
-    const found = keyring.find(keyId, 'sign', nowMs);
-    return found?.service === signer ? found.key : undefined;
-  });
-  const parsed = schema.safeParse(payload);
-  if (!parsed.success)
-    throw new Fault('statement_invalid', {
-      detail: 'A statement lacks what it must say.',
-      cause: parsed.error,
-    });
-  return parsed.data as Statement<T>;
-}

@@ -1,4 +1,4 @@
-import { Secret } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { basicSecrets, redact, redactHeaders } from './redact.ts';

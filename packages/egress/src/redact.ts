@@ -8,7 +8,8 @@
  * 3. What was found is mapped back to the original's bytes. Nothing else is touched, and a body without a hit
  *    is returned as it came.
  */
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import type { HeaderList } from './headers.ts';
 import {
   isBase64,

@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type AuthorKey, authorKeySchema, createKey, Fault, Keyring, sha256 } from '@interlock/contracts';
+import { Fault, sha256 } from '@interlock/contracts';
+import { type AuthorKey, authorKeySchema, createKey, Keyring } from '@interlock/keys';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type HeldPolicy, openBundle, signBundle, verifyBundle } from './bundle.ts';
 import { buildWithOpa } from './opa.fixture.ts';

@@ -1,13 +1,5 @@
-import {
-  type AuthorKey,
-  Fault,
-  type Keyring,
-  type PolicyEntry,
-  type Statement,
-  sha256,
-  signStatement,
-  verifyStatement,
-} from '@interlock/contracts';
+import { Fault, type PolicyEntry, type Statement, sha256 } from '@interlock/contracts';
+import { type AuthorKey, type Keyring, signStatement, verifyStatement } from '@interlock/keys';
 import { z } from 'zod';
 import { readArchive } from './archive.ts';
 import { Policy } from './rego.ts';

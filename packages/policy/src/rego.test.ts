@@ -4,6 +4,9 @@ import { readArchive } from './archive.ts';
 import { buildWithOpa } from './opa.fixture.ts';
 import { INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
 
+/** A few times the processor time that the steps of a decision may take. */
+const LONG_MS = 3_000;
+
 async function policyOf(rules: string): Promise<Policy> {
   const bytes = await buildWithOpa({ text: `package interlock.main\n${rules}` });
   const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
@@ -71,9 +74,11 @@ decision := ${document('"allow"')} if {
 	not [1 | some a in numbers; some b in numbers; some c in numbers; some d in numbers; a + b + c + d < 0][0]
 }`);
     expect(policy.evaluate({ many: [1, 2] }).verdict).toBe('allow');
+    const before = process.cpuUsage();
     expect(faultOf(() => policy.evaluate({ many: Array.from({ length: 1_000 }, () => 1) }))).toBe(
       'policy_error',
     );
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(LONG_MS);
     expect(policy.evaluate({ many: [1, 2] })).toEqual({ ...denied, verdict: 'allow' });
     expect(policy.evaluate({})).toEqual(denied);
   });

@@ -1,4 +1,5 @@
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { commonConfigSchema, listenAddressSchema, readConfig, secretTextSchema } from './config.ts';

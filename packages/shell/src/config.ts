@@ -1,4 +1,5 @@
-import { Fault, idSchema, newId, Secret } from '@interlock/contracts';
+import { Fault, idSchema, newId } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { z } from 'zod';
 
 /** The environment, as a process is given it. */

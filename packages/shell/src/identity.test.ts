@@ -8,7 +8,7 @@ import {
   signJws,
   signKeyring,
   verifyJws,
-} from '@interlock/contracts';
+} from '@interlock/keys';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadKeyring, loadKeys } from './identity.ts';
 import {

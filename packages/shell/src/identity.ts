@@ -1,15 +1,14 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Fault, type ServiceName } from '@interlock/contracts';
 import {
-  Fault,
   type Keyring,
   publicKeyFromRaw,
   readKeyring,
   type ServiceKeys,
-  type ServiceName,
   serviceKeysSchema,
-} from '@interlock/contracts';
+} from '@interlock/keys';
 import { z } from 'zod';
 
 /** What the operator gave every service: the keyring, and the root key that certifies it. */

@@ -1,4 +1,5 @@
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
 import { createLog } from './log.ts';

@@ -1,4 +1,4 @@
-import { Secret } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import {
   type Bindings,

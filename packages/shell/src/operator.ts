@@ -7,18 +7,8 @@ import {
 } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type CertifiedKey,
-  createKey,
-  Fault,
-  idSchema,
-  newId,
-  rawPublicKey,
-  readCertifiedKeys,
-  type ServiceName,
-  services,
-  signKeyring,
-} from '@interlock/contracts';
+import { Fault, idSchema, newId, type ServiceName, services } from '@interlock/contracts';
+import { type CertifiedKey, createKey, rawPublicKey, readCertifiedKeys, signKeyring } from '@interlock/keys';
 import { z } from 'zod';
 
 /** AES-256 (FIPS 197) takes a key of 32 bytes. */

@@ -1,4 +1,5 @@
-import type { Keyring, ServiceKeys, ServiceName } from '@interlock/contracts';
+import type { ServiceName } from '@interlock/contracts';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Clock } from './clock.ts';

@@ -1,4 +1,4 @@
-import type { Keyring, ServiceKeys } from '@interlock/contracts';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { DestinationStream, Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import { type CommonConfig, commonConfigSchema, type Environment, readConfig } from './config.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Bus, connectBus, connectProvisioner, createBusKeys, natsServerConfig } from '@interlock/bus';
-import type { Keyring } from '@interlock/contracts';
-import { type ServiceKeys, type ServiceName, services } from '@interlock/contracts';
+import { type ServiceName, services } from '@interlock/contracts';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import {
   createIdentities,
   createOperator,

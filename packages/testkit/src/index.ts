@@ -7,5 +7,6 @@ export { type OpaServer, startOpa } from './opa.ts';
 export { buildPolicy, type PolicyOverlay } from './policy.ts';
 export { freePort } from './ports.ts';
 export { type ServerProcess, type ServerRecipe, startServer } from './processes.ts';
+export { processorMs } from './processor.ts';
 export { type RedisServer, startRedis } from './redis.ts';
 export { startUpstream, type Upstream, type UpstreamBehaviour, type UpstreamRequest } from './upstream.ts';

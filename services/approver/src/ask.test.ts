@@ -1,11 +1,6 @@
-import {
-  type ApprovalsEntry,
-  approvalsEntrySchema,
-  heldCallSchema,
-  sealContext,
-  unseal,
-  verifyDecision,
-} from '@interlock/contracts';
+import { type ApprovalsEntry, approvalsEntrySchema, heldCallSchema, sealContext } from '@interlock/contracts';
+import { verifyDecision } from '@interlock/gate';
+import { unseal } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held.fixture.ts';

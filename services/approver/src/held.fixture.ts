@@ -2,17 +2,13 @@
 import {
   type Call,
   callDigestOf,
-  createKey,
   type EventBody,
-  Keyring,
   newId,
-  type ServiceKeys,
   type ServiceName,
   type Statement,
-  serviceKeysSchema,
   sha256,
-  signStatement,
 } from '@interlock/contracts';
+import { createKey, Keyring, type ServiceKeys, serviceKeysSchema, signStatement } from '@interlock/keys';
 
 export const NOW_MS = 1_800_000_000_000;
 

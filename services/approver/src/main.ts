@@ -1,12 +1,7 @@
 import { activeTraceparent, connectBus, type Delivery, type EntryWatch, type Next } from '@interlock/bus';
-import {
-  type ApprovalsEntry,
-  Fault,
-  questionEntrySchema,
-  type Statement,
-  verifyDecision,
-  verifyStatement,
-} from '@interlock/contracts';
+import { type ApprovalsEntry, Fault, questionEntrySchema, type Statement } from '@interlock/contracts';
+import { verifyDecision } from '@interlock/gate';
+import { verifyStatement } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { ask, openQuestion } from './ask.ts';
 import { configSchema } from './config.ts';

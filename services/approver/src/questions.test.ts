@@ -6,8 +6,8 @@ import {
   type QuestionEntry,
   type Statement,
   sha256,
-  verifyStatement,
 } from '@interlock/contracts';
+import { verifyStatement } from '@interlock/keys';
 import { eventually, FakeClock, type House, startHouse } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';

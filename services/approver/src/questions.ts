@@ -8,14 +8,8 @@
  * 3. Whoever dies between the two halves is followed up from the record alone, by any replica (`rounds.ts`).
  */
 import { type Bus, inTrace, type Records, type StoredRecord } from '@interlock/bus';
-import {
-  Fault,
-  type PersonEntry,
-  type QuestionEntry,
-  type ServiceKeys,
-  type Statement,
-  signStatement,
-} from '@interlock/contracts';
+import { Fault, type PersonEntry, type QuestionEntry, type Statement } from '@interlock/contracts';
+import { type ServiceKeys, signStatement } from '@interlock/keys';
 import { judgeAnswer } from './answer.ts';
 import { expire } from './expire.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';

@@ -1,11 +1,7 @@
 import type { Delivery } from '@interlock/bus';
-import {
-  type EventBody,
-  type Fault,
-  type Keyring,
-  type QuestionEntry,
-  refusedEvent,
-} from '@interlock/contracts';
+import type { EventBody, Fault, QuestionEntry } from '@interlock/contracts';
+import { refusedEvent } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 
 /** Returns the refusal of a held call, with the whole record sealed for the auditor. */
 export function refusalOfHeld(

@@ -2,12 +2,11 @@ import {
   type EventBody,
   Fault,
   type HeldCall,
-  type Keyring,
   type Sealed,
   type ServiceName,
-  seal,
   sealContext,
 } from '@interlock/contracts';
+import { type Keyring, seal } from '@interlock/keys';
 
 /** Who may see a held call: who decides it again, who shows it to people, and who records it. */
 const READERS = ['decider', 'console', 'auditor'] as const satisfies ServiceName[];

@@ -1,6 +1,7 @@
 /** Signed checkpoints of each chain, on a stream from which nothing can be removed. */
 import type { Bus, BusLog } from '@interlock/bus';
-import { type Keyring, type Statement, verifyStatement } from '@interlock/contracts';
+import type { Statement } from '@interlock/contracts';
+import { type Keyring, verifyStatement } from '@interlock/keys';
 import type { Clock } from '@interlock/shell';
 import { z } from 'zod';
 import type { Head } from './chain.ts';

@@ -3,12 +3,11 @@ import {
   canonicalJson,
   heldCallSchema,
   type Sealed,
-  type ServiceKeys,
   type Step,
   sealContext,
   sealedSchema,
-  unseal,
 } from '@interlock/contracts';
+import { type ServiceKeys, unseal } from '@interlock/keys';
 import { z } from 'zod';
 
 /** Opens a sealed box under a context; undefined when it does not open. */

@@ -5,11 +5,10 @@ import {
   canonicalJson,
   type EventBody,
   newId,
-  Secret,
-  seal,
   sealContext,
   sha256,
 } from '@interlock/contracts';
+import { Secret, seal } from '@interlock/keys';
 import { eventually, type House, type MongoServer, startHouse, startMongo } from '@interlock/testkit';
 import { type Collection, MongoClient } from 'mongodb';
 import { auditorService } from './main.ts';

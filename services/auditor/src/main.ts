@@ -1,5 +1,6 @@
 import { type Bus, connectBus } from '@interlock/bus';
-import { type AuditVerification, Fault, type Keyring } from '@interlock/contracts';
+import { type AuditVerification, Fault } from '@interlock/contracts';
+import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { type Anchors, readAnchor, startAnchors } from './anchors.ts';
 import { configSchema } from './config.ts';
@@ -40,7 +41,7 @@ export const auditorService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('mongodb', () => store.ready);
     for (const stream of auditedStreams) {
-      stack.use(await bus.follow(consumerOf[stream], (batch) => recorders[stream].store(batch)));
+      stack.use(bus.follow(consumerOf[stream], (batch) => recorders[stream].store(batch)));
       // Makes a checkpoint for what has none; when the store is away, the next message does it.
       recorders[stream]
         .catchUp()

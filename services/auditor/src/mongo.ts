@@ -6,7 +6,8 @@
  * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fault, type Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   type Collection,

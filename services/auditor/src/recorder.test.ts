@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
-import { createKey, Keyring, type Statement, signStatement } from '@interlock/contracts';
+import type { Statement } from '@interlock/contracts';
+import { createKey, Keyring, signStatement } from '@interlock/keys';
 import { eventually, FakeClock } from '@interlock/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { readAnchor, startAnchors } from './anchors.ts';

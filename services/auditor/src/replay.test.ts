@@ -1,4 +1,5 @@
-import { type RecordedCall, Secret } from '@interlock/contracts';
+import type { RecordedCall } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { eventually, FakeClock, type MongoServer, startMongo } from '@interlock/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startAuditedHouse } from './house.fixture.ts';

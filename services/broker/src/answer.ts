@@ -2,17 +2,13 @@ import type { Bus, EntryWatch, LedgerEntry } from '@interlock/bus';
 import {
   type CredentialEntry,
   Fault,
-  type Keyring,
-  publicKeyFromRaw,
   type RpcReply,
   type RpcRequest,
-  type ServiceKeys,
   type Statement,
-  seal,
   sealContext,
   type Tool,
-  unseal,
 } from '@interlock/contracts';
+import { type Keyring, publicKeyFromRaw, type ServiceKeys, seal, unseal } from '@interlock/keys';
 import { decryptCredential, encryptCredential, type Kek, readCredential } from './kek.ts';
 import { grantLease, readStatement, versionOf } from './lease.ts';
 import { killedBy } from './switches.ts';

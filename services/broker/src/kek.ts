@@ -7,7 +7,8 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type CredentialEntry, Fault, idSchema, Secret } from '@interlock/contracts';
+import { type CredentialEntry, Fault, idSchema } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { z } from 'zod';
 
 const KEY_BYTES = 32;

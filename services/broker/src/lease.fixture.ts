@@ -2,21 +2,16 @@ import {
   type Claim,
   callDigestOf,
   canonicalJson,
-  createKey,
-  Keyring,
   type RpcRequest,
   type ServiceName,
-  type SigningKey,
   type Statement,
-  seal,
   sealContext,
-  serviceKeysSchema,
   sha256,
-  signStatement,
   type Tool,
   toolSchema,
   toolVersionOf,
 } from '@interlock/contracts';
+import { createKey, Keyring, type SigningKey, seal, serviceKeysSchema, signStatement } from '@interlock/keys';
 import type { LeaseFacts } from './lease.ts';
 
 /** When the builders' call is claimed. */

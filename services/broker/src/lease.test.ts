@@ -1,13 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
-import {
-  canonicalJson,
-  Fault,
-  type FaultCode,
-  rawPublicKey,
-  type Settled,
-  sha256,
-  toolSchema,
-} from '@interlock/contracts';
+import { canonicalJson, Fault, type FaultCode, type Settled, sha256, toolSchema } from '@interlock/contracts';
+import { rawPublicKey } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import {
   CLAIMED_AT,

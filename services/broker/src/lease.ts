@@ -15,14 +15,13 @@ import {
   callDigestOf,
   Fault,
   type Injection,
-  type Keyring,
   type RpcRequest,
   type Statement,
   sha256,
   type Tool,
   toolVersionOf,
-  verifyStatement,
 } from '@interlock/contracts';
+import { type Keyring, verifyStatement } from '@interlock/keys';
 import { destinationOf } from './destination.ts';
 
 /** Clocks of two hosts differ; a claim from further in the future is refused. */

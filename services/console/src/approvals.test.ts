@@ -1,16 +1,13 @@
 import {
   callDigestOf,
-  createKey,
   digestOf,
   type HeldCall,
-  Keyring,
   type Question,
   type QuestionEntry,
-  seal,
   sealContext,
-  serviceKeysSchema,
   sha256,
 } from '@interlock/contracts';
+import { createKey, Keyring, seal, serviceKeysSchema } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { stateOfAnswer } from './approvals.ts';
 import { openQuestion } from './questions.ts';

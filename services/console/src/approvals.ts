@@ -9,8 +9,8 @@ import {
   type QuestionEntry,
   questionEntrySchema,
   type Statement,
-  signStatement,
 } from '@interlock/contracts';
+import { signStatement } from '@interlock/keys';
 import { z } from 'zod';
 import type { Route } from './door.ts';
 import type { Management } from './management.ts';

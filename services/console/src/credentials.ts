@@ -1,4 +1,5 @@
-import { credentialSetSchema, Fault, idSchema, Secret, seal, sealContext } from '@interlock/contracts';
+import { credentialSetSchema, Fault, idSchema, sealContext } from '@interlock/contracts';
+import { Secret, seal } from '@interlock/keys';
 import { z } from 'zod';
 import type { Route } from './door.ts';
 import { type Management, writeEntry } from './management.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Fault, type PersonEntry, Secret, sha256 } from '@interlock/contracts';
+import { Fault, type PersonEntry, sha256 } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { readConfig } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { consoleConfigSchema } from './config.ts';

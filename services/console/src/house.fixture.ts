@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Bus, connectBus, connectProvisioner, createBusKeys, natsServerConfig } from '@interlock/bus';
 import {
-  authorKeySchema,
-  type Keyring,
   type PersonEntry,
   type ServiceName,
   type SignedBundle,
   services,
   sha256,
-  signStatement,
 } from '@interlock/contracts';
+import { authorKeySchema, type Keyring, signStatement } from '@interlock/keys';
 import {
   createIdentities,
   createOperator,

@@ -8,11 +8,10 @@ import {
   type Question,
   type QuestionEntry,
   questionEntrySchema,
-  seal,
   sealContext,
   sha256,
-  verifyStatement,
 } from '@interlock/contracts';
+import { seal, verifyStatement } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type House, startHouse } from './house.fixture.ts';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { connectBus } from '@interlock/bus';
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { defineService, run } from '@interlock/shell';
 import { agentRoutes } from './agents.ts';
 import { applyRoutes } from './apply.ts';

@@ -1,12 +1,6 @@
 import type { Bus, BusClock, BusLog } from '@interlock/bus';
-import {
-  type Control,
-  type EntryBucket,
-  type EntryValue,
-  type Keyring,
-  type ServiceKeys,
-  sha256,
-} from '@interlock/contracts';
+import { type Control, type EntryBucket, type EntryValue, sha256 } from '@interlock/contracts';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { People } from './people.ts';
 
 /** What every management act works with. */

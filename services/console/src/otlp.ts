@@ -1,6 +1,7 @@
 /** The receiving end of OTLP/HTTP with JSON, as far as spans need it. Unknown fields are read past, as OTLP asks. */
 import { timingSafeEqual } from 'node:crypto';
-import { Fault, type Secret, sha256 } from '@interlock/contracts';
+import { Fault, sha256 } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { parseInput } from './problem.ts';

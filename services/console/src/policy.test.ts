@@ -5,8 +5,8 @@ import {
   policyStateSchema,
   type Statement,
   sha256,
-  verifyStatement,
 } from '@interlock/contracts';
+import { verifyStatement } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -72,7 +72,7 @@ describe('a publishing', () => {
   test('[P-policy-publish] is told on CONTROL with the signed entry, so that whoever hears it can verify version and digest', async () => {
     const auditor = await house.join('auditor');
     const told: Statement<'entry'>[] = [];
-    await using _following = await auditor.follow('auditor-control', async (batch) => {
+    await using _following = auditor.follow('auditor-control', async (batch) => {
       for (const { data } of batch) {
         const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
         if (act.kind === 'policy' && act.entry !== undefined)

@@ -11,15 +11,14 @@ import {
   bundleKey,
   type Control,
   Fault,
-  type Keyring,
   type PolicyEntry,
   type PolicyState,
   type Posture,
   postureSchema,
   type SignedBundle,
   sha256,
-  verifyStatement,
 } from '@interlock/contracts';
+import { type Keyring, verifyStatement } from '@interlock/keys';
 import { type Management, writeEntry } from './management.ts';
 
 /** Bytes are kept for so many versions: the largest bundles of so many, 16 MiB each, with room in their bucket. */

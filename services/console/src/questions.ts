@@ -4,11 +4,10 @@ import {
   heldCallSchema,
   type OpenApproval,
   type QuestionEntry,
-  type ServiceKeys,
   sealContext,
   sha256,
-  unseal,
 } from '@interlock/contracts';
+import { type ServiceKeys, unseal } from '@interlock/keys';
 import { z } from 'zod';
 
 const argumentsSchema = z.record(z.string(), z.json());

@@ -1,20 +1,18 @@
-import type { EventBody } from '@interlock/contracts';
 import {
   type Call,
   type DecisionRecord,
   decisionRecordSchema,
+  type EventBody,
   Fault,
   type FaultCode,
   faults,
   type Json,
-  type Keyring,
   type PolicyAnswer,
   type PolicyInput,
-  refusedEvent,
-  type ServiceKeys,
   type Statement,
-  signStatement,
 } from '@interlock/contracts';
+import { refusedEvent } from '@interlock/gate';
+import { type Keyring, type ServiceKeys, signStatement } from '@interlock/keys';
 import { type Facts, policyInput } from './facts.ts';
 import type { Shadow } from './shadow.ts';
 

@@ -13,10 +13,10 @@ import {
   limits,
   type RpcReply,
   type RpcRequest,
-  seal,
   sealContext,
   sha256,
 } from '@interlock/contracts';
+import { seal } from '@interlock/keys';
 import { checkCall } from './check.ts';
 import { recordOf } from './decide.ts';
 import { policyInput } from './facts.ts';

@@ -4,24 +4,26 @@ import {
   type Call,
   callDigestOf,
   canonicalJson,
-  createKey,
   type EventBody,
   Fault,
   type HeldCall,
   type Json,
-  Keyring,
-  type ServiceKeys,
   type ServiceName,
   type Session,
   type Statement,
-  seal,
   sealContext,
-  serviceKeysSchema,
   sha256,
-  signStatement,
   type Tool,
   toolVersionOf,
 } from '@interlock/contracts';
+import {
+  createKey,
+  Keyring,
+  type ServiceKeys,
+  seal,
+  serviceKeysSchema,
+  signStatement,
+} from '@interlock/keys';
 import type { HeldPolicy } from '@interlock/policy';
 import { createFactReader } from './facts/read.ts';
 import type { Desk } from './steps.ts';

@@ -5,8 +5,8 @@ import {
   type HeldCall,
   sealContext,
   sha256,
-  unseal,
 } from '@interlock/contracts';
+import { unseal } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';

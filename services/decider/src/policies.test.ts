@@ -3,17 +3,15 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type Bus, connectObserver, type EntryWatch, type Observer } from '@interlock/bus';
 import {
-  type AuthorKey,
-  authorKeySchema,
   bundleKey,
   type Control,
   controlSchema,
-  createKey,
   type PolicyEntry,
   policyEntrySchema,
   postureSchema,
   sha256,
 } from '@interlock/contracts';
+import { type AuthorKey, authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
 import { buildPolicy, eventually, type House, startHouse } from '@interlock/testkit';

@@ -7,9 +7,8 @@ import {
   heldCallSchema,
   type Statement,
   sealContext,
-  unseal,
-  verifyStatement,
 } from '@interlock/contracts';
+import { unseal, verifyStatement } from '@interlock/keys';
 import type { Authority, Grounds } from './decide.ts';
 
 /** A resolved question: the exact call that was held, and what was said about it. */

@@ -6,7 +6,8 @@
  * 2. A signed removal leaves none.
  */
 import type { Blobs, BusLog } from '@interlock/bus';
-import { bundleKey, Fault, type Keyring, type PolicyEntry } from '@interlock/contracts';
+import { bundleKey, Fault, type PolicyEntry } from '@interlock/contracts';
+import type { Keyring } from '@interlock/keys';
 import { type HeldPolicy, openBundle, verifyBundle } from '@interlock/policy';
 import type { Clock } from '@interlock/shell';
 

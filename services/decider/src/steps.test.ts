@@ -6,9 +6,8 @@ import {
   type HeldCall,
   sealContext,
   sha256,
-  unseal,
-  verifyStatement,
 } from '@interlock/contracts';
+import { unseal, verifyStatement } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';

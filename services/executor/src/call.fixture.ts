@@ -2,21 +2,23 @@ import {
   type Call,
   callDigestOf,
   canonicalJson,
-  createKey,
   type EventBody,
   type Json,
-  Keyring,
-  type ServiceKeys,
   type ServiceName,
-  type SigningKey,
   type Statement,
-  serviceKeysSchema,
   sha256,
-  signStatement,
   type Tool,
   toolSchema,
   toolVersionOf,
 } from '@interlock/contracts';
+import {
+  createKey,
+  Keyring,
+  type ServiceKeys,
+  type SigningKey,
+  serviceKeysSchema,
+  signStatement,
+} from '@interlock/keys';
 
 /** Returns fresh keys for services, and the keyring that certifies them. */
 export function makeKeys<N extends ServiceName>(...names: N[]) {

@@ -7,13 +7,12 @@ import {
   callDigestOf,
   type EventBody,
   Fault,
-  type Keyring,
   parsedJsonSchema,
   type Statement,
   sha256,
   unknownObligation,
-  verifyStatement,
 } from '@interlock/contracts';
+import { type Keyring, verifyStatement } from '@interlock/keys';
 import { z } from 'zod';
 
 const argumentsSchema = z.record(z.string(), parsedJsonSchema);

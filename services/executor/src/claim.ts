@@ -4,13 +4,12 @@ import {
   type EventBody,
   type Evidence,
   type Fault,
-  type Keyring,
   newId,
-  refusedEvent,
-  seal,
   sealContext,
   type Tool,
 } from '@interlock/contracts';
+import { refusedEvent } from '@interlock/gate';
+import { type Keyring, seal } from '@interlock/keys';
 import type { AllowedCall } from './check.ts';
 
 /** What a claim says besides what the statement says. */

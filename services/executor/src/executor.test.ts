@@ -4,15 +4,14 @@ import {
   type Claim,
   type EventBody,
   evidenceSchema,
-  seal,
   sealContext,
   sealedSchema,
   sha256,
   switchKey,
   type Tool,
-  unseal,
 } from '@interlock/contracts';
 import { verifyRequest } from '@interlock/egress';
+import { seal, unseal } from '@interlock/keys';
 import { eventually, type House, startHouse, startUpstream, type Upstream } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall } from './call.fixture.ts';

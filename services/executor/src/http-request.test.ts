@@ -1,4 +1,5 @@
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { httpTool } from './call.fixture.ts';
 import { buildHttpRequest, type HttpTarget, injectCredential } from './http-request.ts';

@@ -2,7 +2,7 @@
  * One HTTP tool's request, from its definition and the signed arguments, before the call is claimed: what cannot
  * be built is refused and nothing was done.
  */
-import { Fault, type Injection, type Secret, type Tool } from '@interlock/contracts';
+import { Fault, type Injection, type Tool } from '@interlock/contracts';
 import {
   assertHeaderValue,
   basicSecrets,
@@ -13,6 +13,7 @@ import {
   permitUrl,
   type Query,
 } from '@interlock/egress';
+import type { Secret } from '@interlock/keys';
 
 export type HttpTarget = Extract<Tool['target'], { kind: 'http' }>;
 

@@ -2,8 +2,9 @@
  * HTTP tools: one signed request with the identity of the call and, where the tool has one, its credential.
  * Nothing is sent twice here; what comes back is capped by egress and redacted before anybody else sees it.
  */
-import type { Identity, Secret, SigningKey } from '@interlock/contracts';
+import type { Identity } from '@interlock/contracts';
 import { type Egress, type EgressResponse, headerValue, redact, signRequest } from '@interlock/egress';
+import type { Secret, SigningKey } from '@interlock/keys';
 import { assertFits, type Body, type Effect } from './effect.ts';
 import type { Gate } from './gate.ts';
 import { addHeader, type HttpRequest, type HttpTarget, injectCredential, policyOf } from './http-request.ts';

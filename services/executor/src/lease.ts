@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Bus } from '@interlock/bus';
-import { Fault, type Injection, rawPublicKey, Secret, sealContext, unseal } from '@interlock/contracts';
+import { Fault, type Injection, sealContext } from '@interlock/contracts';
+import { rawPublicKey, Secret, unseal } from '@interlock/keys';
 import type { AllowedCall } from './check.ts';
 import { inSpan } from './trace.ts';
 

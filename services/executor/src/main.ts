@@ -57,7 +57,7 @@ export const executorService = defineService({
       return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
     });
     stack.defer(() => drain(parts, stopping));
-    stack.use(await bus.followClaims((notice) => orphans.hear(notice)));
+    stack.use(bus.followClaims((notice) => orphans.hear(notice)));
     stack.use(
       await bus.step('executor', {
         verb: (delivery, signal) => execute(delivery, parts, signal),

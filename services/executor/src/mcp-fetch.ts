@@ -7,8 +7,9 @@
  * 3. Answers are read whole, within their cap: there is no standing stream, and GET is answered 405 here.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Fault, type Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
 import type { Egress, EgressPolicy } from '@interlock/egress';
+import type { Secret } from '@interlock/keys';
 import { z } from 'zod';
 import { dressed, type Errand, type HttpParts } from './http.ts';
 import { type HttpRequest, injectCredential } from './http-request.ts';

@@ -1,5 +1,6 @@
 import type { ClaimNotice, LedgerEntry } from '@interlock/bus';
-import { type Claim, seal } from '@interlock/contracts';
+import type { Claim } from '@interlock/contracts';
+import { seal } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
 import { checkCall } from './check.ts';

@@ -1,5 +1,6 @@
 import type { ClaimNotice } from '@interlock/bus';
-import { type Claim, type Evidence, evidenceSchema, Fault, sealContext, unseal } from '@interlock/contracts';
+import { type Claim, type Evidence, evidenceSchema, Fault, sealContext } from '@interlock/contracts';
+import { unseal } from '@interlock/keys';
 import { checkCall } from './check.ts';
 import { settledOf } from './effect.ts';
 import { type ReadyCall, start } from './execute.ts';

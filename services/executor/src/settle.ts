@@ -1,4 +1,5 @@
-import { Fault, limits, type Settled, seal, sealContext } from '@interlock/contracts';
+import { Fault, limits, type Settled, sealContext } from '@interlock/contracts';
+import { seal } from '@interlock/keys';
 import { type Body, type Effect, settledOf } from './effect.ts';
 import type { Parts, Task } from './task.ts';
 

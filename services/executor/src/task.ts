@@ -1,6 +1,7 @@
 import type { Bus } from '@interlock/bus';
-import type { Claim, Keyring, ServiceKeys, Tool } from '@interlock/contracts';
+import type { Claim, Tool } from '@interlock/contracts';
 import type { Egress } from '@interlock/egress';
+import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { Clock, ServiceContext } from '@interlock/shell';
 import type { Cancelled } from './cancelled.ts';
 import type { AllowedCall } from './check.ts';

@@ -16,12 +16,12 @@ import {
   Fault,
   faults,
   idSchema,
-  type Keyring,
   limits,
   newId,
-  refusedEvent,
   sha256,
 } from '@interlock/contracts';
+import { refusedEvent } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 import { z } from 'zod';
 import type { Answer } from './answer.ts';
 import type { JsonObject } from './close-schema.ts';

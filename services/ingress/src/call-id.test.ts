@@ -1,4 +1,5 @@
-import { idSchema, Secret } from '@interlock/contracts';
+import { idSchema } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { describe, expect, it } from 'vitest';
 import { callIdOf, readIdempotencyKey } from './call-id.ts';
 

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { Fault, type Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 
 /** Retryable refusals of one Idempotency-Key after which it is spent. */
 export const ATTEMPTS = 64;

@@ -6,7 +6,8 @@
  * 3. A request under a used Idempotency-Key is answered from what the ledger says of its call.
  */
 import type { Bus, BusLog } from '@interlock/bus';
-import { type AgentEntry, type Call, Fault, limits, newId, type Secret } from '@interlock/contracts';
+import { type AgentEntry, type Call, Fault, limits, newId } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { type Answer, answerRefusal } from './answer.ts';
 import { ATTEMPTS, callIdOf } from './call-id.ts';
 import type { Followed, Follower } from './follow.ts';

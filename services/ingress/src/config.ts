@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { Fault, Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { listenAddressSchema } from '@interlock/shell';
 import { z } from 'zod';
 

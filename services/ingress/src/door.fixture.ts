@@ -5,11 +5,11 @@ import {
   type Claim,
   newId,
   type Sealed,
-  seal,
   sealContext,
   sha256,
   toolSchema,
 } from '@interlock/contracts';
+import { seal } from '@interlock/keys';
 import { eventually, type House, startHouse } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';

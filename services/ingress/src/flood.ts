@@ -1,5 +1,7 @@
 import type { Bus, BusLog } from '@interlock/bus';
-import { type AgentEntry, Fault, type Keyring, newId, refusedEvent } from '@interlock/contracts';
+import { type AgentEntry, Fault, newId } from '@interlock/contracts';
+import { refusedEvent } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 import type { Clock } from '@interlock/shell';
 
 /** One record per agent and window: a flood must not become a flood on the ledger. */

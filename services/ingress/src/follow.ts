@@ -12,12 +12,11 @@ import {
   type Evidence,
   Fault,
   idSchema,
-  type Keyring,
   type QuestionEntry,
   type Refused,
-  type Refusing,
-  refusedEvent,
 } from '@interlock/contracts';
+import { type Refusing, refusedEvent } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 import type { Clock } from '@interlock/shell';
 import { type Answer, answerHeld, answerOutcome, answerRefusal, answerRunning } from './answer.ts';
 import { isSameRequest, type Origin, originOf, type Standing, standingOf } from './outcome.ts';

@@ -7,8 +7,8 @@ import {
   type Question,
   sealContext,
   sha256,
-  unseal,
 } from '@interlock/contracts';
+import { unseal } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentKeys, type Door, startDoor } from './door.fixture.ts';

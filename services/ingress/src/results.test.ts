@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
-import { createKey, type EventBody, Keyring, seal, sealContext, sha256 } from '@interlock/contracts';
+import { type EventBody, sealContext, sha256 } from '@interlock/contracts';
+import { createKey, Keyring, seal } from '@interlock/keys';
 import { describe, expect, it } from 'vitest';
 import { resultOf, showBody } from './results.ts';
 import { Waits } from './waits.ts';

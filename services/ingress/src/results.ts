@@ -1,14 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Blobs } from '@interlock/bus';
-import {
-  type CallOutcome,
-  type ServiceKeys,
-  type Settled,
-  sealContext,
-  sealedSchema,
-  sha256,
-  unseal,
-} from '@interlock/contracts';
+import { type CallOutcome, type Settled, sealContext, sealedSchema, sha256 } from '@interlock/contracts';
+import { type ServiceKeys, unseal } from '@interlock/keys';
 import type { Waiter } from './waits.ts';
 
 /** A body travels beside its outcome and may come in a little later. */

@@ -1,21 +1,18 @@
 import {
   type Call,
   callDigestOf,
-  createKey,
   type EventBody,
-  Keyring,
   type Limit,
   limitSchema,
   newId,
   type Statement,
-  serviceKeysSchema,
   sha256,
-  signStatement,
   type Tool,
   toolSchema,
   toolVersionOf,
-  verifyDecision,
 } from '@interlock/contracts';
+import { verifyDecision } from '@interlock/gate';
+import { createKey, Keyring, serviceKeysSchema, signStatement } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { type AdmitFacts, concludeTaking, planTaking } from './admit.ts';
 import { spendMicros } from './spend.ts';

@@ -1,5 +1,6 @@
 import type { Records } from '@interlock/bus';
-import { Fault, type Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { type Birth, confirmBirth } from './birth.ts';
 import { connectRedis } from './redis.ts';
 import { release, type TakeAnswer, type TakeRequest, take } from './take.ts';

@@ -1,5 +1,7 @@
 import { type Bus, connectBus, type Delivery, type Next } from '@interlock/bus';
-import { type Call, Fault, type Keyring, refusedEvent, verifyDecision } from '@interlock/contracts';
+import { type Call, Fault } from '@interlock/contracts';
+import { refusedEvent, verifyDecision } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { concludeTaking, planTaking } from './admit.ts';
 import { birthSchema } from './birth.ts';

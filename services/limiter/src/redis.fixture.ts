@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Records } from '@interlock/bus';
-import { Secret } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { type ServerProcess, startHouse, startServer } from '@interlock/testkit';
 import { expect, vi } from 'vitest';
 import { type Birth, birthSchema } from './birth.ts';

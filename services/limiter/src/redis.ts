@@ -7,7 +7,8 @@
  *    because an evicted counter is forgotten in the agent's favour.
  */
 import { createHash } from 'node:crypto';
-import { Fault, type Secret } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
+import type { Secret } from '@interlock/keys';
 import { Redis } from 'ioredis';
 
 /** Connecting to a server that is there takes milliseconds; longer means that it is not. */

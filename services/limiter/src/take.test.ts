@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { Fault, newId, Secret } from '@interlock/contracts';
+import { Fault, newId } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Counters, openCounters } from './counters.ts';

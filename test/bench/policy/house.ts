@@ -6,7 +6,7 @@ import { type Json, type PolicyInput, sha256 } from '@interlock/contracts';
 import { buildBundle, openBundle, type Policy } from '@interlock/policy';
 import { processEnvironment } from '@interlock/shell';
 import { poolOf } from '../../policy-agreement/inputs.ts';
-import { LIBRARY, readLibrary, settingsOf } from '../../policy-agreement/library.ts';
+import { LIBRARY, mainModules, readLibrary, settingsOf } from '../../policy-agreement/library.ts';
 import { makeCalls } from './calls.ts';
 import { type MadeRule, makeRules, TOOLS, ZONES } from './rules.ts';
 
@@ -94,13 +94,7 @@ async function houseOf({ base, folder, made, settings, files, tools }: Plans): P
     policy,
     openMs: Math.round(performance.now() - startedAt),
     calls: makeCalls(CALLS, tools),
-    files: [
-      path.join(base, 'main/main.rego'),
-      path.join(base, 'main/words.rego'),
-      ...files,
-      ...modules,
-      dataFile,
-    ],
+    files: [...(await mainModules(base)), ...files, ...modules, dataFile],
     rules: files.length + made.length,
     dataBytes: facts.length,
     bundleBytes: bytes.byteLength,

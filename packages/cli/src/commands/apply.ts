@@ -1,5 +1,4 @@
-import type { Applied } from '@interlock/contracts';
-import { personListSchema } from '@interlock/contracts';
+import { type Applied, personListSchema } from '@interlock/contracts';
 import type { Command } from 'commander';
 import { applyConfiguration, bundlePolicies, signedBundle } from '../applying.ts';
 import { consoleDoor, notRunning, tokenOf } from '../client.ts';

@@ -1,7 +1,7 @@
 import { answerReplySchema, approvalListSchema, type OpenApproval } from '@interlock/contracts';
+import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { consoleOf, type Door } from '../client.ts';
-import { Failure } from '../failure.ts';
 import { instant, plain, print } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 

@@ -1,7 +1,7 @@
 import { type AuditVerification, rpcSchemas } from '@interlock/contracts';
+import { exitCodes } from '@interlock/shell';
 import { Command } from 'commander';
 import { consoleOf } from '../client.ts';
-import { exitCodes } from '../failure.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { type CommonOptions, command, wholeNumber } from './options.ts';
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { callOutcomeSchema, callPendingSchema } from '@interlock/contracts';
+import { exitCodes, Failure, usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { type Door, ingressDoor, notRunning } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
-import { exitCodes, Failure, usage } from '../failure.ts';
 import { plain, print } from '../output.ts';
 import { placesOf } from '../places.ts';
 import { agentName, type CommonOptions, command } from './options.ts';

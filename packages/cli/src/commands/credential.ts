@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { credentialListSchema, Secret } from '@interlock/contracts';
+import { credentialListSchema } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
+import { usage } from '@interlock/shell';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { consoleOf } from '../client.ts';
-import { usage } from '../failure.ts';
 import { instant, print, table } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 

@@ -1,12 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { personListSchema, toolListSchema } from '@interlock/contracts';
-import { systemClock } from '@interlock/shell';
+import { exitCodes, failureOf, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { consoleDoor, ingressDoor, tokenOf } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
-import { exitCodes, failureOf } from '../failure.ts';
 import { print, table } from '../output.ts';
 import { dataFiles, placesOf } from '../places.ts';
 import { type CommonOptions, command } from './options.ts';

@@ -1,8 +1,8 @@
 import { type SwitchTarget, switchListSchema } from '@interlock/contracts';
+import { usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { consoleOf } from '../client.ts';
-import { usage } from '../failure.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { agentName, type CommonOptions, command } from './options.ts';
 

@@ -1,8 +1,8 @@
 import { digestSchema, type Tool, toolSchema } from '@interlock/contracts';
+import { Failure } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { consoleOf, type Door } from '../client.ts';
-import { Failure } from '../failure.ts';
 import { plain, print, table } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 

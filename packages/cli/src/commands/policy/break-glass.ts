@@ -1,7 +1,7 @@
 import { type EmergencyEntry, emergencyListSchema, emergencyOpenSchema } from '@interlock/contracts';
+import { usage } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
-import { usage } from '../../failure.ts';
 import { instant, print, table } from '../../output.ts';
 import { agentName, type CommonOptions, command } from '../options.ts';
 

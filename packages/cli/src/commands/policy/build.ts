@@ -1,13 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { sha256 } from '@interlock/contracts';
 import { buildBundle, openBundle, signBundle } from '@interlock/policy';
+import { opaProgram, policyFolders, rulesOf, shown } from '@interlock/policy-analysis';
 import { processEnvironment, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { readAuthor } from '../../author.ts';
 import { print } from '../../output.ts';
 import { placesOf } from '../../places.ts';
-import { policyFolders, rulesOf, shown } from '../../policies/folders.ts';
-import { opaProgram } from '../../policies/opa.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface BuildOptions extends CommonOptions {
@@ -38,7 +37,7 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
     placesOf(options).data,
     key === undefined ? env : { ...env, INTERLOCK_AUTHOR_KEY_FILE: key },
   );
-  const folders = await policyFolders(dir, options);
+  const folders = await policyFolders(dir, placesOf(options).config);
   const rules = await rulesOf(folders);
   const bytes = await buildBundle({ opaBin: opaProgram(env), folders, signal: new AbortController().signal });
   const digest = sha256(bytes);

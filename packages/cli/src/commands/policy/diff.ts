@@ -2,15 +2,20 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { PolicyState } from '@interlock/contracts';
 import { type BundleSources, buildBundle, bundleSources } from '@interlock/policy';
+import {
+  type Changes,
+  comparePolicies,
+  opaProgram,
+  type PolicyComparison,
+  policyFolders,
+} from '@interlock/policy-analysis';
+import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
-import { Failure } from '../../failure.ts';
 import { plain, print } from '../../output.ts';
-import { entryOf, readPolicyState } from '../../policies/bundles.ts';
-import { type Changes, comparePolicies, type PolicyComparison } from '../../policies/comparison.ts';
-import { policyFolders } from '../../policies/folders.ts';
-import { opaProgram } from '../../policies/opa.ts';
-import { versionIn } from '../../policies/version.ts';
+import { placesOf } from '../../places.ts';
+import { entryOf, readPolicyState } from '../../policy/bundles.ts';
+import { versionIn } from '../../policy/version.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface DiffOptions extends CommonOptions {
@@ -54,7 +59,7 @@ async function sourcesOf(name: string | undefined, options: DiffOptions): Promis
   }
   if (name !== undefined && (await isFile(path.resolve(name))))
     return bundleSources(await readFile(path.resolve(name)));
-  const folders = await policyFolders(name, options);
+  const folders = await policyFolders(name, placesOf(options).config);
   const signal = new AbortController().signal;
   return bundleSources(await buildBundle({ opaBin: opaProgram(), folders, signal }));
 }

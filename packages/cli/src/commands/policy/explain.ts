@@ -1,13 +1,18 @@
 import { type PolicyEntry, rpcSchemas } from '@interlock/contracts';
+import {
+  type CallStory,
+  type DecidingPolicy,
+  type ExplainedCall,
+  explainCall,
+  explaining,
+  storyOf,
+} from '@interlock/policy-analysis';
+import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
-import { Failure } from '../../failure.ts';
 import { plain, print } from '../../output.ts';
-import { entryOfDigest, openPublished, readPolicyState } from '../../policies/bundles.ts';
-import { type CallStory, storyOf } from '../../policies/call-story.ts';
-import { type DecidingPolicy, type ExplainedCall, explainCall } from '../../policies/explained-call.ts';
-import { explaining } from '../../policies/explanation.ts';
-import { explanationText } from '../../policies/explanation-text.ts';
+import { entryOfDigest, openPublished, readPolicyState } from '../../policy/bundles.ts';
+import { explanationText } from '../../policy/explanation-text.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface ExplainOptions extends CommonOptions {

@@ -1,7 +1,7 @@
 import { type JudgementEntry, judgementListSchema, rpcSchemas } from '@interlock/contracts';
+import { Failure, usage } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
-import { Failure, usage } from '../../failure.ts';
 import { instant, plain, print, table } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { consoleOf } from '../../client.ts';
 import { print } from '../../output.ts';
-import { bundleFor, submit, untilTaken } from '../../policies/publishing.ts';
-import { decidersText, entryText } from '../../policies/state-text.ts';
+import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
+import { decidersText, entryText } from '../../policy/state-text.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface PublishOptions extends CommonOptions {

@@ -1,12 +1,12 @@
 import { type PolicyEntry, type PolicyState, policyStateSchema } from '@interlock/contracts';
+import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { consoleOf } from '../../client.ts';
-import { Failure } from '../../failure.ts';
 import { print } from '../../output.ts';
-import { readPolicyState } from '../../policies/bundles.ts';
-import { submitted, untilTaken } from '../../policies/publishing.ts';
-import { decidersText, entryText } from '../../policies/state-text.ts';
-import { versionNumber } from '../../policies/version.ts';
+import { readPolicyState } from '../../policy/bundles.ts';
+import { submitted, untilTaken } from '../../policy/publishing.ts';
+import { decidersText, entryText } from '../../policy/state-text.ts';
+import { versionNumber } from '../../policy/version.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface RollbackOptions extends CommonOptions {

@@ -1,18 +1,18 @@
 import { policyStateSchema } from '@interlock/contracts';
-import { systemClock } from '@interlock/shell';
-import { Command } from 'commander';
-import { consoleOf } from '../../client.ts';
-import { instant, plain, print, table } from '../../output.ts';
-import { readPolicyState } from '../../policies/bundles.ts';
 import {
   collectDisagreements,
   type DisagreementGroup,
   type DisagreementReport,
-} from '../../policies/disagreements.ts';
-import { bundleFor, submit, untilTaken } from '../../policies/publishing.ts';
-import { openReplay } from '../../policies/recorded.ts';
-import { spanOf } from '../../policies/span.ts';
-import { decidersText, entryText } from '../../policies/state-text.ts';
+} from '@interlock/policy-analysis';
+import { systemClock } from '@interlock/shell';
+import { Command } from 'commander';
+import { consoleOf } from '../../client.ts';
+import { instant, plain, print, table } from '../../output.ts';
+import { readPolicyState } from '../../policy/bundles.ts';
+import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
+import { openReplay } from '../../policy/replay.ts';
+import { spanOf } from '../../policy/span.ts';
+import { decidersText, entryText } from '../../policy/state-text.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface ActorOptions extends CommonOptions {

@@ -1,16 +1,15 @@
 import { judgementListSchema } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
-import { systemClock } from '@interlock/shell';
+import { createSimulation, type SimulationReport } from '@interlock/policy-analysis';
+import { exitCodes, systemClock } from '@interlock/shell';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
-import { exitCodes } from '../../failure.ts';
 import { instant, plain, print } from '../../output.ts';
-import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policies/bundles.ts';
-import { openProgress } from '../../policies/progress.ts';
-import { openReplay } from '../../policies/recorded.ts';
-import { createSimulation, type SimulationReport } from '../../policies/simulation.ts';
-import { type SimulateResult, simulationText } from '../../policies/simulation-text.ts';
-import { spanOf } from '../../policies/span.ts';
+import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
+import { openProgress } from '../../policy/progress.ts';
+import { openReplay } from '../../policy/replay.ts';
+import { type SimulateResult, simulationText } from '../../policy/simulation-text.ts';
+import { spanOf } from '../../policy/span.ts';
 import { type CommonOptions, command, wholeNumber } from '../options.ts';
 
 interface SimulateOptions extends CommonOptions {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { consoleOf } from '../../client.ts';
 import { print } from '../../output.ts';
-import { readPolicyState } from '../../policies/bundles.ts';
-import { stateText } from '../../policies/state-text.ts';
+import { readPolicyState } from '../../policy/bundles.ts';
+import { stateText } from '../../policy/state-text.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 /** `interlock policy status`: what is published, and what each decider holds. */

@@ -1,22 +1,22 @@
 import { judgementListSchema, type RecordedCall } from '@interlock/contracts';
 import { openBundle, policyWith } from '@interlock/policy';
+import {
+  createCheck,
+  createWanted,
+  grantsFor,
+  type Suggestion,
+  type Wish,
+  withGrants,
+} from '@interlock/policy-analysis';
 import { systemClock } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { consoleOf, type Door } from '../../client.ts';
 import { instant, oneLine, plain, print } from '../../output.ts';
-import { entryOf, readPolicyState } from '../../policies/bundles.ts';
-import { grantsFor } from '../../policies/grants.ts';
-import { openProgress, type Progress } from '../../policies/progress.ts';
-import { openReplay, type Span } from '../../policies/recorded.ts';
-import { spanOf } from '../../policies/span.ts';
-import {
-  createCheck,
-  createWanted,
-  type Suggestion,
-  type Wish,
-  withGrants,
-} from '../../policies/suggestion.ts';
+import { entryOf, readPolicyState } from '../../policy/bundles.ts';
+import { openProgress, type Progress } from '../../policy/progress.ts';
+import { openReplay, type Span } from '../../policy/replay.ts';
+import { spanOf } from '../../policy/span.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface SuggestOptions extends CommonOptions {

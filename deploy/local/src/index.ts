@@ -1,0 +1,6 @@
+export {
+  type InterlockOptions,
+  type RunningInterlock,
+  type RunningService,
+  startInterlock,
+} from './installation.ts';

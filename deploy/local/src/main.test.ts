@@ -1,0 +1,271 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { writeContext } from '@interlock/cli';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const MAIN = path.join(import.meta.dirname, 'main.ts');
+let data = '';
+beforeAll(async () => {
+  data = await mkdtemp(path.join(tmpdir(), 'interlock-cli-'));
+});
+afterAll(async () => {
+  await rm(data, { recursive: true, force: true });
+});
+
+async function interlock(args: string[], input = '') {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: 'pipe' });
+  child.stdin.end(input);
+  const ended = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = await ended;
+  return { code, stdout, stderr };
+}
+
+/** Runs the command against a door that answers everything alike, and returns what the door was asked. */
+async function withDoor(answer: { status: number; body: object }, args: string[], input = '') {
+  const asked: {
+    method: string | undefined;
+    url: string | undefined;
+    token: string | undefined;
+    body: string;
+  }[] = [];
+  const server = createServer(async (request, response) => {
+    const { method, url, headers } = request;
+    asked.push({ method, url, token: headers.authorization, body: await text(request) });
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json' })
+      .end(JSON.stringify(answer.body));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const folder = await mkdtemp(path.join(data, 'door-'));
+  const url = `http://127.0.0.1:${port}`;
+  await writeContext(folder, {
+    ingress: url,
+    console: url,
+    people: { alice: 'ilp_alice', bob: 'ilp_bob' },
+    agents: { 'default/helper': { keyId: 'key_1', key: 'ilk_helper', notAfter: 1 } },
+    person: 'alice',
+  });
+  try {
+    return { ...(await interlock([...args, '--data', folder], input)), asked };
+  } finally {
+    server.close();
+  }
+}
+
+describe('the exit code', () => {
+  test('is 2 when the command is used wrongly', async () => {
+    expect(await interlock(['fly'])).toMatchObject({ code: 2, stderr: expect.stringContaining('fly') });
+    expect(await interlock(['call'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tool') });
+    expect(await interlock(['call', 'note', 'no json', '--data', data])).toMatchObject({ code: 2 });
+  });
+
+  test('is 3 when nobody is there to ask', async () => {
+    expect(await interlock(['tools', '--data', data])).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^interlock: not_running: .*\n {2}Start it with interlock up/),
+    });
+    const folder = await mkdtemp(path.join(data, 'gone-'));
+    await writeContext(folder, {
+      console: 'http://127.0.0.1:9',
+      people: { alice: 'x' },
+      agents: {},
+      person: 'alice',
+    });
+    const gone = await interlock(['tools', '--data', folder]);
+    expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('interlock: unreachable: ') });
+  });
+
+  test('is 1 when what was asked is refused, and the reason is one line with the next step', async () => {
+    const body = {
+      type: 'urn:interlock:problem:policy_denied',
+      title: 'Policy does not allow this call.',
+      status: 403,
+      detail: 'Not to this address.',
+      code: 'policy_denied',
+      rule: 'blocked_tools',
+      call: 'call_1',
+      next: 'Do something else.',
+    };
+    const refused = await withDoor({ status: 403, body }, ['call', 'send', '{}']);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr:
+        'interlock: policy_denied: Not to this address. (rule blocked_tools, call call_1)\n  Do something else.\n',
+    });
+  });
+
+  test('is 1 when the call was made and failed', async () => {
+    const failed = await withDoor({ status: 200, body: { call: 'call_1', outcome: 'failed' } }, [
+      'call',
+      'send',
+      '{}',
+    ]);
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('failed') });
+    const done = await withDoor({ status: 200, body: { call: 'call_1', outcome: 'succeeded' } }, [
+      'call',
+      'send',
+      '{}',
+    ]);
+    expect(done.code).toBe(0);
+  });
+});
+
+describe('a configuration mistake', () => {
+  test('[P-config-mistake] stops the start before anything is started, with file, line and column', async () => {
+    const config = await mkdtemp(path.join(data, 'config-'));
+    await writeFile(path.join(config, 'people.yaml'), 'people:\n  - person: alice\n    roles: admin\n');
+    const { code, stderr } = await interlock(['up', '--config', config]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'interlock: configuration_invalid: people.yaml:3:12: /people/0/roles: expected array',
+    );
+    expect(await readdir(config)).toEqual(['people.yaml']);
+  });
+});
+
+describe('secrets', () => {
+  test('of a credential come from standard input, without the last line break, and are not shown', async () => {
+    const set = await withDoor(
+      { status: 200, body: { name: 'token', setAt: 1 } },
+      ['credential', 'set', 'token'],
+      's3cret \n',
+    );
+    expect(set.asked).toMatchObject([
+      { method: 'PUT', url: '/v1/credentials/token', body: '{"value":"s3cret "}' },
+    ]);
+    expect(set.stdout + set.stderr).not.toContain('s3cret');
+  });
+
+  test('are refused when there are none', async () => {
+    expect(await withDoor({ status: 200, body: {} }, ['credential', 'set', 'token'], '\n')).toMatchObject({
+      code: 2,
+      asked: [],
+    });
+  });
+
+  test('of the person who is named are used', async () => {
+    const { asked } = await withDoor({ status: 200, body: { switches: [] } }, ['kill', '--as', 'bob']);
+    expect(asked).toMatchObject([{ method: 'GET', token: 'Bearer ilp_bob' }]);
+  });
+});
+
+test('what an agent wrote cannot drive the terminal', async () => {
+  const body = { call: 'call_1', outcome: 'succeeded', result: '\u001b[2Jgone' };
+  const { stdout } = await withDoor({ status: 200, body }, ['call', 'read', '{}']);
+  expect(stdout).toContain('gone');
+  expect(stdout).not.toContain('\u001b');
+});
+
+describe('--help', () => {
+  test('lists the commands and the exit codes', async () => {
+    const { code, stdout } = await interlock(['--help']);
+    expect(code).toBe(0);
+    for (const name of [
+      'up',
+      'apply',
+      'call',
+      'agent',
+      'credential',
+      'approve',
+      'policy',
+      'audit',
+      'trace',
+      'kill',
+      'doctor',
+    ])
+      expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+    expect(stdout).toContain(
+      'Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.',
+    );
+  });
+
+  test.each([
+    ['up'],
+    ['apply'],
+    ['call'],
+    ['agent', 'create'],
+    ['policy', 'test'],
+    ['audit', 'search'],
+    ['kill'],
+  ])('of %s %s has an example and --json', async (...args) => {
+    const { code, stdout } = await interlock([...args.filter((arg) => arg !== undefined), '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Example:\n  $ interlock ');
+    expect(stdout).toContain('--json');
+  });
+});
+
+describe('[P-mcp-pinned] tools pin', () => {
+  const [pinnedDigest, definitionDigest] = ['a'.repeat(64), 'b'.repeat(64)];
+  const tool = {
+    name: 'files_read',
+    description: 'Reads \u001b[2J everything.',
+    inputSchema: { type: 'object' },
+    target: {
+      kind: 'mcp',
+      server: 'files',
+      name: 'read',
+      connection: { transport: 'stdio', command: 'files' },
+      definitionDigest,
+      pinnedDigest,
+    },
+  };
+
+  test('shows what would be agreed to, and agrees to nothing', async () => {
+    const answer = { status: 200, body: { tools: [tool] } };
+    const { asked, stdout } = await withDoor(answer, ['tools', 'pin', 'files_read']);
+    expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /v1/tools']);
+    for (const shown of [pinnedDigest, definitionDigest, 'everything.', `--digest ${definitionDigest}`])
+      expect(stdout).toContain(shown);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('agrees to the digest it is told', async () => {
+    const answer = { status: 200, body: tool };
+    const args = ['tools', 'pin', 'files_read', '--digest', definitionDigest, '--json'];
+    const { asked, stdout } = await withDoor(answer, args);
+    expect(asked).toMatchObject([
+      { method: 'POST', url: '/v1/tools/files_read/pin', body: JSON.stringify({ definitionDigest }) },
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'files_read' });
+  });
+});
+
+describe('[P-emergency] policy break-glass', () => {
+  const glass = ['policy', 'break-glass', 'acme/helper'];
+
+  test.each([
+    ['without a reason', [...glass, '--tools', 'pay', '--for', '30m']],
+    ['without an end', [...glass, '--tools', 'pay', '--reason', 'fire']],
+    ['for more than four hours', [...glass, '--tools', 'pay', '--reason', 'fire', '--for', '241m']],
+    ['for no tool', [...glass, '--reason', 'fire', '--for', '30m']],
+    ['for nobody', ['policy', 'break-glass', '--tools', 'pay', '--reason', 'fire', '--for', '30m']],
+    ['and ended at once', [...glass, '--tools', 'pay', '--reason', 'fire', '--for', '30m', '--end']],
+  ])('is not broken %s', async (_, args) => {
+    const { asked, code } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    expect({ asked, code }).toEqual({ asked: [], code: 2 });
+  });
+
+  test('asks for what it was told, and no longer', async () => {
+    const args = [...glass, '--tools', 'pay,refund', '--reason', 'fire', '--for', '4h', '--as', 'bob'];
+    const { asked } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    expect(asked).toMatchObject([{ method: 'POST', url: '/v1/emergencies', token: 'Bearer ilp_bob' }]);
+    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
+      tenant: 'acme',
+      agent: 'helper',
+      tools: ['pay', 'refund'],
+      reason: 'fire',
+      forMs: 4 * 3_600_000,
+    });
+  });
+});

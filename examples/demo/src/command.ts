@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import type { Laptop } from './laptop.ts';
+import type { DemoOptions } from './run.ts';
+
+/**
+ * `interlock demo`: needs no account, no key and no configuration. The laptop it plays on is loaded when it runs, since no
+ * other command needs what servers and services are started with.
+ */
+export function demoCommand(loadLaptop: () => Promise<Laptop>): Command {
+  return new Command('demo')
+    .description('start everything in a temporary folder, show governed tool calls, and clear it all away')
+    .option('--keep', 'leave everything running at the end, and print how to call it')
+    .option('--json', 'print one JSON document at the end; the story goes to standard error')
+    .addHelpText('after', '\nExample:\n  $ interlock demo --keep')
+    .action(async (options: DemoOptions) => {
+      const { runDemo } = await import('./run.ts');
+      await runDemo(await loadLaptop(), options);
+    });
+}

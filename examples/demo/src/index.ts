@@ -1,0 +1,2 @@
+export { demoCommand } from './command.ts';
+export type { Installation, InstallationOptions, Laptop, ServerOptions } from './laptop.ts';

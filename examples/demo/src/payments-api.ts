@@ -1,0 +1,140 @@
+/**
+ * The API of the demo: json-server with json-server-auth, two programs from npm that know nothing of Interlock and
+ * answer 401 to whoever comes without a token of theirs.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Secret } from '@interlock/keys';
+import { Failure, processEnvironment } from '@interlock/shell';
+import { z } from 'zod';
+import { shaped } from './expect.ts';
+import type { Laptop } from './laptop.ts';
+
+const HOST = '127.0.0.1';
+const ANSWER_TIMEOUT_MS = 10_000;
+const PASSWORD_BYTES = 18;
+const PRELOAD = fileURLToPath(new URL('./express-of-json-server.ts', import.meta.url));
+const EMPTY = { users: [], payments: [], notes: [] };
+/** 660: reading and writing take a token. 600: a user is seen by itself alone. */
+const GUARDS = { users: 600, payments: 660, notes: 660 };
+
+const registeredSchema = z.object({ accessToken: z.string().min(1) });
+const paymentSchema = z.object({
+  id: z.number(),
+  payee: z.string(),
+  amount: z.number(),
+  reference: z.string(),
+});
+export type Payment = z.infer<typeof paymentSchema>;
+
+export interface PaymentsApi extends AsyncDisposable {
+  readonly url: string;
+  /** The credential of the bookkeeping, which the API itself gave out. */
+  readonly token: Secret;
+  /** Everything that was paid. */
+  payments(): Promise<Payment[]>;
+  /** Writes a note and returns its number. */
+  addNote(text: string): Promise<number>;
+  /** What the API answers to a payment without a credential. */
+  payWithoutToken(payment: Omit<Payment, 'id'>): Promise<{ status: number; body: unknown }>;
+}
+
+export interface PaymentsApiOptions {
+  startServer: Laptop['startServer'];
+  /** Folder for its data. */
+  folder: string;
+  port: number;
+  say: (line: string) => void;
+  signal: AbortSignal;
+}
+
+/** Starts the API and registers the bookkeeping as its user. Throws `server_failed`, or `program_missing`. */
+export async function startPaymentsApi(options: PaymentsApiOptions): Promise<PaymentsApi> {
+  const { startServer, folder, port, say, signal } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const database = path.join(folder, 'db.json');
+  const routes = path.join(folder, 'routes.json');
+  await writeFile(database, JSON.stringify(EMPTY));
+  await writeFile(routes, JSON.stringify(GUARDS));
+  const { PATH, HOME } = processEnvironment();
+  const at = ['--port', String(port), '--host', HOST, '--routes', routes, '--quiet'];
+  await using owned = new AsyncDisposableStack();
+  owned.use(
+    await startServer({
+      name: 'json-server-auth',
+      command: process.execPath,
+      args: ['--import', PRELOAD, findProgram(), database, ...at],
+      // It keeps its routes in the folder for temporary files.
+      env: { PATH, HOME, TMPDIR: folder },
+      cwd: folder,
+      logFile: path.join(folder, 'api.log'),
+      port,
+      say,
+      signal,
+    }),
+  );
+  const url = `http://${HOST}:${port}`;
+  const token = await register(url, signal);
+  const running = owned.move();
+  return {
+    url,
+    token,
+    payments: async () =>
+      shaped(
+        'The list of payments',
+        z.array(paymentSchema),
+        await askAs(token, `${url}/payments`, { signal }),
+      ),
+    addNote: async (text) => {
+      const note = await askAs(token, `${url}/notes`, { signal, body: { text } });
+      return shaped('The note', z.object({ id: z.number() }), note).id;
+    },
+    payWithoutToken: (payment) => ask(`${url}/payments`, { signal, body: payment }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function findProgram(): string {
+  try {
+    return createRequire(import.meta.url).resolve('json-server-auth/dist/bin.js');
+  } catch (cause) {
+    throw new Failure('program_missing', 'json-server-auth is not installed.', {
+      cause,
+      next: 'The demo runs in a clone of the repository: npm run demo.',
+    });
+  }
+}
+
+async function register(url: string, signal: AbortSignal): Promise<Secret> {
+  const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+  const body = { email: 'bookkeeping@acme.example', password };
+  const registered = await ask(`${url}/register`, { signal, body });
+  return new Secret(shaped('The registration', registeredSchema, registered.body).accessToken);
+}
+
+interface Asking {
+  signal: AbortSignal;
+  /** Sent with POST where it is there. */
+  body?: object;
+}
+
+async function askAs(token: Secret, url: string, asking: Asking): Promise<unknown> {
+  return (await ask(url, asking, { authorization: `Bearer ${token.reveal()}` })).body;
+}
+
+async function ask(
+  url: string,
+  { signal, body }: Asking,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(url, {
+    ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+  });
+  const answer: unknown = await response.json();
+  return { status: response.status, body: answer };
+}

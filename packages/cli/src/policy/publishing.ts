@@ -1,0 +1,119 @@
+/** Handing a signed bundle to the console, and waiting for what the deciders make of it. */
+import { readFile } from 'node:fs/promises';
+import {
+  type PolicyEntry,
+  type PolicyState,
+  type Posture,
+  policyStateSchema,
+  type SignedBundle,
+  sha256,
+} from '@interlock/contracts';
+import { buildBundle, openBundle } from '@interlock/policy';
+import { opaProgram, policyFolders } from '@interlock/policy-analysis';
+import { Failure, systemClock, usage } from '@interlock/shell';
+import { signedBundle } from '../applying.ts';
+import type { Door } from '../client.ts';
+import { type PlaceOptions, placesOf } from '../places.ts';
+import { readPolicyState } from './bundles.ts';
+
+/** Deciders that live say what they hold every 30 s. */
+const WAIT_MS = 40_000;
+const POLL_MS = 100;
+
+/** Where a bundle comes from: a folder that is compiled and signed here, or files that were made elsewhere. */
+export interface BundleOptions extends PlaceOptions {
+  bundle?: string;
+  signature?: string;
+}
+
+/** Returns a signed bundle. Throws where no decider would load it, before anything is published. */
+export async function bundleFor(dir: string | undefined, options: BundleOptions): Promise<SignedBundle> {
+  const { bundle: file, signature } = options;
+  if (signature !== undefined && file === undefined) throw usage('A signature needs its --bundle.');
+  if (file !== undefined) {
+    if (dir !== undefined) throw usage('Name a folder or a --bundle, not both.');
+    const bytes = openable(await readFile(file));
+    const jws = await readFile(signature ?? `${file}.jws`, 'utf8');
+    return { bundle: bytes.toString('base64'), signature: jws.trim() };
+  }
+  const folders = await policyFolders(dir, placesOf(options).config);
+  const signal = new AbortController().signal;
+  const bytes = openable(Buffer.from(await buildBundle({ opaBin: opaProgram(), folders, signal })));
+  return await signedBundle(placesOf(options).data, bytes);
+}
+
+/** What is published, and whether publishing changed anything. */
+export interface Submitted {
+  state: PolicyState;
+  entry: PolicyEntry;
+  changed: boolean;
+}
+
+/** Publishes a bundle. Throws the console's refusal. */
+export async function submit(
+  door: Door,
+  signed: SignedBundle,
+  { as, reason }: { as: 'current' | 'candidate'; reason?: string | undefined },
+): Promise<Submitted> {
+  const before = await readPolicyState(door);
+  const body = { ...signed, as, ...(reason === undefined ? {} : { reason }) };
+  const state = await door.ask({ method: 'POST', path: '/v1/policy', body, reply: policyStateSchema });
+  return submitted(before, state, as);
+}
+
+/** Returns what an act of publishing left. */
+export function submitted(before: PolicyState, state: PolicyState, as: 'current' | 'candidate'): Submitted {
+  const entry = state[as];
+  if (entry === undefined)
+    throw new Failure('answer_unexpected', 'The console published nothing.', {
+      next: 'See interlock policy status.',
+    });
+  return { state, entry, changed: before[as]?.version !== entry.version };
+}
+
+/**
+ * Waits until every decider took a version, and returns their postures.
+ * Throws `bundle_rejected` where one did not, and `deciders_silent` where nobody says anything.
+ */
+export async function untilTaken(
+  door: Door,
+  as: 'current' | 'candidate',
+  { version, publishedAt }: PolicyEntry,
+): Promise<Posture[]> {
+  const endMs = systemClock.monotonicMs() + WAIT_MS;
+  for (;;) {
+    const { deciders } = await readPolicyState(door);
+    const refusals = deciders.flatMap(({ replica, rejected }) =>
+      rejected
+        .filter((one) => one.as === as && one.version === version)
+        .map(({ detail }) => `${replica}: ${detail}`),
+    );
+    if (refusals.length > 0)
+      throw new Failure('bundle_rejected', `Version ${version} was refused. ${refusals.join(' ')}`, {
+        next: 'The policy before it still decides. Correct this one, or roll back so that deciders that start take it too.',
+      });
+    if (deciders.length > 0 && deciders.every((one) => (one[as]?.version ?? 0) >= version)) return deciders;
+    if (systemClock.monotonicMs() > endMs) return livingOf(deciders, as, { version, publishedAt });
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+/** A decider that has said nothing since the publishing, for longer than they ever keep silent, is gone. */
+function livingOf(
+  deciders: readonly Posture[],
+  as: 'current' | 'candidate',
+  { version, publishedAt }: Pick<PolicyEntry, 'version' | 'publishedAt'>,
+): Posture[] {
+  const living = deciders.filter(({ at }) => at >= publishedAt);
+  if (living.length > 0 && living.every((one) => (one[as]?.version ?? 0) >= version)) return living;
+  const waiting = living.filter((one) => (one[as]?.version ?? 0) < version).map(({ replica }) => replica);
+  const who = waiting.length === 0 ? 'No decider says anything' : `${waiting.join(', ')} did not take it`;
+  throw new Failure('deciders_silent', `Version ${version} is published. ${who}.`, {
+    next: 'See interlock policy status and interlock doctor.',
+  });
+}
+
+function openable(bytes: Buffer): Buffer {
+  openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
+  return bytes;
+}

@@ -1,0 +1,113 @@
+/** A simulation in a person's words. */
+
+import type {
+  Agreement,
+  ChangeGroup,
+  NamedCall,
+  Outcome,
+  SimulationReport,
+} from '@interlock/policy-analysis';
+import { instant, table } from '../output.ts';
+
+/** What a simulation found, of which calls and against what. */
+export interface SimulateResult extends SimulationReport {
+  since: number;
+  until: number;
+  comparedWith: 'recorded' | { version: number; digest: string };
+  candidateDigest: string;
+  /** How long it took until the candidate was compiled and the first calls were there, and in all. */
+  tookMs: { compiled: number; fetched: number; total: number };
+}
+
+const DIGEST_SHOWN = 12;
+
+/** Returns the report as text. */
+export function simulationText(told: SimulateResult): string {
+  return [
+    headOf(told),
+    table(['', 'allow', 'ask', 'deny', 'error'], [row('base', told.base), row('candidate', told.candidate)]),
+    changesText(told),
+    judgementsText(told),
+    repeatedText(told),
+    unreadableText(told),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function headOf({ calls, since, until, comparedWith, candidateDigest, tookMs }: SimulateResult): string {
+  const base =
+    comparedWith === 'recorded'
+      ? 'what was decided then'
+      : `version ${comparedWith.version} (${comparedWith.digest.slice(0, DIGEST_SHOWN)})`;
+  return [
+    `${calls} recorded calls, ${instant(since)} to ${instant(until)}, in ${(tookMs.total / 1_000).toFixed(1)} s`,
+    `base       ${base}`,
+    `candidate  ${candidateDigest.slice(0, DIGEST_SHOWN)}`,
+  ].join('\n');
+}
+
+function row(name: string, counts: Record<Outcome, number>) {
+  return [name, counts.allow, counts.ask, counts.deny, counts.error];
+}
+
+function changesText({ changed, wider, narrower, changes, ungrouped }: SimulateResult): string {
+  if (changed === 0) return 'No verdict changes.';
+  const rows = changes.map((group) => [
+    `${group.from} -> ${group.to}`,
+    group.tool,
+    whyOf(group),
+    group.calls,
+    namesOf(group.examples),
+  ]);
+  const more = ungrouped === 0 ? '' : `\n… and ${ungrouped} more.`;
+  const head = `${changed} verdicts change: ${wider} get further, ${narrower} less far.`;
+  return `${head}\n\n${table(['change', 'tool', 'rules', 'calls', 'such as'], rows)}${more}`;
+}
+
+function whyOf({ from, to, rulesBefore, rulesNow }: ChangeGroup): string {
+  return `${rulesText(from, rulesBefore)} -> ${rulesText(to, rulesNow)}`;
+}
+
+function rulesText(outcome: Outcome, rules: readonly string[]): string {
+  if (rules.length > 0) return rules.join('+');
+  if (outcome === 'deny') return '(no rule allows it)';
+  return outcome === 'ask' ? '(asked, approved)' : `(${outcome})`;
+}
+
+function judgementsText({ judgements }: SimulateResult): string {
+  if (judgements === undefined) return '';
+  const { base, candidate, missing, falselyAllowed } = judgements;
+  const rows = [agreementRow('base', base), agreementRow('candidate', candidate)];
+  const elsewhere = missing === 0 ? '' : `; ${missing} more judged calls are not among these`;
+  const allowed =
+    falselyAllowed.length === 0 ? '' : `\nBad, and the candidate allows it: ${namesOf(falselyAllowed)}`;
+  const head = `${candidate.judged} of these calls were judged by people${elsewhere}.`;
+  const columns = ['', 'agree', 'bad but allowed', 'good but denied', 'good but asked'];
+  return `${head}\n\n${table(columns, rows)}${allowed}`;
+}
+
+function agreementRow(name: string, { agree, judged, falseAllows, falseDenials }: Agreement) {
+  return [name, `${agree} of ${judged}`, falseAllows, falseDenials.denied, falseDenials.asked];
+}
+
+function repeatedText({ repeated }: SimulateResult): string {
+  if (repeated === undefined) return '';
+  const { calls, different, differing } = repeated;
+  if (different === 0)
+    return `${calls} of these calls the base decided itself; it says the same of each today.`;
+  return `NOT REPEATABLE: of ${calls} calls the base decided itself it says another thing of ${different} today: ${namesOf(differing)}`;
+}
+
+function unreadableText({ unreadable: { calls, reasons } }: SimulateResult): string {
+  if (calls === 0) return '';
+  const lines = reasons.map(
+    ({ why, calls: count, example }) =>
+      `  ${count}  ${why}${example === undefined ? '' : `, such as ${example}`}`,
+  );
+  return [`${calls} records could not be replayed:`, ...lines].join('\n');
+}
+
+function namesOf(calls: readonly NamedCall[]): string {
+  return calls.map(({ call }) => call).join(', ');
+}

@@ -1,0 +1,238 @@
+import {
+  Fault,
+  type JudgementEntry,
+  type PolicyAnswer,
+  type PolicyInput,
+  parsedJsonSchema,
+  policyInputSchema,
+  type RecordedCall,
+} from '@interlock/contracts';
+import {
+  createSimulation,
+  type Judge,
+  type SimulationOptions,
+  type SimulationReport,
+} from '@interlock/policy-analysis';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Door } from '../client.ts';
+import { openReplay } from './replay.ts';
+import { instantOf, spanOf } from './span.ts';
+
+const factsSchema = z.record(z.string(), parsedJsonSchema);
+const DIGEST = 'd'.repeat(64);
+const AT = Date.UTC(2026, 0, 31);
+const DAY_MS = 86_400_000;
+
+const allowAll: Judge = { evaluate: () => answer('allow', 'allow_listed') };
+const denyAll: Judge = { evaluate: () => answer('deny', 'strict') };
+const asking: Judge = {
+  evaluate: (input) => ('approval' in input ? answer('allow', 'allow_listed') : answer('ask', 'careful')),
+};
+const silent: Judge = {
+  evaluate: () => {
+    throw new Fault('policy_error');
+  },
+};
+
+function answer(verdict: PolicyAnswer['verdict'], rule: string): PolicyAnswer {
+  return { verdict, reasons: [{ rule, text: 'So.' }], obligations: [], notes: [] };
+}
+
+interface Made {
+  call?: string;
+  verdict?: PolicyAnswer['verdict'];
+  approved?: boolean;
+  facts?: Partial<RecordedCall['decision']['facts']>;
+}
+
+function recorded({
+  call = 'call_1',
+  verdict = 'allow',
+  approved = false,
+  facts = {},
+}: Made = {}): RecordedCall {
+  const input: PolicyInput = policyInputSchema.parse({
+    subject: { agent: 'clerk', user: 'ada', tenant: 'acme', roles: [], proof: 'api_key' },
+    action: { name: 'execute_tool' },
+    tool: { name: 'pay', version: DIGEST, labels: [], firstUse: false },
+    arguments: {},
+    facts: {},
+    session: { id: 'ses_1', labels: [], openedAt: AT },
+    history: { denied: [] },
+    context: {
+      time: new Date(AT).toISOString(),
+      epochMs: AT,
+      local: {},
+      door: 'executor',
+      environment: 'test',
+    },
+    ...(approved ? { approval: { person: 'bob', resolvedAt: AT } } : {}),
+  });
+  const { arguments: _, ...seen } = input;
+  return {
+    tenant: 'acme',
+    call,
+    agent: 'clerk',
+    tool: 'pay',
+    at: AT,
+    step: 'started',
+    decision: {
+      ...answer(verdict, 'allow_listed'),
+      policyDigest: DIGEST,
+      policyVersion: 1,
+      facts: factsSchema.parse({ ...seen, ...facts }),
+      decidedAt: AT,
+    },
+    arguments: '{}',
+  };
+}
+
+function simulated(
+  calls: RecordedCall[],
+  options: Partial<SimulationOptions> & { candidate: Judge },
+): SimulationReport {
+  const simulation = createSimulation({ judgements: [], examples: 2, ...options });
+  for (const call of calls) simulation.take(call);
+  return simulation.report({ calls: calls.length, unreadable: 0 });
+}
+
+function judgement(call: string, said: 'good' | 'bad'): JudgementEntry {
+  return { tenant: 'acme', call, judgement: said, by: 'olga', at: AT };
+}
+
+describe('a simulation', () => {
+  test('counts and tells what it cannot replay, and drops nothing in silence', () => {
+    const older = recorded({ call: 'call_old', facts: { subject: { agent: 'clerk' } } });
+    const simulation = createSimulation({ candidate: allowAll, judgements: [], examples: 2 });
+    for (const call of [older, { ...recorded(), arguments: '[]' }, recorded()]) simulation.take(call);
+    const { calls, unreadable } = simulation.report({ calls: 3, unreadable: 4 });
+    expect(calls).toBe(1);
+    expect(unreadable.calls).toBe(6);
+    expect(unreadable.reasons).toEqual(
+      expect.arrayContaining([
+        { why: expect.stringMatching(/^\/subject\//), calls: 1, example: 'call_old' },
+        { why: 'the audit could not hand them out', calls: 4 },
+      ]),
+    );
+  });
+
+  test('takes a candidate that does not answer for one that lets nothing through', () => {
+    expect(simulated([recorded()], { candidate: silent })).toMatchObject({
+      changed: 1,
+      narrower: 1,
+      candidate: { error: 1 },
+      changes: [{ from: 'allow', to: 'error' }],
+    });
+    expect(simulated([recorded({ verdict: 'deny' })], { candidate: silent })).toMatchObject({
+      changed: 1,
+      wider: 0,
+      narrower: 0,
+    });
+  });
+
+  test('counts a call that a person approved as asked about, and asks the candidate without the approval', () => {
+    const approved = recorded({ approved: true });
+    expect(simulated([approved], { candidate: asking })).toMatchObject({ changed: 0, base: { ask: 1 } });
+    expect(simulated([approved], { candidate: allowAll })).toMatchObject({
+      wider: 1,
+      changes: [{ from: 'ask', to: 'allow', rulesBefore: [], rulesNow: ['allow_listed'] }],
+    });
+  });
+
+  test('groups changes by tool and rules, largest first, with as many examples as were asked for', () => {
+    const calls = ['call_1', 'call_2', 'call_3'].map((call) => recorded({ call }));
+    const asked = recorded({ call: 'call_4', verdict: 'ask' });
+    expect(simulated([asked, ...calls], { candidate: denyAll }).changes).toEqual([
+      {
+        ...{ tool: 'pay', from: 'allow', to: 'deny', move: 'narrower', calls: 3 },
+        ...{ rulesBefore: ['allow_listed'], rulesNow: ['strict'] },
+        examples: ['call_1', 'call_2'].map((call) => ({ tenant: 'acme', call, agent: 'clerk', at: AT })),
+      },
+      expect.objectContaining({ from: 'ask', to: 'deny', calls: 1 }),
+    ]);
+  });
+
+  test('tells false allows and false denials of base and candidate side by side; a question is no allow', () => {
+    const calls = ['bad_1', 'bad_2', 'good_1'].map((call) => recorded({ call }));
+    const judgements = [
+      judgement('bad_1', 'bad'),
+      judgement('bad_2', 'bad'),
+      judgement('good_1', 'good'),
+      judgement('elsewhere', 'good'),
+    ];
+    const base = { judged: 3, agree: 1, falseAllows: 2, falseDenials: { denied: 0, asked: 0 } };
+    expect(simulated(calls, { candidate: asking, judgements }).judgements).toEqual({
+      base,
+      candidate: { judged: 3, agree: 2, falseAllows: 0, falseDenials: { denied: 0, asked: 1 } },
+      missing: 1,
+      falselyAllowed: [],
+    });
+    expect(simulated(calls, { candidate: denyAll, judgements }).judgements?.candidate.falseDenials).toEqual({
+      denied: 1,
+      asked: 0,
+    });
+    expect(simulated(calls, { candidate: allowAll, judgements }).judgements?.falselyAllowed).toHaveLength(2);
+  });
+
+  test('notices a policy that says today another thing of a call than it said then', () => {
+    const calls = [recorded({ approved: true }), recorded({ call: 'call_2', verdict: 'deny' })];
+    const base = { ...asking, digest: DIGEST };
+    expect(simulated(calls, { candidate: asking, base }).repeated).toMatchObject({
+      calls: 2,
+      different: 1,
+      differing: [{ call: 'call_2' }],
+    });
+    const other = { ...asking, digest: 'e'.repeat(64) };
+    expect(simulated(calls, { candidate: asking, base: other }).repeated).toMatchObject({ calls: 0 });
+  });
+});
+
+describe('recorded calls that come line by line', () => {
+  const end = (calls: number) => JSON.stringify({ complete: true, calls, unreadable: 2 });
+  const call = JSON.stringify(recorded());
+
+  test.each([
+    ['break off before their end', [call]],
+    ['are fewer than were sent', [call, end(2)]],
+    ['are none', []],
+    ['are something else', ['{"tenant":"acme"}', end(0)]],
+  ])('are refused where they %s', async (_, lines) => {
+    await expect(read(lines)).rejects.toMatchObject({ code: 'replay_broken' });
+  });
+
+  test('are handed on with what was left out', async () => {
+    expect(await read([call, call, end(2)])).toEqual({ calls: 2, unreadable: 2 });
+  });
+
+  async function read(lines: string[]) {
+    async function* come() {
+      yield* lines;
+    }
+    const door: Pick<Door, 'lines'> = { lines: async () => come() };
+    const calls = (await openReplay(door, { since: 0, until: AT })).calls();
+    let next = await calls.next();
+    while (next.done !== true) next = await calls.next();
+    return next.value;
+  }
+});
+
+describe('a span of time', () => {
+  test.each(['yesterday', '7', '-7d', '1d2h', '2026-13-01', '', '31.01.2026'])('is not "%s"', (text) => {
+    expect(() => instantOf(text, AT)).toThrow('usage');
+  });
+
+  test('does not end before it begins', () => {
+    expect(() => spanOf({ since: '1h', until: '2h' }, AT)).toThrow('usage');
+  });
+
+  test.each([
+    ['7d', AT - 7 * DAY_MS],
+    ['2w', AT - 14 * DAY_MS],
+    ['90s', AT - 90_000],
+    ['2026-01-30', AT - DAY_MS],
+    ['2026-01-31T01:00:00+01:00', AT],
+  ])('begins at %s', (since, expected) => {
+    expect(spanOf({ since }, AT)).toEqual({ since: expected, until: AT });
+  });
+});

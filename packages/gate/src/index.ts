@@ -1,0 +1,2 @@
+export { verifyDecision } from './decision.ts';
+export { type Refusing, refusedEvent } from './refusal.ts';

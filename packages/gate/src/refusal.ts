@@ -1,0 +1,44 @@
+import { type Evidence, type Fault, type Refused, type ServiceName, sealContext } from '@interlock/contracts';
+import { type Keyring, seal } from '@interlock/keys';
+
+/** What `refused` takes as public words. */
+const DETAIL_MAX_LENGTH = 2_000;
+
+/** Whose call is refused, by whom, why, and what is known of it. */
+export interface Refusing {
+  call: Pick<Refused, 'tenant' | 'agent' | 'call' | 'tool'> & { argumentsDigest?: string | undefined };
+  by: ServiceName;
+  fault: Fault;
+  evidence: Evidence;
+}
+
+/** Returns the refusal of a call, with the whole record sealed for the auditor. */
+export function refusedEvent(
+  { call, by, fault, evidence }: Refusing,
+  keyring: Keyring,
+  nowMs: number,
+): Refused {
+  const record: Evidence = {
+    ...evidence,
+    detail: { code: fault.code, said: fault.detail, ...evidence.detail },
+  };
+  return {
+    tenant: call.tenant,
+    agent: call.agent,
+    call: call.call,
+    tool: call.tool,
+    at: nowMs,
+    by,
+    code: fault.code,
+    detail: fault.detail.slice(0, DETAIL_MAX_LENGTH),
+    ...(fault.rule === undefined ? {} : { rule: fault.rule }),
+    ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
+    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
+    ...(call.argumentsDigest === undefined ? {} : { argumentsDigest: call.argumentsDigest }),
+    evidence: seal(
+      JSON.stringify(record),
+      keyring.sealKeysOf('auditor', nowMs),
+      sealContext('evidence', call.call),
+    ),
+  };
+}

@@ -1,0 +1,146 @@
+/** The tests written in Rego, and how much of each rule they reach. */
+
+import { Failure } from '@interlock/shell';
+import { z } from 'zod';
+import {
+  type FailedExpression,
+  failedExpression,
+  type TraceEvent,
+  traceEventSchema,
+} from './failed-expression.ts';
+import type { OpaAnswer, OpaView } from './opa.ts';
+
+/** One test and how it ended. */
+export interface RegoTest {
+  name: string;
+  /** The package under test: `interlock.rules.amount_cap`. */
+  subject: string;
+  file: string;
+  line: number;
+  /** What did not hold, and where. */
+  failed?: FailedExpression;
+}
+
+/** How much of one file tests reach. */
+export interface FileCoverage {
+  file: string;
+  /** Lines that can be reached, and those that were not. */
+  lines: number;
+  missed: number[];
+}
+
+/** Explaining a failure takes a second run with a trace; nobody reads more at once. */
+const EXPLAINED_MAX = 50;
+const COMPLAINT_MAX = 4_000;
+
+const resultSchema = z.object({
+  location: z.object({ file: z.string(), row: z.int() }),
+  package: z.string(),
+  name: z.string(),
+  fail: z.boolean().default(false),
+  skip: z.boolean().default(false),
+  error: z.unknown().optional(),
+  trace: z.array(traceEventSchema).default([]),
+});
+type Result = z.infer<typeof resultSchema>;
+const resultsSchema = z.array(resultSchema).nullable();
+
+const rangesSchema = z
+  .array(z.object({ start: z.object({ row: z.int() }), end: z.object({ row: z.int() }) }))
+  .default([]);
+const coverageSchema = z.object({
+  files: z.record(z.string(), z.object({ covered: rangesSchema, not_covered: rangesSchema })),
+});
+
+/**
+ * Runs the tests; `only` is a regular expression over their names.
+ * Throws `configuration_invalid` where a file is no Rego.
+ */
+export async function runRegoTests(
+  view: OpaView,
+  { only, signal }: { only?: string | undefined; signal: AbortSignal },
+): Promise<RegoTest[]> {
+  const narrowed = only === undefined ? [] : ['--run', only];
+  const results = await resultsOf(view, narrowed, signal);
+  const failed = results.filter(({ fail }) => fail).slice(0, EXPLAINED_MAX);
+  const explained = failed.length === 0 ? [] : await explain(view, failed, signal);
+  const traces = new Map(explained.map((result) => [fullName(result), result.trace] as const));
+  return results.map((result) => {
+    const { location, package: where, name } = result;
+    const place = { file: view.fileOf(location.file), line: location.row };
+    const test = { name, subject: where.replace(/^data\./, '').replace(/_test$/, ''), ...place };
+    const failure = failureOf(result, traces.get(fullName(result)) ?? [], view);
+    return failure === undefined ? test : { ...test, failed: { ...place, ...failure } };
+  });
+}
+
+async function resultsOf(view: OpaView, flags: readonly string[], signal: AbortSignal): Promise<Result[]> {
+  const answer = await view.run(['test', '--format', 'json', ...flags, '--', ...view.files], signal);
+  return read(answer, resultsSchema, view) ?? [];
+}
+
+/** Runs failed tests again with the values they met, which would be megabytes for all of them. */
+async function explain(view: OpaView, failed: readonly Result[], signal: AbortSignal): Promise<Result[]> {
+  const names = failed.map((result) => fullName(result).replaceAll('.', '\\.'));
+  return await resultsOf(view, ['--var-values', '--run', `^(${names.join('|')})$`], signal);
+}
+
+function fullName({ package: where, name }: Result): string {
+  return `${where}.${name}`;
+}
+
+function failureOf(
+  { fail, skip, error }: Result,
+  trace: readonly TraceEvent[],
+  view: OpaView,
+): (Partial<FailedExpression> & Pick<FailedExpression, 'expected' | 'came'>) | undefined {
+  if (skip) return { expected: 'a test that runs', came: 'one that is skipped' };
+  if (error !== undefined && error !== null) return { expected: 'a test that ends', came: wordsOf(error) };
+  if (!fail) return undefined;
+  const expression = failedExpression(trace);
+  if (expression === undefined) return { expected: 'a test that holds', came: 'undefined' };
+  return { ...expression, file: view.fileOf(expression.file) };
+}
+
+/** Measures which lines of the rules their tests reach. Returns undefined while a test fails: nothing is measured then. */
+export async function measureCoverage(
+  view: OpaView,
+  signal: AbortSignal,
+): Promise<FileCoverage[] | undefined> {
+  const answer = await view.run(
+    ['test', '--format', 'json', '--coverage', '--coverage-runs', '', '--', ...view.files],
+    signal,
+  );
+  if (!answer.ok) return undefined;
+  const { files } = read(answer, coverageSchema, view);
+  return Object.entries(files)
+    .filter(([file]) => !file.endsWith('_test.rego'))
+    .map(([file, { covered, not_covered }]) => {
+      // A line is reached when nothing on it was left out.
+      const missed = linesOf(not_covered);
+      return {
+        file: view.fileOf(file),
+        lines: new Set([...linesOf(covered), ...missed]).size,
+        missed: [...missed].sort((one, other) => one - other),
+      };
+    });
+}
+
+function linesOf(ranges: z.infer<typeof rangesSchema>): Set<number> {
+  return new Set(ranges.map(({ start }) => start.row));
+}
+
+function wordsOf(error: unknown): string {
+  const parsed = z.object({ message: z.string() }).safeParse(error);
+  return parsed.success ? parsed.data.message : JSON.stringify(error);
+}
+
+/** Reads what opa wrote; where it wrote no document, it complained. */
+function read<S extends z.ZodType>({ stdout, stderr }: OpaAnswer, schema: S, view: OpaView): z.output<S> {
+  try {
+    return schema.parse(JSON.parse(stdout));
+  } catch (cause) {
+    const said = view.named(stderr.trim() || stdout.trim().slice(0, COMPLAINT_MAX)) || 'opa said nothing.';
+    throw new Failure('configuration_invalid', said, { cause, next: 'Correct this and try again.' });
+  }
+}
