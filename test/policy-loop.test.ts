@@ -126,7 +126,7 @@ describe('[P-policy-simulate] a candidate held against recorded calls', () => {
       });
       expect(await runPolicy(line, 'label', '--list')).toMatchObject({
         said: {
-          judgements: [{ call: bad, judgement: 'bad', by: 'alice' }, { call: good }, { call: traffic.asked }],
+          labels: [{ call: bad, label: 'bad', by: 'alice' }, { call: good }, { call: traffic.asked }],
         },
       });
       const folder = await candidate('nothing', 'deny contains "Never." if input.tool.name == "never"');
@@ -140,7 +140,7 @@ describe('[P-policy-simulate] a candidate held against recorded calls', () => {
       );
       expect(code).toBe(1);
       expect(said).toMatchObject({
-        judgements: {
+        labels: {
           base: { judged: 3, agree: 1, falseAllows: 0, falseDenials: { denied: 1, asked: 1 } },
           candidate: { judged: 3, agree: 1, falseAllows: 1, falseDenials: { denied: 0, asked: 1 } },
           falselyAllowed: [{ call: bad }],

@@ -109,7 +109,7 @@ export const requirements = {
   'P-identity-signed-request':
     'An HTTP tool gets who calls as headers under a signature (RFC 9421) that it can verify with an exported function.',
   'P-limits-never-forget':
-    'Limits never forget in the agent’s favour: a taking is keyed by call, and an empty Redis starts with empty buckets.',
+    'Limits never forget in the agent’s favour: a charge is keyed by call, and an empty Redis starts with empty buckets.',
   'P-limits-headers': 'A limited call is told when to come again, in Retry-After and RateLimit headers.',
   'P-approval-exact-call':
     'An approval holds for the question’s digest: the exact call, once, until it expires.',

@@ -53,7 +53,7 @@ async function admit(
   { tenant, call: id }: Pick<Call, 'tenant' | 'call'> = call,
 ) {
   const body: EventBody<'admitted'> = {
-    ...{ call, statement, takings: [] },
+    ...{ call, statement, charges: [] },
     decision: {
       ...{ verdict: 'allow', reasons: [], obligations: [], notes: [], policyVersion: 1, facts: {} },
       ...{ policyDigest: POLICY_DIGEST, decidedAt: Date.now() },

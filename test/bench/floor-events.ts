@@ -31,7 +31,7 @@ const callDigest = callDigestOf({ ...who, ...what });
 
 export interface SampleEvents {
   decided: Pick<EventBody<'decided'>, 'decision' | 'statement'>;
-  takings: EventBody<'admitted'>['takings'];
+  charges: EventBody<'admitted'>['charges'];
   leaseKey: string;
   evidence: Claim['evidence'];
   credential: RpcReply<'broker.lease'>['sealed'];
@@ -81,14 +81,14 @@ export function sampleEvents(nowMs: number): SampleEvents {
     },
     signing,
   );
-  const takings: SampleEvents['takings'] = [
+  const charges: SampleEvents['charges'] = [
     { limit: 'calls-per-agent', kind: 'rate', amount: 1, left: 9_999_999 },
     { limit: 'calls-per-agent', kind: 'concurrency', amount: 1, left: 9_999 },
   ];
-  const record = JSON.stringify({ call, decision, statement, takings });
+  const record = JSON.stringify({ call, decision, statement, charges });
   return {
     decided: { decision, statement },
-    takings,
+    charges,
     leaseKey: rawPublicKey(generateKeyPairSync('x25519').publicKey),
     evidence: seal(record, [reader], sealContext('evidence', call.call)),
     credential: seal(CREDENTIAL, [reader], sealContext('lease', call.call)),

@@ -64,7 +64,7 @@ async function start(service: Role): Promise<string> {
       await bus.onStored('refused', () => undefined);
       await bus.step('limiter', {
         concurrency: CONCURRENCY.limiter,
-        verb: ({ event }) => ({ step: 'admitted', body: { ...event, takings: samples.takings } }),
+        verb: ({ event }) => ({ step: 'admitted', body: { ...event, charges: samples.charges } }),
         poison: giveUp,
       });
       return '';

@@ -7,7 +7,7 @@
  * signatures, sealing, limits, the credential and the request to the upstream.
  */
 import { fileURLToPath } from 'node:url';
-import { startHouse } from '@interlock/testkit';
+import { startTestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { startChild } from './child.ts';
 import type { Aim } from './load.ts';
@@ -22,7 +22,7 @@ export interface Floor extends AsyncDisposable {
 /** Starts the floor on a server of its own. */
 export async function startFloor(): Promise<Floor> {
   await using stack = new AsyncDisposableStack();
-  const house = stack.use(await startHouse());
+  const house = stack.use(await startTestBus());
   const module = fileURLToPath(new URL('./floor-process.ts', import.meta.url));
   let url = '';
   for (const role of roles) {

@@ -1,6 +1,6 @@
 import { type EventBody, newId } from '@interlock/contracts';
 import { signStatement, verifyStatement } from '@interlock/keys';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
 import { join } from './inside.fixture.ts';
 
-let house: House;
+let house: TestBus;
 let ingress: Bus;
 let decider: Bus;
 let executor: Bus;
@@ -16,7 +16,7 @@ let consoleBus: Bus;
 let approver: Bus;
 
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   [ingress, decider, executor, consoleBus, approver] = await Promise.all([
     house.busOf('ingress'),
     house.busOf('decider'),
@@ -81,7 +81,7 @@ test('[P-answer-from-the-ledger] what was never stored is not heard as an outcom
   const target = `interlock.done.v1.refused.acme.${forged.call}`;
   const delivered = Promise.withResolvers<void>();
   limiter.subscribe(target, { callback: () => delivered.resolve() });
-  await limiter.request('$KV.births.forged', JSON.stringify(refusedOf(house, forged)));
+  await limiter.request('$KV.epochs.forged', JSON.stringify(refusedOf(house, forged)));
   const config = { name: 'forger', deliver_subject: target, deliver_policy: 'all', ack_policy: 'none' };
   await limiter.request(
     'CORE.API.CONSUMER.CREATE.KV_births.forger',

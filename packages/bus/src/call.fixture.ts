@@ -9,7 +9,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
-import type { House } from '@interlock/testkit';
+import type { TestBus } from '@interlock/testkit';
 
 const door = { kind: 'executor', replica: 'any' } as const;
 
@@ -38,7 +38,7 @@ export function addressOf({ tenant, call }: Call) {
 
 /** Makes the refusal of a call, with evidence the house's auditor can open. */
 export function refusedOf(
-  house: House,
+  house: TestBus,
   call: Call,
   code: EventBody<'refused'>['code'] = 'policy_denied',
 ): EventBody<'refused'> {
@@ -60,7 +60,7 @@ export function decidedOf(call: Call): EventBody<'decided'> {
 }
 
 /** Makes a claim of a call. */
-export function claimOf(house: House, call: Call): Claim {
+export function claimOf(house: TestBus, call: Call): Claim {
   const { tenant, agent, tool, session, user, toolVersion, argumentsDigest, callDigest } = call;
   return {
     ...{ tenant, agent, call: call.call, tool, session, user, toolVersion, argumentsDigest, callDigest },
@@ -69,6 +69,6 @@ export function claimOf(house: House, call: Call): Claim {
   };
 }
 
-function evidenceOf(house: House, { call }: Call) {
+function evidenceOf(house: TestBus, { call }: Call) {
   return seal('{}', house.keyring.sealKeysOf('auditor', Date.now()), sealContext('evidence', call));
 }

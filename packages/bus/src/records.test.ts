@@ -1,6 +1,6 @@
 /** Reading buckets: however often, and whatever happens to the server meanwhile. */
 import { Fault } from '@interlock/contracts';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ const READINGS = 1_001;
 const AT_ONCE = 20;
 const noteSchema = z.strictObject({ note: z.string() });
 
-let house: House;
+let house: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 let reader: Bus;
@@ -23,7 +23,7 @@ let notes: Records<z.infer<typeof noteSchema>>;
 let reading: typeof notes;
 
 beforeEach(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   core = await join(house, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   reader = await house.busOf('console');

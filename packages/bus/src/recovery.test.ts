@@ -1,7 +1,7 @@
 /** What the bus does when its server dies, hangs, or loses a stream. */
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const RECOVERY_MS = 10_000;
 const person = { person: 'ann', roles: ['admin'], tokenHash: '0'.repeat(64) };
 
-let house: House;
+let house: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 let provisioner: Provisioner;
@@ -22,7 +22,7 @@ let ingress: Bus;
 let decider: Bus;
 
 beforeEach(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   core = await join(house, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   const { busSeed: seed } = await house.keysOf('provisioner');

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { type House, startHouse } from '@interlock/testkit';
+import { type TestBus, startTestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from './index.ts';
 import { join } from './inside.fixture.ts';
@@ -8,12 +8,12 @@ import { join } from './inside.fixture.ts';
 const TIMEOUT_MS = 2_000;
 const request = { tenant: 'acme', call: 'c_1', statement: 's', arguments: '{}' };
 
-let house: House;
+let house: TestBus;
 let broker: Bus;
 let executor: Bus;
 let console: Bus;
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   [broker, executor, console] = await Promise.all([
     house.busOf('broker'),
     house.busOf('executor'),

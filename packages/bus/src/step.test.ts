@@ -1,5 +1,5 @@
 import { type Call, eventSchemas, Fault } from '@interlock/contracts';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,14 +11,14 @@ import { installTracing, underTrace } from './tracing.fixture.ts';
 /** Less than the server waits before it delivers again what nobody gave back. */
 const GIVEN_BACK_MS = 4_000;
 
-let house: House;
+let house: TestBus;
 let ingress: Bus;
 let decider: Bus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   [ingress, decider, core] = await Promise.all([
     house.busOf('ingress'),
     house.busOf('decider'),

@@ -327,17 +327,17 @@ export function bundleKey(digest: string): string {
   return `bundle-${digest}`;
 }
 
-/** A person's judgement of a recorded call: KV bucket `judgements`, key = `<tenant>.<call>`. */
-export const judgementEntrySchema = z.strictObject({
+/** A person's label of a recorded call: KV bucket `labels`, key = `<tenant>.<call>`. */
+export const callLabelEntrySchema = z.strictObject({
   tenant: idSchema,
   call: idSchema,
   /** `good`: the call was right to be carried out. `bad`: it should not have been. */
-  judgement: z.enum(['good', 'bad']),
+  label: z.enum(['good', 'bad']),
   by: idSchema,
   at: instantMsSchema,
   note: z.string().max(1_000).optional(),
 });
-export type JudgementEntry = z.infer<typeof judgementEntrySchema>;
+export type CallLabelEntry = z.infer<typeof callLabelEntrySchema>;
 
 /** A person broke the glass for one agent: KV bucket `emergencies`, key = `<tenant>.<agent>`. */
 export const emergencyEntrySchema = z.strictObject({
@@ -365,7 +365,7 @@ export const entrySchemas = {
   credentials: credentialEntrySchema,
   switches: switchEntrySchema,
   policies: policyEntrySchema,
-  judgements: judgementEntrySchema,
+  labels: callLabelEntrySchema,
   emergencies: emergencyEntrySchema,
   settings: z.union([limitsEntrySchema, approvalsEntrySchema]),
 } as const;

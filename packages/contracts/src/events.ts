@@ -77,7 +77,7 @@ export const decisionRecordSchema = z.strictObject({
 export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
 
 /** One taking from a limit. */
-export const takingSchema = z.strictObject({
+export const chargeSchema = z.strictObject({
   limit: idSchema,
   /** `spend` and `volume` count amounts: money, and anything else that policy counts. */
   kind: z.enum(['rate', 'concurrency', 'spend', 'volume']),
@@ -90,7 +90,7 @@ export const evidenceSchema = z.strictObject({
   call: callSchema.partial().optional(),
   decision: decisionRecordSchema.optional(),
   statement: signedSchema.optional(),
-  takings: z.array(takingSchema).optional(),
+  charges: z.array(chargeSchema).optional(),
   detail: z.record(z.string(), parsedJsonSchema).optional(),
 });
 export type Evidence = z.infer<typeof evidenceSchema>;
@@ -205,7 +205,7 @@ export const eventSchemas = {
   requested: z.strictObject({ call: callSchema }),
   decided: z.strictObject(decided),
   held: z.strictObject(decided),
-  admitted: z.strictObject({ ...decided, takings: z.array(takingSchema) }),
+  admitted: z.strictObject({ ...decided, charges: z.array(chargeSchema) }),
   started: claimSchema,
   restarted: claimSchema,
   settled: settledSchema,

@@ -131,12 +131,12 @@ export const buckets = {
   switches: bucket('console', ['limiter', 'broker', 'executor']),
   policies: bucket('console', ['decider']),
   bundles: { ...bucket('console', ['decider']), maxBytes: 256 * MEBIBYTE },
-  judgements: bucket('console', ['console']),
+  labels: bucket('console', ['console']),
   emergencies: bucket('console', ['decider']),
   sessions: bucket('decider', ['decider']),
   // What each decider holds; it is told again twice a minute.
-  postures: { ...bucket('decider', ['console']), maxAgeMs: 90_000, maxBytes: MEBIBYTE },
-  births: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
+  policyStatuses: { ...bucket('decider', ['console']), maxAgeMs: 90_000, maxBytes: MEBIBYTE },
+  epochs: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
   questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;

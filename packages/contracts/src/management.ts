@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { agentFileSchema, signedBundleSchema } from './configuration.ts';
 import {
   agentEntrySchema,
+  callLabelEntrySchema,
   emergencyEntrySchema,
-  judgementEntrySchema,
   personEntrySchema,
   policyEntrySchema,
   switchEntrySchema,
@@ -153,8 +153,8 @@ export const policyRollbackSchema = z.strictObject({
   reason: z.string().max(1_000).optional(),
 });
 
-/** What one decider holds: KV bucket `postures`, key = its replica. */
-export const postureSchema = z.strictObject({
+/** What one decider holds: KV bucket `policyStatuses`, key = its replica. */
+export const policyStatusSchema = z.strictObject({
   replica: idSchema,
   current: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
   candidate: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
@@ -171,7 +171,7 @@ export const postureSchema = z.strictObject({
     .max(2),
   at: instantMsSchema,
 });
-export type Posture = z.infer<typeof postureSchema>;
+export type PolicyStatus = z.infer<typeof policyStatusSchema>;
 
 /** `GET /v1/policy`, and the answer to publishing, rolling back and dropping a candidate. `GET /v1/policy/bundles/{digest}` gives the bytes. */
 export const policyStateSchema = z.strictObject({
@@ -179,17 +179,17 @@ export const policyStateSchema = z.strictObject({
   candidate: policyEntrySchema.optional(),
   /** Every version that was ever current, newest first. */
   versions: z.array(policyEntrySchema),
-  deciders: z.array(postureSchema),
+  deciders: z.array(policyStatusSchema),
 });
 export type PolicyState = z.infer<typeof policyStateSchema>;
 
 /** `POST /v1/tools/{name}/pin`: agrees to the definition of an MCP tool that the person has seen. */
 export const toolPinSchema = z.strictObject({ definitionDigest: digestSchema });
 
-/** `PUT /v1/judgements/{tenant}/{call}`. */
-export const judgementSetSchema = judgementEntrySchema.pick({ judgement: true, note: true });
-/** `GET /v1/judgements`. */
-export const judgementListSchema = z.strictObject({ judgements: z.array(judgementEntrySchema) });
+/** `PUT /v1/labels/{tenant}/{call}`. */
+export const callLabelSetSchema = callLabelEntrySchema.pick({ label: true, note: true });
+/** `GET /v1/labels`. */
+export const callLabelListSchema = z.strictObject({ labels: z.array(callLabelEntrySchema) });
 
 /** `POST /v1/emergencies`: breaks the glass. `DELETE /v1/emergencies/{tenant}/{agent}` ends it early. */
 export const emergencyOpenSchema = emergencyEntrySchema

@@ -1,5 +1,5 @@
 /** Recorded calls held against a candidate, one after the other. */
-import type { JudgementEntry, RecordedCall } from '@interlock/contracts';
+import type { CallLabelEntry, RecordedCall } from '@interlock/contracts';
 import { type Recalled, type ReplayTotals, recall } from './recorded.ts';
 import {
   type Agreement,
@@ -52,7 +52,7 @@ export interface SimulationReport {
   /** Records that could not be replayed, by reason. */
   unreadable: { calls: number; reasons: { why: string; calls: number; example?: string }[] };
   /** What people judged, where they judged anything. `missing` were judged and not replayed. */
-  judgements?: { base: Agreement; candidate: Agreement; missing: number; falselyAllowed: NamedCall[] };
+  labels?: { base: Agreement; candidate: Agreement; missing: number; falselyAllowed: NamedCall[] };
   /** Calls the base itself decided: whether it says the same today. */
   repeated?: { calls: number; differing: NamedCall[]; different: number };
 }
@@ -61,7 +61,7 @@ export interface SimulationOptions {
   candidate: Judge;
   /** A policy to compare with; absent for what was decided when the call was made. */
   base?: Judge & { digest: string };
-  judgements: readonly JudgementEntry[];
+  labels: readonly CallLabelEntry[];
   /** Examples of each kind of change. */
   examples: number;
 }
@@ -76,7 +76,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const { candidate, base, examples } = options;
   const groups = new Map<string, ChangeGroup>();
   const reasons = new Map<string, { why: string; calls: number; example?: string }>();
-  const judgements = new Map(options.judgements.map((entry) => [keyOf(entry), entry.judgement]));
+  const labels = new Map(options.labels.map((entry) => [keyOf(entry), entry.label]));
   const met = { base: noAgreement(), candidate: noAgreement(), falselyAllowed: [] as NamedCall[] };
   const repeated = { calls: 0, different: 0, differing: [] as NamedCall[] };
   const counted = { base: noOutcomes(), candidate: noOutcomes() };
@@ -99,11 +99,11 @@ export function createSimulation(options: SimulationOptions): Simulation {
   }
 
   function judge(recorded: RecordedCall, before: Said, now: Said): void {
-    const judgement = judgements.get(keyOf(recorded));
-    if (judgement === undefined) return;
-    met.base = judged(met.base, judgement, before.outcome);
-    met.candidate = judged(met.candidate, judgement, now.outcome);
-    if (judgement === 'bad' && now.outcome === 'allow' && met.falselyAllowed.length < examples)
+    const label = labels.get(keyOf(recorded));
+    if (label === undefined) return;
+    met.base = judged(met.base, label, before.outcome);
+    met.candidate = judged(met.candidate, label, now.outcome);
+    if (label === 'bad' && now.outcome === 'allow' && met.falselyAllowed.length < examples)
       met.falselyAllowed.push(named(recorded));
   }
 
@@ -152,9 +152,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
         changes,
         ungrouped,
         unreadable: { calls: sum(left.map((reason) => reason.calls)), reasons: left },
-        ...(judgements.size === 0
-          ? {}
-          : { judgements: { ...met, missing: judgements.size - met.base.judged } }),
+        ...(labels.size === 0 ? {} : { labels: { ...met, missing: labels.size - met.base.judged } }),
         ...(base === undefined ? {} : { repeated }),
       };
     },

@@ -1,5 +1,5 @@
 /** What to grant so that recorded calls are allowed, and what that would do to all the others. */
-import type { JudgementEntry, PolicyInput, RecordedCall } from '@interlock/contracts';
+import type { CallLabelEntry, PolicyInput, RecordedCall } from '@interlock/contracts';
 import { z } from 'zod';
 import type { Grant, GrantFor } from './grants.ts';
 import { recall } from './recorded.ts';
@@ -36,8 +36,8 @@ export interface Wanted {
  * Makes the list of calls to allow: those that no rule allowed, or those that people judged good and that were not
  * allowed. A call judged bad is never wanted.
  */
-export function createWanted(wish: Wish, judgements: readonly JudgementEntry[]): Wanted {
-  const judged = new Map(judgements.map((entry) => [keyOf(entry), entry.judgement]));
+export function createWanted(wish: Wish, labels: readonly CallLabelEntry[]): Wanted {
+  const judged = new Map(labels.map((entry) => [keyOf(entry), entry.label]));
   const keys = new Set<string>();
   const inputs: PolicyInput[] = [];
   return {
@@ -47,11 +47,11 @@ export function createWanted(wish: Wish, judgements: readonly JudgementEntry[]):
     },
     has: (recorded) => keys.has(keyOf(recorded)),
     take(recorded) {
-      const judgement = judged.get(keyOf(recorded));
+      const label = judged.get(keyOf(recorded));
       const isWanted =
         wish === 'denied'
-          ? recorded.code === 'policy_default' && judgement !== 'bad'
-          : recorded.decision.verdict !== 'allow' && judgement === 'good';
+          ? recorded.code === 'policy_default' && label !== 'bad'
+          : recorded.decision.verdict !== 'allow' && label === 'good';
       const recalled = isWanted ? recall(recorded) : undefined;
       if (recalled === undefined || 'unreadable' in recalled) return;
       keys.add(keyOf(recorded));

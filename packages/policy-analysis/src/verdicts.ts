@@ -1,7 +1,7 @@
 /** Verdicts, compared. */
 import {
+  type CallLabelEntry,
   Fault,
-  type JudgementEntry,
   type PolicyAnswer,
   type PolicyInput,
   type Verdict,
@@ -65,15 +65,11 @@ export function noAgreement(): Agreement {
 }
 
 /** Returns an agreement with one more judged call. */
-export function judged(
-  before: Agreement,
-  judgement: JudgementEntry['judgement'],
-  outcome: Outcome,
-): Agreement {
+export function judged(before: Agreement, label: CallLabelEntry['label'], outcome: Outcome): Agreement {
   const { denied, asked } = before.falseDenials;
   const after = { ...before, judged: before.judged + 1 };
-  if ((judgement === 'good') === (outcome === 'allow')) return { ...after, agree: before.agree + 1 };
-  if (judgement === 'bad') return { ...after, falseAllows: before.falseAllows + 1 };
+  if ((label === 'good') === (outcome === 'allow')) return { ...after, agree: before.agree + 1 };
+  if (label === 'bad') return { ...after, falseAllows: before.falseAllows + 1 };
   return {
     ...after,
     falseDenials: outcome === 'ask' ? { denied, asked: asked + 1 } : { denied: denied + 1, asked },

@@ -1,6 +1,6 @@
 export { FakeClock } from './clock.ts';
 export { eventually } from './eventually.ts';
-export { type House, startHouse } from './house.ts';
+export { type TestBus, startTestBus } from './test-bus.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';
 export { type OpaServer, startOpa } from './opa.ts';

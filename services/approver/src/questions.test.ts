@@ -8,7 +8,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { verifyStatement } from '@interlock/keys';
-import { eventually, FakeClock, type House, startHouse } from '@interlock/testkit';
+import { eventually, FakeClock, type TestBus, startTestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';
 import { heldEvent, keyring, keysOf, NOW_MS } from './held.fixture.ts';
@@ -20,11 +20,11 @@ import { sealHeldCall } from './seal-call.ts';
 const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
 const everybody = (person: string) => (person === 'petra' ? petra : undefined);
 const writes = [1, 2, 3].flatMap((write) => (['before', 'after'] as const).map((when) => ({ write, when })));
-let house: House;
+let house: TestBus;
 let bus: Bus;
 
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   bus = await house.busOf('approver');
 });
 afterAll(async () => {

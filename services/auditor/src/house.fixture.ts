@@ -9,7 +9,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { Secret, seal } from '@interlock/keys';
-import { eventually, type House, type MongoServer, startHouse, startMongo } from '@interlock/testkit';
+import { eventually, type TestBus, type MongoServer, startTestBus, startMongo } from '@interlock/testkit';
 import { type Collection, MongoClient } from 'mongodb';
 import { auditorService } from './main.ts';
 import type { ChainRecord } from './record.ts';
@@ -18,7 +18,7 @@ export const TENANT = 'acme';
 const ASK_TIMEOUT_MS = 20_000;
 
 export interface AuditedHouse extends AsyncDisposable {
-  readonly house: House;
+  readonly house: TestBus;
   readonly mongo: MongoServer;
   readonly url: Secret;
   readonly ingress: Bus;
@@ -39,7 +39,7 @@ export interface AuditedHouse extends AsyncDisposable {
 export async function startAuditedHouse(): Promise<AuditedHouse> {
   await using stack = new AsyncDisposableStack();
   const mongo = stack.use(await startMongo());
-  const house = stack.use(await startHouse());
+  const house = stack.use(await startTestBus());
   const [ingress, console, auditor] = [
     await house.busOf('ingress'),
     await house.busOf('console'),
@@ -80,7 +80,7 @@ export function sequenceOf(jws: string): number {
     : 0;
 }
 
-function refusal(house: House, call: string, argument: Record<string, string>): EventBody<'refused'> {
+function refusal(house: TestBus, call: string, argument: Record<string, string>): EventBody<'refused'> {
   const text = canonicalJson(argument);
   const at = Date.now();
   const named = { tenant: TENANT, agent: 'clerk', call, tool: 'pay' };

@@ -1,12 +1,12 @@
 import { controlSchema, emergencyListSchema } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startHouse } from './house.fixture.ts';
+import { type House, startTestBus } from './house.fixture.ts';
 
 const HOUR_MS = 3_600_000;
 let house: House;
 beforeAll(async () => {
-  house = await startHouse([
+  house = await startTestBus([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'], tenants: ['acme'] },
     { person: 'bob', roles: ['approver'] },

@@ -43,7 +43,7 @@ export function tokenOf(person: string): string {
 }
 
 /** Starts a NATS server, provisions it, and starts the console with its people. */
-export async function startHouse(people: Omit<PersonEntry, 'tokenHash'>[]): Promise<House> {
+export async function startTestBus(people: Omit<PersonEntry, 'tokenHash'>[]): Promise<House> {
   await using owned = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-console-'));
   owned.defer(() => rm(folder, { recursive: true, force: true }));

@@ -14,12 +14,12 @@ import {
 import { seal, verifyStatement } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startHouse } from './house.fixture.ts';
+import { type House, startTestBus } from './house.fixture.ts';
 
 const HASH = 'a'.repeat(64);
 let house: House;
 beforeAll(async () => {
-  house = await startHouse([
+  house = await startTestBus([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'] },
     { person: 'bob', roles: ['approver'], tenants: ['acme'] },

@@ -11,8 +11,8 @@ import { type ConsoleConfig, consoleConfigSchema } from './config.ts';
 import { credentialRoutes } from './credentials.ts';
 import { buildDoor, openDoor } from './door.ts';
 import { emergencyRoutes } from './emergencies.ts';
-import { judgementRoutes } from './judgements.ts';
 import { killRoutes } from './kill.ts';
+import { labelRoutes } from './labels.ts';
 import { createTurns, type Management } from './management.ts';
 import { addSpanReceiver } from './otlp.ts';
 import { seedPeople } from './people.ts';
@@ -67,7 +67,7 @@ function routesOf(management: Management, store: TraceStore) {
     ...policyRoutes(management),
     ...auditRoutes(management),
     ...replayRoutes(management),
-    ...judgementRoutes(management),
+    ...labelRoutes(management),
     ...traceRoutes(management, store),
   ];
 }

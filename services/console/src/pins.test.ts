@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startHouse } from './house.fixture.ts';
+import { type House, startTestBus } from './house.fixture.ts';
 
 const FIRST = 'a'.repeat(64);
 const LATER = 'b'.repeat(64);
 let house: House;
 beforeAll(async () => {
-  house = await startHouse([
+  house = await startTestBus([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'] },
   ]);

@@ -10,11 +10,11 @@ import { verifyStatement } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type House, startHouse } from './house.fixture.ts';
+import { type House, startTestBus } from './house.fixture.ts';
 
 let house: House;
 beforeEach(async () => {
-  house = await startHouse([
+  house = await startTestBus([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'] },
     { person: 'tina', roles: ['admin'], tenants: ['acme'] },

@@ -13,8 +13,8 @@ import {
   Fault,
   type PolicyEntry,
   type PolicyState,
-  type Posture,
-  postureSchema,
+  type PolicyStatus,
+  policyStatusSchema,
   type SignedBundle,
   sha256,
 } from '@interlock/contracts';
@@ -159,12 +159,12 @@ export async function dropCandidate(
 /** Returns what the management API says of policy. Entries that nobody signed do not appear. */
 export async function policyState(management: Pick<Management, 'bus'>): Promise<PolicyState> {
   const { current, candidate, versions } = await standingPolicies(management);
-  const deciders = await management.bus.records('postures', postureSchema).list();
+  const deciders = await management.bus.records('policyStatuses', policyStatusSchema).list();
   return {
     ...(current === undefined ? {} : { current }),
     ...(candidate === undefined ? {} : { candidate }),
     versions,
-    deciders: deciders.map(({ value }): Posture => value),
+    deciders: deciders.map(({ value }): PolicyStatus => value),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Bus } from '@interlock/bus';
 import { Fault, type RecordedCall, type RpcReply, type RpcRequest } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type House, startHouse, tokenOf } from './house.fixture.ts';
+import { type House, startTestBus, tokenOf } from './house.fixture.ts';
 
 type Request = RpcRequest<'auditor.replay'>;
 type Reply = RpcReply<'auditor.replay'>;
@@ -15,7 +15,7 @@ let asked: Request[];
 let answer: (request: Request) => Reply;
 
 beforeAll(async () => {
-  house = await startHouse([
+  house = await startTestBus([
     { person: 'olga', roles: ['operator'] },
     { person: 'rita', roles: ['reader'], tenants: ['acme'] },
     { person: 'bob', roles: ['approver'] },
@@ -113,9 +113,9 @@ describe('a replay', () => {
   });
 });
 
-describe('a judgement', () => {
-  const put = (person: string, where: string, body: object = { judgement: 'bad' }) =>
-    house.ask(person, 'PUT', `/v1/judgements/${where}`, body);
+describe('a label', () => {
+  const put = (person: string, where: string, body: object = { label: 'bad' }) =>
+    house.ask(person, 'PUT', `/v1/labels/${where}`, body);
 
   test('is for operators alone, in their tenants, and of a call that is recorded there', async () => {
     expect(await put('rita', 'acme/call_known')).toMatchObject({ status: 403 });
@@ -123,21 +123,21 @@ describe('a judgement', () => {
       status: 404,
       body: { code: 'call_unknown' },
     });
-    expect(await put('olga', 'acme/call_known', { judgement: 'odd' })).toMatchObject({ status: 400 });
-    expect(await house.ask('olga', 'GET', '/v1/judgements')).toMatchObject({ body: { judgements: [] } });
+    expect(await put('olga', 'acme/call_known', { label: 'odd' })).toMatchObject({ status: 400 });
+    expect(await house.ask('olga', 'GET', '/v1/labels')).toMatchObject({ body: { labels: [] } });
   });
 
   test('stands as it was set last, signed, with who said it and why', async () => {
     await put('olga', 'acme/call_known');
-    const body = { judgement: 'good', note: 'Meant so.' };
+    const body = { label: 'good', note: 'Meant so.' };
     expect(await put('olga', 'acme/call_known', body)).toMatchObject({ status: 200 });
-    const listed = await house.ask('rita', 'GET', '/v1/judgements');
+    const listed = await house.ask('rita', 'GET', '/v1/labels');
     expect(listed.body).toMatchObject({
-      judgements: [{ tenant: 'acme', call: 'call_known', judgement: 'good', by: 'olga', note: 'Meant so.' }],
+      labels: [{ tenant: 'acme', call: 'call_known', label: 'good', by: 'olga', note: 'Meant so.' }],
     });
     const { lastSequence } = await auditor.streamState('CONTROL');
     const told = await auditor.readSequence('CONTROL', lastSequence);
-    expect(told?.subject).toBe('interlock.control.v1.judgement.good.acme');
+    expect(told?.subject).toBe('interlock.control.v1.label.good.acme');
   });
 });
 

@@ -1,12 +1,12 @@
 import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
-import { postureSchema, sessionSchema } from '@interlock/contracts';
+import { policyStatusSchema, sessionSchema } from '@interlock/contracts';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { announceEmergency, emergencyOf } from './emergency.ts';
 import { evaluate } from './evaluate.ts';
 import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
-import { Herald } from './posture.ts';
+import { PolicyStatusReporter } from './policy-status.ts';
 import { agentOf, toolOf } from './registry.ts';
 import { openSessions } from './session.ts';
 import { Shadow } from './shadow.ts';
@@ -27,8 +27,8 @@ export const deciderService = defineService({
     const tools = { entries: bus.entries('tools'), watch: stack.use(await bus.entries('tools').watch()) };
     const agents = { entries: bus.entries('agents'), watch: stack.use(await bus.entries('agents').watch()) };
     const newest = stack.use(await bus.entries('policies').watch());
-    const postures = bus.records('postures', postureSchema);
-    const herald = stack.use(new Herald({ replica, bus, postures, clock, log }));
+    const policyStatuses = bus.records('policyStatuses', policyStatusSchema);
+    const reporter = stack.use(new PolicyStatusReporter({ replica, bus, policyStatuses, clock, log }));
     const policies = new Policies({
       newest,
       blobs: bus.blobs('bundles'),
@@ -36,11 +36,11 @@ export const deciderService = defineService({
       clock,
       log,
       signal,
-      judged: (judgement) => herald.judged(judgement),
+      judged: (judgement) => reporter.judged(judgement),
     });
     tellPolicy(health, policies);
     await firstPolicies(policies, newest, clock);
-    herald.follow(policies);
+    reporter.follow(policies);
     const shadow = new Shadow(() => policies.candidate, clock);
     const emergencies = stack.use(await bus.entries('emergencies').watch());
     const facts = stack.use(createFactReader());

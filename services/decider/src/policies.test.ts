@@ -8,16 +8,16 @@ import {
   controlSchema,
   type PolicyEntry,
   policyEntrySchema,
-  postureSchema,
+  policyStatusSchema,
   sha256,
 } from '@interlock/contracts';
 import { type AuthorKey, authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
-import { buildPolicy, eventually, type House, startHouse } from '@interlock/testkit';
+import { buildPolicy, eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Policies } from './policies.ts';
-import { Herald } from './posture.ts';
+import { PolicyStatusReporter } from './policy-status.ts';
 
 const call = {
   subject: { tenant: 'acme', agent: 'reader', user: 'ada', roles: [] },
@@ -53,11 +53,11 @@ interface Place extends AsyncDisposable {
 const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 function ignore(): void {}
 
-let house: House;
+let house: TestBus;
 let place: Place;
 
 beforeEach(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   place = await placed(house);
 });
 
@@ -66,14 +66,16 @@ afterEach(async () => {
   await house[Symbol.asyncDispose]();
 });
 
-async function placed({ keyring, keysFolder, busOf }: House): Promise<Place> {
+async function placed({ keyring, keysFolder, busOf }: TestBus): Promise<Place> {
   await using stack = new AsyncDisposableStack();
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
   const [bus, console, auditor] = [await busOf('decider'), await busOf('console'), await busOf('auditor')];
   const newest = stack.use(await bus.entries('policies').watch());
-  const postures = bus.records('postures', postureSchema);
-  const herald = stack.use(new Herald({ replica: 'rep_1', bus, postures, clock: systemClock, log: silent }));
+  const policyStatuses = bus.records('policyStatuses', policyStatusSchema);
+  const reporter = stack.use(
+    new PolicyStatusReporter({ replica: 'rep_1', bus, policyStatuses, clock: systemClock, log: silent }),
+  );
   const policies = new Policies({
     newest,
     blobs: bus.blobs('bundles'),
@@ -81,10 +83,10 @@ async function placed({ keyring, keysFolder, busOf }: House): Promise<Place> {
     clock: systemClock,
     log: silent,
     signal: stopping.signal,
-    judged: (judgement) => herald.judged(judgement),
+    judged: (judgement) => reporter.judged(judgement),
   });
   await eventually(() => newest.current);
-  herald.follow(policies);
+  reporter.follow(policies);
   const { sign } = authorKeySchema.parse(
     JSON.parse(await readFile(path.join(keysFolder, 'author.json'), 'utf8')),
   );
@@ -293,7 +295,7 @@ describe('a newer policy', () => {
     await place.publish(generous, 2);
     await eventually(version(2));
     await toldOf({ verb: 'accepted', name: 'current v-2', by: 'rep_1' });
-    const postures = place.console.records('postures', postureSchema);
-    await eventually(async () => (await postures.get('rep_1'))?.value.current?.version === 2);
+    const policyStatuses = place.console.records('policyStatuses', policyStatusSchema);
+    await eventually(async () => (await policyStatuses.get('rep_1'))?.value.current?.version === 2);
   });
 });

@@ -7,7 +7,7 @@
  * 3. What stands in the place of the candidate stops nothing but the candidate.
  */
 import type { EntryWatch, RefusedEntry } from '@interlock/bus';
-import { Fault, type PolicyEntry, type Posture } from '@interlock/contracts';
+import { Fault, type PolicyEntry, type PolicyStatus } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
 import { type Rejected, Slot, type SlotOptions } from './slot.ts';
 
@@ -75,7 +75,7 @@ export class Policies {
   }
 
   /** What was not taken: of each place, the newest. */
-  get rejected(): Posture['rejected'] {
+  get rejected(): PolicyStatus['rejected'] {
     const of = (as: 'current' | 'candidate', slot: Slot) =>
       slot.rejected === undefined ? [] : [{ as, ...slot.rejected }];
     return [...of('current', this.#current), ...of(CANDIDATE, this.#candidate)];

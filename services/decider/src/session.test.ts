@@ -1,16 +1,16 @@
 import { sessionSchema, sha256 } from '@interlock/contracts';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nowMs } from './house.fixture.ts';
 import { openSessions, type Sessions } from './session.ts';
 
 const DEADLINE_MS = 5_000;
-let house: House;
+let house: TestBus;
 let one: Sessions;
 let other: Sessions;
 
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   [one, other] = await Promise.all([replica(), replica()]);
 });
 afterAll(async () => {
@@ -109,7 +109,7 @@ describe('a denial', () => {
 });
 
 it('[P-unsure-means-no] nothing is told of a session while its store is away', async () => {
-  const lost = await startHouse();
+  const lost = await startTestBus();
   const records = (await lost.busOf('decider')).records('sessions', sessionSchema);
   await using sessions = await openSessions(records);
   await sessions.of(named('lost'), nowMs);

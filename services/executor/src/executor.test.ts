@@ -12,7 +12,7 @@ import {
 } from '@interlock/contracts';
 import { verifyRequest } from '@interlock/egress';
 import { seal, unseal } from '@interlock/keys';
-import { eventually, type House, startHouse, startUpstream, type Upstream } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus, startUpstream, type Upstream } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall } from './call.fixture.ts';
 import { checkCall } from './check.ts';
@@ -23,7 +23,7 @@ import { executorService } from './main.ts';
 const CREDENTIAL = 'sk-live-0c41d9e2';
 
 interface Setting {
-  house: House;
+  house: TestBus;
   upstream: Upstream;
   ingress: Bus;
   decider: Bus;
@@ -36,7 +36,7 @@ const stack = new AsyncDisposableStack();
 let calls = 0;
 
 beforeAll(async () => {
-  const house = stack.use(await startHouse());
+  const house = stack.use(await startTestBus());
   const upstream = stack.use(await startUpstream({ credential: CREDENTIAL }));
   const [ingress, decider, limiter, console] = await Promise.all([
     house.busOf('ingress'),
@@ -83,7 +83,7 @@ async function admit(
   const address = { tenant: 't1', call, door: made.call.door };
   const requested = await on.ingress.publish('requested', address, { call: made.call }, 0);
   const decided = await on.decider.publish('decided', address, body, sequenceOf(requested));
-  await on.limiter.publish('admitted', address, { ...body, takings: [] }, sequenceOf(decided));
+  await on.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
   return call;
 }
 
@@ -115,7 +115,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
     const body = decidedBody(made, sign);
     const address = { tenant: 't1', call: 'forged_1', door: made.call.door };
     const decided = await setting.decider.publish('decided', address, body, 0);
-    await setting.limiter.publish('admitted', address, { ...body, takings: [] }, sequenceOf(decided));
+    await setting.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
     expect(await ended('forged_1')).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
     expect(effectsOf('forged_1')).toBe(0);
   });
@@ -306,7 +306,7 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
 });
 
 test('[P-step-drain] an executor that stops finishes the call it started', async () => {
-  await using house = await startHouse();
+  await using house = await startTestBus();
   await using upstream = await startUpstream();
   const services = await house.start([executorService]);
   const [ingress, decider, limiter, console] = await Promise.all([
@@ -327,7 +327,7 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
 });
 
 test('[P-ledger-missing] nothing new starts while the ledger is more than four fifths full', async () => {
-  await using house = await startHouse({ ledgerMaxBytes: 128 * 1_024 });
+  await using house = await startTestBus({ ledgerMaxBytes: 128 * 1_024 });
   await using upstream = await startUpstream();
   const [ingress, decider, limiter, console] = await Promise.all([
     house.busOf('ingress'),

@@ -10,7 +10,7 @@ import {
   toolSchema,
 } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';
 
@@ -30,7 +30,7 @@ export interface Answered {
 }
 
 export interface Door extends AsyncDisposable {
-  readonly house: House;
+  readonly house: TestBus;
   readonly executor: Bus;
   readonly decider: Bus;
   /** Every call that came to the decider. */
@@ -58,7 +58,7 @@ const noteTool = toolSchema.parse({
 /** Starts ingress with a tool and three agents. */
 export async function startDoor(): Promise<Door> {
   await using stack = new AsyncDisposableStack();
-  const house = stack.use(await startHouse());
+  const house = stack.use(await startTestBus());
   const office = await house.busOf('console');
   await putAgent(office, { tenant: 'acme', agent: 'bot', key: agentKeys.bot });
   await putAgent(office, { tenant: 'acme', agent: 'neighbour', key: agentKeys.neighbour });

@@ -14,9 +14,9 @@ import {
 import { verifyDecision } from '@interlock/gate';
 import { createKey, Keyring, serviceKeysSchema, signStatement } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
-import { type AdmitFacts, concludeTaking, planTaking } from './admit.ts';
+import { type AdmitFacts, concludeCharge, planCharge } from './admit.ts';
 import { spendMicros } from './spend.ts';
-import type { Taking } from './take.ts';
+import type { Charge } from './take.ts';
 
 const NOW_MS = 1_800_000_000_000;
 const decider = signer('decider');
@@ -105,7 +105,7 @@ describe('planning what is taken', () => {
   test('refuses arguments other than those that were decided', () => {
     const { event, decision } = decidedEvent();
     const other = { ...event.call, arguments: '{"amount":{"value":0}}' };
-    expect(() => planTaking(decision, other, facts({ limits: { limits: [budget] } }), NOW_MS)).toThrow(
+    expect(() => planCharge(decision, other, facts({ limits: { limits: [budget] } }), NOW_MS)).toThrow(
       'statement_invalid',
     );
   });
@@ -114,24 +114,24 @@ describe('planning what is taken', () => {
     const others = [{ tenant: 'x' }, { agent: 'x' }, { user: 'x' }, { tool: 'x' }].map((match, index) =>
       limit({ name: `other-${index}`, match }),
     );
-    expect(plan({ limits: others }).takings).toEqual([]);
+    expect(plan({ limits: others }).charges).toEqual([]);
   });
 
   test('counts an agent within its tenant, and only apart for what the limit says', () => {
-    const [taking] = plan({ limits: [limit({ name: 'each', per: ['agent', 'tool'] })] }).takings;
-    expect(taking?.key).toBe('il:{limits}:rate:each:tenant=t.agent=a.tool=pay');
+    const [charge] = plan({ limits: [limit({ name: 'each', per: ['agent', 'tool'] })] }).charges;
+    expect(charge?.key).toBe('il:{limits}:rate:each:tenant=t.agent=a.tool=pay');
   });
 
   test('counts a session within its tenant', () => {
-    const [taking] = plan({ limits: [limit({ name: 'task', per: ['session'] })] }).takings;
-    expect(taking?.key).toBe('il:{limits}:rate:task:tenant=t.session=s');
+    const [charge] = plan({ limits: [limit({ name: 'task', per: ['session'] })] }).charges;
+    expect(charge?.key).toBe('il:{limits}:rate:task:tenant=t.session=s');
   });
 
   test('takes the spent amount in whole millionths, rounded up', () => {
     const taken = ['0.1', '0.29', '1.0000001'].map(
-      (value) => plan({ limits: [budget], arguments: `{"amount":{"value":${value}}}` }).takings[0],
+      (value) => plan({ limits: [budget], arguments: `{"amount":{"value":${value}}}` }).charges[0],
     );
-    expect(taken.map((taking) => taking?.kind === 'spend' && taking.amountMicros)).toEqual([
+    expect(taken.map((charge) => charge?.kind === 'spend' && charge.amountMicros)).toEqual([
       100_000, 290_000, 1_000_001,
     ]);
   });
@@ -152,7 +152,7 @@ describe('[P-obligations] what policy obliges to', () => {
   };
   const obliged = (...more: object[]) => {
     const obligations = more.map((one) => ({ name: 'limit', parameters: { ...parameters, ...one } }));
-    return plan({ statement: { obligations } }).takings;
+    return plan({ statement: { obligations } }).charges;
   };
 
   test.each([
@@ -188,12 +188,12 @@ describe('[P-obligations] what policy obliges to', () => {
   test('is taken from a counter of its own, beside what is configured', () => {
     const obligations = [{ name: 'announce' }, { name: 'approval' }, { name: 'limit', parameters }];
     const budget = limit({ name: 'of_a_task', per: ['session'], spend: { amount: 10, windowMs: 1_000 } });
-    const { takings } = plan({ limits: [budget], statement: { obligations } });
-    expect(takings.map(({ key }) => key)).toEqual([
+    const { charges } = plan({ limits: [budget], statement: { obligations } });
+    expect(charges.map(({ key }) => key)).toEqual([
       'il:{limits}:spend:of_a_task:tenant=t.session=s',
       'il:{limits}:policy-spend:of_a_task.86400000:tenant=t.session=s',
     ]);
-    expect(takings[1]).toMatchObject({ amountMicros: 90_000_000, budgetMicros: 500_000_000 });
+    expect(charges[1]).toMatchObject({ amountMicros: 90_000_000, budgetMicros: 500_000_000 });
   });
 
   test('is taken once where it is said twice of one counter: all of it, from the smallest budget', () => {
@@ -205,20 +205,20 @@ describe('[P-obligations] what policy obliges to', () => {
 });
 
 describe('concluding', () => {
-  const taking: Taking = { limit: 'l', key: 'k', kind: 'rate', calls: 5, windowMs: 1_000 };
+  const charge: Charge = { limit: 'l', key: 'k', kind: 'rate', calls: 5, windowMs: 1_000 };
 
   test.each([
-    [taking, 'rate_limited'],
+    [charge, 'rate_limited'],
     [{ limit: 'l', key: 'k', kind: 'concurrency', slots: 1, unknownMs: 0 }, 'concurrency_limited'],
     [{ limit: 'l', key: 'k', kind: 'spend', amountMicros: 1, budgetMicros: 1, windowMs: 1 }, 'spend_limited'],
     [
       { limit: 'l', key: 'k', kind: 'volume', amountMicros: 1, budgetMicros: 1, windowMs: 1 },
       'spend_limited',
     ],
-  ] satisfies [Taking, string][])(
+  ] satisfies [Charge, string][])(
     'names the limit, the rule and the wait of a refusal (%#)',
     (over, code) => {
-      expect(() => concludeTaking([taking, over], { kind: 'refused', index: 1, waitMs: 700 })).toThrow(
+      expect(() => concludeCharge([charge, over], { kind: 'refused', index: 1, waitMs: 700 })).toThrow(
         expect.objectContaining({
           code,
           rule: 'limits/l',
@@ -230,7 +230,7 @@ describe('concluding', () => {
   );
 
   test('tells what was taken and what is left, money in units', () => {
-    const money: Taking = {
+    const money: Charge = {
       limit: 'm',
       key: 'k',
       kind: 'spend',
@@ -238,7 +238,7 @@ describe('concluding', () => {
       budgetMicros: 10_000_000,
       windowMs: 1,
     };
-    expect(concludeTaking([taking, money], { kind: 'admitted', left: [4, 7_500_000] })).toEqual([
+    expect(concludeCharge([charge, money], { kind: 'admitted', left: [4, 7_500_000] })).toEqual([
       { limit: 'l', kind: 'rate', amount: 1, left: 4 },
       { limit: 'm', kind: 'spend', amount: 2.5, left: 7.5 },
     ]);
@@ -252,7 +252,7 @@ function plan(set: {
   arguments?: string;
 }) {
   const { event, decision } = decidedEvent(set.statement, { arguments: set.arguments });
-  return planTaking(
+  return planCharge(
     decision,
     event.call,
     facts({ limits: { limits: set.limits ?? [] }, ...set.facts }),

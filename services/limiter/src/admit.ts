@@ -10,9 +10,9 @@ import {
   type Tool,
 } from '@interlock/contracts';
 import { counterKey } from './keys.ts';
-import { obligedTakings } from './obligations.ts';
+import { obligedCharges } from './obligations.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
-import type { TakeAnswer, Taking } from './take.ts';
+import type { Charge, TakeAnswer } from './take.ts';
 
 /** What is known when a call is admitted. Everything here is a verified entry. */
 export interface AdmitFacts {
@@ -24,7 +24,7 @@ export interface AdmitFacts {
 
 /** What is to be taken for a call before it may go on. */
 export interface Plan {
-  takings: Taking[];
+  charges: Charge[];
   holdMs: number;
   rememberMs: number;
 }
@@ -42,7 +42,7 @@ const REMEMBER_LONGER_MS = 60_000;
  * Throws the Fault that refuses it: `deadline_passed`, `killed`, `tool_changed`, `statement_invalid`,
  * `spend_amount_missing`, `spend_limited` or `obligation_unknown`.
  */
-export function planTaking(
+export function planCharge(
   decision: Statement<'decision'>,
   call: Call,
   { limits, tool, killed }: AdmitFacts,
@@ -55,25 +55,25 @@ export function planTaking(
   const configured = limits.limits
     .filter((limit) => applies(limit, decision))
     .flatMap((limit) => takingsOf(limit, decision, call, definition));
-  const takings = [...configured, ...obligedTakings(decision)];
+  const charges = [...configured, ...obligedCharges(decision)];
   const holdMs = decision.notAfter - nowMs + definition.claimMs;
-  return { takings, holdMs, rememberMs: holdMs + REMEMBER_LONGER_MS };
+  return { charges, holdMs, rememberMs: holdMs + REMEMBER_LONGER_MS };
 }
 
 /**
  * Returns what the event `admitted` says was taken.
  * Throws the Fault that refuses the call: `rate_limited`, `concurrency_limited` or `spend_limited`.
  */
-export function concludeTaking(
-  takings: Taking[],
-  answer: Exclude<TakeAnswer, { kind: 'reborn' }>,
-): EventBody<'admitted'>['takings'] {
-  if (answer.kind === 'refused') throw overLimit(takings[answer.index], answer.waitMs);
-  return takings.map(({ limit, ...taking }, index) => {
+export function concludeCharge(
+  charges: Charge[],
+  answer: Exclude<TakeAnswer, { kind: 'new_epoch' }>,
+): EventBody<'admitted'>['charges'] {
+  if (answer.kind === 'refused') throw overLimit(charges[answer.index], answer.waitMs);
+  return charges.map(({ limit, ...charge }, index) => {
     const left = answer.left[index] ?? 0;
-    return taking.kind === 'spend' || taking.kind === 'volume'
-      ? { limit, kind: taking.kind, amount: unitsOf(taking.amountMicros), left: unitsOf(left) }
-      : { limit, kind: taking.kind, amount: 1, left };
+    return charge.kind === 'spend' || charge.kind === 'volume'
+      ? { limit, kind: charge.kind, amount: unitsOf(charge.amountMicros), left: unitsOf(left) }
+      : { limit, kind: charge.kind, amount: 1, left };
   });
 }
 
@@ -83,13 +83,13 @@ function applies({ match }: Limit, decision: Statement<'decision'>): boolean {
   );
 }
 
-function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, tool: Tool): Taking[] {
+function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, tool: Tool): Charge[] {
   const { name, rate, concurrency, spend } = limit;
-  const takings: Taking[] = [];
+  const charges: Charge[] = [];
   if (rate !== undefined)
-    takings.push({ limit: name, key: counterKey('rate', limit, decision), kind: 'rate', ...rate });
+    charges.push({ limit: name, key: counterKey('rate', limit, decision), kind: 'rate', ...rate });
   if (concurrency !== undefined)
-    takings.push({
+    charges.push({
       limit: name,
       key: counterKey('concurrency', limit, decision),
       kind: 'concurrency',
@@ -97,7 +97,7 @@ function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, to
       unknownMs: SLOT_UNKNOWN_MS,
     });
   if (spend !== undefined && mustSay(limit, tool))
-    takings.push({
+    charges.push({
       limit: name,
       key: counterKey('spend', limit, decision),
       kind: 'spend',
@@ -105,7 +105,7 @@ function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, to
       budgetMicros: budgetMicrosOf(spend.amount),
       windowMs: spend.windowMs,
     });
-  return takings;
+  return charges;
 }
 
 /** A tool that says nothing of spending spends nothing, unless its label or a limit on this very tool says otherwise. */
@@ -120,27 +120,27 @@ function amountOf(decision: Statement<'decision'>, call: Call, tool: Tool): numb
   return spendMicros(call.arguments, tool.spends);
 }
 
-function overLimit(taking: Taking | undefined, waitMs: number): Fault {
-  if (taking === undefined) return new Fault('internal');
-  const options = { rule: `limits/${taking.limit}`, retryAfterMs: waitMs };
-  switch (taking.kind) {
+function overLimit(charge: Charge | undefined, waitMs: number): Fault {
+  if (charge === undefined) return new Fault('internal');
+  const options = { rule: `limits/${charge.limit}`, retryAfterMs: waitMs };
+  switch (charge.kind) {
     case 'rate':
       return new Fault('rate_limited', {
         ...options,
-        detail: `Limit ${taking.limit}: at most ${taking.calls} calls in ${taking.windowMs} ms.`,
+        detail: `Limit ${charge.limit}: at most ${charge.calls} calls in ${charge.windowMs} ms.`,
       });
     case 'concurrency':
       return new Fault('concurrency_limited', {
         ...options,
-        detail: `Limit ${taking.limit}: at most ${taking.slots} calls at once.`,
+        detail: `Limit ${charge.limit}: at most ${charge.slots} calls at once.`,
       });
     case 'spend':
     case 'volume':
       return new Fault('spend_limited', {
         ...options,
-        detail: `Limit ${taking.limit}: the budget of ${unitsOf(taking.budgetMicros)} for this window does not hold this call.`,
+        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this window does not hold this call.`,
       });
     default:
-      return taking satisfies never;
+      return charge satisfies never;
   }
 }

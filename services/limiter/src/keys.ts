@@ -1,10 +1,10 @@
 import type { Limit } from '@interlock/contracts';
 
-/** One hash tag for all keys: a taking is one script, and Redis Cluster runs a script on one slot. */
+/** One hash tag for all keys: a charge is one script, and Redis Cluster runs a script on one slot. */
 const PREFIX = 'il:{limits}';
 
-/** Where the marker of Redis's birth stands. */
-export const birthKey = `${PREFIX}:birth`;
+/** Where the marker of Redis's epoch stands. */
+export const epochKey = `${PREFIX}:epoch`;
 
 /** Whom a limit may count apart. */
 export interface Dimensions {

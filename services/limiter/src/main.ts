@@ -3,11 +3,11 @@ import { type Call, Fault } from '@interlock/contracts';
 import { refusedEvent, verifyDecision } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
-import { concludeTaking, planTaking } from './admit.ts';
-import { birthSchema } from './birth.ts';
+import { concludeCharge, planCharge } from './admit.ts';
 import { configSchema } from './config.ts';
 import { type Counters, openCounters } from './counters.ts';
 import { type LimiterEntries, watchEntries } from './entries.ts';
+import { epochSchema } from './epoch.ts';
 
 /** Calls looked at together: one Redis connection answers them in one round trip. */
 const CONCURRENCY = 256;
@@ -22,7 +22,7 @@ export const limiterService = defineService({
     const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
     const counters = stack.use(
-      openCounters({ url: config.REDIS_URL, births: bus.records('births', birthSchema), log }),
+      openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), log }),
     );
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('redis', () => counters.ready);
@@ -47,7 +47,7 @@ function refusalOf({ event }: Delivery<'decided'>, fault: Fault, keyring: Keyrin
 /** A second run is harmless: what is taken is keyed by call, and the bus takes one successor. */
 async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<'decided'>> {
   try {
-    return { step: 'admitted', body: { ...delivery.event, takings: await takeFor(delivery, parts) } };
+    return { step: 'admitted', body: { ...delivery.event, charges: await takeFor(delivery, parts) } };
   } catch (error) {
     // What passes by itself goes back to the bus and comes again until the call's deadline.
     if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
@@ -59,11 +59,11 @@ async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyr
   const decision = verifyDecision(event, 'allow', keyring, clock.nowMs());
   // Told before anything is asked of others, so that an outage ends in a refusal and not in silence.
   if (decision.notAfter <= clock.nowMs()) throw new Fault('deadline_passed');
-  const plan = planTaking(decision, event.call, entries.factsOf(decision), clock.nowMs());
+  const plan = planCharge(decision, event.call, entries.factsOf(decision), clock.nowMs());
   if (decision.obligations.length > 0) entries.policyTakes();
-  if (plan.takings.length === 0) return [];
+  if (plan.charges.length === 0) return [];
   const { tenant, call } = decision;
-  return concludeTaking(plan.takings, await counters.take({ tenant, call, ...plan }));
+  return concludeCharge(plan.charges, await counters.take({ tenant, call, ...plan }));
 }
 
 /** Hears how calls end. What is missed here ends by its expiry, later and so in the operator's favour. */

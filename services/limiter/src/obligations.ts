@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import { policyCounterKey } from './keys.ts';
 import { budgetMicrosOf, microsOf } from './spend.ts';
-import type { Taking } from './take.ts';
+import type { Charge } from './take.ts';
 
 /** The one obligation that is the limiter's own. */
 const LIMIT: ObligationName = 'limit';
@@ -28,30 +28,30 @@ const limitObligationSchema = z.strictObject({
   amount: z.number().nonnegative(),
 });
 
-type PolicyTaking = Extract<Taking, { kind: 'spend' | 'volume' }>;
+type PolicyCharge = Extract<Charge, { kind: 'spend' | 'volume' }>;
 
 /**
- * Returns what policy wants taken. Obligations of one counter are one taking: their amounts are added up, and the
+ * Returns what policy wants taken. Obligations of one counter are one charge: their amounts are added up, and the
  * smallest budget holds. Throws `obligation_unknown` for what is not understood, and `spend_limited` for an amount
  * that no budget holds.
  */
-export function obligedTakings(decision: Statement<'decision'>): PolicyTaking[] {
+export function obligedCharges(decision: Statement<'decision'>): PolicyCharge[] {
   const unknown = unknownObligation(decision.obligations);
   if (unknown !== undefined)
     throw new Fault('obligation_unknown', {
       detail: `Policy obliges to ${unknown}, which nobody here carries out.`,
     });
-  const takings = new Map<string, PolicyTaking>();
+  const charges = new Map<string, PolicyCharge>();
   for (const { name, parameters } of decision.obligations) {
     if (name !== LIMIT) continue;
-    const taking = takingOf(decision, parameters);
-    const known = takings.get(taking.key);
-    takings.set(taking.key, known === undefined ? taking : together(known, taking));
+    const charge = takingOf(decision, parameters);
+    const known = charges.get(charge.key);
+    charges.set(charge.key, known === undefined ? charge : together(known, charge));
   }
-  return [...takings.values()];
+  return [...charges.values()];
 }
 
-function takingOf(decision: Statement<'decision'>, parameters: unknown): PolicyTaking {
+function takingOf(decision: Statement<'decision'>, parameters: unknown): PolicyCharge {
   const parsed = limitObligationSchema.safeParse(parameters);
   if (!parsed.success)
     throw new Fault('obligation_unknown', {
@@ -69,7 +69,7 @@ function takingOf(decision: Statement<'decision'>, parameters: unknown): PolicyT
   });
 }
 
-function together(one: PolicyTaking, other: PolicyTaking): PolicyTaking {
+function together(one: PolicyCharge, other: PolicyCharge): PolicyCharge {
   return withinBudgets({
     ...one,
     amountMicros: one.amountMicros + other.amountMicros,
@@ -78,10 +78,10 @@ function together(one: PolicyTaking, other: PolicyTaking): PolicyTaking {
 }
 
 /** Sums stay exact only for whole numbers below a bound. */
-function withinBudgets(taking: PolicyTaking): PolicyTaking {
-  if (Number.isSafeInteger(taking.amountMicros)) return taking;
+function withinBudgets(charge: PolicyCharge): PolicyCharge {
+  if (Number.isSafeInteger(charge.amountMicros)) return charge;
   throw new Fault('spend_limited', {
     detail: 'The call takes more than any budget holds.',
-    rule: `limits/${taking.limit}`,
+    rule: `limits/${charge.limit}`,
   });
 }

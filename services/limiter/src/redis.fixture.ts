@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Records } from '@interlock/bus';
 import { Secret } from '@interlock/keys';
-import { type ServerProcess, startHouse, startServer } from '@interlock/testkit';
+import { type ServerProcess, startTestBus, startServer } from '@interlock/testkit';
 import { expect, vi } from 'vitest';
-import { type Birth, birthSchema } from './birth.ts';
 import { type Counters, openCounters } from './counters.ts';
+import { type Epoch, epochSchema } from './epoch.ts';
 
 const READY_WITHIN_MS = 10_000;
 
@@ -43,24 +43,24 @@ export async function startRedis(options: Record<string, string> = {}): Promise<
 }
 
 /** Opens counters on a Redis and waits until they are ready. */
-export async function readyCounters(redis: RedisUnderTest, { births }: Installation): Promise<Counters> {
-  const counters = openCounters({ url: redis.url, births, log: silent });
+export async function readyCounters(redis: RedisUnderTest, { epochs }: Installation): Promise<Counters> {
+  const counters = openCounters({ url: redis.url, epochs, log: silent });
   await vi.waitFor(() => expect(counters.ready).toBe(true), { timeout: READY_WITHIN_MS });
   return counters;
 }
 
 /** The durable records of an installation: one Redis' worth of history. */
 export interface Installation extends AsyncDisposable {
-  readonly births: Records<Birth>;
+  readonly epochs: Records<Epoch>;
 }
 
 /** Starts the bus of an installation whose limiter has never run. */
 export async function installation(): Promise<Installation> {
   await using stack = new AsyncDisposableStack();
-  const house = stack.use(await startHouse());
-  const births = (await house.busOf('limiter')).records('births', birthSchema);
+  const house = stack.use(await startTestBus());
+  const epochs = (await house.busOf('limiter')).records('epochs', epochSchema);
   const owned = stack.move();
-  return { births, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { epochs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 export const silent = { info() {}, warn() {}, debug() {}, error() {} };

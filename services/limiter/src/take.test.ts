@@ -12,7 +12,7 @@ import {
   silent,
   startRedis,
 } from './redis.fixture.ts';
-import type { Taking } from './take.ts';
+import type { Charge } from './take.ts';
 
 const HOUR_MS = 3_600_000;
 let redis: RedisUnderTest;
@@ -30,7 +30,7 @@ afterAll(async () => {
   await redis?.[Symbol.asyncDispose]();
 });
 
-describe('taking', () => {
+describe('charge', () => {
   test('a rate lets through as many calls as it says, refuses the next and says how long to wait', async () => {
     const limit = rate(3);
     const answers = [];
@@ -157,7 +157,7 @@ describe('a Redis that lost its memory', () => {
     expect(await takeFrom(limiter, [hourly])).toMatchObject({ kind: 'refused' });
   });
 
-  test('is not suspected when every taking was on disk before it was answered', async () => {
+  test('is not suspected when every charge was on disk before it was answered', async () => {
     await using own = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
     await using empty = await installation();
     await using limiter = await readyCounters(own, empty);
@@ -200,7 +200,7 @@ describe('a Redis that may not be used', () => {
   test('is refused when it could evict counters, and taken into use once it no longer can', async () => {
     await using own = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
     await using empty = await installation();
-    await using limiter = openCounters({ url: own.url, births: empty.births, log: silent });
+    await using limiter = openCounters({ url: own.url, epochs: empty.epochs, log: silent });
     await expect(takeFrom(limiter, [rate(1)])).rejects.toMatchObject({ code: 'dependency_unavailable' });
     expect(limiter.ready).toContain('maxmemory-policy');
     await own.command('CONFIG SET maxmemory-policy noeviction');
@@ -213,28 +213,28 @@ describe('a Redis that may not be used', () => {
     const note = (fields: object) => said.push(fields);
     const url = new Secret(own.url.reveal().replace('//', '//:wrong-password@'));
     await using empty = await installation();
-    await using limiter = openCounters({ url, births: empty.births, log: { info: note, warn: note } });
+    await using limiter = openCounters({ url, epochs: empty.epochs, log: { info: note, warn: note } });
     await eventually(() => said.length > 0);
     expect(limiter.ready).not.toBe(true);
     expect(inspect(said, { depth: null, showHidden: true })).not.toContain('wrong-password');
   });
 });
 
-function takeFrom(from: Counters, takings: Taking[], call = newId('call'), holdMs = 60_000) {
-  return from.take({ tenant: 't', call, takings, holdMs, rememberMs: 120_000 });
+function takeFrom(from: Counters, charges: Charge[], call = newId('call'), holdMs = 60_000) {
+  return from.take({ tenant: 't', call, charges, holdMs, rememberMs: 120_000 });
 }
 
-function rate(calls: number, windowMs = HOUR_MS): Taking {
+function rate(calls: number, windowMs = HOUR_MS): Charge {
   const limit = newId('rate');
   return { limit, key: `il:{limits}:rate:${limit}`, kind: 'rate', calls, windowMs };
 }
 
-function concurrency(slots: number): Taking {
+function concurrency(slots: number): Charge {
   const limit = newId('slots');
   return { limit, key: `il:{limits}:concurrency:${limit}`, kind: 'concurrency', slots, unknownMs: 180_000 };
 }
 
-function spend(amountMicros: number, budgetMicros: number): Taking & { kind: 'spend' } {
+function spend(amountMicros: number, budgetMicros: number): Charge & { kind: 'spend' } {
   const limit = newId('spend');
   const key = `il:{limits}:spend:${limit}`;
   return { limit, key, kind: 'spend', amountMicros, budgetMicros, windowMs: HOUR_MS };

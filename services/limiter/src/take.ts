@@ -2,15 +2,15 @@
  * Takes from all limits of a call at once, and gives back.
  *
  * 1. All or nothing: the script looks at every counter before it writes to any.
- * 2. Keyed by call: the answer is stored with the taking, so a second run for the same call returns the first answer.
- * 3. Time is Redis's own; whatever began before its birth counts as taken.
+ * 2. Keyed by call: the answer is stored with the charge, so a second run for the same call returns the first answer.
+ * 3. Time is Redis's own; whatever began before its epoch counts as taken.
  */
 import { z } from 'zod';
-import { birthKey, callKey } from './keys.ts';
+import { callKey, epochKey } from './keys.ts';
 import { type RedisConnection, scriptOf } from './redis.ts';
 
 /** One counter of a call. Amounts are in whole millionths, so that sums are exact. */
-export type Taking = { limit: string; key: string } & (
+export type Charge = { limit: string; key: string } & (
   | { kind: 'rate'; calls: number; windowMs: number }
   | { kind: 'concurrency'; slots: number; unknownMs: number }
   | { kind: 'spend' | 'volume'; amountMicros: number; budgetMicros: number; windowMs: number }
@@ -18,29 +18,29 @@ export type Taking = { limit: string; key: string } & (
 
 export interface TakeRequest {
   /** The marker that must still stand in Redis. */
-  birth: string;
+  epoch: string;
   tenant: string;
   call: string;
-  takings: Taking[];
+  charges: Charge[];
   /** How long a slot is held at most: until nothing of the call can be running. */
   holdMs: number;
   /** How long the answer is remembered. */
   rememberMs: number;
 }
 
-/** `left` and `index` go by the order of the takings. `reborn` means that Redis lost its memory: nothing was taken. */
+/** `left` and `index` go by the order of the charges. `new_epoch` means that Redis lost its memory: nothing was taken. */
 export type TakeAnswer =
   | { kind: 'admitted'; left: number[] }
   | { kind: 'refused'; index: number; waitMs: number }
-  | { kind: 'reborn' };
+  | { kind: 'new_epoch' };
 
 /** Takes from all of a call's limits, or from none. Throws `dependency_unavailable`. */
 export async function take(redis: RedisConnection, request: TakeRequest): Promise<TakeAnswer> {
-  const { birth, tenant, call, takings, holdMs, rememberMs } = request;
+  const { epoch, tenant, call, charges, holdMs, rememberMs } = request;
   const answer = await redis.run(
     takeScript,
-    [birthKey, callKey(tenant, call), ...takings.map(({ key }) => key)],
-    [birth, `${tenant}.${call}`, `${holdMs}`, `${rememberMs}`, JSON.stringify(takings)],
+    [epochKey, callKey(tenant, call), ...charges.map(({ key }) => key)],
+    [epoch, `${tenant}.${call}`, `${holdMs}`, `${rememberMs}`, JSON.stringify(charges)],
   );
   return answerSchema.parse(answer.split(' '));
 }
@@ -66,38 +66,38 @@ const answerSchema = z.union([
   z
     .tuple([z.literal('refused'), numberSchema, numberSchema])
     .transform(([, index, waitMs]) => ({ kind: 'refused' as const, index, waitMs })),
-  z.tuple([z.literal('reborn')]).transform(() => ({ kind: 'reborn' as const })),
+  z.tuple([z.literal('new_epoch')]).transform(() => ({ kind: 'new_epoch' as const })),
 ]);
 
 const takeScript = scriptOf(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local birth = redis.call('HMGET', KEYS[1], 'id', 'bornAt')
-if birth[1] ~= ARGV[1] then return 'reborn' end
-local bornAt = tonumber(birth[2])
+local epoch = redis.call('HMGET', KEYS[1], 'id', 'bornAt')
+if epoch[1] ~= ARGV[1] then return 'new_epoch' end
+local bornAt = tonumber(epoch[2])
 local first = redis.call('HGET', KEYS[2], 'answer')
 if first then return first end
 local member, holdMs, rememberMs = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- Each look returns what is left after the taking and how to write it, or nil and how long to wait.
-local function rate(key, taking)
+local function rate(key, charge)
   local bucket = redis.call('HMGET', key, 'tokens', 'at')
   local tokens, at = tonumber(bucket[1] or 0), tonumber(bucket[2] or 0)
   if at < bornAt or not bucket[2] then tokens, at = 0, bornAt end
-  tokens = math.min(taking.calls, tokens + math.max(0, now - at) * taking.calls / taking.windowMs)
-  if tokens < 1 then return nil, (1 - tokens) * taking.windowMs / taking.calls end
+  tokens = math.min(charge.calls, tokens + math.max(0, now - at) * charge.calls / charge.windowMs)
+  if tokens < 1 then return nil, (1 - tokens) * charge.windowMs / charge.calls end
   return math.floor(tokens - 1), function()
     redis.call('HSET', key, 'tokens', string.format('%.17g', tokens - 1), 'at', string.format('%.3f', math.max(at, now)))
-    redis.call('PEXPIRE', key, taking.windowMs + 60000)
+    redis.call('PEXPIRE', key, charge.windowMs + 60000)
   end
 end
 
-local function concurrency(key, taking)
-  local unknownUntil = bornAt + taking.unknownMs
+local function concurrency(key, charge)
+  local unknownUntil = bornAt + charge.unknownMs
   if bornAt > 0 and now < unknownUntil then return nil, unknownUntil - now end
   local used = redis.call('ZCOUNT', key, '(' .. string.format('%.3f', now), '+inf')
-  if used >= taking.slots then return nil, 1000 end
-  return taking.slots - used - 1, function()
+  if used >= charge.slots then return nil, 1000 end
+  return charge.slots - used - 1, function()
     redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.3f', now))
     redis.call('ZADD', key, string.format('%.3f', now + holdMs), member)
     local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
@@ -106,19 +106,19 @@ local function concurrency(key, taking)
   end
 end
 
-local function spend(key, taking)
+local function spend(key, charge)
   local stored = redis.call('HMGET', key, 'window', 'spent')
-  local window, spent = math.floor(now / taking.windowMs) * taking.windowMs, 0
+  local window, spent = math.floor(now / charge.windowMs) * charge.windowMs, 0
   -- A window later than the clock's means that the clock went back: the later one goes on.
   if stored[1] and tonumber(stored[1]) >= window then window, spent = tonumber(stored[1]), tonumber(stored[2]) end
-  local amount = taking.amountMicros
-  if amount > 0 and (bornAt > window or spent + amount > taking.budgetMicros) then
-    return nil, window + taking.windowMs - now
+  local amount = charge.amountMicros
+  if amount > 0 and (bornAt > window or spent + amount > charge.budgetMicros) then
+    return nil, window + charge.windowMs - now
   end
-  return math.max(0, taking.budgetMicros - spent - amount), function()
+  return math.max(0, charge.budgetMicros - spent - amount), function()
     local name = string.format('%.0f', window)
     redis.call('HSET', key, 'window', name, 'spent', string.format('%.0f', spent + amount))
-    redis.call('PEXPIRE', key, string.format('%.0f', window + taking.windowMs - now + 60000))
+    redis.call('PEXPIRE', key, string.format('%.0f', window + charge.windowMs - now + 60000))
     return { kind = 'spend', key = key, window = name, amount = string.format('%.0f', amount) }
   end
 end
@@ -126,7 +126,7 @@ end
 local looks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
 local answer, writes, worst = 'admitted', {}, -1
 for index, taking in ipairs(cjson.decode(ARGV[5])) do
-  local left, more = looks[taking.kind](KEYS[index + 2], taking)
+  local left, more = looks[charge.kind](KEYS[index + 2], charge)
   if left then
     answer = worst < 0 and answer .. ' ' .. string.format('%.0f', left) or answer
     writes[index] = more

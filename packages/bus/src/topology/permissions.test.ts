@@ -3,7 +3,7 @@
  * consumers that deliver elsewhere, message traces, acknowledgements, and listening.
  */
 import { type ServiceName, services } from '@interlock/contracts';
-import { eventually, type House, startHouse } from '@interlock/testkit';
+import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -34,14 +34,14 @@ interface Heard {
   from: string;
 }
 
-let house: House;
+let house: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 const connections = new Map<ServiceName, NatsConnection>();
 const heard: Heard[] = [];
 
 beforeAll(async () => {
-  house = await startHouse();
+  house = await startTestBus();
   core = await join(house, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   for (const subject of storingSubjects('seed')) await core.request(subject, '{"from":"seed"}');

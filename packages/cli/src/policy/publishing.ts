@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import {
   type PolicyEntry,
   type PolicyState,
-  type Posture,
+  type PolicyStatus,
   policyStateSchema,
   type SignedBundle,
   sha256,
@@ -72,14 +72,14 @@ export function submitted(before: PolicyState, state: PolicyState, as: 'current'
 }
 
 /**
- * Waits until every decider took a version, and returns their postures.
+ * Waits until every decider took a version, and returns their policyStatuses.
  * Throws `bundle_rejected` where one did not, and `deciders_silent` where nobody says anything.
  */
 export async function untilTaken(
   door: Door,
   as: 'current' | 'candidate',
   { version, publishedAt }: PolicyEntry,
-): Promise<Posture[]> {
+): Promise<PolicyStatus[]> {
   const endMs = systemClock.monotonicMs() + WAIT_MS;
   for (;;) {
     const { deciders } = await readPolicyState(door);
@@ -100,10 +100,10 @@ export async function untilTaken(
 
 /** A decider that has said nothing since the publishing, for longer than they ever keep silent, is gone. */
 function livingOf(
-  deciders: readonly Posture[],
+  deciders: readonly PolicyStatus[],
   as: 'current' | 'candidate',
   { version, publishedAt }: Pick<PolicyEntry, 'version' | 'publishedAt'>,
-): Posture[] {
+): PolicyStatus[] {
   const living = deciders.filter(({ at }) => at >= publishedAt);
   if (living.length > 0 && living.every((one) => (one[as]?.version ?? 0) >= version)) return living;
   const waiting = living.filter((one) => (one[as]?.version ?? 0) < version).map(({ replica }) => replica);

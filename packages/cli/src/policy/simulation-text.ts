@@ -27,7 +27,7 @@ export function simulationText(told: SimulateResult): string {
     headOf(told),
     table(['', 'allow', 'ask', 'deny', 'error'], [row('base', told.base), row('candidate', told.candidate)]),
     changesText(told),
-    judgementsText(told),
+    labelsText(told),
     repeatedText(told),
     unreadableText(told),
   ]
@@ -75,9 +75,9 @@ function rulesText(outcome: Outcome, rules: readonly string[]): string {
   return outcome === 'ask' ? '(asked, approved)' : `(${outcome})`;
 }
 
-function judgementsText({ judgements }: SimulateResult): string {
-  if (judgements === undefined) return '';
-  const { base, candidate, missing, falselyAllowed } = judgements;
+function labelsText({ labels }: SimulateResult): string {
+  if (labels === undefined) return '';
+  const { base, candidate, missing, falselyAllowed } = labels;
   const rows = [agreementRow('base', base), agreementRow('candidate', candidate)];
   const elsewhere = missing === 0 ? '' : `; ${missing} more judged calls are not among these`;
   const allowed =

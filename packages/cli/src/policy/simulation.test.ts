@@ -1,6 +1,6 @@
 import {
+  type CallLabelEntry,
   Fault,
-  type JudgementEntry,
   type PolicyAnswer,
   type PolicyInput,
   parsedJsonSchema,
@@ -92,19 +92,19 @@ function simulated(
   calls: RecordedCall[],
   options: Partial<SimulationOptions> & { candidate: Judge },
 ): SimulationReport {
-  const simulation = createSimulation({ judgements: [], examples: 2, ...options });
+  const simulation = createSimulation({ labels: [], examples: 2, ...options });
   for (const call of calls) simulation.take(call);
   return simulation.report({ calls: calls.length, unreadable: 0 });
 }
 
-function judgement(call: string, said: 'good' | 'bad'): JudgementEntry {
-  return { tenant: 'acme', call, judgement: said, by: 'olga', at: AT };
+function label(call: string, said: 'good' | 'bad'): CallLabelEntry {
+  return { tenant: 'acme', call, label: said, by: 'olga', at: AT };
 }
 
 describe('a simulation', () => {
   test('counts and tells what it cannot replay, and drops nothing in silence', () => {
     const older = recorded({ call: 'call_old', facts: { subject: { agent: 'clerk' } } });
-    const simulation = createSimulation({ candidate: allowAll, judgements: [], examples: 2 });
+    const simulation = createSimulation({ candidate: allowAll, labels: [], examples: 2 });
     for (const call of [older, { ...recorded(), arguments: '[]' }, recorded()]) simulation.take(call);
     const { calls, unreadable } = simulation.report({ calls: 3, unreadable: 4 });
     expect(calls).toBe(1);
@@ -155,24 +155,24 @@ describe('a simulation', () => {
 
   test('tells false allows and false denials of base and candidate side by side; a question is no allow', () => {
     const calls = ['bad_1', 'bad_2', 'good_1'].map((call) => recorded({ call }));
-    const judgements = [
-      judgement('bad_1', 'bad'),
-      judgement('bad_2', 'bad'),
-      judgement('good_1', 'good'),
-      judgement('elsewhere', 'good'),
+    const labels = [
+      label('bad_1', 'bad'),
+      label('bad_2', 'bad'),
+      label('good_1', 'good'),
+      label('elsewhere', 'good'),
     ];
     const base = { judged: 3, agree: 1, falseAllows: 2, falseDenials: { denied: 0, asked: 0 } };
-    expect(simulated(calls, { candidate: asking, judgements }).judgements).toEqual({
+    expect(simulated(calls, { candidate: asking, labels }).labels).toEqual({
       base,
       candidate: { judged: 3, agree: 2, falseAllows: 0, falseDenials: { denied: 0, asked: 1 } },
       missing: 1,
       falselyAllowed: [],
     });
-    expect(simulated(calls, { candidate: denyAll, judgements }).judgements?.candidate.falseDenials).toEqual({
+    expect(simulated(calls, { candidate: denyAll, labels }).labels?.candidate.falseDenials).toEqual({
       denied: 1,
       asked: 0,
     });
-    expect(simulated(calls, { candidate: allowAll, judgements }).judgements?.falselyAllowed).toHaveLength(2);
+    expect(simulated(calls, { candidate: allowAll, labels }).labels?.falselyAllowed).toHaveLength(2);
   });
 
   test('notices a policy that says today another thing of a call than it said then', () => {

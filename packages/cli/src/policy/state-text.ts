@@ -1,5 +1,5 @@
 /** What is published, in a person's words. */
-import type { PolicyEntry, PolicyState, Posture } from '@interlock/contracts';
+import type { PolicyEntry, PolicyState, PolicyStatus } from '@interlock/contracts';
 import { instant, table } from '../output.ts';
 
 const DIGEST_SHOWN = 12;
@@ -27,7 +27,7 @@ export function entryText({ version, digest, publishedAt, by, reason, rollbackOf
 }
 
 /** Returns a table of what each decider holds. */
-export function decidersText(deciders: readonly Posture[]): string {
+export function decidersText(deciders: readonly PolicyStatus[]): string {
   if (deciders.length === 0) return 'No decider says what it holds.';
   const rows = deciders.map(({ replica, current, candidate, rejected, at }) => [
     replica,

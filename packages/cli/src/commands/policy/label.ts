@@ -1,4 +1,4 @@
-import { type JudgementEntry, judgementListSchema, rpcSchemas } from '@interlock/contracts';
+import { type CallLabelEntry, callLabelListSchema, rpcSchemas } from '@interlock/contracts';
 import { Failure, usage } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { consoleOf, type Door } from '../../client.ts';
@@ -18,7 +18,7 @@ bad   it should not be carried out
 What is said last counts. Candidates are measured by it: interlock policy simulate counts calls that people judged bad
 and the candidate allows, and calls judged good that it stops.`;
 
-/** `interlock policy label`: a person's judgement of a recorded call. */
+/** `interlock policy label`: a person's label of a recorded call. */
 export function labelCommand(): Command {
   return command(
     'label',
@@ -26,35 +26,35 @@ export function labelCommand(): Command {
     'interlock policy label CALL bad --note "she never asked for that"',
   )
     .argument('[call]', 'the call')
-    .argument('[judgement]', '"good" or "bad"')
+    .argument('[label]', '"good" or "bad"')
     .option('--note <text>', 'why')
     .addOption(new Option('--list', 'list what was judged').conflicts('note'))
     .option('--as <person>', 'who judges')
     .addHelpText('after', NOTES)
-    .action(async (call: string | undefined, judgement: string | undefined, options: LabelOptions) => {
+    .action(async (call: string | undefined, label: string | undefined, options: LabelOptions) => {
       const door = await consoleOf(options);
-      const { judgements } =
-        options.list === true ? await listed(door, call) : await judge(door, call, judgement, options);
-      print(options, { judgements }, plain(textOf(judgements)));
+      const { labels } =
+        options.list === true ? await listed(door, call) : await judge(door, call, label, options);
+      print(options, { labels }, plain(textOf(labels)));
     });
 }
 
 async function listed(door: Door, call: string | undefined) {
   if (call !== undefined) throw usage('--list takes no call.');
-  return await door.ask({ method: 'GET', path: '/v1/judgements', reply: judgementListSchema });
+  return await door.ask({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema });
 }
 
 async function judge(
   door: Door,
   call: string | undefined,
-  judgement: string | undefined,
+  label: string | undefined,
   { note }: LabelOptions,
 ) {
   if (call === undefined) throw usage('Name a call, or --list.');
-  if (judgement !== 'good' && judgement !== 'bad') throw usage('Judge the call "good" or "bad".');
-  const path = `/v1/judgements/${await tenantOf(door, call)}/${encodeURIComponent(call)}`;
-  const body = { judgement, ...(note === undefined ? {} : { note }) };
-  return await door.ask({ method: 'PUT', path, body, reply: judgementListSchema });
+  if (label !== 'good' && label !== 'bad') throw usage('Judge the call "good" or "bad".');
+  const path = `/v1/labels/${await tenantOf(door, call)}/${encodeURIComponent(call)}`;
+  const body = { label, ...(note === undefined ? {} : { note }) };
+  return await door.ask({ method: 'PUT', path, body, reply: callLabelListSchema });
 }
 
 /** Returns whose call it was. Throws `call_unknown`. */
@@ -68,14 +68,14 @@ async function tenantOf(door: Door, call: string): Promise<string> {
   });
 }
 
-function textOf(judgements: readonly JudgementEntry[]): string {
-  if (judgements.length === 0) return 'Nobody has judged a call yet.';
-  const rows = judgements.map(({ at, tenant, call, judgement, by, note }) => [
+function textOf(labels: readonly CallLabelEntry[]): string {
+  if (labels.length === 0) return 'Nobody has judged a call yet.';
+  const rows = labels.map(({ at, tenant, call, label, by, note }) => [
     instant(at),
     `${tenant}/${call}`,
-    judgement,
+    label,
     by,
     note,
   ]);
-  return table(['time', 'call', 'judgement', 'by', 'note'], rows);
+  return table(['time', 'call', 'label', 'by', 'note'], rows);
 }

@@ -1,4 +1,4 @@
-import { judgementListSchema } from '@interlock/contracts';
+import { callLabelListSchema } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
 import { createSimulation, type SimulationReport } from '@interlock/policy-analysis';
 import { exitCodes, systemClock } from '@interlock/shell';
@@ -83,7 +83,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   const span = spanOf(options, systemClock.nowMs());
   const door = await consoleOf(options);
   const stop = new AbortController();
-  const [candidate, base, { judgements }, replay] = await ending(
+  const [candidate, base, { labels }, replay] = await ending(
     stop,
     Promise.all([
       openCandidate(options.candidate, options, stop.signal).then((policy) => {
@@ -91,7 +91,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
         return policy;
       }),
       openBase(door, options),
-      door.ask({ method: 'GET', path: '/v1/judgements', reply: judgementListSchema }),
+      door.ask({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema }),
       openReplay(door, { ...span, agent, tool }).then((opened) => {
         took.fetched = since();
         return opened;
@@ -101,7 +101,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   const simulation = createSimulation({
     candidate: candidate.policy,
     ...(base === undefined ? {} : { base: judgeOf(base) }),
-    judgements,
+    labels,
     examples: limit,
   });
   const calls = replay.calls();
@@ -142,7 +142,7 @@ async function ending<T>(stop: AbortController, work: Promise<T>): Promise<T> {
 }
 
 function mustFail(failOn: FailOn, report: SimulationReport): boolean {
-  const { calls, unreadable, changed, wider, judgements, repeated } = report;
+  const { calls, unreadable, changed, wider, labels, repeated } = report;
   // Records of which none could be replayed prove nothing of the candidate.
   if (failOn !== 'never' && calls === 0 && unreadable.calls > 0) return true;
   // A policy that says something else of the same input decides by something the record does not hold.
@@ -153,7 +153,7 @@ function mustFail(failOn: FailOn, report: SimulationReport): boolean {
     case 'wider':
       return wider > 0;
     case 'false-allows':
-      return (judgements?.candidate.falseAllows ?? 0) > 0;
+      return (labels?.candidate.falseAllows ?? 0) > 0;
     case 'never':
       return false;
     default:

@@ -1,4 +1,4 @@
-import { judgementListSchema, type RecordedCall } from '@interlock/contracts';
+import { callLabelListSchema, type RecordedCall } from '@interlock/contracts';
 import { openBundle, policyWith } from '@interlock/policy';
 import {
   createCheck,
@@ -71,15 +71,15 @@ async function suggest(options: SuggestOptions): Promise<SuggestResult> {
   using progress = openProgress();
   const span = spanOf(options, systemClock.nowMs());
   const door = await consoleOf(options);
-  const { judgements } = await door.ask({
+  const { labels } = await door.ask({
     method: 'GET',
-    path: '/v1/judgements',
-    reply: judgementListSchema,
+    path: '/v1/labels',
+    reply: callLabelListSchema,
   });
   const entry = entryOf(await readPolicyState(door), 'current');
   const bytes = await door.bytes(`/v1/policy/bundles/${entry.digest}`);
   const before = openBundle(entry, bytes).policy;
-  const wanted = createWanted(options.for, judgements);
+  const wanted = createWanted(options.for, labels);
   await eachCall(door, { ...span, agent: options.agent, tool: options.tool }, progress, (call) =>
     wanted.take(call),
   );

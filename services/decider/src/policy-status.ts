@@ -1,25 +1,25 @@
-/** What this replica holds, for everybody to see: its posture, and what it tells on CONTROL. */
+/** What this replica holds, for everybody to see: its policyStatus, and what it tells on CONTROL. */
 import type { Bus, BusLog, Records } from '@interlock/bus';
-import { Fault, type Posture } from '@interlock/contracts';
+import { Fault, type PolicyStatus } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import type { Judgement, Policies } from './policies.ts';
 
-/** A posture is forgotten after three of these. */
+/** A policyStatus is forgotten after three of these. */
 const REFRESH_MS = 30_000;
-/** What cannot be told is tried again for as long as an outage may last; the posture says it afterwards all the same. */
+/** What cannot be told is tried again for as long as an outage may last; the policyStatus says it afterwards all the same. */
 const TELL_TRIES = 30;
 const TELL_RETRY_MS = 1_000;
 
 export interface HeraldOptions {
   replica: string;
   bus: Pick<Bus, 'control'>;
-  postures: Pick<Records<Posture>, 'put' | 'remove'>;
+  policyStatuses: Pick<Records<PolicyStatus>, 'put' | 'remove'>;
   clock: Clock;
   log: BusLog;
 }
 
-/** Writes the posture now and then, and tells of each judgement. Telling twice is harmless: it is the same judgement. */
-export class Herald implements AsyncDisposable {
+/** Writes the policyStatus now and then, and tells of each judgement. Telling twice is harmless: it is the same judgement. */
+export class PolicyStatusReporter implements AsyncDisposable {
   readonly #options: HeraldOptions;
   readonly #stopping = new AbortController();
   #policies: Pick<Policies, 'held' | 'candidate' | 'rejected'> | undefined;
@@ -30,7 +30,7 @@ export class Herald implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Begins to write the posture of these policies. */
+  /** Begins to write the policyStatus of these policies. */
   follow(policies: Pick<Policies, 'held' | 'candidate' | 'rejected'>): void {
     this.#policies = policies;
     const { clock } = this.#options;
@@ -43,13 +43,13 @@ export class Herald implements AsyncDisposable {
     })();
   }
 
-  /** Tells of a judgement, and writes the posture as it is since. */
+  /** Tells of a judgement, and writes the policyStatus as it is since. */
   judged(judgement: Judgement): void {
     void this.write();
     void this.#tell(judgement);
   }
 
-  /** Writes the posture. One writing waits for the other, so that the newest is last. */
+  /** Writes the policyStatus. One writing waits for the other, so that the newest is last. */
   write(): Promise<unknown> {
     this.#last = this.#last.then(() => this.#write()).catch((error: unknown) => this.#failed(error));
     return this.#last;
@@ -60,21 +60,23 @@ export class Herald implements AsyncDisposable {
     await this.#running;
     await this.#last;
     // Whoever leaves in order is not waited for.
-    await this.#options.postures.remove(this.#options.replica).catch((error: unknown) => this.#failed(error));
+    await this.#options.policyStatuses
+      .remove(this.#options.replica)
+      .catch((error: unknown) => this.#failed(error));
   }
 
   async #write(): Promise<void> {
     if (this.#policies === undefined || this.#stopping.signal.aborted) return;
-    const { postures, replica, clock } = this.#options;
+    const { policyStatuses, replica, clock } = this.#options;
     const { held, candidate, rejected } = this.#policies;
-    const posture: Posture = {
+    const policyStatus: PolicyStatus = {
       replica,
       ...(held === undefined ? {} : { current: nameOf(held) }),
       ...(candidate === undefined ? {} : { candidate: nameOf(candidate) }),
       rejected,
       at: clock.nowMs(),
     };
-    await postures.put(replica, posture, 'any');
+    await policyStatuses.put(replica, policyStatus, 'any');
   }
 
   async #tell({ verb, name, detail }: Judgement): Promise<void> {
@@ -92,7 +94,7 @@ export class Herald implements AsyncDisposable {
   }
 
   #failed(error: unknown): void {
-    this.#options.log.warn({ err: error }, 'the posture could not be told');
+    this.#options.log.warn({ err: error }, 'the policyStatus could not be told');
   }
 }
 

@@ -3,21 +3,21 @@
  *
  * Redis holds a marker {id, bornAt, runId, after}; the bus holds, durably, the id of the marker we count under.
  * 1. Where neither is there, nothing was ever taken: the first marker is born at 0 and lacks nothing.
- * 2. Where they differ, or the server restarted without keeping every write, takings may be lost: a new marker is
+ * 2. Where they differ, or the server restarted without keeping every write, charges may be lost: a new marker is
  *    born now, and every counter is read as if all had been taken until then.
- * 3. Nothing is taken under an id the bus does not hold, and the taking script checks the id again, so an emptied
- *    Redis is noticed by the very next taking.
+ * 3. Nothing is taken under an id the bus does not hold, and the charge script checks the id again, so an emptied
+ *    Redis is noticed by the very next charge.
  * 4. Replicas race safely: markers are replaced by comparison, the record by revision, and the loser looks again.
  */
 import type { Records } from '@interlock/bus';
 import { Fault, idSchema, newId } from '@interlock/contracts';
 import { z } from 'zod';
-import { birthKey } from './keys.ts';
+import { epochKey } from './keys.ts';
 import { type RedisConnection, type RedisServer, scriptOf } from './redis.ts';
 
-/** The bus's record of the marker we count under: bucket `births`, key `redis`. */
-export const birthSchema = z.strictObject({ id: idSchema });
-export type Birth = z.infer<typeof birthSchema>;
+/** The bus's record of the marker we count under: bucket `epochs`, key `redis`. */
+export const epochSchema = z.strictObject({ id: idSchema });
+export type Epoch = z.infer<typeof epochSchema>;
 
 const RECORD = 'redis';
 /** Each round that ends without an answer was won by another replica, which then has one. */
@@ -27,24 +27,24 @@ const ROUNDS_MAX = 10;
  * Returns the id of the marker to count under, after making sure that Redis and the bus agree on it.
  * Throws `dependency_unavailable` when either cannot be asked.
  */
-export async function confirmBirth(
+export async function confirmEpoch(
   redis: RedisConnection,
-  births: Records<Birth>,
+  epochs: Records<Epoch>,
   server: RedisServer,
 ): Promise<string> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const recorded = await births.get(RECORD);
+    const recorded = await epochs.get(RECORD);
     const marker = await readMarker(redis);
     if (recorded === undefined) {
       if (marker === undefined)
-        await putMarker(redis, { replaces: '', id: newId('birth'), bornAt: '0', after: '' }, server);
-      else await births.put(RECORD, { id: marker.id }, 0);
+        await putMarker(redis, { replaces: '', id: newId('epoch'), bornAt: '0', after: '' }, server);
+      else await epochs.put(RECORD, { id: marker.id }, 0);
     } else if (marker !== undefined && isHalfDone(marker, recorded.value.id, server)) {
-      await births.put(RECORD, { id: marker.id }, recorded.revision);
+      await epochs.put(RECORD, { id: marker.id }, recorded.revision);
     } else if (marker?.id !== recorded.value.id || !remembers(marker, server)) {
       await putMarker(
         redis,
-        { replaces: marker?.id ?? '', id: newId('birth'), bornAt: 'now', after: recorded.value.id },
+        { replaces: marker?.id ?? '', id: newId('epoch'), bornAt: 'now', after: recorded.value.id },
         server,
       );
     } else if (marker.runId === server.runId) {
@@ -66,7 +66,7 @@ function remembers(marker: Marker, server: RedisServer): boolean {
 }
 
 async function readMarker(redis: RedisConnection): Promise<Marker | undefined> {
-  const [id, runId, after] = (await redis.run(readScript, [birthKey], [])).split(' ');
+  const [id, runId, after] = (await redis.run(readScript, [epochKey], [])).split(' ');
   return id === undefined || runId === undefined || after === undefined ? undefined : { id, runId, after };
 }
 
@@ -80,7 +80,7 @@ async function putMarker(
   }: { replaces: string; id: string; bornAt: '0' | 'now' | 'same'; after: string },
   { runId }: RedisServer,
 ): Promise<void> {
-  await redis.run(putScript, [birthKey], [replaces, id, runId, bornAt, after]);
+  await redis.run(putScript, [epochKey], [replaces, id, runId, bornAt, after]);
 }
 
 const readScript = scriptOf(`

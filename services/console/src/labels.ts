@@ -1,4 +1,4 @@
-import { Fault, idSchema, type JudgementEntry, judgementSetSchema } from '@interlock/contracts';
+import { type CallLabelEntry, callLabelSetSchema, Fault, idSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
 import type { Route } from './door.ts';
@@ -9,54 +9,54 @@ import { parseInput } from './problem.ts';
 const LOOK_UP_TIMEOUT_MS = 10_000;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
 
-/** Routes of people's judgements: what should have become of a call. One that is set again stands as it was set last. */
-export function judgementRoutes(management: Management): Route[] {
+/** Routes of people's labels: what should have become of a call. One that is set again stands as it was set last. */
+export function labelRoutes(management: Management): Route[] {
   return [
     {
       method: 'PUT',
-      url: '/v1/judgements/:tenant/:call',
+      url: '/v1/labels/:tenant/:call',
       roles: ['operator'],
       answer: async ({ person, params, body }) => {
         const address = parseInput(addressSchema, params, 'id_invalid');
-        const { judgement, note } = parseInput(judgementSetSchema, body);
+        const { label, note } = parseInput(callLabelSetSchema, body);
         requireTenant(person, address.tenant);
         await requireRecorded(management, address);
-        const value: JudgementEntry = {
+        const value: CallLabelEntry = {
           ...address,
-          judgement,
+          label,
           by: person.person,
           at: management.clock.nowMs(),
           ...(note === undefined ? {} : { note }),
         };
         const act = {
-          kind: 'judgement',
-          verb: judgement,
+          kind: 'label',
+          verb: label,
           tenant: address.tenant,
           name: address.call,
           by: person.person,
           ...(note === undefined ? {} : { reason: note }),
         };
-        const entry = { bucket: 'judgements', key: `${address.tenant}.${address.call}`, value } as const;
+        const entry = { bucket: 'labels', key: `${address.tenant}.${address.call}`, value } as const;
         await management.inTurn(() => writeEntry(management, entry, act));
-        return { judgements: [value] };
+        return { labels: [value] };
       },
     },
     {
       method: 'GET',
-      url: '/v1/judgements',
+      url: '/v1/labels',
       roles: ['operator', 'reader'],
       answer: async ({ person: { tenants } }) => {
-        const judgements = (await management.bus.entries('judgements').list())
+        const labels = (await management.bus.entries('labels').list())
           .map(({ value }) => value)
           .filter(({ tenant }) => tenants === undefined || tenants.includes(tenant))
           .toSorted((left, right) => left.at - right.at);
-        return { judgements };
+        return { labels };
       },
     },
   ];
 }
 
-/** A judgement of a call that never was would count in every simulation and never be found. */
+/** A label of a call that never was would count in every simulation and never be found. */
 async function requireRecorded(
   { bus }: Management,
   { tenant, call }: z.infer<typeof addressSchema>,

@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A provisioned bus with an account for each service, and a way to start services on it in this process. */
-export interface House extends AsyncDisposable {
+export interface TestBus extends AsyncDisposable {
   readonly nats: NatsServer;
   readonly keyring: Keyring;
   /** Environment variables every service needs. */
@@ -40,9 +40,9 @@ export interface House extends AsyncDisposable {
 }
 
 /** Starts a real NATS server with accounts, streams and consumers made from the lifecycle table. */
-export async function startHouse({ ledgerMaxBytes }: { ledgerMaxBytes?: number } = {}): Promise<House> {
+export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number } = {}): Promise<TestBus> {
   await using stack = new AsyncDisposableStack();
-  const folder = await mkdtemp(join(tmpdir(), 'interlock-house-'));
+  const folder = await mkdtemp(join(tmpdir(), 'interlock-test-bus-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const busKeys = createBusKeys();
   const publicKeys = mapServices((service) => busKeys[service].publicKey);
