@@ -1,6 +1,6 @@
 import { type EventBody, newId } from '@interlock/contracts';
 import { signStatement, verifyStatement } from '@interlock/keys';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 /** What the bus does when its server dies, hangs, or loses a stream. */
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { type TestBus, startTestBus } from '@interlock/testkit';
+import { startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from './index.ts';
 import { join } from './inside.fixture.ts';

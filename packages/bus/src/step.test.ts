@@ -1,5 +1,5 @@
 import { type Call, eventSchemas, Fault } from '@interlock/contracts';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

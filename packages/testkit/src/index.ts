@@ -1,6 +1,5 @@
 export { FakeClock } from './clock.ts';
 export { eventually } from './eventually.ts';
-export { type TestBus, startTestBus } from './test-bus.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';
 export { type OpaServer, startOpa } from './opa.ts';
@@ -9,4 +8,5 @@ export { freePort } from './ports.ts';
 export { type ServerProcess, type ServerRecipe, startServer } from './processes.ts';
 export { processorMs } from './processor.ts';
 export { type RedisServer, startRedis } from './redis.ts';
+export { startTestBus, type TestBus } from './test-bus.ts';
 export { startUpstream, type Upstream, type UpstreamBehaviour, type UpstreamRequest } from './upstream.ts';

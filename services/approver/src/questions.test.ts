@@ -8,7 +8,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { verifyStatement } from '@interlock/keys';
-import { eventually, FakeClock, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, FakeClock, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';
 import { heldEvent, keyring, keysOf, NOW_MS } from './held.fixture.ts';

@@ -9,7 +9,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { Secret, seal } from '@interlock/keys';
-import { eventually, type TestBus, type MongoServer, startTestBus, startMongo } from '@interlock/testkit';
+import { eventually, type MongoServer, startMongo, startTestBus, type TestBus } from '@interlock/testkit';
 import { type Collection, MongoClient } from 'mongodb';
 import { auditorService } from './main.ts';
 import type { ChainRecord } from './record.ts';

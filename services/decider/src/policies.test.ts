@@ -14,7 +14,7 @@ import {
 import { type AuthorKey, authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
-import { buildPolicy, eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { buildPolicy, eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';

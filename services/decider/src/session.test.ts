@@ -1,5 +1,5 @@
 import { sessionSchema, sha256 } from '@interlock/contracts';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nowMs } from './house.fixture.ts';
 import { openSessions, type Sessions } from './session.ts';

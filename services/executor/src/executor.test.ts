@@ -12,7 +12,7 @@ import {
 } from '@interlock/contracts';
 import { verifyRequest } from '@interlock/egress';
 import { seal, unseal } from '@interlock/keys';
-import { eventually, type TestBus, startTestBus, startUpstream, type Upstream } from '@interlock/testkit';
+import { eventually, startTestBus, startUpstream, type TestBus, type Upstream } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall } from './call.fixture.ts';
 import { checkCall } from './check.ts';

@@ -10,7 +10,7 @@ import {
   toolSchema,
 } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';
 

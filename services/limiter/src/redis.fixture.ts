@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Records } from '@interlock/bus';
 import { Secret } from '@interlock/keys';
-import { type ServerProcess, startTestBus, startServer } from '@interlock/testkit';
+import { type ServerProcess, startServer, startTestBus } from '@interlock/testkit';
 import { expect, vi } from 'vitest';
 import { type Counters, openCounters } from './counters.ts';
 import { type Epoch, epochSchema } from './epoch.ts';

@@ -3,7 +3,7 @@
  * consumers that deliver elsewhere, message traces, acknowledgements, and listening.
  */
 import { type ServiceName, services } from '@interlock/contracts';
-import { eventually, type TestBus, startTestBus } from '@interlock/testkit';
+import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
