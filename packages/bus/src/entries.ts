@@ -7,17 +7,10 @@
  */
 import { type EntryBucket, type EntryValue, entrySchemas, Fault } from '@interlock/contracts';
 import { type Keyring, type ServiceKeys, signStatement, verifyStatement } from '@interlock/keys';
+import type { BucketContext } from './bucket.ts';
 import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
 import { textOf } from './envelope.ts';
-import {
-  type BucketContext,
-  readAll,
-  readEvery,
-  readKey,
-  readLast,
-  type StoredValue,
-  writeKey,
-} from './records.ts';
+import { readAll, readEvery, readKey, readLast, type StoredValue, writeKey } from './records.ts';
 import { watchBucket } from './watch.ts';
 
 /** What signing and verifying entries needs besides the bucket. */

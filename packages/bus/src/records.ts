@@ -1,10 +1,10 @@
 /** KV: a service's own records and bytes in chunks. Writes go against revisions, reads come from the leader. */
 import { type BucketName, Fault, sha256 } from '@interlock/contracts';
-import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { z } from 'zod';
-import type { Blobs, BusLog, Records } from './bus.ts';
-import type { Connection } from './connection.ts';
+import type { BucketContext } from './bucket.ts';
+import type { Blobs, Records } from './bus.ts';
 import { readBucket, watchBucket } from './watch.ts';
 
 const TIMEOUT_MS = 3_000;
@@ -14,14 +14,6 @@ const CHUNK_BYTES = 512 * 1_024;
 const CHUNKS_MAX = 64;
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 const NO_MESSAGE = 10037;
-
-/** What reading and writing buckets needs. */
-export interface BucketContext {
-  connection: Connection;
-  js: JetStreamClient;
-  jsm: JetStreamManager;
-  log: BusLog;
-}
 
 /** A stored value with its revision; a deleted key has no data. */
 export interface StoredValue {

@@ -10,7 +10,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BucketName } from '@interlock/contracts';
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
-import type { BucketContext } from './records.ts';
+import type { BucketContext } from './bucket.ts';
 
 const RESTART_DELAY_MS = 250;
 

@@ -12,9 +12,10 @@ import {
 import { z } from 'zod';
 import { createAgentKey, type FreshKey, withKey, withoutKey } from './agent-keys.ts';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 const addressSchema = z.strictObject({ tenant: idSchema, agent: idSchema });
 type AgentAddress = z.infer<typeof addressSchema>;

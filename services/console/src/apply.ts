@@ -14,7 +14,7 @@ import {
 } from '@interlock/contracts';
 import { resolveTools } from './discover.ts';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
 import {
@@ -26,6 +26,7 @@ import {
   standingPolicies,
 } from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
 const BODY_BYTES = 24 * 1_048_576;

@@ -2,9 +2,10 @@ import { credentialSetSchema, Fault, idSchema, sealContext } from '@interlock/co
 import { Secret, seal } from '@interlock/keys';
 import { z } from 'zod';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 const SEAL_TIMEOUT_MS = 5_000;
 const nameSchema = z.strictObject({ name: idSchema });

@@ -1,9 +1,10 @@
 import { type EmergencyEntry, emergencyOpenSchema, Fault, idSchema, newId } from '@interlock/contracts';
 import { z } from 'zod';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 const agentSchema = z.strictObject({ tenant: idSchema, agent: idSchema });
 

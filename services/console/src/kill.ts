@@ -6,9 +6,10 @@ import {
   switchKey,
 } from '@interlock/contracts';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireEveryTenant, requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 /** Routes of the kill switch. A switch that is set twice stands as it was set last. */
 export function killRoutes(management: Management): Route[] {

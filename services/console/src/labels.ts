@@ -2,9 +2,10 @@ import { type CallLabelEntry, callLabelSetSchema, Fault, idSchema } from '@inter
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Bus, BusClock, Entry } from '@interlock/bus';
 import { Fault, type PersonEntry, personEntrySchema, sha256 } from '@interlock/contracts';
 import { z } from 'zod';
-import { writeEntry } from './management.ts';
+import { writeEntry } from './write-entry.ts';
 
 /** Roles the management door knows; `admin` has all of them. Other roles serve approvals alone. */
 export type ConsoleRole = 'operator' | 'approver' | 'reader';

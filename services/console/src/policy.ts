@@ -19,7 +19,8 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { type Keyring, verifyStatement } from '@interlock/keys';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
+import { writeEntry } from './write-entry.ts';
 
 /** Bytes are kept for so many versions: the largest bundles of so many, 16 MiB each, with room in their bucket. */
 const VERSIONS_KEPT = 10;

@@ -1,9 +1,10 @@
 import { Fault, idSchema, type Tool, toolPinSchema, toolSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import type { Route } from './door.ts';
-import { type Management, writeEntry } from './management.ts';
+import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { writeEntry } from './write-entry.ts';
 
 const nameSchema = z.strictObject({ name: idSchema });
 
