@@ -125,7 +125,7 @@ end
 
 local looks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
 local answer, writes, worst = 'admitted', {}, -1
-for index, taking in ipairs(cjson.decode(ARGV[5])) do
+for index, charge in ipairs(cjson.decode(ARGV[5])) do
   local left, more = looks[charge.kind](KEYS[index + 2], charge)
   if left then
     answer = worst < 0 and answer .. ' ' .. string.format('%.0f', left) or answer
