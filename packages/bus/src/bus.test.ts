@@ -84,8 +84,8 @@ test('[P-answer-from-the-ledger] what was never stored is not heard as an outcom
   await limiter.request('$KV.epochs.forged', JSON.stringify(refusedOf(house, forged)));
   const config = { name: 'forger', deliver_subject: target, deliver_policy: 'all', ack_policy: 'none' };
   await limiter.request(
-    'CORE.API.CONSUMER.CREATE.KV_births.forger',
-    JSON.stringify({ stream_name: 'KV_births', action: 'create', config }),
+    'CORE.API.CONSUMER.CREATE.KV_epochs.forger',
+    JSON.stringify({ stream_name: 'KV_epochs', action: 'create', config }),
   );
   await delivered.promise;
   await decider.refuse(refusedOf(house, real));
