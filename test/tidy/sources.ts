@@ -32,7 +32,7 @@ function pathsUnder(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return SKIPPED.includes(entry.name) ? [] : pathsUnder(path);
-    return entry.isFile() && READ.test(`/${path}`) ? [path] : [];
+    return entry.isFile() && !SKIPPED.includes(entry.name) && READ.test(`/${path}`) ? [path] : [];
   });
 }
 
