@@ -11,7 +11,6 @@ import {
 } from '@interlock/contracts';
 import { type SigningKey, signJws } from '@interlock/keys';
 
-export const DOOR = { kind: 'executor', replica: 'any' } as const;
 export const POLICY_DIGEST = sha256('a policy');
 const CALL_MS = 30_000;
 
@@ -29,7 +28,7 @@ export function callOf({ toolVersion }: Pick<Stolen, 'toolVersion'>, changes: Pa
     ...{ tool: 'write', toolVersion, argumentsDigest: sha256(text), ...changes },
   };
   return {
-    ...{ ...bound, call: newId('c'), door: DOOR, arguments: text, callDigest: callDigestOf(bound) },
+    ...{ ...bound, call: newId('c'), arguments: text, callDigest: callDigestOf(bound) },
     ...{ replyTo: 'rep_1', keepResult: false, requestedAt: Date.now(), notAfter: Date.now() + CALL_MS },
     ...changes,
   };
@@ -39,7 +38,7 @@ export function callOf({ toolVersion }: Pick<Stolen, 'toolVersion'>, changes: Pa
 export function decisionOf(call: Call, changes: object = {}): Statement<'decision'> {
   const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
   return {
-    ...{ type: 'decision', tenant, agent, user, session, call: call.call, door: DOOR, tool, toolVersion },
+    ...{ type: 'decision', tenant, agent, user, session, call: call.call, tool, toolVersion },
     ...{ argumentsDigest, callDigest, verdict: 'allow', obligations: [], policyDigest: POLICY_DIGEST },
     ...{ issuedAt: call.requestedAt, notAfter: call.notAfter },
     ...changes,

@@ -18,7 +18,7 @@ import {
 import { createKey, type SigningKey, seal } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callOf, DOOR, forgeries, own, POLICY_DIGEST, type Stolen } from './forgeries.ts';
+import { callOf, forgeries, own, POLICY_DIGEST, type Stolen } from './forgeries.ts';
 import { joinBus, keyringOf, keysOf } from './inside.ts';
 import { type Line, startLine } from './line.ts';
 
@@ -59,7 +59,7 @@ async function admit(
       ...{ policyDigest: POLICY_DIGEST, decidedAt: Date.now() },
     },
   };
-  await limiter.publish('admitted', { tenant, call: id, door: DOOR }, body, 'any');
+  await limiter.publish('admitted', { tenant, call: id }, body, 'any');
 }
 
 describe('the executor', () => {

@@ -26,7 +26,6 @@ const HOUR_MS = 3_600_000;
 
 const who = { tenant: TENANT, agent: AGENT, user: 'alice', session: newId('s') };
 const what = { tool: TOOL, toolVersion: sha256(TOOL), argumentsDigest: sha256(ARGUMENTS) };
-const door = { kind: 'executor', replica: 'any' } as const;
 const callDigest = callDigestOf({ ...who, ...what });
 
 export interface SampleEvents {
@@ -61,7 +60,7 @@ export function sampleEvents(nowMs: number): SampleEvents {
       action: { name: 'execute_tool' },
       tool: { name: TOOL, version: what.toolVersion, labels: ['reads-private'] },
       session: { id: who.session, labels: [], openedAt: nowMs },
-      context: { time: new Date(nowMs).toISOString(), epochMs: nowMs, door: door.kind },
+      context: { time: new Date(nowMs).toISOString(), epochMs: nowMs, door: 'executor' },
     },
     decidedAt: nowMs,
   };
@@ -71,7 +70,6 @@ export function sampleEvents(nowMs: number): SampleEvents {
       ...who,
       ...what,
       call: call.call,
-      door,
       callDigest,
       verdict: 'allow',
       obligations: [],
@@ -101,7 +99,6 @@ export function callOf(body: string, replyTo: string, nowMs: number): Call {
     ...who,
     ...what,
     call: newId('c'),
-    door,
     arguments: body.length === 0 ? '{}' : ARGUMENTS,
     callDigest,
     replyTo,

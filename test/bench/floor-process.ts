@@ -156,12 +156,7 @@ async function openDoor(): Promise<string> {
         const call = callOf(body, replica, systemClock.nowMs());
         waiting.set(call.call, { settled: false, body: undefined, response });
         setTimeout(() => waiting.delete(call.call) && answer(response, 504, '{}'), limits.callMs).unref();
-        await bus.publish(
-          'requested',
-          { tenant: call.tenant, call: call.call, door: call.door },
-          { call },
-          0,
-        );
+        await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
       })
       .catch((error: unknown) => {
         log.error({ error }, 'a call of the floor was not published');

@@ -4,7 +4,7 @@ import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
+import { aCall, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
 import { join } from './inside.fixture.ts';
 
@@ -30,8 +30,8 @@ afterAll(() => house[Symbol.asyncDispose]());
 describe('the line', () => {
   test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
     const call = aCall();
-    expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toMatchObject({ stored: true });
-    expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toEqual({ stored: false });
+    expect(await ingress.publish('requested', call, { call }, 0)).toMatchObject({ stored: true });
+    expect(await ingress.publish('requested', call, { call }, 0)).toEqual({ stored: false });
   });
 
   test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
@@ -43,7 +43,7 @@ describe('the line', () => {
       poison: ({ event }) => refusedOf(house, event.call),
       concurrency: 4,
     });
-    await ingress.publish('requested', addressOf(call), { call }, 0);
+    await ingress.publish('requested', call, { call }, 0);
     expect((await heard.promise).code).toBe('policy_denied');
     expect(await ingress.readCall('acme', call.call)).toMatchObject({
       step: 'refused',

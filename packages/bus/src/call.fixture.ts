@@ -11,8 +11,6 @@ import {
 import { seal } from '@interlock/keys';
 import type { TestBus } from '@interlock/testkit';
 
-const door = { kind: 'executor', replica: 'any' } as const;
-
 /** Makes a well-formed call under a fresh id. */
 export function aCall(call = newId('c')): Call {
   const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call };
@@ -21,7 +19,6 @@ export function aCall(call = newId('c')): Call {
   const nowMs = Date.now();
   return {
     ...bound,
-    door,
     arguments: args,
     callDigest: callDigestOf(bound),
     replyTo: 'replica',
@@ -29,11 +26,6 @@ export function aCall(call = newId('c')): Call {
     requestedAt: nowMs,
     notAfter: nowMs + 30_000,
   };
-}
-
-/** Returns the address of a call. */
-export function addressOf({ tenant, call }: Call) {
-  return { tenant, call, door };
 }
 
 /** Makes the refusal of a call, with evidence the house's auditor can open. */

@@ -14,7 +14,7 @@ import {
   readSequence,
   streamState,
 } from './follow.ts';
-import { addressOf, createPublisher } from './publish.ts';
+import { createPublisher } from './publish.ts';
 import { openBlobs, openRecords } from './records.ts';
 import { askRpc, serveRpc } from './rpc.ts';
 import { runStep } from './step.ts';
@@ -49,9 +49,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     step: (consumer, step) => runStep({ publisher, consume, log }, consumer, step),
     publish: (step, address, body, expected) => publisher.publish(step, address, body, expected),
     claim: (step, claim, expected) => publisher.claim(step, claim, expected),
-    settle: (settled, claimSequence) =>
-      publisher.publish('settled', addressOf(settled.tenant, settled.call), settled, claimSequence),
-    refuse: (refused) => publisher.publish('refused', addressOf(refused.tenant, refused.call), refused, 0),
+    settle: (settled, claimSequence) => publisher.publish('settled', settled, settled, claimSequence),
+    refuse: (refused) => publisher.publish('refused', refused, refused, 0),
     readCall: (tenant, call) => publisher.readCall(tenant, call),
     readStep: (step, tenant, call) => publisher.readStep(step, tenant, call),
     onStored: (step, listener) => hearStored(connection, log, step, listener),

@@ -61,7 +61,7 @@ export async function connectObserver({
         });
     },
     holds: async (step, call) => {
-      const subject = stepSubject(step, { ...call, door: { kind: 'executor', replica: 'any' } });
+      const subject = stepSubject(step, call);
       const found = await foundOr(
         () => jsm.streams.getMessage(lifecycle[step].stream, { last_by_subj: subject }),
         [NO_MESSAGE, JetStreamApiCodes.StreamNotFound],

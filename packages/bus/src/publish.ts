@@ -64,7 +64,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     publish: (step, address, body, expected) => publishEvent(options, step, address, body, expected),
     claim: (step, claim, expected) => claimCall(options, publisher, step, claim, expected),
     readCall: async (tenant, call) => {
-      const message = await readLast(options, callFilter('started', addressOf(tenant, call)));
+      const message = await readLast(options, callFilter('started', { tenant, call }));
       return message === undefined ? undefined : ledgerEntry(message);
     },
     readStep: async (step, tenant, call) => {
@@ -75,11 +75,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
   };
   return publisher;
-}
-
-/** Returns the address of a call on the streams that know no door. */
-export function addressOf(tenant: string, call: string): CallAddress {
-  return { tenant, call, door: { kind: 'executor', replica: 'any' } };
 }
 
 async function publishEvent<S extends Step>(
@@ -153,8 +148,7 @@ async function claimCall(
 ): Promise<Published> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const address = addressOf(claim.tenant, claim.call);
-      const published = await publishEvent(options, step, address, claim, expected);
+      const published = await publishEvent(options, step, claim, claim, expected);
       return published.stored ? published : await readBack(publisher, step, claim);
     } catch (fault) {
       const isDoubtful = fault instanceof Fault && fault.code === 'dependency_unavailable';

@@ -5,7 +5,7 @@ import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { aCall, addressOf, claimOf, refusedOf } from './call.fixture.ts';
+import { aCall, claimOf, refusedOf } from './call.fixture.ts';
 import { type Bus, connectProvisioner, type Provisioner } from './index.ts';
 import { join } from './inside.fixture.ts';
 
@@ -47,7 +47,7 @@ function refuseAll() {
 async function goesThrough(): Promise<void> {
   const call = aCall();
   await eventually(async () => {
-    const published = await ingress.publish('requested', addressOf(call), { call }, 0);
+    const published = await ingress.publish('requested', call, { call }, 0);
     return published.stored || (await ingress.readCall('acme', call.call)) !== undefined;
   }, RECOVERY_MS);
   await eventually(async () => (await ingress.readCall('acme', call.call))?.step === 'refused', RECOVERY_MS);
@@ -66,7 +66,7 @@ describe('a server that was away', () => {
     await house.nats.server.kill();
     await eventually(() => !ingress.connected && !watch.current);
     const call = aCall();
-    await expect(ingress.publish('requested', addressOf(call), { call }, 0)).rejects.toMatchObject({
+    await expect(ingress.publish('requested', call, { call }, 0)).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });
     await house.nats.server.restart();

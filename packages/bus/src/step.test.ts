@@ -3,7 +3,7 @@ import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aCall, addressOf, decidedOf, refusedOf } from './call.fixture.ts';
+import { aCall, decidedOf, refusedOf } from './call.fixture.ts';
 import type { Bus, Delivery, Next } from './index.ts';
 import { join } from './inside.fixture.ts';
 import { installTracing, underTrace } from './tracing.fixture.ts';
@@ -44,7 +44,7 @@ function decide(verb: Verb, concurrency = 16) {
 }
 
 async function request(call: Call): Promise<void> {
-  expect(await ingress.publish('requested', addressOf(call), { call }, 0)).toMatchObject({ stored: true });
+  expect(await ingress.publish('requested', call, { call }, 0)).toMatchObject({ stored: true });
 }
 
 async function codeOf({ tenant, call }: Call) {
@@ -78,7 +78,7 @@ describe('an event whose owner fails', () => {
   test('[P-line-poison] and that nobody can read is left after five deliveries, and holds up nobody', async () => {
     const nats = await join(house, 'ingress');
     await using _ = await decide(({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }));
-    await nats.request('interlock.line.v1.requested.executor.any.acme.unreadable', '{"call":"no"}');
+    await nats.request('interlock.line.v1.requested.acme.unreadable', '{"call":"no"}');
     await nats.close();
     const fine = aCall();
     await request(fine);
@@ -165,7 +165,7 @@ describe('an event as it is stored', () => {
 
 /** The event of a step on the line, as the server keeps it. */
 async function lineOf({ tenant, call }: Call, step: 'requested' | 'decided') {
-  const filter = `interlock.line.v1.${step}.executor.any.${tenant}.${call}`;
+  const filter = `interlock.line.v1.${step}.${tenant}.${call}`;
   const message = await jsm.streams.getMessage('LINE', { last_by_subj: filter }).catch(() => null);
   if (message === null) return undefined;
   const names = message.header.keys();

@@ -36,7 +36,6 @@ const codeSchema = z.enum(faultCodes);
 /** What a call is. `arguments` is canonical JSON (RFC 8785): its digest is the digest of these very characters. */
 export const callSchema = z.strictObject({
   ...identitySchema.shape,
-  door: z.strictObject({ kind: z.literal('executor'), replica: z.literal('any') }),
   tool: idSchema,
   toolVersion: digestSchema,
   arguments: z.string().max(limits.argumentsBytes),

@@ -230,7 +230,6 @@ export {
   consumerPatterns,
   controlPatterns,
   controlSubject,
-  type Door,
   parseSubject,
   republished,
   rpcSubject,

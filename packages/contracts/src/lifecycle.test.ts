@@ -16,7 +16,7 @@ import { callFilter, consumerPatterns, parseSubject, stepPattern, stepSubject } 
 
 const steps = Object.keys(lifecycle) as Step[];
 const consumerNames = Object.keys(consumers) as ConsumerName[];
-const address = { tenant: 'acme', call: 'c_1', door: { kind: 'executor', replica: 'any' } } as const;
+const address = { tenant: 'acme', call: 'c_1' } as const;
 const isService = (name: ServiceName) => services.includes(name);
 
 describe('[P-bus-from-table] the lifecycle table', () => {
@@ -104,8 +104,8 @@ describe('a subject', () => {
   });
 
   test.each([
-    'interlock.line.v1.requested.acme.c_1',
-    'interlock.line.v2.requested.executor.any.acme.c_1',
+    'interlock.line.v1.requested.executor.any.acme.c_1',
+    'interlock.line.v2.requested.acme.c_1',
     'interlock.ledger.v1.requested.acme.c_1',
     'interlock.ledger.v1.started.acme.c_1.more',
     'interlock.control.v1.tool.apply.acme',

@@ -45,7 +45,6 @@ export function unknownObligation(
 const decisionSchema = z.strictObject({
   type: z.literal('decision'),
   ...identitySchema.shape,
-  door: z.strictObject({ kind: z.literal('executor'), replica: z.literal('any') }),
   tool: idSchema,
   toolVersion: digestSchema,
   argumentsDigest: digestSchema,

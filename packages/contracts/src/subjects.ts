@@ -11,17 +11,10 @@ import {
   type StreamName,
 } from './lifecycle.ts';
 
-/** Who performs a call: any executor, or one replica of the proxy. */
-export interface Door {
-  kind: 'executor';
-  replica: 'any';
-}
-
 /** The call an event belongs to, as its subject names it. */
 export interface CallAddress {
   tenant: string;
   call: string;
-  door: Door;
 }
 
 const families = {
@@ -33,11 +26,9 @@ const families = {
 } as const satisfies Record<StreamName, string>;
 
 /** Returns the subject an event of a step is published on. */
-export function stepSubject(step: Step, { tenant, call, door }: CallAddress): string {
+export function stepSubject(step: Step, { tenant, call }: CallAddress): string {
   const { stream, token } = lifecycle[step];
-  const family = families[stream];
-  if (stream === 'LINE') return `${family}.${token}.${door.kind}.${door.replica}.${tenant}.${call}`;
-  return `${family}.${token}.${tenant}.${call}`;
+  return `${families[stream]}.${token}.${tenant}.${call}`;
 }
 
 /** Returns the subject pattern of every event of a step. */
@@ -103,26 +94,20 @@ export const republished = {
  * two spellings of one filter let both sides of a race in.
  */
 export function callFilter(step: Step, address: CallAddress): string {
-  const { stream } = lifecycle[step];
-  const family = families[stream];
-  if (stream === 'LINE') return `${family}.*.*.*.${address.tenant}.${address.call}`;
   if (step === 'resolved') return stepSubject(step, address);
-  return `${family}.*.${address.tenant}.${address.call}`;
+  return `${families[lifecycle[step].stream]}.*.${address.tenant}.${address.call}`;
 }
 
 /** Returns the step and the call a subject names, or undefined when it is none of the lifecycle's. */
 export function parseSubject(subject: string): { step: Step; address: CallAddress } | undefined {
   const tokens = subject.split('.');
   const family = tokens.slice(0, 3).join('.');
-  const [call, tenant] = [tokens.at(-1), tokens.at(-2)];
-  const length = family === families.LINE ? 8 : 6;
-  if (call === undefined || tenant === undefined || tokens.length !== length) return undefined;
+  const [token, tenant, call, ...more] = tokens.slice(3);
+  if (tenant === undefined || call === undefined || more.length > 0) return undefined;
   const step = stepNames.find(
-    (name) => families[lifecycle[name].stream] === family && lifecycle[name].token === tokens[3],
+    (name) => families[lifecycle[name].stream] === family && lifecycle[name].token === token,
   );
-  return step === undefined
-    ? undefined
-    : { step, address: { tenant, call, door: { kind: 'executor', replica: 'any' } } };
+  return step === undefined ? undefined : { step, address: { tenant, call } };
 }
 
 const stepNames = Object.keys(lifecycle) as Step[];

@@ -8,7 +8,7 @@ const digest = sha256('x');
 const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call: 'c_1' };
 const samples: { [T in StatementType]: Statement<T> & { type: T } } = {
   decision: {
-    ...{ type: 'decision', ...identity, door: { kind: 'executor', replica: 'any' }, tool: 'send' },
+    ...{ type: 'decision', ...identity, tool: 'send' },
     ...{
       toolVersion: digest,
       argumentsDigest: digest,

@@ -44,11 +44,11 @@ export function heldEvent(
   signedBy: (typeof signers)[number] = 'decider',
 ): { event: EventBody<'held'>; decision: Statement<'decision'> } {
   const call = callOf();
-  const { tenant, agent, user, session, door, tool, toolVersion, argumentsDigest, callDigest } = call;
+  const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
   const policyDigest = sha256('policy');
   const decision: Statement<'decision'> = {
     type: 'decision',
-    ...{ tenant, agent, user, session, call: call.call, door },
+    ...{ tenant, agent, user, session, call: call.call },
     ...{ tool, toolVersion, argumentsDigest, callDigest },
     verdict: 'ask',
     obligations: [],
@@ -75,7 +75,6 @@ function callOf(): Call {
   const text = '{"amount":5}';
   const call = {
     ...{ tenant: 't', agent: 'a', user: 'ursula', session: 's', call: newId('call') },
-    door: { kind: 'executor', replica: 'any' } as const,
     tool: 'pay',
     toolVersion: sha256('tool'),
     arguments: text,

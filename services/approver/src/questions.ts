@@ -51,7 +51,7 @@ export async function announce({ bus }: QuestionParts, entry: QuestionEntry): Pr
   const { question, questionDigest, sealed, state } = entry;
   if (state !== 'open' || sealed === undefined) return;
   const asked = { question, questionDigest, sealed };
-  await inTrace(entry.traceparent, () => bus.publish('asked', addressOf(entry), asked, 0));
+  await inTrace(entry.traceparent, () => bus.publish('asked', entry.question, asked, 0));
 }
 
 /**
@@ -107,12 +107,7 @@ async function finish(
   const { tenant, call } = entry.question;
   const statement = signStatement(resolution.statement, parts.keys.sign);
   const body = { tenant, call, statement, sealed: resolution.sealed };
-  await inTrace(entry.traceparent, () => parts.bus.publish('resolved', addressOf(entry), body, 0));
+  await inTrace(entry.traceparent, () => parts.bus.publish('resolved', entry.question, body, 0));
   // A lost write means that somebody noted an answer or did this: the next round sees to it.
   await parts.records.put(questionKey(entry.question), withoutCall(entry), revision);
-}
-
-function addressOf({ question }: QuestionEntry) {
-  const { tenant, call } = question;
-  return { tenant, call, door: { kind: 'executor', replica: 'any' } } as const;
 }

@@ -62,7 +62,6 @@ test('a question is recorded with the held call that was sealed beside it', () =
       user: 'ada',
       session: 'desk',
       call: 'call_1',
-      door: { kind: 'executor', replica: 'any' },
       tool: 'pay',
       toolVersion: sha256('tool'),
       arguments: '{"amount":12}',

@@ -61,7 +61,6 @@ export function makeStatement(overrides: Partial<Statement<'decision'>> = {}): S
   };
   return {
     type: 'decision',
-    door: { kind: 'executor', replica: 'any' },
     callDigest: callDigestOf(bound),
     verdict: 'allow',
     obligations: [],

@@ -32,7 +32,6 @@ function heldCall(argumentsText: string): HeldCall {
     call: {
       ...named,
       callDigest: callDigestOf(named),
-      door: { kind: 'executor', replica: 'any' },
       arguments: argumentsText,
       replyTo: 'rep_1',
       keepResult: true,

@@ -22,7 +22,6 @@ import { openQuestion } from './questions.ts';
 const ACCEPTANCE_TIMEOUT_MS = 5_000;
 const ACCEPTANCE_POLL_MS = 25;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
-const DOOR = { kind: 'executor', replica: 'any' } as const;
 
 /** Routes of open questions. Who may answer is in the question: the approver has the last word. */
 export function approvalRoutes(management: Management): Route[] {
@@ -99,7 +98,7 @@ async function handIn(
   const { tenant, call, person } = statement;
   const signed = signStatement(statement, keys.sign);
   const answered = { tenant, call, statement: signed };
-  await inTrace(traceparent, () => bus.publish('answered', { tenant, call, door: DOOR }, answered, 'any'));
+  await inTrace(traceparent, () => bus.publish('answered', { tenant, call }, answered, 'any'));
   const endMs = clock.monotonicMs() + ACCEPTANCE_TIMEOUT_MS;
   while (clock.monotonicMs() < endMs) {
     const question = await readQuestion(management, { tenant, call });

@@ -248,13 +248,11 @@ async function askQuestion(tenant: string, call: string): Promise<QuestionEntry>
     toolVersion: HASH,
     argumentsDigest: sha256(text),
   };
-  const door = { kind: 'executor', replica: 'any' } as const;
   const times = { requestedAt: 1, notAfter: 2 };
   const held: HeldCall = {
     call: {
       ...named,
       callDigest: callDigestOf(named),
-      door,
       arguments: text,
       replyTo: 'rep_1',
       keepResult: true,

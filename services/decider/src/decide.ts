@@ -148,7 +148,6 @@ function signed(
     user: call.user,
     session: call.session,
     call: call.call,
-    door: call.door,
     tool: call.tool,
     toolVersion: call.toolVersion,
     argumentsDigest: call.argumentsDigest,

@@ -39,7 +39,7 @@ export async function evaluate(
   const input = policyInput(facts, nowMs);
   const answer = held.policy.evaluate(input);
   const decision = recordOf(answer, input, held, nowMs);
-  const { tenant, agent, tool, door } = call;
+  const { tenant, agent, tool } = call;
   const { keyring } = desk.authority;
   const body: EventBody<'evaluated'> = {
     ...{ tenant, agent, call: call.call, tool, at: nowMs, asker: request.asker, verdict: answer.verdict },
@@ -49,7 +49,7 @@ export async function evaluate(
       sealContext('evidence', call.call),
     ),
   };
-  const published = await bus.publish('evaluated', { tenant, call: call.call, door }, body, 0);
+  const published = await bus.publish('evaluated', call, body, 0);
   if (!published.stored)
     throw new Fault('statement_invalid', { detail: 'The question bears the id of another one.' });
   if (facts.emergency !== undefined) desk.announce(facts.emergency, call, 'evaluated');
@@ -64,7 +64,6 @@ function callOf(request: RpcRequest<'decider.evaluate'>, nowMs: number): Call {
   return {
     ...bound,
     call,
-    door: { kind: 'executor', replica: 'any' },
     arguments: request.arguments,
     callDigest: callDigestOf(bound),
     ...(purpose === undefined ? {} : { purpose }),

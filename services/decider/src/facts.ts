@@ -95,7 +95,7 @@ function contextOf({ call, local, environment, asker }: Facts, nowMs: number): P
     epochMs: nowMs,
     local,
     ...(purpose === undefined ? {} : { purpose }),
-    door: asker === undefined ? call.door.kind : 'authzen',
+    door: asker === undefined ? 'executor' : 'authzen',
     environment,
     ...(origin === undefined ? {} : { origin }),
   };

@@ -96,7 +96,6 @@ export function callOf(tool: Tool, argument: Json = {}, more: Partial<Call> = {}
   return {
     ...named,
     call: 'call_1',
-    door: { kind: 'executor', replica: 'any' },
     arguments: text,
     callDigest: callDigestOf(named),
     replyTo: 'rep_1',
@@ -187,11 +186,10 @@ export function requested(
   call: Call,
   address: Partial<Delivery<'requested'>['address']> = {},
 ): Delivery<'requested'> {
-  const { tenant, door } = call;
   return {
     step: 'requested',
     event: { call },
-    address: { tenant, call: call.call, door, ...address },
+    address: { tenant: call.tenant, call: call.call, ...address },
     sequence: 1,
     deliveries: 1,
     acknowledge: () => undefined,
@@ -200,6 +198,6 @@ export function requested(
 
 /** Returns the resolution of a question as it is delivered. */
 export function resolved(event: EventBody<'resolved'>): Delivery<'resolved'> {
-  const address = { tenant: 'acme', call: 'call_1', door: { kind: 'executor', replica: 'any' } } as const;
+  const address = { tenant: 'acme', call: 'call_1' } as const;
   return { step: 'resolved', event, address, sequence: 9, deliveries: 1, acknowledge: () => undefined };
 }

@@ -172,7 +172,6 @@ describe('policy decides', () => {
       user: 'ada',
       session: 'desk',
       call: 'call_1',
-      door: call.door,
       tool: 'read_order',
       toolVersion: call.toolVersion,
       argumentsDigest: call.argumentsDigest,

@@ -73,10 +73,10 @@ export async function decideResolved(
 ): Promise<Refusal | undefined> {
   const next = await decideAgain(desk, delivery);
   if (next.step === 'refused') return next;
-  const where = { ...delivery.address, door: next.body.call.door };
-  const published = await bus.publish('decided', where, next.body, next.heldSequence);
+  const { address } = delivery;
+  const published = await bus.publish('decided', address, next.body, next.heldSequence);
   // The line may have lost the held call; where it has gone on instead, this finds the step taken and is harmless.
-  if (!published.stored) await bus.publish('decided', where, next.body, 0);
+  if (!published.stored) await bus.publish('decided', address, next.body, 0);
   return undefined;
 }
 

@@ -77,8 +77,7 @@ export function makeCall(
     toolVersion: toolVersionOf(tool),
     argumentsDigest: sha256(text),
   };
-  const door = { kind: 'executor', replica: 'any' } as const;
-  const named = { ...bound, call, door, callDigest: callDigestOf(bound), notAfter: nowMs + 30_000 };
+  const named = { ...bound, call, callDigest: callDigestOf(bound), notAfter: nowMs + 30_000 };
   return {
     call: { ...named, arguments: text, replyTo: 'rep_1', keepResult: false, requestedAt: nowMs, ...more },
     statement: {

@@ -80,7 +80,7 @@ async function admit(
   const made = makeCall(tool, { call, nowMs: Date.now(), args: { blog: 'b1', title: 'Hi' }, ...more });
   const { sign } = await on.house.keysOf('decider');
   const body = decidedBody(made, sign);
-  const address = { tenant: 't1', call, door: made.call.door };
+  const address = { tenant: 't1', call };
   const requested = await on.ingress.publish('requested', address, { call: made.call }, 0);
   const decided = await on.decider.publish('decided', address, body, sequenceOf(requested));
   await on.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
@@ -113,7 +113,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
     const made = makeCall(tool, { call: 'forged_1', nowMs: Date.now(), args: { blog: 'b1' } });
     const { sign } = await setting.house.keysOf('limiter');
     const body = decidedBody(made, sign);
-    const address = { tenant: 't1', call: 'forged_1', door: made.call.door };
+    const address = { tenant: 't1', call: 'forged_1' };
     const decided = await setting.decider.publish('decided', address, body, 0);
     await setting.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
     expect(await ended('forged_1')).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });

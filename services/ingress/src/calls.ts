@@ -82,7 +82,7 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
   });
   try {
     // Not stored means that the same call is on the line already: its outcome is this one's too.
-    await bus.publish('requested', { tenant: call.tenant, call: call.call, door: call.door }, { call }, 0);
+    await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
   } catch (error) {
     // It may be on the line all the same, so it is followed to its deadline like one that is.
     log.warn({ error, call: call.call }, 'it is not known whether a call reached the line');

@@ -13,7 +13,6 @@ import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentKeys, type Door, startDoor } from './door.fixture.ts';
 
-const ADDRESSED = { kind: 'executor', replica: 'any' } as const;
 const CLAIM_MS = 5_000;
 
 let door: Door;
@@ -51,7 +50,7 @@ async function hold(call: Call): Promise<void> {
     ...{ askedAt: Date.now(), expiresAt: Date.now() + 60_000 },
   };
   const sealed = door.sealedFor('console', 'held', call.call);
-  const address = { tenant, call: call.call, door: ADDRESSED };
+  const address = { tenant, call: call.call };
   await approver.publish('asked', address, { question, questionDigest: digestOf(question), sealed }, 0);
 }
 

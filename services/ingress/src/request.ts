@@ -88,7 +88,6 @@ export function callOf(agent: AgentEntry, asked: CallAsked, making: CallMaking):
   return {
     ...bound,
     call,
-    door: { kind: 'executor', replica: 'any' },
     arguments: argumentsText,
     callDigest: callDigestOf(bound),
     ...(purpose === undefined ? {} : { purpose }),

@@ -6,7 +6,6 @@ import {
   anchorSubject,
   type BucketName,
   buckets,
-  type CallAddress,
   type ConsumerName,
   channel,
   channelSubject,
@@ -75,17 +74,13 @@ const storedNames = Object.keys(stored) as StoredStep[];
 const stepNames = Object.keys(lifecycle) as Step[];
 
 function stepPrefix(step: Step): string {
-  return stepSubject(step, addressOf('x', 'x')).split('.').slice(0, 4).join('.').concat('.');
-}
-
-function addressOf(tenant: string, call: string): CallAddress {
-  return { tenant, call, door: { kind: 'executor', replica: 'any' } };
+  return stepSubject(step, { tenant: 'x', call: 'x' }).split('.').slice(0, 4).join('.').concat('.');
 }
 
 /** Returns one subject of every family that stores, for a call of its own. */
 export function storingSubjects(call: string): string[] {
   return [
-    ...stepNames.map((step) => stepSubject(step, addressOf('acme', call))),
+    ...stepNames.map((step) => stepSubject(step, { tenant: 'acme', call })),
     controlSubject('tool', 'apply', call),
     controlSubject('policy', 'changed', call),
     controlSubject('policy', 'accepted', call),
