@@ -1,3 +1,4 @@
+export { BackOff } from './back-off.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type Environment,
@@ -22,6 +23,8 @@ export {
   readOperator,
   writeIdentities,
 } from './operator.ts';
+export { Queue } from './queue.ts';
+export { type Repeating, type RepeatLog, repeat } from './repeat.ts';
 export { type ReadyMessage, run } from './run.ts';
 export {
   defineService,
