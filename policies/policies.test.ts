@@ -11,7 +11,7 @@ import {
   runCases,
 } from '@interlock/policy';
 import { processEnvironment } from '@interlock/shell';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
@@ -53,35 +53,35 @@ beforeAll(async () => {
 });
 
 describe('the policies', () => {
-  it('pass the strict checks of opa', async () => {
+  test('pass the strict checks of opa', async () => {
     await expect(opa('check', '--strict', ...REGO)).resolves.toBeUndefined();
   });
 
-  it('pass their own tests, and each rule has some', async () => {
+  test('pass their own tests, and each rule has some', async () => {
     const results = testsSchema.parse(await opa('test', '--format', 'json', ...REGO));
     expect(results.filter(({ fail, error }) => fail === true || error !== undefined)).toEqual([]);
     const tested = new Set(results.map((result) => result.package));
     for (const rule of rules) expect(tested).toContain(`data.interlock.rules.${rule}_test`);
   });
 
-  it('[P-rules-tested] have one folder for each rule, with its file, its tests and its cases', async () => {
+  test('[P-rules-tested] have one folder for each rule, with its file, its tests and its cases', async () => {
     for (const rule of rules) {
       const files = await readdir(path.join(folder, 'rules', rule));
       expect(files.sort()).toEqual([`${rule}.rego`, `${rule}_cases.yaml`, `${rule}_test.rego`]);
     }
   });
 
-  it('[P-rules-tested] say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
+  test('[P-rules-tested] say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
     const descriptions = z.array(descriptionSchema).parse(await described());
     expect(descriptions.map(({ name }) => name)).toEqual(rules);
     for (const { name, data } of descriptions) expect(parse(data), name).toHaveProperty([name]);
   });
 
-  it('[P-rules-tested] have a page about every rule that says what the rules say', async () => {
+  test('[P-rules-tested] have a page about every rule that says what the rules say', async () => {
     await expect(rulesPage(await described())).toMatchFileSnapshot('RULES.md');
   });
 
-  it('[P-rules-tested] say what the cases expect, and each rule has some', async () => {
+  test('[P-rules-tested] say what the cases expect, and each rule has some', async () => {
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const [bundle, cases] = await Promise.all([
       buildBundle({ opaBin, folders: [folder], signal }),

@@ -68,6 +68,8 @@ describe('[P-house-rules] a file', () => {
     ['exports a default', /^export default\b|^export \{ default/],
     ['declares an enum', /^\s*(export )?(const |declare )*enum\s/],
     ['silences the types', /\bas any\b|\bas unknown as\b|@ts-(ignore|expect-error|nocheck)/],
+    ['calls a test `it`', /^import \{.*\bit\b.*\} from 'vitest'|^\s+it,$/],
+    ['logs an error under another key than err', /\.(fatal|error|warn|info|debug|trace)\(\{ error\b/],
     ['silences the linter without saying why', /biome-ignore(-all)?(?!(-all)? lint\/\S+: \w)/],
   ])('never %s', (words, pattern) => {
     const files = typescript.filter(({ path }) => path !== 'vitest.config.ts');

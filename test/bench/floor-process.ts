@@ -108,7 +108,7 @@ async function carryOut(): Promise<void> {
       const published = await bus.claim('started', claim, 0);
       if (!published.stored) return undefined;
       settle(claim, event, published.sequence).catch((error: unknown) =>
-        log.error({ error }, 'a call of the floor could not be settled'),
+        log.error({ err: error }, 'a call of the floor could not be settled'),
       );
       return undefined;
     },
@@ -159,7 +159,7 @@ async function openDoor(): Promise<string> {
         await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
       })
       .catch((error: unknown) => {
-        log.error({ error }, 'a call of the floor was not published');
+        log.error({ err: error }, 'a call of the floor was not published');
         answer(response, 503, '{}');
       });
   });

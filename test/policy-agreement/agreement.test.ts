@@ -6,7 +6,7 @@ import { buildBundle, openBundle, type Policy } from '@interlock/policy';
 import { processEnvironment } from '@interlock/shell';
 import { type OpaServer, startOpa } from '@interlock/testkit';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { inputsFrom, poolOf } from './inputs.ts';
 import { LIBRARY, type LibraryRule, mainModules, readLibrary, settingsOf } from './library.ts';
@@ -113,7 +113,7 @@ async function allWitnessed(both: Both, inputs: object[]): Promise<string[]> {
 }
 
 describe('[P-policy-agrees] the policy in memory answers as OPA itself does', () => {
-  it(
+  test(
     'about calls that every rule has something to say of, in each of its words',
     async () => {
       const each = Math.ceil((INPUTS - STRANGE_INPUTS) / rules.length);
@@ -133,7 +133,7 @@ describe('[P-policy-agrees] the policy in memory answers as OPA itself does', ()
     DEADLINE_MS,
   );
 
-  it(
+  test(
     'about whatever else is JSON',
     async () => {
       const strange = fc.object({

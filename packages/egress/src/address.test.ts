@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { mayReach, parseOpenedAddresses } from './address.ts';
 
 describe('an address', () => {
-  it.each([
+  test.each([
     '0.0.0.0',
     '0.1.2.3',
     '10.0.0.1',
@@ -59,12 +59,12 @@ describe('an address', () => {
     expect(mayReach(address, [])).toBe(false);
   });
 
-  it.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700:4700::1111', '2a00:1450:4001::1'])(
+  test.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700:4700::1111', '2a00:1450:4001::1'])(
     'that is public is reached: %s',
     (address) => expect(mayReach(address, [])).toBe(true),
   );
 
-  it('that is opened is reached, and none beside it', () => {
+  test('that is opened is reached, and none beside it', () => {
     const opened = parseOpenedAddresses(['127.0.0.1/32', '10.1.0.0/16', '::1', 'fd00:1::/32']);
     expect(['127.0.0.1', '10.1.2.3', '::1', 'fd00:1::9'].every((address) => mayReach(address, opened))).toBe(
       true,
@@ -73,7 +73,7 @@ describe('an address', () => {
     expect(beside.some((address) => mayReach(address, opened))).toBe(false);
   });
 
-  it.each([
+  test.each([
     '',
     'localhost',
     '127.0.0.1/33',

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EgressFault } from './fault.ts';
 import { compilePolicy, type EgressPolicy, permitUrl } from './policy.ts';
 import { loopbackPolicy } from './upstream.fixture.ts';
 
 describe('a policy', () => {
-  it.each([
+  test.each([
     '',
     '*',
     '*.',
@@ -34,7 +34,7 @@ describe('a policy', () => {
     });
   });
 
-  it.each<[string, Partial<EgressPolicy>]>([
+  test.each<[string, Partial<EgressPolicy>]>([
     ['/redirects', { redirects: 11 }],
     ['/redirects', { redirects: -1 }],
     ['/timeoutMs', { timeoutMs: 0 }],
@@ -47,7 +47,7 @@ describe('a policy', () => {
     expect(faultOf(() => compilePolicy(loopbackPolicy([], change)))).toMatchObject({ pointer, sent: 'no' });
   });
 
-  it.each([
+  test.each([
     ['example.com', 'http://example.com/'],
     ['example.com', 'https://example.com:8443/'],
     ['example.com', 'https://www.example.com/'],
@@ -72,7 +72,7 @@ describe('a policy', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['example.com', 'https://EXAMPLE.com:443/a?b#c', 'https://example.com/a?b'],
     ['example.com:8443', 'https://example.com:8443/', 'https://example.com:8443/'],
     ['http://example.com:8080', 'http://example.com:8080/', 'http://example.com:8080/'],

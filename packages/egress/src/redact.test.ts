@@ -1,6 +1,6 @@
 import { Secret } from '@interlock/keys';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { basicSecrets, redact, redactHeaders } from './redact.ts';
 
 /** The same values in every run: a run that fails is one that anybody can repeat. */
@@ -15,7 +15,7 @@ const anySecret = fc
 const anyBytes = fc.uint8Array({ maxLength: 200 });
 
 describe('redaction', () => {
-  it.each([
+  test.each([
     ['plain', KEY],
     ['base64', base64(KEY)],
     ['base64 without padding', base64(KEY).replace(/=+$/, '')],
@@ -49,7 +49,7 @@ describe('redaction', () => {
     expect(body.length).toBeLessThan('before  after'.length + text.length);
   });
 
-  it('leaves no bits of the secret at the edges of an encoded text', () => {
+  test('leaves no bits of the secret at the edges of an encoded text', () => {
     for (const prefix of ['', 'u', 'us', 'use']) {
       for (const suffix of ['', 'x', 'xy']) {
         const { body } = redact(base64(`${prefix}topsecret${suffix}`), [new Secret('topsecret')]);
@@ -61,7 +61,7 @@ describe('redaction', () => {
     }
   });
 
-  it('removes a short secret where it is plain or escaped, and its basic composite', () => {
+  test('removes a short secret where it is plain or escaped, and its basic composite', () => {
     const password = new Secret('pw1/');
     expect(redact('a pw1/ b pw1%2F c', [password])).toEqual({
       body: 'a [secret] b [secret] c',
@@ -71,7 +71,7 @@ describe('redaction', () => {
     expect(redact(header, basicSecrets('someone', password)).body).toMatch(/^Basic \[secret\]=*$/);
   });
 
-  it('refuses what it could not redact instead of letting it pass', () => {
+  test('refuses what it could not redact instead of letting it pass', () => {
     expect(() => redact('x', [new Secret('s'.repeat(20_000))])).toThrow(/too long/);
     expect(() =>
       redact(
@@ -81,12 +81,12 @@ describe('redaction', () => {
     ).toThrow(/more secrets/);
   });
 
-  it('removes overlapping secrets as one', () => {
+  test('removes overlapping secrets as one', () => {
     const secrets = [new Secret('abcdefgh'), new Secret('efghijkl'), new Secret('')];
     expect(redact('<abcdefghijkl>', secrets)).toEqual({ body: '<[secret]>', redactions: 1 });
   });
 
-  it('redacts header values and counts them', () => {
+  test('redacts header values and counts them', () => {
     const headers = [
       ['x-echo', `Bearer ${KEY.slice(0, 8)}`],
       ['set-cookie', 'a=b'],
@@ -98,7 +98,7 @@ describe('redaction', () => {
     });
   });
 
-  it('returns a body without a secret as it came, byte for byte', () => {
+  test('returns a body without a secret as it came, byte for byte', () => {
     fc.assert(
       fc.property(anyBytes, (bytes) => {
         const { body, redactions } = redact(bytes, [new Secret('a secret that is not there')]);
@@ -108,7 +108,7 @@ describe('redaction', () => {
     );
   });
 
-  it('[P-secret-redacted] finds any secret in any spelling between any bytes, and keeps those bytes', () => {
+  test('[P-secret-redacted] finds any secret in any spelling between any bytes, and keeps those bytes', () => {
     const spellings: readonly ((text: string) => string)[] = [
       (text) => text,
       (text) => encodeURIComponent(text),
@@ -140,7 +140,7 @@ describe('redaction', () => {
     );
   });
 
-  it('finds any secret at any place of any longer base64 text', () => {
+  test('finds any secret at any place of any longer base64 text', () => {
     const alphabets = fc.constantFrom<'base64' | 'base64url'>('base64', 'base64url');
     fc.assert(
       fc.property(anySecret, alphabets, anyBytes, anyBytes, (text, alphabet, before, after) => {

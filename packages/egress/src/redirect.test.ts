@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createEgress } from './request.ts';
 import { get, loopbackPolicy, startUpstream } from './upstream.fixture.ts';
 
@@ -13,7 +13,7 @@ const CREDENTIALS = {
 };
 
 describe('a redirect', () => {
-  it('[P-egress-tls-redirects-caps] is the answer itself unless the tool follows redirects', async () => {
+  test('[P-egress-tls-redirects-caps] is the answer itself unless the tool follows redirects', async () => {
     await using upstream = await startUpstream(redirectTo(302, '/elsewhere'));
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
@@ -22,7 +22,7 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(1);
   });
 
-  it('is refused where the new place is not allowed, and the fault says that something was sent', async () => {
+  test('is refused where the new place is not allowed, and the fault says that something was sent', async () => {
     await using target = await startUpstream((_request, response) => response.end('secret'));
     await using upstream = await startUpstream(redirectTo(302, `http://localhost:${target.port}/`));
     await using egress = createEgress({ resolve: async () => ['127.0.0.2'] });
@@ -34,7 +34,7 @@ describe('a redirect', () => {
     expect(target.seen).toEqual([]);
   });
 
-  it('asks again whether the call may still start', async () => {
+  test('asks again whether the call may still start', async () => {
     await using upstream = await startUpstream(redirectTo(302, '/again'));
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
@@ -45,7 +45,7 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(1);
   });
 
-  it('ends at the number of redirects the tool allows', async () => {
+  test('ends at the number of redirects the tool allows', async () => {
     await using upstream = await startUpstream(redirectTo(302, '/again'));
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
@@ -54,7 +54,7 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(3);
   });
 
-  it('takes no credential and no identity to another origin', async () => {
+  test('takes no credential and no identity to another origin', async () => {
     await using target = await startUpstream((_request, response) => response.end('there'));
     await using upstream = await startUpstream(redirectTo(307, `http://127.0.0.1:${target.port}/x`));
     await using egress = createEgress();
@@ -75,7 +75,7 @@ describe('a redirect', () => {
     ).toEqual([]);
   });
 
-  it('keeps credentials on its own origin and turns into a GET where the standard says so', async () => {
+  test('keeps credentials on its own origin and turns into a GET where the standard says so', async () => {
     await using upstream = await startUpstream((request, response) =>
       request.url === '/' ? redirectTo(303, '/x')(request, response) : response.end('there'),
     );

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EgressFault } from './fault.ts';
 import { createEgress, type Egress, type EgressRequest } from './request.ts';
 import { get, listen, loopbackPolicy, startUpstream } from './upstream.fixture.ts';
@@ -12,7 +12,7 @@ const sayHello: RequestListener = (_request, response) => response.end('hello');
 const atHome = async () => ['127.0.0.1'];
 
 describe('an outbound request', () => {
-  it('[P-claim-monotonic] sends nothing when the claim ran out while the connection was made', async () => {
+  test('[P-claim-monotonic] sends nothing when the claim ran out while the connection was made', async () => {
     await using upstream = await startUpstream(sayHello);
     const order: string[] = [];
     await using egress = createEgress({
@@ -32,7 +32,7 @@ describe('an outbound request', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it('[P-egress-checked-address] refuses a name of which one address is not allowed', async () => {
+  test('[P-egress-checked-address] refuses a name of which one address is not allowed', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress({ resolve: async () => ['127.0.0.1', '10.0.0.1'] });
     const url = `http://tool.example:${upstream.port}`;
@@ -42,7 +42,7 @@ describe('an outbound request', () => {
     expect(upstream.connections()).toBe(0);
   });
 
-  it('[P-egress-checked-address] looks a name up once per connection and stays with the checked address', async () => {
+  test('[P-egress-checked-address] looks a name up once per connection and stays with the checked address', async () => {
     await using upstream = await startUpstream(sayHello);
     const answers = [['127.0.0.1'], ['169.254.169.254']];
     let asked = 0;
@@ -59,7 +59,7 @@ describe('an outbound request', () => {
     );
   });
 
-  it('never uses a connection that another policy opened', async () => {
+  test('never uses a connection that another policy opened', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
@@ -69,7 +69,7 @@ describe('an outbound request', () => {
     expect(upstream.seen.length).toBe(1);
   });
 
-  it.each([
+  test.each([
     { host: 'other.example' },
     { 'content-length': '5' },
     { 'Transfer-Encoding': 'chunked' },
@@ -89,7 +89,7 @@ describe('an outbound request', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it('refuses methods that make tunnels or echo credentials', async () => {
+  test('refuses methods that make tunnels or echo credentials', async () => {
     await using egress = createEgress();
     for (const method of ['CONNECT', 'TRACE', 'get', 'GET /x']) {
       const fault = await faultOf(
@@ -100,7 +100,7 @@ describe('an outbound request', () => {
     }
   });
 
-  it('says that nothing was sent when no connection can be made', async () => {
+  test('says that nothing was sent when no connection can be made', async () => {
     const server = createServer();
     const port = await listen(server);
     server.close();
@@ -111,7 +111,7 @@ describe('an outbound request', () => {
     expect(fault).toMatchObject({ code: 'egress_unreachable', sent: 'no', retryable: true });
   });
 
-  it('says that nothing was sent when a name is unknown or its look-up hangs', async () => {
+  test('says that nothing was sent when a name is unknown or its look-up hangs', async () => {
     const policy = loopbackPolicy(['tool.example'], { timeoutMs: 50 });
     await using unknown = createEgress({ resolve: async () => [] });
     expect(await faultOf(unknown, get('https://tool.example/', policy))).toMatchObject({
@@ -125,7 +125,7 @@ describe('an outbound request', () => {
     });
   });
 
-  it('says that it may have been sent, and sends nothing again, when the connection breaks', async () => {
+  test('says that it may have been sent, and sends nothing again, when the connection breaks', async () => {
     let received = 0;
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -146,7 +146,7 @@ describe('an outbound request', () => {
     server.close();
   });
 
-  it('[P-egress-tls-redirects-caps] ends at its deadline and when it is cancelled, and says that it may have been sent', async () => {
+  test('[P-egress-tls-redirects-caps] ends at its deadline and when it is cancelled, and says that it may have been sent', async () => {
     const asked = Promise.withResolvers<void>();
     await using upstream = await startUpstream(() => asked.resolve());
     await using egress = createEgress();
@@ -164,7 +164,7 @@ describe('an outbound request', () => {
     expect(upstream.seen.length).toBe(2);
   });
 
-  it('has limits on what is in flight and on destinations, and takes nothing after it was closed', async () => {
+  test('has limits on what is in flight and on destinations, and takes nothing after it was closed', async () => {
     const first = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((_request, response) =>
       first.resolve(() => response.end('done')),
@@ -182,7 +182,7 @@ describe('an outbound request', () => {
     await closed;
   });
 
-  it('makes room for a new destination by closing the one unused for longest', async () => {
+  test('makes room for a new destination by closing the one unused for longest', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress({ resolve: atHome, limits: { maxPools: 2 } });
     const policy = loopbackPolicy([`http://*.tool.example:${upstream.port}`]);
@@ -192,7 +192,7 @@ describe('an outbound request', () => {
     expect(upstream.connections()).toBe(4);
   });
 
-  it('sends method, path, headers and body as they were given and asks for no encoding', async () => {
+  test('sends method, path, headers and body as they were given and asks for no encoding', async () => {
     await using upstream = await startUpstream((_request, response) => {
       response.writeHead(201, { 'X-Made': 'yes', 'Set-Cookie': ['a=1', 'b=2'] });
       response.end('made');
@@ -227,7 +227,7 @@ describe('an outbound request', () => {
 });
 
 describe('an answer', () => {
-  it('that announces more than the cap is not read', async () => {
+  test('that announces more than the cap is not read', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('x'.repeat(1001)));
     expect(await faultAt(upstream.port, { maxResponseBytes: 1000 })).toMatchObject({
       code: 'egress_too_large',
@@ -235,7 +235,7 @@ describe('an answer', () => {
     });
   });
 
-  it('[P-egress-tls-redirects-caps] that never ends is stopped at the cap', async () => {
+  test('[P-egress-tls-redirects-caps] that never ends is stopped at the cap', async () => {
     const stopped = Promise.withResolvers<void>();
     await using upstream = await startUpstream((_request, response) => {
       const pour = () => {
@@ -248,7 +248,7 @@ describe('an answer', () => {
     await stopped.promise;
   });
 
-  it.each([
+  test.each([
     ['gzip', gzipSync('x'.repeat(5_000_000))],
     ['br', brotliCompressSync('x'.repeat(5_000_000))],
     ['deflate', deflateSync('x'.repeat(5_000_000))],
@@ -260,7 +260,7 @@ describe('an answer', () => {
     expect((await faultAt(upstream.port, { maxResponseBytes: 50_000 })).code).toBe('egress_too_large');
   });
 
-  it.each([
+  test.each([
     ['gzip', Buffer.from('not gzip')],
     ['gzip', gzipSync('hello').subarray(0, 12)],
     ['gzip, br', gzipSync('hello')],
@@ -272,7 +272,7 @@ describe('an answer', () => {
     expect(await faultAt(upstream.port, {})).toMatchObject({ code: 'egress_broken', sent: 'maybe' });
   });
 
-  it('that is not HTTP is refused, and no byte of it is in the fault', async () => {
+  test('that is not HTTP is refused, and no byte of it is in the fault', async () => {
     const server = createServer((socket) =>
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nA echoed-credential\r\n\r\n')),
     );
@@ -284,7 +284,7 @@ describe('an answer', () => {
     server.close();
   });
 
-  it.each([
+  test.each([
     ['gzip', gzipSync('hello')],
     ['br', brotliCompressSync('hello')],
     ['deflate', deflateSync('hello')],

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { Fault } from '@interlock/contracts';
 import { createVerifier, httpbis } from 'http-message-signatures';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type SignedMessage, signRequest, verifyRequest } from './signature.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -14,7 +14,7 @@ const options = {
 };
 
 describe('a signed request', () => {
-  it.each<[string, (message: SignedMessage) => SignedMessage, string]>([
+  test.each<[string, (message: SignedMessage) => SignedMessage, string]>([
     ['no signature', (m) => without(m, 'Signature'), 'signature_missing'],
     ['no signature input', (m) => without(m, 'Signature-Input'), 'signature_missing'],
     ['no identity', (m) => without(m, 'Interlock-User'), 'signature_malformed'],
@@ -55,7 +55,7 @@ describe('a signed request', () => {
     expect(codeOf(() => verifyRequest(change(signed()), options))).toBe(code);
   });
 
-  it('is refused when it is too old, from the future, or past its own end', () => {
+  test('is refused when it is too old, from the future, or past its own end', () => {
     const at = (seconds: number) => ({ ...options, now: new Date(created.getTime() + seconds * 1000) });
     expect(verifyRequest(signed(), at(300))).toEqual(identity);
     expect(codeOf(() => verifyRequest(signed(), at(301)))).toBe('signature_expired');
@@ -68,7 +68,7 @@ describe('a signed request', () => {
     expect(codeOf(() => verifyRequest(brief, at(61)))).toBe('signature_expired');
   });
 
-  it('is never made over an identity or a header that could be read in two ways', () => {
+  test('is never made over an identity or a header that could be read in two ways', () => {
     const message = { ...unsigned(), key: { keyId: 'key-1', privateKey }, created };
     const sign = (change: object) => () => signRequest({ ...message, identity, ...change });
     expect(codeOf(sign({ identity: { ...identity, user: 'a\r\nInterlock-Agent: b' } }))).toBe(
@@ -81,7 +81,7 @@ describe('a signed request', () => {
     expect(codeOf(sign({ key: { keyId: 'key-1', privateKey: rsa } }))).toBe('signature_key_unknown');
   });
 
-  it('carries the tenant where there is one, and covers an empty body', () => {
+  test('carries the tenant where there is one, and covers an empty body', () => {
     const message = signed({ identity: { ...identity, tenant: 'acme' }, body: undefined });
     expect(verifyRequest(message, options)).toEqual({ ...identity, tenant: 'acme' });
     expect(message.headers['Content-Digest']).toBe('sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:');
@@ -90,7 +90,7 @@ describe('a signed request', () => {
     );
   });
 
-  it('[P-identity-signed-request] is understood by an independent implementation of RFC 9421', async () => {
+  test('[P-identity-signed-request] is understood by an independent implementation of RFC 9421', async () => {
     const { method, url, headers } = signed({ expires: new Date(Date.now() + 60_000), created: new Date() });
     const text = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
     const config = {
@@ -106,7 +106,7 @@ describe('a signed request', () => {
     await expect(httpbis.verifyMessage(config, { method, url, headers: forged })).resolves.toBe(false);
   });
 
-  it('uses the Ed25519 of RFC 9421, appendix B.2.6', () => {
+  test('uses the Ed25519 of RFC 9421, appendix B.2.6', () => {
     const key = createPrivateKey({
       key: Buffer.from(
         '302e020100300506032b6570042204209f8362f87a484a954e6e740c5b4c0e84229139a20aa8ab56ff66586f6a7d29c5',

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EgressFault } from './fault.ts';
 import { createEgress, type Egress } from './request.ts';
 import { get, loopbackPolicy, startUpstream, type Upstream } from './upstream.fixture.ts';
@@ -54,7 +54,7 @@ describe('a place that must not be reached', () => {
     await upstream[Symbol.asyncDispose]();
   });
 
-  it('[P-egress-checked-address] is refused in every spelling, even where the allow-list names it, while an allowed URL passes', async () => {
+  test('[P-egress-checked-address] is refused in every spelling, even where the allow-list names it, while an allowed URL passes', async () => {
     const testbed = readTestbed();
     expect([0, TESTBED_CASES]).toContain(testbed.length);
     for (const url of [...OWN_CASES, ...testbed]) {

@@ -1,6 +1,6 @@
 import { Fault } from '@interlock/contracts';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildUrl } from './template.ts';
 
 /** The same values in every run: a run that fails is one that anybody can repeat. */
@@ -9,7 +9,7 @@ fc.configureGlobal({ seed: 20_261_121 });
 const TEMPLATE = 'https://api.example.com/v1/users/{id}/notes';
 
 describe('a URL template', () => {
-  it.each([
+  test.each([
     ['nothing', {}],
     ['null', { id: null }],
     ['a property every object has', Object.create({ id: 'inherited' })],
@@ -20,7 +20,7 @@ describe('a URL template', () => {
     });
   });
 
-  it.each([
+  test.each([
     '',
     '.',
     '..',
@@ -40,7 +40,7 @@ describe('a URL template', () => {
     });
   });
 
-  it.each([
+  test.each([
     { id: {} },
     { id: ['a'] },
     { id: Number.NaN },
@@ -50,7 +50,7 @@ describe('a URL template', () => {
     expect(faultOf(() => buildUrl(TEMPLATE, args)).code).toBe('template_argument_refused'),
   );
 
-  it('refuses dots that two placeholders would make together', () => {
+  test('refuses dots that two placeholders would make together', () => {
     expect(faultOf(() => buildUrl('https://h.example/.{a}/x', { a: '.' })).code).toBe(
       'template_argument_refused',
     );
@@ -59,13 +59,13 @@ describe('a URL template', () => {
     );
   });
 
-  it('refuses a URL longer than servers take', () => {
+  test('refuses a URL longer than servers take', () => {
     expect(faultOf(() => buildUrl(TEMPLATE, { id: 'a'.repeat(9000) })).code).toBe(
       'template_argument_refused',
     );
   });
 
-  it.each([
+  test.each([
     '{scheme}://h.example/a',
     'https://{host}/a',
     'https://h.example:{port}/a',
@@ -86,7 +86,7 @@ describe('a URL template', () => {
     expect(faultOf(() => buildUrl(template, args)).code).toBe('configuration_invalid');
   });
 
-  it('escapes an argument so that it stays one segment', () => {
+  test('escapes an argument so that it stays one segment', () => {
     expect(buildUrl(TEMPLATE, { id: "a/b?c#d\\e%2f;'()*! ü" })).toBe(
       'https://api.example.com/v1/users/a%2Fb%3Fc%23d%5Ce%252f%3B%27%28%29%2A%21%20%C3%BC/notes',
     );
@@ -94,13 +94,13 @@ describe('a URL template', () => {
     expect(buildUrl('https://h.example/r/{owner}.git', { owner: 'x' })).toBe('https://h.example/r/x.git');
   });
 
-  it('writes query values that cannot become further parameters', () => {
+  test('writes query values that cannot become further parameters', () => {
     const url = buildUrl('https://h.example/s', {}, { q: 'a&b=c#d', n: 1, tag: ['x', 'y'] });
     expect(url).toBe('https://h.example/s?q=a%26b%3Dc%23d&n=1&tag=x&tag=y');
     expect(faultOf(() => buildUrl('https://h.example/s', {}, { q: '\ud800' })).pointer).toBe('/q');
   });
 
-  it('[P-http-escaping] never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
+  test('[P-http-escaping] never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { selfSigned } from './certificate.fixture.ts';
 import { createEgress } from './request.ts';
 import { get, loopbackPolicy, startUpstream } from './upstream.fixture.ts';
@@ -18,7 +18,7 @@ describe('a TLS connection', () => {
     else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
   });
 
-  it('[P-egress-tls-redirects-caps] is refused for a certificate nobody vouches for, whatever the environment says', async () => {
+  test('[P-egress-tls-redirects-caps] is refused for a certificate nobody vouches for, whatever the environment says', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('hello'), certificate);
     await using egress = createEgress({ resolve: atHome });
     const host = `tool.example:${upstream.port}`;
@@ -29,7 +29,7 @@ describe('a TLS connection', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it('is refused for a certificate of another name', async () => {
+  test('is refused for a certificate of another name', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('hello'), certificate);
     await using egress = createEgress({ resolve: atHome, ca: [certificate.cert] });
     for (const host of [`other.example:${upstream.port}`, `127.0.0.1:${upstream.port}`]) {
@@ -40,7 +40,7 @@ describe('a TLS connection', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it('goes to the checked address under the name of the URL', async () => {
+  test('goes to the checked address under the name of the URL', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('hello'), certificate);
     await using egress = createEgress({ resolve: atHome, ca: [certificate.cert] });
     const host = `tool.example:${upstream.port}`;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { sha256 } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { buildBundle } from './build.ts';
 import { openBundle } from './bundle.ts';
@@ -45,7 +45,7 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 describe('a policy folder is refused', () => {
-  it.each([
+  test.each([
     [
       'a rule that does not parse',
       'rules/x/x.rego',
@@ -144,12 +144,12 @@ describe('a policy folder is refused', () => {
     });
   });
 
-  it('when nothing composes its rules', async () => {
+  test('when nothing composes its rules', async () => {
     await write('rules/x/x.rego', 'package interlock.rules.x\n');
     await expect(build(own)).rejects.toMatchObject({ code: 'configuration_invalid' });
   });
 
-  it('when opa is not there', async () => {
+  test('when opa is not there', async () => {
     const missing = buildBundle({
       opaBin: '/nowhere/opa',
       folders: [base],
@@ -160,7 +160,7 @@ describe('a policy folder is refused', () => {
 });
 
 describe('a bundle', () => {
-  it('holds the base, the own rules and the data, and no tests', async () => {
+  test('holds the base, the own rules and the data, and no tests', async () => {
     await write(
       'rules/mine/mine.rego',
       'package interlock.rules.mine\n\ndeny contains "No." if input.tool.name == "x"\n',
@@ -175,7 +175,7 @@ describe('a bundle', () => {
     expect(archive).not.toContain('_test');
   });
 
-  it('may call every function that is lent, and then needs none from outside', async () => {
+  test('may call every function that is lent, and then needs none from outside', async () => {
     const { builtins } = capabilitiesSchema.parse(
       JSON.parse((await promisify(execFile)(opaBin, ['capabilities', '--current'])).stdout),
     );
@@ -203,12 +203,12 @@ deny contains $"No: {count(said)}." if {
     expect(openBundle(entry, bytes).policy.memoryBytes).toBeGreaterThan(0);
   });
 
-  it('is the same for the same folders, and a folder that is not there adds nothing', async () => {
+  test('is the same for the same folders, and a folder that is not there adds nothing', async () => {
     const [one, two] = await Promise.all([build(base), build(base, path.join(own, 'policies'))]);
     expect(Buffer.from(one).equals(two)).toBe(true);
   });
 
-  it('is the same wherever its folders stand and whatever they are called', async () => {
+  test('is the same wherever its folders stand and whatever they are called', async () => {
     const odd = path.join(own, 'a folder: --odd');
     await cp(base, odd, { recursive: true });
     expect(Buffer.from(await build(odd)).equals(await build(base))).toBe(true);

@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Fault, sha256 } from '@interlock/contracts';
 import { type AuthorKey, authorKeySchema, createKey, Keyring } from '@interlock/keys';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type HeldPolicy, openBundle, signBundle, verifyBundle } from './bundle.ts';
 import { buildWithOpa } from './opa.fixture.ts';
 
@@ -38,32 +38,32 @@ function refusalOf(open: () => unknown): string {
 }
 
 describe('[P-policy-signed] a bundle is refused', () => {
-  it('when one byte of it was changed', () => {
+  test('when one byte of it was changed', () => {
     const tampered = Uint8Array.from(strict);
     tampered[tampered.length - 9] = (tampered[tampered.length - 9] ?? 0) ^ 1;
     expect(refusalOf(() => openBundle(entryOf(strict), tampered))).toMatch(/published/);
   });
 
-  it('when it is another than the one named', () => {
+  test('when it is another than the one named', () => {
     expect(refusalOf(() => openBundle(entryOf(strict), other))).toMatch(/published/);
   });
 
-  it('when it is cut short, empty, or no archive', () => {
+  test('when it is cut short, empty, or no archive', () => {
     const tar = gunzipSync(strict);
     for (const bytes of [gzipSync(tar.subarray(0, tar.length / 2)), gzipSync(''), Buffer.from('policy')])
       expect(refusalOf(() => openBundle(entryOf(bytes), bytes))).not.toBe('not refused');
   });
 
-  it('when it unpacks to more than is taken', () => {
+  test('when it unpacks to more than is taken', () => {
     const bomb = gzipSync(Buffer.alloc(65 * 1_048_576));
     expect(refusalOf(() => openBundle(entryOf(bomb), bomb))).toMatch(/unpack/);
   });
 
-  it('when it allows a call that names nobody and nothing', () => {
+  test('when it allows a call that names nobody and nothing', () => {
     expect(refusalOf(() => openBundle(entryOf(boundless), boundless))).toMatch(/nobody and nothing/);
   });
 
-  it.each([
+  test.each([
     ['does not exist', ['Europe/Berlin', 'Europe/Atlantis']],
     ['is no text', [1]],
     ['stands alone', 'Europe/Berlin'],
@@ -74,7 +74,7 @@ describe('[P-policy-signed] a bundle is refused', () => {
 });
 
 describe('a bundle', () => {
-  it('decides once it is open, and says which zones its rules ask about', async () => {
+  test('decides once it is open, and says which zones its rules ask about', async () => {
     const data = { config: { agents: ['clerk'], zones: ['Europe/Berlin', 'UTC', 'UTC'] } };
     const bytes = await buildWithOpa({ text: strictRule, data });
     const held: HeldPolicy = openBundle(entryOf(bytes), bytes);
@@ -83,7 +83,7 @@ describe('a bundle', () => {
     expect(held.policy.evaluate({ subject: { agent: 'reader' } }).verdict).toBe('deny');
   });
 
-  it('asks about no zone when its data names none', () => {
+  test('asks about no zone when its data names none', () => {
     expect(openBundle(entryOf(strict), strict).zones).toEqual([]);
   });
 });
@@ -97,7 +97,7 @@ describe('[P-policy-signed] an author', () => {
   }
   const faulty = expect.objectContaining({ code: 'statement_invalid' });
 
-  it('is not who holds the key of a service, an expired key, or a key nobody certified', () => {
+  test('is not who holds the key of a service, an expired key, or a key nobody certified', () => {
     const author = houseOf('author');
     const { key, keyring } = houseOf('console');
     const expired = houseOf('author', NOW_MS);
@@ -110,7 +110,7 @@ describe('[P-policy-signed] an author', () => {
     ).toThrow(faulty);
   });
 
-  it('signs these very bytes and no others', () => {
+  test('signs these very bytes and no others', () => {
     const { key, keyring } = houseOf('author');
     const signature = signBundle(strict, key, NOW_MS);
     expect(() => verifyBundle(signature, keyring, other, NOW_MS)).toThrow(faulty);

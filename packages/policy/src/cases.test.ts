@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { processEnvironment } from '@interlock/shell';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildBundle } from './build.ts';
 import { parseCases, readCases, runCases } from './cases.ts';
 
@@ -34,7 +34,7 @@ cases:
 const GRANTED = '{rule: allow_listed, text: A grant covers this call.}';
 
 describe('a file of cases is refused', () => {
-  it.each([
+  test.each([
     ['that is not YAML', 'cases: [\n', /^x\.yaml:2: /],
     ['that has no cases', 'about: Nothing.\n', /^x\.yaml:1: cases: /],
     ['with a word it does not know', 'cases:\n  - name: a\n    gives: {}\n', /^x\.yaml:2: cases\.0: /],
@@ -55,7 +55,7 @@ describe('a file of cases is refused', () => {
     );
   });
 
-  it('that gives what no call can be, with file and line', () => {
+  test('that gives what no call can be, with file and line', () => {
     const cases = parseCases('x.yaml', file('{tool: {named: pay}}', '{verdict: deny}'));
     expect(() => runCases(bundle, cases)).toThrow(
       expect.objectContaining({ detail: expect.stringMatching(/^x\.yaml:3: given\.tool: .*named/) }),
@@ -64,7 +64,7 @@ describe('a file of cases is refused', () => {
 });
 
 describe('a case', () => {
-  it('fails when the answer differs in anything: verdict, reasons, obligations or notes', () => {
+  test('fails when the answer differs in anything: verdict, reasons, obligations or notes', () => {
     const differing = [
       '{verdict: deny}',
       '{verdict: allow}',
@@ -76,7 +76,7 @@ describe('a case', () => {
     }
   });
 
-  it('passes when the whole answer is the expected one', () => {
+  test('passes when the whole answer is the expected one', () => {
     const [result] = runCases(
       bundle,
       parseCases('x.yaml', file('{}', `{verdict: allow, reasons: [${GRANTED}]}`)),
@@ -84,7 +84,7 @@ describe('a case', () => {
     expect(result).toMatchObject({ passed: true, case: { name: 'a call', file: 'x.yaml', line: 3 } });
   });
 
-  it("stands on its file's data and call, and these on the policy's own data and the plain call", () => {
+  test("stands on its file's data and call, and these on the policy's own data and the plain call", () => {
     const text = `
 data: {config: {blocked_tools: [{tools: [pay]}]}}
 given: {tool: {name: pay}}
@@ -100,7 +100,7 @@ cases:
     ]);
   });
 
-  it('is read from the folder `cases`, and a folder without it has none', async () => {
+  test('is read from the folder `cases`, and a folder without it has none', async () => {
     await expect(readCases(own)).resolves.toEqual([]);
     const shipped = await readCases(base);
     expect(shipped.length).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { processEnvironment } from '@interlock/shell';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeRules, rulesPage } from './docs.ts';
 
 const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
@@ -25,7 +25,7 @@ async function write(rule: string, text: string): Promise<void> {
 const described = () => describeRules({ opaBin, folder, signal: AbortSignal.timeout(DEADLINE_MS) });
 
 describe('a page about rules', () => {
-  it('is not made of a rule that does not parse: file and line are named', async () => {
+  test('is not made of a rule that does not parse: file and line are named', async () => {
     await write('broken', 'package interlock.rules.broken\n\ndeny contains if {\n');
     await expect(described()).rejects.toMatchObject({
       code: 'configuration_invalid',
@@ -33,12 +33,12 @@ describe('a page about rules', () => {
     });
   });
 
-  it('leaves out what has no METADATA, and no rules', async () => {
+  test('leaves out what has no METADATA, and no rules', async () => {
     await write('silent', 'package interlock.rules.silent\n');
     await expect(described()).resolves.toEqual([]);
   });
 
-  it('says what each rule says of itself', async () => {
+  test('says what each rule says of itself', async () => {
     await write('plain', '# METADATA\n# title: Plain\npackage interlock.rules.plain\n');
     await write(
       'caps',

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { localTimes } from './local-times.ts';
 
 const at = (time: string) => localTimes(['Europe/Berlin', 'America/New_York', 'UTC'], Date.parse(time));
 
 describe('the wall clock', () => {
-  it('is that of each zone, on its own day', () => {
+  test('is that of each zone, on its own day', () => {
     expect(at('2026-01-01T00:30:00Z')).toEqual({
       'Europe/Berlin': { date: '2026-01-01', weekday: 4, minuteOfDay: 90 },
       'America/New_York': { date: '2025-12-31', weekday: 3, minuteOfDay: 19 * 60 + 30 },
@@ -12,16 +12,16 @@ describe('the wall clock', () => {
     });
   });
 
-  it('begins a day at minute 0, and a week on Monday with 1', () => {
+  test('begins a day at minute 0, and a week on Monday with 1', () => {
     expect(at('2026-01-12T00:00:00Z')['UTC']).toEqual({ date: '2026-01-12', weekday: 1, minuteOfDay: 0 });
     expect(at('2026-01-18T23:59:59Z')['UTC']).toEqual({ date: '2026-01-18', weekday: 7, minuteOfDay: 1_439 });
   });
 
-  it('follows daylight saving time', () => {
+  test('follows daylight saving time', () => {
     expect(at('2026-07-01T10:00:00Z')['Europe/Berlin']?.minuteOfDay).toBe(12 * 60);
   });
 
-  it.each([
+  test.each([
     ['2026-03-29T00:59:00Z', 'Europe/Berlin', { date: '2026-03-29', weekday: 7, minuteOfDay: 119 }],
     ['2026-03-29T01:00:00Z', 'Europe/Berlin', { date: '2026-03-29', weekday: 7, minuteOfDay: 180 }],
     ['2026-10-25T00:59:00Z', 'Europe/Berlin', { date: '2026-10-25', weekday: 7, minuteOfDay: 179 }],
@@ -34,7 +34,7 @@ describe('the wall clock', () => {
     expect(localTimes([zone], Date.parse(time))[zone]).toEqual(expected);
   });
 
-  it('is of no zone that is not there', () => {
+  test('is of no zone that is not there', () => {
     expect(() => localTimes(['Mars/Olympus'], 0)).toThrow(RangeError);
   });
 });

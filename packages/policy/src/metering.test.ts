@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { metered, STEPS_EXPORT } from './metering.ts';
 import { unsigned } from './wasm.ts';
 
@@ -47,7 +47,7 @@ function running(codes: number[][], steps: number): { main: (argument: number) =
 describe('[P-policy-bounded] a module is not run', () => {
   const unfit = expect.objectContaining({ code: 'configuration_invalid' });
 
-  it.each([
+  test.each([
     ['that is none', Uint8Array.from(HEADER.slice(1))],
     ['that is cut short', moduleOf([turning]).subarray(0, 40)],
     // `(memory.fill (i32.const 0) (i32.const 0) (i32.const 65536))`
@@ -63,32 +63,32 @@ describe('[P-policy-bounded] a module is not run', () => {
 });
 
 describe('[P-policy-bounded] a module that is counted', () => {
-  it('is stopped in a loop at the step after its last', () => {
+  test('is stopped in a loop at the step after its last', () => {
     expect(() => running([turning], 10).main(11)).toThrow(/unreachable/);
     const enough = running([turning], 10);
     enough.main(10);
     expect(enough.left()).toBe(0);
   });
 
-  it('is stopped in calls that branch', () => {
+  test('is stopped in calls that branch', () => {
     expect(() => running([branching], 1_000).main(20)).toThrow(/unreachable/);
     const enough = running([branching], 1_000);
     enough.main(8);
     expect(enough.left()).toBe(1_000 - (2 ** 9 - 1));
   });
 
-  it('is stopped in calls that branch without coming back', () => {
+  test('is stopped in calls that branch without coming back', () => {
     expect(() => running(doubling(30), 1_000).main(0)).toThrow(/unreachable/);
   });
 
-  it('is stopped in functions that call each other', () => {
+  test('is stopped in functions that call each other', () => {
     expect(() => running([calling(1, 2), calling(0, 2)], 1_000).main(0)).toThrow(/unreachable/);
     expect(() => running([calling(1, 1), [...turning, ...calling(0, 1)]], 1_000).main(1)).toThrow(
       /unreachable/,
     );
   });
 
-  it('counts a function that makes sixteen calls, and none that makes fewer', () => {
+  test('counts a function that makes sixteen calls, and none that makes fewer', () => {
     const few = running([calling(1, 15), []], 10);
     few.main(0);
     expect(few.left()).toBe(10);
@@ -97,13 +97,13 @@ describe('[P-policy-bounded] a module that is counted', () => {
     expect(many.left()).toBe(9);
   });
 
-  it('counts what the called ones call', () => {
+  test('counts what the called ones call', () => {
     const both = running([calling(1, 3), calling(2, 5), []], 10);
     both.main(0);
     expect(both.left()).toBe(9);
   });
 
-  it('leaves calls inside a loop to its turns', () => {
+  test('leaves calls inside a loop to its turns', () => {
     // `(loop (call 1 (local.get 0)) … (br_if 0 …))`, with more calls than go uncounted.
     const [loop, result, ...rest] = turning;
     const called = running([[loop ?? 0, result ?? 0, ...calling(1, 20), ...rest], []], 10);

@@ -1,5 +1,5 @@
 import { Fault } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readArchive } from './archive.ts';
 import { buildWithOpa } from './opa.fixture.ts';
 import { INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
@@ -28,7 +28,7 @@ function faultOf(action: () => unknown): unknown {
 }
 
 describe('an answer that is not one whole decision is an error, never an allow', () => {
-  it.each([
+  test.each([
     ['undefined', `decision := ${document('"allow"')} if input.never`],
     ['a text', 'decision := "allow"'],
     ['a truth', 'decision := true'],
@@ -54,7 +54,7 @@ describe('an answer that is not one whole decision is an error, never an allow',
 });
 
 describe('what breaks one decision does not break the next', () => {
-  it.each([
+  test.each([
     ['an input deeper than the stack', () => ({ deep: nested(20_000) })],
     ['an input larger than is taken', () => ({ large: 'x'.repeat(INPUT_MAX_BYTES) })],
   ])('%s', async (_, input) => {
@@ -66,7 +66,7 @@ describe('what breaks one decision does not break the next', () => {
     expect(policy.evaluate({ ok: false })).toEqual(denied);
   });
 
-  it('[P-policy-bounded] a policy that would take for ever', async () => {
+  test('[P-policy-bounded] a policy that would take for ever', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if {
@@ -83,7 +83,7 @@ decision := ${document('"allow"')} if {
     expect(policy.evaluate({})).toEqual(denied);
   });
 
-  it('a trap of the runtime', async () => {
+  test('a trap of the runtime', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if input.ok
@@ -94,7 +94,7 @@ decision := ${document('"ask"')} if input.conflict`);
     expect(policy.evaluate({ conflict: true })).toEqual({ ...denied, verdict: 'ask' });
   });
 
-  it('an answer that is none', async () => {
+  test('an answer that is none', async () => {
     const policy = await policyOf(`
 decision := ${document('"allow"')} if input.ok
 decision := input.answer if not input.ok`);
@@ -103,7 +103,7 @@ decision := input.answer if not input.ok`);
     expect(policy.evaluate({ ok: true })).toEqual({ ...denied, verdict: 'allow' });
   });
 
-  it('a policy that wants more memory than there is', async () => {
+  test('a policy that wants more memory than there is', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`);
@@ -112,7 +112,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.evaluate({ amount: 3 })).toEqual({ ...denied, verdict: 'allow' });
   });
 
-  it('memory that one unusual decision took is given back', async () => {
+  test('memory that one unusual decision took is given back', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if count(input.many) > 9`,
     );
@@ -122,7 +122,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.memoryBytes).toBe(before);
   });
 
-  it('[P-default-deny] inputs that count as nothing are denied by default', async () => {
+  test('[P-default-deny] inputs that count as nothing are denied by default', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
     );
@@ -135,11 +135,11 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
 describe('a module that cannot be trusted to answer is not loaded', () => {
   const json = new TextEncoder().encode('{}');
 
-  it('bytes that are no module', () => {
+  test('bytes that are no module', () => {
     expect(faultOf(() => new Policy(Uint8Array.of(1, 2, 3), json))).toBe('configuration_invalid');
   });
 
-  it.each([
+  test.each([
     ['a clock', 'time.now_ns() > input.since'],
     ['the network', 'http.send({"method": "GET", "url": input.url}).status_code == 200'],
     ['a pattern without a bound on time', 'count(regex.split(input.pattern, input.text)) > 1'],
@@ -149,7 +149,7 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
     });
   });
 
-  it('a module that never comes up', () => {
+  test('a module that never comes up', () => {
     // `(module (func $loop (loop (br 0))) (start $loop))`
     const looping = Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02],
@@ -158,7 +158,7 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
     expect(faultOf(() => new Policy(looping, json))).toBe('configuration_invalid');
   });
 
-  it('a module without an explanation', async () => {
+  test('a module without an explanation', async () => {
     const bytes = await buildWithOpa({
       text: `package interlock.main\ndecision := ${document('"deny"')}`,
       entrypoints: ['interlock/main/decision'],
@@ -169,7 +169,7 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
     );
   });
 
-  it('data that is not JSON', async () => {
+  test('data that is not JSON', async () => {
     const bytes = await buildWithOpa({
       text: `package interlock.main\ndecision := ${document('"deny"')}`,
     });
@@ -182,7 +182,7 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
 describe('an explanation', () => {
   const said = '{"deny": [], "ask": [{"rule": "r", "text": "t"}], "allow": [], "notes": []}';
 
-  it.each([
+  test.each([
     ['undefined', `explanation := ${said} if input.never`],
     ['of another shape', 'explanation := {"deny": []}'],
     ['a list', `explanation := [${said}]`],
@@ -192,7 +192,7 @@ describe('an explanation', () => {
     expect(policy.evaluate({})).toEqual(denied);
   });
 
-  it('says what every rule said', async () => {
+  test('says what every rule said', async () => {
     const policy = await policyOf(`decision := ${document('"deny"')}\nexplanation := ${said} if input.ok`);
     expect(policy.explain({ ok: true })).toEqual({
       deny: [],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writtenOut } from './written-out.ts';
 
 const walk = (word: string) =>
@@ -12,7 +12,7 @@ const rules = new Map([
 ]);
 
 describe('a walk over all rules', () => {
-  it.each([
+  test.each([
     ['without rules', [head, walk('deny')].join('\n\n'), new Map<string, string>()],
     [
       'that looks another way',
@@ -24,7 +24,7 @@ describe('a walk over all rules', () => {
     expect(writtenOut(text, which)).toBe(text);
   });
 
-  it('is written out for each rule whose text holds the word', () => {
+  test('is written out for each rule whose text holds the word', () => {
     const text = [head, walk('deny'), walk('ask'), 'x := 1\n'].join('\n\n');
     const expected = [
       head,
@@ -36,7 +36,7 @@ describe('a walk over all rules', () => {
     expect(writtenOut(text, rules)).toBe(expected.join('\n\n'));
   });
 
-  it('is still there where no rule says the word', () => {
+  test('is still there where no rule says the word', () => {
     const text = [head, walk('notes')].join('\n\n');
     expect(writtenOut(text, rules)).toBe([head, written('notes', 'one')].join('\n\n'));
   });

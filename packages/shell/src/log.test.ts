@@ -47,7 +47,7 @@ test("a parser's error does not quote what it read", () => {
   try {
     JSON.parse('swordfish');
   } catch (cause) {
-    log.error({ error: new Fault('body_malformed', { cause }) }, 'one');
+    log.error({ err: new Fault('body_malformed', { cause }) }, 'one');
   }
   expect(text()).toContain('malformed text');
   expect(text()).not.toContain('swordfish');
@@ -62,10 +62,10 @@ test('bytes are counted, not logged', () => {
 test('a Fault is logged with its code and the chain of its causes', () => {
   const { log, text } = capture();
   const cause = new Error('outer', { cause: new Error('inner') });
-  log.error({ error: new Fault('ledger_full', { cause }) }, 'one');
+  log.error({ err: new Fault('ledger_full', { cause }) }, 'one');
   expect(JSON.parse(text())).toMatchObject({
     level: 'error',
-    error: { name: 'Fault', code: 'ledger_full', causes: [{ message: 'outer' }, { message: 'inner' }] },
+    err: { name: 'Fault', code: 'ledger_full', causes: [{ message: 'outer' }, { message: 'inner' }] },
   });
 });
 

@@ -36,7 +36,7 @@ export function createLog({ level, service, replica, stream }: LogOptions): Logg
         level: (label) => ({ level: label }),
         log: (fields) => printableFields(fields, 0),
       },
-      serializers: { err: keep, error: keep },
+      serializers: { err: keep },
       mixin: spanIds,
     },
     stream,

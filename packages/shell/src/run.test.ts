@@ -115,9 +115,9 @@ test('a keyring of another operator ends the start with exit code 78', async () 
 test('a service that cannot start ends the process non-zero, logged once with its causes', async () => {
   const fixture = start({ FIXTURE_FAILS: 'at-start' });
   expect(await fixture.exit()).toBe(1);
-  const failures = fixture.lines().filter(({ error }) => error !== undefined);
+  const failures = fixture.lines().filter(({ err }) => err !== undefined);
   expect(failures).toMatchObject([
-    { level: 'fatal', error: { message: 'the fixture does not start', causes: [{ message: 'on purpose' }] } },
+    { level: 'fatal', err: { message: 'the fixture does not start', causes: [{ message: 'on purpose' }] } },
   ]);
 });
 
@@ -129,7 +129,7 @@ test('an error that nobody handles ends the process non-zero, logged once with i
   expect(await fixture.exit()).toBe(1);
   const failures = fixture.lines().filter(({ level }) => level === 'fatal');
   expect(failures).toMatchObject([
-    { error: { message: 'nobody awaits this', causes: [{ message: 'on purpose' }] } },
+    { err: { message: 'nobody awaits this', causes: [{ message: 'on purpose' }] } },
   ]);
 });
 

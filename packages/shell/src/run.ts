@@ -63,7 +63,7 @@ async function live(
     if (isConfiguration(error)) throw error;
     if (stop.aborted && error instanceof Error && error.name === 'AbortError')
       return log.info('stopped while starting');
-    log.fatal({ error }, 'the process ends because of an error');
+    log.fatal({ err: error }, 'the process ends because of an error');
     process.exitCode = EXIT_FAILED;
   } finally {
     await flush(telemetry, log);
@@ -74,7 +74,7 @@ async function flush(telemetry: Telemetry, log: Logger): Promise<void> {
   try {
     await withDeadline(telemetry.shutdown(), FLUSH_MS, 'Sending the last spans');
   } catch (error) {
-    log.warn({ error }, 'the last spans were lost');
+    log.warn({ err: error }, 'the last spans were lost');
   }
 }
 
@@ -97,7 +97,8 @@ async function serve(
 
 function announce(message: ReadyMessage, log: Logger): void {
   process.send?.(message, undefined, {}, (error) => {
-    if (error !== null) log.warn({ error }, 'the parent process does not hear that the service is ready');
+    if (error !== null)
+      log.warn({ err: error }, 'the parent process does not hear that the service is ready');
   });
 }
 
@@ -113,7 +114,7 @@ function listenForTheEnd(stop: AbortController, common: CommonConfig, log: Logge
   const onSigint = () => end('SIGINT');
   const onDisconnect = () => end('the parent process is gone');
   const onUncaught = (error: unknown, origin: string) => {
-    log.fatal({ error, origin }, 'nobody handled an error');
+    log.fatal({ err: error, origin }, 'nobody handled an error');
     process.exitCode = EXIT_FAILED;
     end('an unhandled error');
   };

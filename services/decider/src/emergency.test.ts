@@ -1,5 +1,5 @@
 import type { EmergencyEntry } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { announceEmergency, emergencyOf } from './emergency.ts';
 import { callOf, nowMs, toolOf } from './house.fixture.ts';
 
@@ -21,7 +21,7 @@ function watchOf(more: Partial<EmergencyEntry> = {}, current = true) {
 }
 
 describe('[P-emergency] a call stands under no emergency', () => {
-  it.each<[string, Partial<EmergencyEntry>]>([
+  test.each<[string, Partial<EmergencyEntry>]>([
     ['that has run out', { expiresAt: nowMs }],
     ['that was opened more than four hours ago, whatever its end', { openedAt: nowMs - 4 * HOUR_MS }],
     ['that is opened later', { openedAt: nowMs + 2 * 60_000 }],
@@ -32,22 +32,22 @@ describe('[P-emergency] a call stands under no emergency', () => {
     expect(emergencyOf(watchOf(more), call, nowMs)).toBeUndefined();
   });
 
-  it('while it may have been ended', () => {
+  test('while it may have been ended', () => {
     expect(emergencyOf(watchOf({}, false), call, nowMs)).toBeUndefined();
   });
 
-  it('of another agent', () => {
+  test('of another agent', () => {
     expect(emergencyOf(watchOf(), { ...call, agent: 'other' }, nowMs)).toBeUndefined();
   });
 });
 
 describe('[P-emergency] a call stands under an emergency', () => {
-  it('for its tool, or for all', () => {
+  test('for its tool, or for all', () => {
     expect(emergencyOf(watchOf(), call, nowMs)).toEqual(emergency);
     expect(emergencyOf(watchOf({ tools: ['*'] }), call, nowMs)).toMatchObject({ id: 'emg_1' });
   });
 
-  it('and every decision is logged, with who broke the glass and why', () => {
+  test('and every decision is logged, with who broke the glass and why', () => {
     const lines: object[] = [];
     const log = { warn: (fields: object, message: string) => void lines.push({ ...fields, message }) };
     announceEmergency(log, emergency, call, 'decided');

@@ -1,5 +1,5 @@
 import { policyInputSchema, sha256, type Tool } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Facts, policyInput } from './facts.ts';
 import { agent, callOf, nowMs, session, toolOf } from './house.fixture.ts';
 
@@ -21,7 +21,7 @@ function factsOf(more: Partial<Facts> = {}): Facts {
 }
 
 describe('what policy sees', () => {
-  it('is whole for the plainest call', () => {
+  test('is whole for the plainest call', () => {
     const input = policyInput(factsOf(), nowMs);
     expect(policyInputSchema.parse(input)).toEqual(input);
     expect(input).toMatchObject({
@@ -33,7 +33,7 @@ describe('what policy sees', () => {
     });
   });
 
-  it('is whole for a call of which everything is known', () => {
+  test('is whole for a call of which everything is known', () => {
     const digest = sha256('a definition');
     const emergency = {
       id: 'emg_1',
@@ -83,7 +83,7 @@ describe('what policy sees', () => {
     });
   });
 
-  it('says of a denial whether it was about these very arguments, for a day and for this tool alone', () => {
+  test('says of a denial whether it was about these very arguments, for a day and for this tool alone', () => {
     const call = callOf(tool, { amount: 5 });
     const denied = [
       { at: nowMs - 25 * HOUR_MS, tool: 'pay', argumentsDigest: call.argumentsDigest },

@@ -9,7 +9,7 @@ import {
 import { unseal } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   callOf,
   deskOf,
@@ -53,7 +53,7 @@ async function hold(): Promise<HeldCall> {
 }
 
 describe('what a session remembers', () => {
-  it('[P-session-memory] is written before a call goes on, and not for one that does not', async () => {
+  test('[P-session-memory] is written before a call goes on, and not for one that does not', async () => {
     const uses: Use[] = [];
     const desk = deskOf(house, read, policy);
     const sessions = { ...desk.sessions, use: async (_: object, use: Use) => void uses.push(use) };
@@ -64,7 +64,7 @@ describe('what a session remembers', () => {
     expect(uses).toHaveLength(1);
   });
 
-  it('[P-unsure-means-no] must be written: while its store is away nothing goes on', async () => {
+  test('[P-unsure-means-no] must be written: while its store is away nothing goes on', async () => {
     const desk = deskOf(house, read, policy);
     const away = () => Promise.reject(new Fault('dependency_unavailable'));
     for (const sessions of [
@@ -78,7 +78,7 @@ describe('what a session remembers', () => {
   });
 });
 
-it('[P-session-memory] denied is remembered before the refusal, with the very arguments; expired is not', async () => {
+test('[P-session-memory] denied is remembered before the refusal, with the very arguments; expired is not', async () => {
   const held = await hold();
   const told: object[] = [];
   const desk = deskOf(house, remove, policy);
@@ -95,7 +95,7 @@ it('[P-session-memory] denied is remembered before the refusal, with the very ar
   await expect(again).rejects.toMatchObject({ retryable: true });
 });
 
-it('[P-emergency] policy sees an emergency while it holds, and what it decides under one is announced', async () => {
+test('[P-emergency] policy sees an emergency while it holds, and what it decides under one is announced', async () => {
   const told: string[] = [];
   const emergency = {
     id: 'emg_1',

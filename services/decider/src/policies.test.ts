@@ -15,7 +15,7 @@ import { type AuthorKey, authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
 import { buildPolicy, eventually, startTestBus, type TestBus } from '@interlock/testkit';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';
 
@@ -144,7 +144,7 @@ describe('the policy in force stays, and the refusal is told, when the newest bu
     await eventually(version(1));
   });
 
-  it('[P-policy-signed] is not the one its entry names', async () => {
+  test('[P-policy-signed] is not the one its entry names', async () => {
     await place.publish(generous, 2, { digest: sha256(strict), bytes: strict.byteLength });
     // Bytes of another content under the digest that is named.
     await place.console.blobs('bundles').put(bundleKey(sha256('other')), generous);
@@ -154,7 +154,7 @@ describe('the policy in force stays, and the refusal is told, when the newest bu
     await toldOf({ kind: 'policy', verb: 'refused', name: 'current v-3', by: 'rep_1' });
   });
 
-  it('[P-policy-signed] is signed by a key that is not the author’s', async () => {
+  test('[P-policy-signed] is signed by a key that is not the author’s', async () => {
     const stranger = createKey('author', 'sign', Date.now() + 60_000);
     const { sign } = authorKeySchema.parse({
       holder: 'author',
@@ -171,14 +171,14 @@ describe('the policy in force stays, and the refusal is told, when the newest bu
     for (const name of ['current v-2', 'current v-3', 'current v-4']) await toldOf({ verb: 'refused', name });
   });
 
-  it('[P-policy-signed] allows a call that names nobody and nothing', async () => {
+  test('[P-policy-signed] allows a call that names nobody and nothing', async () => {
     await place.publish(boundless, 2);
     await eventually(refusedVersion(2));
     expect(place.policies.held?.policy.evaluate(call).verdict).toBe('deny');
     await toldOf({ verb: 'refused', name: 'current v-2' });
   });
 
-  it.each([
+  test.each([
     ['is cut short', () => gzipSync(gunzipSync(strict).subarray(0, 2_048))],
     ['is empty', () => gzipSync(new Uint8Array())],
     ['is no archive', () => Buffer.from('policy')],
@@ -194,11 +194,11 @@ describe('the policy in force stays, and the refusal is told, when the newest bu
 });
 
 describe('nothing is decided', () => {
-  it('before a policy was published', async () => {
+  test('before a policy was published', async () => {
     await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  it('[P-unsure-means-no] once the policy was removed', async () => {
+  test('[P-unsure-means-no] once the policy was removed', async () => {
     await place.publish(generous, 1);
     await eventually(version(1));
     await place.console.entries('policies').remove('current');
@@ -206,7 +206,7 @@ describe('nothing is decided', () => {
     await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  it('while the entry stands and its bytes do not, until they do', async () => {
+  test('while the entry stands and its bytes do not, until they do', async () => {
     const entry = entryOf(strict, 1, place.author);
     await place.console.entries('policies').put('current', entry);
     await eventually(() => place.newest.get('current') !== undefined);
@@ -228,7 +228,7 @@ describe('with a raw text in the bucket', () => {
   });
   afterEach(() => observer[Symbol.asyncDispose]());
 
-  it.each([
+  test.each([
     ['unsigned in the place of the newest entry', 'current', 'not signed by anybody'],
     ['unsigned in the place of an earlier version', 'v-1', 'not signed by anybody'],
     ['unsigned under a name of its own', 'v-99', 'not signed by anybody'],
@@ -247,7 +247,7 @@ describe('with a raw text in the bucket', () => {
     await eventually(version(3));
   });
 
-  it('[P-policy-newest] an older entry in the place of the newest changes nothing, and who starts then decides nothing', async () => {
+  test('[P-policy-newest] an older entry in the place of the newest changes nothing, and who starts then decides nothing', async () => {
     const older = await observer.textAt('policies', 'current');
     await place.publish(strict, 3);
     await eventually(version(3));
@@ -259,7 +259,7 @@ describe('with a raw text in the bucket', () => {
     await expect(late.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  it('[P-policy-newest] all of it lost, management begins anew and the deciders follow', async () => {
+  test('[P-policy-newest] all of it lost, management begins anew and the deciders follow', async () => {
     for (const key of ['current', 'v-1', 'v-2']) await observer.putText('policies', key, 'unsigned');
     await eventually(() => place.newest.refused.size === 3);
     await place.console.entries('policies').remove('v-2');
@@ -268,7 +268,7 @@ describe('with a raw text in the bucket', () => {
     expect((await place.policies.inForce()).digest).toBe(sha256(strict));
   });
 
-  it('unsigned in the place of the candidate, the policy decides on', async () => {
+  test('unsigned in the place of the candidate, the policy decides on', async () => {
     await observer.putText('policies', 'candidate', 'not signed by anybody');
     await toldOf({ verb: 'refused', name: 'candidate' });
     expect((await place.policies.inForce()).version).toBe(2);
@@ -276,7 +276,7 @@ describe('with a raw text in the bucket', () => {
 });
 
 describe('a candidate', () => {
-  it('stands beside the policy until it is taken away', async () => {
+  test('stands beside the policy until it is taken away', async () => {
     await place.publish(strict, 1);
     await place.console.blobs('bundles').put(bundleKey(sha256(generous)), generous);
     await place.console.entries('policies').put('candidate', entryOf(generous, 2, place.author));
@@ -288,7 +288,7 @@ describe('a candidate', () => {
 });
 
 describe('a newer policy', () => {
-  it('replaces the one held, and is told of', async () => {
+  test('replaces the one held, and is told of', async () => {
     await place.publish(strict, 1);
     await eventually(version(1));
     expect((await place.policies.inForce()).policy.evaluate(call).verdict).toBe('deny');

@@ -1,7 +1,7 @@
 import { type PolicyInput, sha256 } from '@interlock/contracts';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { policyInput } from './facts.ts';
 import { agent, callOf, session, toolOf } from './house.fixture.ts';
 import { Shadow } from './shadow.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
   [strict, failing] = await Promise.all([opened({}), opened({ slow: allNumbers })]);
 });
 
-it('[P-policy-shadow] what a candidate agrees with is no disagreement, and nothing else is said where there is none', () => {
+test('[P-policy-shadow] what a candidate agrees with is no disagreement, and nothing else is said where there is none', () => {
   const clock = { monotonicMs: () => 0 };
   expect(new Shadow(() => strict, clock).ask(input, 'deny')).toBeUndefined();
   expect(new Shadow(() => undefined, clock).ask(input, 'allow')).toBeUndefined();
@@ -49,7 +49,7 @@ it('[P-policy-shadow] what a candidate agrees with is no disagreement, and nothi
   });
 });
 
-it('[P-policy-shadow] a candidate that fails disagrees with everything, and is left alone for a while after five times', () => {
+test('[P-policy-shadow] a candidate that fails disagrees with everything, and is left alone for a while after five times', () => {
   let nowMs = 0;
   const shadow = new Shadow(() => failing, { monotonicMs: () => nowMs });
   const error = { policyDigest: failing.digest, policyVersion: 7, verdict: 'error', reasons: [] };

@@ -10,7 +10,7 @@ import {
 import { unseal, verifyStatement } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   agent,
   callOf,
@@ -51,7 +51,7 @@ function evidenceOf(body: EventBody<'refused'>) {
 
 describe('a call that does not add up is refused', () => {
   const other = sha256('other');
-  it.each([
+  test.each([
     ['arguments changed under their digest', { arguments: '{"order":2}' }, 'statement_invalid'],
     ['another arguments digest', { argumentsDigest: other }, 'statement_invalid'],
     ['another call digest', { callDigest: other }, 'statement_invalid'],
@@ -67,7 +67,7 @@ describe('a call that does not add up is refused', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code, by: 'decider', call: 'call_1' } });
   });
 
-  it('[P-statements-exact-call] an address that names another call or tenant', async () => {
+  test('[P-statements-exact-call] an address that names another call or tenant', async () => {
     const desk = deskOf(house, read, policy);
     for (const address of [{ call: 'call_2' }, { tenant: 'other' }]) {
       const next = await decideRequested(desk, requested(callOf(read), address));
@@ -75,7 +75,7 @@ describe('a call that does not add up is refused', () => {
     }
   });
 
-  it('arguments that are no object', async () => {
+  test('arguments that are no object', async () => {
     const desk = deskOf(house, read, policy);
     for (const argument of [[], null, 'text', 1]) {
       const next = await decideRequested(desk, requested(callOf(read, argument)));
@@ -83,7 +83,7 @@ describe('a call that does not add up is refused', () => {
     }
   });
 
-  it('an agent that is registered otherwise, or not any more', async () => {
+  test('an agent that is registered otherwise, or not any more', async () => {
     const desk = deskOf(house, read, policy);
     const call = requested(callOf(read));
     for (const wrong of [{ tenant: 'other' }, { agent: 'other' }, { user: 'eve' }, { session: 'other' }])
@@ -97,7 +97,7 @@ describe('a call that does not add up is refused', () => {
     });
   });
 
-  it("somebody else's session", async () => {
+  test("somebody else's session", async () => {
     const desk = deskOf(house, read, policy);
     const sessions = { ...desk.sessions, of: async () => ({ ...session, user: 'eve' }) };
     expect(await decideRequested({ ...desk, sessions }, requested(callOf(read)))).toMatchObject({
@@ -105,7 +105,7 @@ describe('a call that does not add up is refused', () => {
     });
   });
 
-  it('a tool that changed or went away since the call was validated', async () => {
+  test('a tool that changed or went away since the call was validated', async () => {
     const changed = deskOf(house, toolOf('read_order', { labels: [] }), policy);
     expect(await decideRequested(changed, requested(callOf(read)))).toMatchObject({
       body: { code: 'tool_changed' },
@@ -118,12 +118,12 @@ describe('a call that does not add up is refused', () => {
 });
 
 describe('policy decides', () => {
-  it('[P-unsure-means-no] [P-line-refusal-is-an-event] refuses everything without a policy', async () => {
+  test('[P-unsure-means-no] [P-line-refusal-is-an-event] refuses everything without a policy', async () => {
     const next = await decideRequested(deskOf(house, read, undefined), requested(callOf(read)));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'policy_missing' } });
   });
 
-  it.each([
+  test.each([
     ['a tool nobody granted', toolOf('list_orders'), {}, 'policy_default', undefined],
     ['a blocked tool', toolOf('wipe'), {}, 'policy_denied', 'blocked_tools'],
     ['a payment above the cap', pay, { amount: { value: 5_000 } }, 'policy_denied', 'amount_cap'],
@@ -146,7 +146,7 @@ describe('policy decides', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['a destructive call', remove, {}, 'destructive_asks'],
     ['a large payment', pay, { amount: { value: 500 } }, 'amount_cap'],
   ] as const)('holds %s and keeps its result', async (_, tool, argument, rule) => {
@@ -159,7 +159,7 @@ describe('policy decides', () => {
     expect(verifyStatement(next.body.statement, 'decision', house.keyring, nowMs).verdict).toBe('ask');
   });
 
-  it('allows a granted call with a statement that repeats every field of it', async () => {
+  test('allows a granted call with a statement that repeats every field of it', async () => {
     const call = callOf(read, { order: 1 });
     const next = await decideRequested(deskOf(house, read, policy), requested(call));
     expect(next.step).toBe('decided');
@@ -199,7 +199,7 @@ describe('a resolved question', () => {
     };
   }
 
-  it.each([
+  test.each([
     [
       'denied',
       { resolution: 'denied', reason: 'not today' },
@@ -224,7 +224,7 @@ describe('a resolved question', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code, detail: expect.stringContaining(text) } });
   });
 
-  it('[P-statements-role-bound] forged by another service ends the call', async () => {
+  test('[P-statements-role-bound] forged by another service ends the call', async () => {
     const forger = { keyring: house.keyring, keys: { approver: house.keys.console } };
     const event = resolvedEvent(forger, await hold());
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
@@ -234,7 +234,7 @@ describe('a resolved question', () => {
     });
   });
 
-  it('with a held call that does not open ends the call', async () => {
+  test('with a held call that does not open ends the call', async () => {
     const held = await hold();
     const event = {
       ...resolvedEvent(house, held),
@@ -244,14 +244,14 @@ describe('a resolved question', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid', tool: 'unknown' } });
   });
 
-  it('[P-unsure-means-no] with arguments changed after the question ends the call', async () => {
+  test('[P-unsure-means-no] with arguments changed after the question ends the call', async () => {
     const held = await hold();
     const event = resolvedEvent(house, { ...held, call: { ...held.call, arguments: '{"order":2}' } });
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
   });
 
-  it('[P-line-no-way-round] approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
+  test('[P-line-no-way-round] approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
     const stricter = async (rule: string) => {
       const bytes = await buildPolicy({
         rules: { stricter: rule },
@@ -272,7 +272,7 @@ describe('a resolved question', () => {
     });
   });
 
-  it('approved goes on with the person in the statement and the time the approval leaves', async () => {
+  test('approved goes on with the person in the statement and the time the approval leaves', async () => {
     const next = await decideAgain(
       deskOf(house, remove, policy),
       resolved(resolvedEvent(house, await hold())),
@@ -290,7 +290,7 @@ describe('a resolved question', () => {
   });
 });
 
-it('refuses a held call the decider did not ask about, even when an approver signs for it', async () => {
+test('refuses a held call the decider did not ask about, even when an approver signs for it', async () => {
   const asked = await decideRequested(deskOf(house, remove, policy), requested(callOf(remove)));
   if (asked.step !== 'held') throw new Error(`expected the call to be held, it is ${asked.step}`);
   const { decision, statement } = asked.body;
@@ -302,7 +302,7 @@ it('refuses a held call the decider did not ask about, even when an approver sig
 });
 
 describe('a call that cannot be handled is refused as poison', () => {
-  it('[P-line-poison] with its arguments in the evidence', () => {
+  test('[P-line-poison] with its arguments in the evidence', () => {
     const body = poisonRequested(
       deskOf(house, read, policy),
       requested(callOf(read, { order: 1 })),
@@ -312,7 +312,7 @@ describe('a call that cannot be handled is refused as poison', () => {
     expect(evidenceOf(body)).toMatchObject({ call: { arguments: '{"order":1}' } });
   });
 
-  it('even when nothing is known of it but its id', () => {
+  test('even when nothing is known of it but its id', () => {
     const held = { call: callOf(read), decision: policyDecision(), statement: '', heldSequence: 7 };
     const event = resolvedEvent(makeKeys('decider', 'approver'), held);
     expect(poisonResolved(deskOf(house, read, policy), resolved(event), new Fault('poison'))).toMatchObject({

@@ -1,5 +1,5 @@
 import { type AgentEntry, agentEntrySchema, sha256 } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AgentKeys, authenticator } from './agents.ts';
 
 const one = `ilk_${'a'.repeat(43)}`;
@@ -21,7 +21,7 @@ function agentWith(keys: Record<string, number>): AgentEntry {
 }
 
 describe('an API key', () => {
-  it.each([
+  test.each([
     [undefined, 'key_missing'],
     ['', 'key_invalid'],
     [one, 'key_invalid'],
@@ -36,14 +36,14 @@ describe('an API key', () => {
     expect(() => keys.authenticate(header, 0)).toThrow(code);
   });
 
-  it('[P-ingress-keys] is refused from the instant it expires', () => {
+  test('[P-ingress-keys] is refused from the instant it expires', () => {
     const keys = new AgentKeys();
     keys.change('acme.bot', agentWith({ [one]: 100 }));
     expect(keys.authenticate(`Bearer ${one}`, 99).agent).toBe('bot');
     expect(() => keys.authenticate(`Bearer ${one}`, 100)).toThrow('key_invalid');
   });
 
-  it('works beside its successor while both stand, and no longer', () => {
+  test('works beside its successor while both stand, and no longer', () => {
     const keys = new AgentKeys();
     keys.change('acme.bot', agentWith({ [one]: 100, [two]: 200 }));
     expect(keys.authenticate(`bearer ${one}`, 0)).toBe(keys.authenticate(`Bearer ${two}`, 0));
@@ -53,7 +53,7 @@ describe('an API key', () => {
     expect(() => keys.authenticate(`Bearer ${two}`, 0)).toThrow('key_invalid');
   });
 
-  it('[P-unsure-means-no] is not looked at while the copy of the agents may be behind', () => {
+  test('[P-unsure-means-no] is not looked at while the copy of the agents may be behind', () => {
     const authenticate = authenticator({ current: false, onChange: () => undefined });
     expect(() => authenticate(`Bearer ${one}`, 0)).toThrow('dependency_unavailable');
   });

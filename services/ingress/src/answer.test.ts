@@ -1,16 +1,16 @@
 import { Fault, faultCodes, problemSchema } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { answerHeld, answerRefusal, faultOf } from './answer.ts';
 
 describe('an answer', () => {
-  it.each(faultCodes)('[P-ingress-bad-input] with the code %s is a whole problem document', (code) => {
+  test.each(faultCodes)('[P-ingress-bad-input] with the code %s is a whole problem document', (code) => {
     const answer = answerRefusal(new Fault(code), 'c_1');
     expect(problemSchema.parse(answer.body)).toMatchObject({ code, status: answer.status, call: 'c_1' });
     expect(answer.headers['interlock-call']).toBe('c_1');
     expect(JSON.stringify(answer.body)).not.toContain('{call}');
   });
 
-  it('[P-limits-headers] rounds the wait up to whole seconds, and names the limit in a form a header may hold', () => {
+  test('[P-limits-headers] rounds the wait up to whole seconds, and names the limit in a form a header may hold', () => {
     const fault = new Fault('rate_limited', { rule: 'per "agent"\r\nx', retryAfterMs: 1_001 });
     expect(answerRefusal(fault).headers).toMatchObject({
       'retry-after': '2',
@@ -18,12 +18,12 @@ describe('an answer', () => {
     });
   });
 
-  it('says nothing of an error nobody foresaw', () => {
+  test('says nothing of an error nobody foresaw', () => {
     const fault = faultOf(new TypeError('a secret of the inside'));
     expect(JSON.stringify(answerRefusal(fault).body)).not.toContain('secret');
   });
 
-  it('that a person is asked says where to look and until when', () => {
+  test('that a person is asked says where to look and until when', () => {
     const answer = answerHeld({ call: 'c_1', expiresAt: 5 });
     expect(answer).toMatchObject({ status: 202, body: { call: 'c_1', state: 'held', expiresAt: 5 } });
     expect(answer.headers['location']).toBe('/v1/calls/c_1');

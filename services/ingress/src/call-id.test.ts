@@ -1,27 +1,27 @@
 import { idSchema } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { callIdOf, readIdempotencyKey } from './call-id.ts';
 
 const key = new Secret('A'.repeat(43));
 const origin = { tenant: 'acme', agent: 'bot', idempotencyKey: 'k', attempt: 0 };
 
 describe('an Idempotency-Key', () => {
-  it.each(['', 'a b', 'é', 'a\tb', 'x'.repeat(256)])('%j is refused', (header) => {
+  test.each(['', 'a b', 'é', 'a\tb', 'x'.repeat(256)])('%j is refused', (header) => {
     expect(() => readIdempotencyKey(header)).toThrow('header_invalid');
   });
 
-  it('may be any 255 visible characters, or absent', () => {
+  test('may be any 255 visible characters, or absent', () => {
     expect(readIdempotencyKey('~!|'.repeat(85))).toBe('~!|'.repeat(85));
     expect(readIdempotencyKey(undefined)).toBeUndefined();
   });
 
-  it('[P-idempotency-key] names the same call every time, in an identifier', () => {
+  test('[P-idempotency-key] names the same call every time, in an identifier', () => {
     expect(callIdOf(origin, key)).toBe(callIdOf({ ...origin }, key));
     expect(idSchema.safeParse(callIdOf(origin, key)).success).toBe(true);
   });
 
-  it.each([
+  test.each([
     { tenant: 'other' },
     { agent: 'other' },
     { idempotencyKey: 'other' },
@@ -31,7 +31,7 @@ describe('an Idempotency-Key', () => {
     expect(callIdOf({ ...origin, ...change }, key)).not.toBe(callIdOf(origin, key));
   });
 
-  it('names another call under another secret, so that nobody can compute it', () => {
+  test('names another call under another secret, so that nobody can compute it', () => {
     expect(callIdOf(origin, new Secret('B'.repeat(43)))).not.toBe(callIdOf(origin, key));
   });
 });

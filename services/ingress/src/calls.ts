@@ -85,7 +85,7 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
     await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
   } catch (error) {
     // It may be on the line all the same, so it is followed to its deadline like one that is.
-    log.warn({ error, call: call.call }, 'it is not known whether a call reached the line');
+    log.warn({ err: error, call: call.call }, 'it is not known whether a call reached the line');
   }
   const { gone } = submission;
   // Nobody can ask again for a call without a key, so what has not started need not start.

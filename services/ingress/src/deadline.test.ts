@@ -1,5 +1,5 @@
 import { limits } from '@interlock/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Door, startDoor } from './door.fixture.ts';
 import { ORPHAN_GRACE_MS } from './outcome.ts';
 
@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe.concurrent('at the deadline of a call', () => {
-  it(
+  test(
     '[P-answer-claims-no-more] 503 is said with a refusal on the ledger, after which nobody can start it',
     async () => {
       const answer = door.note({ text: 'nobody decides' });
@@ -34,7 +34,7 @@ describe.concurrent('at the deadline of a call', () => {
     PATIENCE_MS,
   );
 
-  it(
+  test(
     '[P-answer-claims-no-more] 504 is said of a call that was started and not settled, and its outcome is told later',
     async () => {
       const answer = door.note({ text: 'nobody settles' });
@@ -60,7 +60,7 @@ describe.concurrent('at the deadline of a call', () => {
     PATIENCE_MS,
   );
 
-  it(
+  test(
     '[P-answer-claims-no-more] 504 is said when the ledger cannot be read or written, and never 503',
     async () => {
       const answer = broken.note({ text: 'no bus' });

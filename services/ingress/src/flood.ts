@@ -61,7 +61,7 @@ export class Floods implements AsyncDisposable {
       await bus.refuse({ ...refused, count: flood.count });
     } catch (error) {
       // Nothing was let through; what is lost is the count of one window, and it stands in the log.
-      log.warn({ error, tenant, agent, count: flood.count }, 'a flood was not written to the ledger');
+      log.warn({ err: error, tenant, agent, count: flood.count }, 'a flood was not written to the ledger');
     }
   }
 }

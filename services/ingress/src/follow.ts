@@ -151,7 +151,7 @@ export class Follower {
   }
 
   #doubt(error: unknown, followed: Followed): Answer {
-    this.#parts.log.warn({ error, call: followed.who.call }, 'the outcome of a call could not be read');
+    this.#parts.log.warn({ err: error, call: followed.who.call }, 'the outcome of a call could not be read');
     return unknown(followed);
   }
 
@@ -202,7 +202,7 @@ export class Follower {
     try {
       return await resultOf(settled, waiter, this.#parts.results);
     } catch (error) {
-      this.#parts.log.warn({ error, call: settled.call }, 'a kept result could not be read');
+      this.#parts.log.warn({ err: error, call: settled.call }, 'a kept result could not be read');
       return {};
     }
   }

@@ -10,7 +10,7 @@ import {
 } from '@interlock/contracts';
 import { unseal } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { agentKeys, type Door, startDoor } from './door.fixture.ts';
 
 const CLAIM_MS = 5_000;
@@ -55,7 +55,7 @@ async function hold(call: Call): Promise<void> {
 }
 
 describe('the door', () => {
-  it('[P-line-refusal-is-an-event] [P-ingress-arguments] puts nothing on the line that it refuses, and writes the refusal with what was asked for', async () => {
+  test('[P-line-refusal-is-an-event] [P-ingress-arguments] puts nothing on the line that it refuses, and writes the refusal with what was asked for', async () => {
     const refused = await door.note({ text: 7 });
     expect(refused.body).toMatchObject({ code: 'arguments_invalid', pointer: '/arguments/text' });
     const last = await door.executor.readCall('acme', refused.body.call);
@@ -70,7 +70,7 @@ describe('the door', () => {
     expect(door.requested.some(({ event }) => event.call.call === refused.body.call)).toBe(false);
   });
 
-  it('[P-identity-from-key] takes who calls from the key alone', async () => {
+  test('[P-identity-from-key] takes who calls from the key alone', async () => {
     const answer = door.note({ text: 'who' });
     const { event, address } = await door.onTheLine('who');
     expect(event.call).toMatchObject({
@@ -86,7 +86,7 @@ describe('the door', () => {
     expect(await answer).toMatchObject({ status: 200, body: { call: event.call.call, result: 'done' } });
   });
 
-  it('[P-result-digest] hands out no body but the one that was settled', async () => {
+  test('[P-result-digest] hands out no body but the one that was settled', async () => {
     const answer = door.note({ text: 'swapped' });
     const { event } = await door.onTheLine('swapped');
     await execute(event.call, '"forged"', '"genuine"');
@@ -97,7 +97,7 @@ describe('the door', () => {
     });
   });
 
-  it('tells a call to its own agent, and to no other agent or tenant that it exists', async () => {
+  test('tells a call to its own agent, and to no other agent or tenant that it exists', async () => {
     const answer = door.note({ text: 'mine' });
     const { call } = (await door.onTheLine('mine')).event;
     expect((await door.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ state: 'running' });
@@ -114,7 +114,7 @@ describe('the door', () => {
       });
   });
 
-  it('answers 202 once the question is stored', async () => {
+  test('answers 202 once the question is stored', async () => {
     const answer = door.note({ text: 'held' });
     const { call } = (await door.onTheLine('held')).event;
     await hold(call);
@@ -123,7 +123,7 @@ describe('the door', () => {
     expect(headers.get('location')).toBe(`/v1/calls/${call.call}`);
   });
 
-  it('[P-idempotency-key] puts one call on the line for twenty requests under one Idempotency-Key at once', async () => {
+  test('[P-idempotency-key] puts one call on the line for twenty requests under one Idempotency-Key at once', async () => {
     const headers = { 'idempotency-key': 'twenty' };
     const answers = Array.from({ length: 20 }, () => door.note({ text: 'twenty' }, headers));
     const { call } = (await door.onTheLine('twenty')).event;
@@ -135,7 +135,7 @@ describe('the door', () => {
     expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
   });
 
-  it('makes a new call under the same Idempotency-Key after a refusal that passes', async () => {
+  test('makes a new call under the same Idempotency-Key after a refusal that passes', async () => {
     const headers = { 'idempotency-key': 'again' };
     const first = door.note({ text: 'again' }, headers);
     const { call } = (await door.onTheLine('again')).event;
@@ -156,7 +156,7 @@ describe('the door', () => {
   });
 
   // Last, since the bus does not come back.
-  it('[P-answer-claims-no-more] says 503 when the bus is away, and 504 under an Idempotency-Key that may have been used', async () => {
+  test('[P-answer-claims-no-more] says 503 when the bus is away, and 504 under an Idempotency-Key that may have been used', async () => {
     await door.house.nats.server.kill();
     await eventually(async () => (await door.note({ text: 'x' })).status === 503);
     const under = await door.note({ text: 'x' }, { 'idempotency-key': 'twenty' });

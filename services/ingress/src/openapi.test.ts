@@ -1,5 +1,5 @@
 import { faultCodes, faults } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { describeDoor } from './openapi.ts';
 import { isDocumented, methodsAt, routeNames, routes, statusesOf } from './routes.ts';
@@ -16,7 +16,7 @@ const text = JSON.stringify(describeDoor());
 const document = documentSchema.parse(JSON.parse(text));
 
 describe('the description of the door', () => {
-  it.each(Object.values(routes))(
+  test.each(Object.values(routes))(
     '[P-ingress-openapi] names every status that $method $url may answer',
     (route) => {
       const name = Object.entries(routes).find(([, one]) => one === route)?.[0] ?? '';
@@ -27,7 +27,7 @@ describe('the description of the door', () => {
     },
   );
 
-  it('refers to nothing that is not in it', () => {
+  test('refers to nothing that is not in it', () => {
     const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference ?? '');
     expect(references.length).toBeGreaterThan(10);
     for (const reference of references) {
@@ -36,7 +36,7 @@ describe('the description of the door', () => {
     }
   });
 
-  it('covers every code that a call may be refused with', () => {
+  test('covers every code that a call may be refused with', () => {
     const refusing = faultCodes.filter((code) => !/^(signature|token|name|trace|audit|question)_/.test(code));
     for (const code of refusing) expect(isDocumented('POST /v1/calls', faults[code].status), code).toBe(true);
     expect(isDocumented('POST /v1/calls', 418)).toBe(false);
@@ -44,7 +44,7 @@ describe('the description of the door', () => {
 });
 
 describe('an address', () => {
-  it.each([
+  test.each([
     ['/v1/calls', ['POST']],
     ['/v1/calls/c1', ['GET']],
     ['/v1/tools', ['GET']],

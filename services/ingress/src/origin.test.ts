@@ -1,15 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { originOf } from './origin.ts';
 
 describe('where a request came from', () => {
-  it.each([undefined, '', 'unknown', '::ffff:1.2.3', '192.0.2.1, 198.51.100.1'])(
+  test.each([undefined, '', 'unknown', '::ffff:1.2.3', '192.0.2.1, 198.51.100.1'])(
     'is not made up: %s',
     (text) => {
       expect(originOf(text)).toBeUndefined();
     },
   );
 
-  it.each([
+  test.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::FFFF:192.0.2.1', '192.0.2.1'],

@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '@interlock/bus';
 import { limits, type QuestionEntry } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ORPHAN_GRACE_MS, planOf, standingOf } from './outcome.ts';
 
 const NOW_MS = 2_000;
@@ -78,12 +78,12 @@ function questionIn(state: QuestionEntry['state'], resolvedAt?: number): Questio
 }
 
 describe('where a call stands', () => {
-  it('is told by the ledger before the question', () => {
+  test('is told by the ledger before the question', () => {
     expect(standingOf(refused('policy_denied'), questionIn('open'), 0).kind).toBe('refused');
     expect(standingOf(settled, questionIn('approved', 1), 0).kind).toBe('settled');
   });
 
-  it('is held as long as its question is open, and no longer', () => {
+  test('is held as long as its question is open, and no longer', () => {
     expect(standingOf(undefined, questionIn('open'), 0).kind).toBe('held');
     expect(standingOf(undefined, questionIn('approved', 2_000), 3_000)).toMatchObject({
       kind: 'resolved',
@@ -94,7 +94,7 @@ describe('where a call stands', () => {
     });
   });
 
-  it('is under way until its claim ran out and an orphan had its time, whatever the clocks say', () => {
+  test('is under way until its claim ran out and an orphan had its time, whatever the clocks say', () => {
     expect(standingOf(started, undefined, 4_000)).toMatchObject({ leftMs: 7_000 + ORPHAN_GRACE_MS });
     expect(standingOf(started, undefined, 99_000)).toMatchObject({ leftMs: ORPHAN_GRACE_MS });
     expect(standingOf(started, undefined, -99_000)).toMatchObject({ leftMs: 10_000 + ORPHAN_GRACE_MS });
@@ -102,7 +102,7 @@ describe('where a call stands', () => {
 });
 
 describe('a request under a used Idempotency-Key', () => {
-  it.each([
+  test.each([
     ['other arguments', { ...request, argumentsDigest: 'b'.repeat(64) }],
     ['another tool', { ...request, tool: 'write' }],
   ])('is refused with %s, however the first one stands', (_, other) => {
@@ -111,7 +111,7 @@ describe('a request under a used Idempotency-Key', () => {
     expect(planOf(standingOf(undefined, questionIn('open'), 0), other, NOW_MS)).toBe('reused');
   });
 
-  it.each([
+  test.each([
     ['settled', settled],
     ['started', started],
     ['refused for good', refused('policy_denied')],
@@ -119,16 +119,16 @@ describe('a request under a used Idempotency-Key', () => {
     expect(planOf(standingOf(ledger, undefined, 0), request, NOW_MS)).toBe('follow');
   });
 
-  it('follows a call that is held', () => {
+  test('follows a call that is held', () => {
     expect(planOf(standingOf(undefined, questionIn('open'), 0), request, NOW_MS)).toBe('follow');
   });
 
-  it('is tried again after a refusal that may pass, and made when nothing is known', () => {
+  test('is tried again after a refusal that may pass, and made when nothing is known', () => {
     expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request, NOW_MS)).toBe('next');
     expect(planOf(standingOf(undefined, undefined, 0), request, NOW_MS)).toBe('make');
   });
 
-  it('[P-idempotency-key] is refused when its call ended before the window', () => {
+  test('[P-idempotency-key] is refused when its call ended before the window', () => {
     const lateMs = 1_000 + limits.idempotencyWindowMs + 1;
     for (const ledger of [settled, refused('rate_limited'), refused('policy_denied')]) {
       expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs)).toBe('expired');

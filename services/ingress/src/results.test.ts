@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { type EventBody, sealContext, sha256 } from '@interlock/contracts';
 import { createKey, Keyring, seal } from '@interlock/keys';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { resultOf, showBody } from './results.ts';
 import { Waits } from './waits.ts';
 
@@ -39,7 +39,7 @@ function kept(body: string, context = sealContext('result', 'c1')) {
 const nothingKept = { blobs: { get: async () => undefined }, sealKey };
 
 describe('a result', () => {
-  it.each([
+  test.each([
     ['another body', kept('{"answer":43}')],
     ["another call's box", kept(text, sealContext('result', 'c2'))],
     ['what is no box', { blobs: { get: async () => Buffer.from(text) }, sealKey }],
@@ -48,12 +48,12 @@ describe('a result', () => {
     expect(await resultOf(settledWith(text), undefined, sources)).toEqual({});
   });
 
-  it('is handed out from what was kept when it is the body that was settled', async () => {
+  test('is handed out from what was kept when it is the body that was settled', async () => {
     const shown = await resultOf(settledWith(text), undefined, kept(text));
     expect(shown).toEqual({ result: { answer: 42 }, mediaType: 'application/json' });
   });
 
-  it('[P-result-digest] is taken from the channel only when its digest is the settled one', async () => {
+  test('[P-result-digest] is taken from the channel only when its digest is the settled one', async () => {
     const waits = new Waits();
     using waiter = waits.open({ tenant: 'acme', agent: 'bot', call: 'c1', making: true });
     waits.hearBody('c1', Buffer.from('{"answer":43}'));
@@ -61,7 +61,7 @@ describe('a result', () => {
     expect((await resultOf(settledWith(text), waiter, nothingKept)).result).toEqual({ answer: 42 });
   });
 
-  it.each([
+  test.each([
     ['{"a":1}', 'application/problem+json; charset=utf-8', { a: 1 }],
     ['{"a":', 'application/json', '{"a":'],
     ['1', 'text/plain', '1'],
@@ -69,7 +69,7 @@ describe('a result', () => {
     expect(showBody(Buffer.from(body), mediaType)).toEqual({ result, mediaType });
   });
 
-  it('that is no text is shown in base64', () => {
+  test('that is no text is shown in base64', () => {
     expect(showBody(Uint8Array.of(0xff, 0), 'image/png').result).toEqual({ base64: '/wA=' });
   });
 });

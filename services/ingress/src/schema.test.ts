@@ -1,5 +1,5 @@
 import { Fault } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { closeSchema, type JsonObject } from './close-schema.ts';
 import { compileCheck } from './schema.ts';
 
@@ -23,7 +23,7 @@ const text = { type: 'string' };
 const file = { type: 'object', properties: { path: text, size: { type: 'integer' } }, required: ['path'] };
 
 describe('arguments', () => {
-  it.each([
+  test.each([
     [{}, '/arguments/path'],
     [{ path: 7 }, '/arguments/path'],
     [{ path: 'a', size: 'b' }, '/arguments/size'],
@@ -33,11 +33,11 @@ describe('arguments', () => {
     expect(refusalOf(file, argumentsValue)).toMatchObject({ code: 'arguments_invalid', pointer });
   });
 
-  it('that fit are taken', () => {
+  test('that fit are taken', () => {
     expect(refusalOf(file, { path: 'a', size: 1 })).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     '{"path":"a","__proto__":{"size":1}}',
     '{"path":"a","constructor":{}}',
     '{"path":"a","toString":1}',
@@ -45,13 +45,13 @@ describe('arguments', () => {
     expect(refusalOf(file, parsed(body))?.code).toBe('arguments_invalid');
   });
 
-  it('do not have what only the language gives every object', () => {
+  test('do not have what only the language gives every object', () => {
     const schema = { type: 'object', properties: { constructor: {} }, required: ['constructor'] };
     expect(refusalOf(schema, {})).toMatchObject({ pointer: '/arguments/constructor' });
     expect(refusalOf(schema, parsed('{"constructor":1}'))).toBeUndefined();
   });
 
-  it('are refused in words that do not quote them', () => {
+  test('are refused in words that do not quote them', () => {
     const schema = {
       type: 'object',
       properties: { secret: { enum: ['a'] }, mail: { type: 'string', format: 'email', maxLength: 4 } },
@@ -60,13 +60,13 @@ describe('arguments', () => {
     expect(refusalOf(schema, { mail: 'hunter2' })?.detail).not.toContain('hunter2');
   });
 
-  it('are held to formats', () => {
+  test('are held to formats', () => {
     const schema = { type: 'object', properties: { when: { type: 'string', format: 'date-time' } } };
     expect(refusalOf(schema, { when: 'tomorrow' })).toMatchObject({ pointer: '/arguments/when' });
     expect(refusalOf(schema, { when: '2026-01-01T00:00:00Z' })).toBeUndefined();
   });
 
-  it('that would take a backtracking matcher years are refused in under a second', () => {
+  test('that would take a backtracking matcher years are refused in under a second', () => {
     const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
     const check = compileCheck(schema);
     const before = performance.now();
@@ -74,7 +74,7 @@ describe('arguments', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  it('with a hundred thousand items are compared in time that grows with their number', () => {
+  test('with a hundred thousand items are compared in time that grows with their number', () => {
     const check = compileCheck({ type: 'object', properties: { a: { type: 'array', uniqueItems: true } } });
     const list = Array.from({ length: 100_000 }, (_, index) => [index]);
     const before = performance.now();
@@ -85,7 +85,7 @@ describe('arguments', () => {
 });
 
 describe('a schema', () => {
-  it.each([
+  test.each([
     [{ type: 'object', properties: { a: { pattern: '(?=a)' } } }, 'linear time'],
     [{ type: 'object', properties: { a: { pattern: '(a)\\1' } } }, 'linear time'],
     [{ type: 'object', patternProperties: { '(?<!a)b': {} } }, 'linear time'],
@@ -107,7 +107,7 @@ describe('a schema', () => {
     expect(refusal?.detail).toContain(words);
   });
 
-  it.each([
+  test.each([
     undefined,
     'http://json-schema.org/draft-07/schema#',
     'https://json-schema.org/draft/2019-09/schema',
@@ -130,7 +130,7 @@ describe('a schema', () => {
     });
   });
 
-  it.each([
+  test.each([
     { type: 'object' },
     { type: 'object', properties: { a: text }, additionalProperties: true },
     { type: 'object', properties: { a: text }, patternProperties: { '^b': text } },
@@ -140,7 +140,7 @@ describe('a schema', () => {
     expect(refusalOf(schema, { b: 'x' })).toBeUndefined();
   });
 
-  it('made of alternatives takes the members of the one that fits, and no other', () => {
+  test('made of alternatives takes the members of the one that fits, and no other', () => {
     const kind = (name: string) => ({
       properties: { kind: { const: name }, [name]: text },
       required: ['kind'],
@@ -150,14 +150,14 @@ describe('a schema', () => {
     expect(refusalOf(schema, { kind: 'mail', post: 'x' })).toMatchObject({ pointer: '/arguments/post' });
   });
 
-  it('of which exactly one part must fit is not made to fit by closing', () => {
+  test('of which exactly one part must fit is not made to fit by closing', () => {
     const part = (name: string) => ({ properties: { a: { type: 'object', properties: { [name]: text } } } });
     expect(refusalOf({ type: 'object', oneOf: [part('x'), part('y')] }, { a: { x: 'z' } })?.code).toBe(
       'arguments_invalid',
     );
   });
 
-  it('with a condition takes what the branch adds', () => {
+  test('with a condition takes what the branch adds', () => {
     const schema = {
       type: 'object',
       properties: { a: text },
@@ -169,7 +169,7 @@ describe('a schema', () => {
     expect(refusalOf(schema, { b: 'y' })).toMatchObject({ pointer: '/arguments/b' });
   });
 
-  it('that contains itself is closed at every turn', () => {
+  test('that contains itself is closed at every turn', () => {
     const schema = { type: 'object', properties: { name: text, children: { items: { $ref: '#' } } } };
     expect(refusalOf(schema, { children: [{ children: [{ name: 'x' }] }] })).toBeUndefined();
     expect(refusalOf(schema, { children: [{ children: [{ nam: 'x' }] }] })).toMatchObject({
@@ -177,7 +177,7 @@ describe('a schema', () => {
     });
   });
 
-  it('whose references fan out is read in time that grows with its size', () => {
+  test('whose references fan out is read in time that grows with its size', () => {
     const definitions: JsonObject = { d0: { properties: { a: text } } };
     for (let level = 1; level < 200; level += 1) {
       const next = { $ref: `#/$defs/d${level - 1}` };
@@ -188,7 +188,7 @@ describe('a schema', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  it('[P-ingress-arguments] is closed on a copy', () => {
+  test('[P-ingress-arguments] is closed on a copy', () => {
     const before = structuredClone(file);
     closeSchema(file);
     expect(file).toEqual(before);

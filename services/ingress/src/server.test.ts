@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { agentEntrySchema, Fault, problemSchema, sha256 } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentKeys, authenticator } from './agents.ts';
 import { Caps } from './caps.ts';
 import { describeDoor } from './openapi.ts';
@@ -70,7 +70,7 @@ async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<stri
 }
 
 describe('the door refuses', () => {
-  it('a request without a key, or with a wrong one, before it reads the body', async () => {
+  test('a request without a key, or with a wrong one, before it reads the body', async () => {
     const missing = await problemAt('/v1/calls', { method: 'POST', body: '{' });
     expect(missing.problem).toMatchObject({ code: 'key_missing', status: 401 });
     expect(missing.headers.get('www-authenticate')).toBe('Bearer');
@@ -79,14 +79,14 @@ describe('the door refuses', () => {
     expect((await problemAt('/v1/calls/c1')).problem.code).toBe('key_missing');
   });
 
-  it.each(['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'nonsense', ''])(
+  test.each(['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'nonsense', ''])(
     'the content type %j',
     async (type) => {
       expect((await post('{}', { 'content-type': type })).problem.code).toBe('content_type_unsupported');
     },
   );
 
-  it.each([
+  test.each([
     ['', 'body_malformed', undefined],
     ['{', 'body_malformed', undefined],
     ['[]', 'body_invalid', ''],
@@ -102,7 +102,7 @@ describe('the door refuses', () => {
     expect((await post(body)).problem).toMatchObject({ code, ...(pointer === undefined ? {} : { pointer }) });
   });
 
-  it('a body that is too deep, too large, or whose arguments are', async () => {
+  test('a body that is too deep, too large, or whose arguments are', async () => {
     const deep = `{"tool":"t","arguments":{"a":${'['.repeat(40)}${']'.repeat(40)}}}`;
     expect((await post(deep)).problem.code).toBe('body_too_deep');
     expect((await post(new Uint8Array(600_000))).problem.code).toBe('body_too_large');
@@ -115,20 +115,20 @@ describe('the door refuses', () => {
     expect((await post(wide)).problem).toMatchObject({ code: 'arguments_too_large', pointer: '/arguments' });
   });
 
-  it('an Idempotency-Key with a space in it', async () => {
+  test('an Idempotency-Key with a space in it', async () => {
     expect((await post('{}', { 'idempotency-key': 'a b' })).problem.code).toBe('header_invalid');
   });
 
-  it.each(['wait=31', 'wait=-1', 'wait=x', 'wait=1&wait=2', 'other=1'])('the query %s', async (query) => {
+  test.each(['wait=31', 'wait=-1', 'wait=x', 'wait=1&wait=2', 'other=1'])('the query %s', async (query) => {
     const { problem } = await problemAt(`/v1/calls/c1?${query}`, { headers: known });
     expect(problem.code).toBe('query_invalid');
   });
 
-  it.each(['/', '/v2', '/v1/calls/c1/x', '/v1/Tools'])('the address %s', async (path) => {
+  test.each(['/', '/v2', '/v1/calls/c1/x', '/v1/Tools'])('the address %s', async (path) => {
     expect((await problemAt(path)).problem.code).toBe('route_unknown');
   });
 
-  it.each([
+  test.each([
     ['DELETE', '/v1/calls', 'POST'],
     ['PUT', '/v1/calls/c1', 'GET'],
     ['POST', '/v1/tools', 'GET'],
@@ -139,18 +139,18 @@ describe('the door refuses', () => {
     expect(headers.get('allow')).toBe(allow);
   });
 
-  it('an address whose escapes are broken', async () => {
+  test('an address whose escapes are broken', async () => {
     expect((await problemAt('/v1/calls/%zz', { headers: known })).problem.code).toBe('id_invalid');
   });
 
-  it('what is not HTTP, or has headers without end, with a problem too', async () => {
+  test('what is not HTTP, or has headers without end, with a problem too', async () => {
     expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"header_invalid"/);
     expect(await raw(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain(
       '"code":"header_invalid"',
     );
   });
 
-  it('[P-ingress-caps] an agent above its cap, telling it when to come again, and counts the flood', async () => {
+  test('[P-ingress-caps] an agent above its cap, telling it when to come again, and counts the flood', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
     const { problem, headers: told } = await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
@@ -161,7 +161,7 @@ describe('the door refuses', () => {
     expect(floods).toEqual(['acme.capped']);
   });
 
-  it('[P-authzen] more evaluations than the agent may ask, counted apart from its calls', async () => {
+  test('[P-authzen] more evaluations than the agent may ask, counted apart from its calls', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     const evaluate = () => fetch(`${url}/access/v1/evaluation`, { method: 'POST', headers, body: '{}' });
     expect((await evaluate()).status).toBe(500);
@@ -173,13 +173,13 @@ describe('the door refuses', () => {
 });
 
 describe('the door', () => {
-  it('[P-ingress-bad-input] says nothing of a mistake of its own but that it made one', async () => {
+  test('[P-ingress-bad-input] says nothing of a mistake of its own but that it made one', async () => {
     const { problem } = await post('{"tool":"t","arguments":{}}');
     expect(problem.code).toBe('internal');
     expect(JSON.stringify(problem)).not.toMatch(/secret|Error|\.ts/);
   });
 
-  it('[P-answer-claims-no-more] claims that nothing was done only where no earlier request under the key can have done it', async () => {
+  test('[P-answer-claims-no-more] claims that nothing was done only where no earlier request under the key can have done it', async () => {
     const away = buildServer({
       ...parts,
       authenticate: authenticator({ current: false, onChange: () => undefined }),
@@ -194,7 +194,7 @@ describe('the door', () => {
     await away.drain(() => undefined);
   });
 
-  it('answers what is under way before it closes, and takes nothing new', async () => {
+  test('answers what is under way before it closes, and takes nothing new', async () => {
     const asked = Promise.withResolvers<void>();
     const told = Promise.withResolvers<void>();
     const leaving = buildServer({
@@ -215,7 +215,7 @@ describe('the door', () => {
     await expect(fetch(`${at}/v1/tools`, { headers: known })).rejects.toThrow();
   });
 
-  it('describes itself to anybody and lists tools to agents', async () => {
+  test('describes itself to anybody and lists tools to agents', async () => {
     expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
     const tools = await fetch(`${url}/v1/tools`, { headers: known });
     expect(await tools.json()).toEqual({ tools: [] });

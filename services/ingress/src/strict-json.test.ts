@@ -1,6 +1,6 @@
 import { Fault } from '@interlock/contracts';
 import fastCheck from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseStrictJson } from './strict-json.ts';
 
 /** The same values in every run: a run that fails is one that anybody can repeat. */
@@ -19,7 +19,7 @@ function refusalOf(text: string | Buffer): { code: string; pointer: string | und
 }
 
 describe('strict JSON', () => {
-  it.each([
+  test.each([
     ['', 'nothing'],
     ['{', 'an open object'],
     ['{"a":1,}', 'a trailing comma'],
@@ -32,7 +32,7 @@ describe('strict JSON', () => {
     expect(refusalOf(text)).toEqual({ code: 'body_malformed', pointer: undefined });
   });
 
-  it.each([
+  test.each([
     ['{"a":1,"a":2}', '/a'],
     ['{"a":1,"\\u0061":2}', '/a'],
     ['{"x":[{},{"k/~":1, "k/~" :2}]}', '/x/1/k~1~0'],
@@ -41,7 +41,7 @@ describe('strict JSON', () => {
     expect(refusalOf(text)).toEqual({ code: 'body_duplicate_key', pointer });
   });
 
-  it.each([
+  test.each([
     ['{"a":"\\uD800"}', '/a'],
     ['{"a":["\\uDC00\\uD800"]}', '/a/0'],
     ['"\\uD83D x"', ''],
@@ -49,41 +49,41 @@ describe('strict JSON', () => {
     expect(refusalOf(text)).toEqual({ code: 'unicode_malformed', pointer });
   });
 
-  it('[P-digest-canonical] refuses a lone surrogate in a member name, and bytes that are not UTF-8', () => {
+  test('[P-digest-canonical] refuses a lone surrogate in a member name, and bytes that are not UTF-8', () => {
     expect(refusalOf('{"a":{"\\uD800":1}}')).toEqual({ code: 'unicode_malformed', pointer: '/a' });
     expect(refusalOf(Buffer.from([0x22, 0xff, 0x22])).code).toBe('unicode_malformed');
     expect(refusalOf(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])).code).toBe('unicode_malformed');
   });
 
-  it('takes what is nested up to the limit and refuses one level more', () => {
+  test('takes what is nested up to the limit and refuses one level more', () => {
     expect(parseStrictJson(Buffer.from('[[[[1]]]]'), limits)).toEqual([[[[1]]]]);
     expect(refusalOf('[[[[[1]]]]]')).toEqual({ code: 'body_too_deep', pointer: '/0/0/0/0' });
   });
 
-  it('refuses a hundred thousand levels without running out of stack', () => {
+  test('refuses a hundred thousand levels without running out of stack', () => {
     expect(refusalOf('['.repeat(100_000) + ']'.repeat(100_000)).code).toBe('body_too_deep');
   });
 
-  it('measures a string after its escapes are resolved', () => {
+  test('measures a string after its escapes are resolved', () => {
     expect(parseStrictJson(Buffer.from(`"${'\\u0061'.repeat(10)}"`), limits)).toBe('a'.repeat(10));
     expect(refusalOf(`["${'a'.repeat(11)}"]`)).toEqual({ code: 'string_too_long', pointer: '/0' });
     expect(refusalOf(`{"${'a'.repeat(11)}":1}`)).toEqual({ code: 'string_too_long', pointer: '' });
   });
 
-  it.each(['1e400', '-1e999', '9007199254740993', '[12345678901234567890]'])(
+  test.each(['1e400', '-1e999', '9007199254740993', '[12345678901234567890]'])(
     'refuses the number %s, which would change on the way',
     (text) => {
       expect(refusalOf(text).code).toBe('body_malformed');
     },
   );
 
-  it('keeps __proto__ an ordinary member', () => {
+  test('keeps __proto__ an ordinary member', () => {
     const value = parseStrictJson(Buffer.from('{"__proto__":{"a":1}}'), limits);
     expect(Object.keys(Object(value))).toEqual(['__proto__']);
     expect(Object.hasOwn({}, 'a')).toBe(false);
   });
 
-  it('reads every well-formed value of any writer as JSON.parse does', () => {
+  test('reads every well-formed value of any writer as JSON.parse does', () => {
     const wide = { depth: 100, stringLength: 1_000_000 };
     fastCheck.assert(
       fastCheck.property(

@@ -1,5 +1,5 @@
 import type { EventBody } from '@interlock/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Waits } from './waits.ts';
 
 const A_LONG_TIME_MS = 60_000;
@@ -23,14 +23,14 @@ function settled(tenant: string, call = 'c1'): EventBody<'settled'> {
 const waited = { tenant: 'acme', agent: 'bot', call: 'c1', making: true };
 
 describe('a request that waits', () => {
-  it("does not hear of another tenant's call of the same id", async () => {
+  test("does not hear of another tenant's call of the same id", async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
     waits.hear({ step: 'settled', body: settled('other') });
     expect(await waiter.next(1, true)).toBeUndefined();
   });
 
-  it('hears an outcome that came before it asked, and one that comes later', async () => {
+  test('hears an outcome that came before it asked, and one that comes later', async () => {
     const waits = new Waits();
     using early = waits.open(waited);
     const later = early.next(A_LONG_TIME_MS, true);
@@ -39,7 +39,7 @@ describe('a request that waits', () => {
     expect((await early.next(0, true))?.step).toBe('settled');
   });
 
-  it('takes only the body that fits', async () => {
+  test('takes only the body that fits', async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
     const right = waiter.body((body) => body[0] === 1, A_LONG_TIME_MS);
@@ -48,7 +48,7 @@ describe('a request that waits', () => {
     expect(await right).toEqual(Uint8Array.of(1));
   });
 
-  it('is let go when the process ends, and so is everyone after it', async () => {
+  test('is let go when the process ends, and so is everyone after it', async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
     const never = waiter.next(A_LONG_TIME_MS, true);
@@ -58,7 +58,7 @@ describe('a request that waits', () => {
     expect(await late.next(A_LONG_TIME_MS, true)).toBeUndefined();
   });
 
-  it('leaves nothing behind', () => {
+  test('leaves nothing behind', () => {
     const waits = new Waits();
     {
       using _waiter = waits.open(waited);

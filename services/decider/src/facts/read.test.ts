@@ -1,6 +1,6 @@
 import { factsSchema, type Json, type Parse } from '@interlock/contracts';
 import { processorMs } from '@interlock/testkit';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { toolOf } from '../house.fixture.ts';
 import { createFactReader } from './read.ts';
 
@@ -46,7 +46,7 @@ const lists = {
 } as const;
 
 describe('[P-facts-parsed] an argument is unreadable', () => {
-  it.each([sql, shell, path, url, recipients])('where it is no text: $as', async (parse) => {
+  test.each([sql, shell, path, url, recipients])('where it is no text: $as', async (parse) => {
     for (const value of [1, null, true, { text: 'ls' }, '', ' '.repeat(100_000)])
       expect((await read(parse, { a: value }))[lists[parse.as]]).toEqual([{ at: '/a', readable: false }]);
     expect((await read(parse, { a: [1, ['x']] }))[lists[parse.as]]).toEqual([
@@ -55,19 +55,19 @@ describe('[P-facts-parsed] an argument is unreadable', () => {
     ]);
   });
 
-  it.each([sql, shell, path, url, recipients])('where it is a longer list than any: $as', async (parse) => {
+  test.each([sql, shell, path, url, recipients])('where it is a longer list than any: $as', async (parse) => {
     const many = Array.from({ length: 257 }, () => 'x');
     expect((await read(parse, { a: many }))[lists[parse.as]]).toEqual([{ at: '/a', readable: false }]);
   });
 
-  it.each([sql, shell, path, url, recipients])('as long as its list can be: $as', async (parse) => {
+  test.each([sql, shell, path, url, recipients])('as long as its list can be: $as', async (parse) => {
     const many = Array.from({ length: 256 }, () => 'x'.repeat(2 * KIBIBYTE));
     const facts = await read(parse, { a: many });
     expect(Buffer.byteLength(JSON.stringify(facts))).toBeLessThan(48 * KIBIBYTE);
     expect(facts[lists[parse.as]].some(({ readable }) => !readable)).toBe(true);
   });
 
-  it('and absent where it is absent', async () => {
+  test('and absent where it is absent', async () => {
     for (const parse of [sql, shell, path, url, recipients])
       expect((await read(parse, { b: 'x' }))[lists[parse.as]]).toEqual([]);
     expect((await read({ at: '/a/01', as: 'path' }, { a: ['x', 'y'] })).paths).toEqual([]);
@@ -75,14 +75,14 @@ describe('[P-facts-parsed] an argument is unreadable', () => {
   });
 });
 
-it('[P-facts-parsed] facts of many arguments fit into what policy takes: the largest list gives way', async () => {
+test('[P-facts-parsed] facts of many arguments fit into what policy takes: the largest list gives way', async () => {
   const many = Array.from({ length: 200 }, (_, index) => `/data/${'x'.repeat(400)}/${index}`);
   const facts = await read([path, { ...shell, at: '/b' }], { a: many, b: 'ls' });
   expect(facts.paths).toEqual([{ at: '', readable: false }]);
   expect(facts.shell).toMatchObject([{ readable: true }]);
 });
 
-it('[P-facts-parsed] tells whose argument each fact is of, in the order of the tool’s list', async () => {
+test('[P-facts-parsed] tells whose argument each fact is of, in the order of the tool’s list', async () => {
   const facts = await read([{ ...path, at: '/from' }, { ...path, at: '/to' }, sql], {
     to: '/b',
     from: ['/a', '/c'],
@@ -97,7 +97,7 @@ it('[P-facts-parsed] tells whose argument each fact is of, in the order of the t
 });
 
 describe('[P-facts-parsed] a path', () => {
-  it.each([
+  test.each([
     '../x',
     'a/../../b',
     '..',
@@ -129,16 +129,16 @@ describe('[P-facts-parsed] a path', () => {
     expect(fact === undefined || !fact.readable || fact.traverses).toBe(true);
   });
 
-  it.each(['a\0b', 'a\nb', 'a\u007fb'])('that ends early or holds controls is not read', async (text) => {
+  test.each(['a\0b', 'a\nb', 'a\u007fb'])('that ends early or holds controls is not read', async (text) => {
     expect((await read(path, { a: text })).paths).toEqual([{ at: '/a', readable: false }]);
   });
 
-  it.each(['/x', '//x', '\\x', '\\\\host\\x', 'C:\\x', 'c:x', '~/x', '~root', 'file:///x', '%2fx', ' /x'])(
+  test.each(['/x', '//x', '\\x', '\\\\host\\x', 'C:\\x', 'c:x', '~/x', '~root', 'file:///x', '%2fx', ' /x'])(
     'that leaves where one stands is absolute: %s',
     async (text) => expect((await read(path, { a: text })).paths).toMatchObject([{ absolute: true }]),
   );
 
-  it.each([
+  test.each([
     ['a/./b/../c', 'a/c', ['a', 'c'], false, true],
     ['a//b/', 'a/b', ['a', 'b'], false, false],
     ['/srv/data/x.txt', '/srv/data/x.txt', ['srv', 'data', 'x.txt'], true, false],
@@ -153,7 +153,7 @@ describe('[P-facts-parsed] a path', () => {
 });
 
 describe('[P-facts-parsed] recipients', () => {
-  it.each([
+  test.each([
     'a@b.com\r\nBcc: x@y.z',
     'a@b.com\nx@y.z',
     'a@b.com;c@d.com',
@@ -184,7 +184,7 @@ describe('[P-facts-parsed] recipients', () => {
     expect((await read(recipients, { a: text })).recipients).toEqual([{ at: '/a', readable: false }]);
   });
 
-  it.each([
+  test.each([
     ['a@b.com', ['a@b.com']],
     ['A.b+c@B.Com', ['A.b+c@b.com']],
     [' a@b.com , c@d.com ', ['a@b.com', 'c@d.com']],
@@ -200,7 +200,7 @@ describe('[P-facts-parsed] recipients', () => {
     expect(found.map((one) => one.readable && one.address)).toEqual(addresses);
   });
 
-  it('are read in time, however they are written', async () => {
+  test('are read in time, however they are written', async () => {
     const worst = ['(', '"a" ', 'a ', '(x)', '\\"', 'g:a@b.c;,', '<', 'a@b.com,', ' '];
     for (const unit of worst) {
       const texts = Array.from({ length: 8 }, () => unit.repeat(Math.floor(KIBIBYTE / unit.length)));
@@ -214,7 +214,7 @@ describe('[P-facts-parsed] recipients', () => {
 });
 
 describe('[P-facts-parsed] destinations', () => {
-  it.each([
+  test.each([
     'example.com',
     '//example.com',
     '/x',
@@ -236,7 +236,7 @@ describe('[P-facts-parsed] destinations', () => {
     expect((await read(url, { a: text })).destinations).toEqual([{ at: '/a', readable: false }]);
   });
 
-  it.each([
+  test.each([
     ['https://example.com', 'https://example.com', 'example.com', false],
     ['https://EXAMPLE.com:443/', 'https://example.com', 'example.com', false],
     ['http://example.com:8080/a', 'http://example.com:8080', 'example.com', true],
@@ -256,12 +256,12 @@ describe('[P-facts-parsed] destinations', () => {
     ]);
   });
 
-  it('are new until a call of the session went there', async () => {
+  test('are new until a call of the session went there', async () => {
     const facts = await read(url, { a: ['https://a.com/x', 'https://b.com'] }, ['https://a.com']);
     expect(facts.destinations).toMatchObject([{ firstUse: false }, { firstUse: true }]);
   });
 
-  it.each([
+  test.each([
     ['the body', {}, { note: 'x' }, true],
     ['no argument', {}, {}, false],
     ['a segment of the path', { method: 'GET', url: 'https://api.example.com/x/{id}' }, { id: 'x' }, true],

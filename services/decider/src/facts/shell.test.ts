@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the shell's own expansions.
 import { processorMs } from '@interlock/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readShell } from './shell.ts';
 
 function names(text: string): (string | null)[] | undefined {
@@ -8,7 +8,7 @@ function names(text: string): (string | null)[] | undefined {
 }
 
 describe('[P-facts-parsed] a command line that is not read', () => {
-  it.each([
+  test.each([
     ['nothing', ''],
     ['blanks alone', ' \n\t'],
     ['a quote that does not end', "ls 'x"],
@@ -65,7 +65,7 @@ describe('[P-facts-parsed] a command line that is not read', () => {
 });
 
 describe('[P-facts-parsed] no program a line would start goes unseen', () => {
-  it.each([
+  test.each([
     ['ls; rm x', ['ls', 'rm']],
     ['ls\nrm x', ['ls', 'rm']],
     ['ls & rm x', ['ls', 'rm']],
@@ -111,7 +111,7 @@ describe('[P-facts-parsed] no program a line would start goes unseen', () => {
 });
 
 describe('a command line says', () => {
-  it.each([
+  test.each([
     ['ls -l', []],
     ['ls \'a;b|c\' "d & e"', []],
     ['ls;', []],
@@ -137,7 +137,7 @@ describe('a command line says', () => {
     expect(readShell(text)?.features).toEqual(features);
   });
 
-  it('the arguments of each command, and which of them nobody knows before it runs', () => {
+  test('the arguments of each command, and which of them nobody knows before it runs', () => {
     expect(readShell('git commit -m "a \\"b\\" $x" \'it is\' $y *.c a\\ b ""')).toEqual({
       commands: [{ name: 'git', arguments: ['commit', '-m', null, 'it is', null, null, 'a b', ''] }],
       features: ['expansion', 'glob'],
@@ -145,7 +145,7 @@ describe('a command line says', () => {
   });
 });
 
-it('[P-facts-parsed] takes no longer than the line is long', async () => {
+test('[P-facts-parsed] takes no longer than the line is long', async () => {
   const fill = (unit: string) => unit.repeat(Math.floor(8_192 / unit.length));
   const texts = [
     '$',

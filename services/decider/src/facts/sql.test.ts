@@ -1,5 +1,5 @@
 import { eventually, processorMs } from '@interlock/testkit';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createSqlReader, SQL_LENGTH_MAX, type SqlText } from './sql.ts';
 
 /** The most processor time a text may take, a thread that is given up and the next one's start among it. */
@@ -19,7 +19,7 @@ async function mayWrite(dialect: SqlText['dialect'], text: string): Promise<bool
 }
 
 describe('[P-facts-parsed] PostgreSQL that may change something is never read-only', () => {
-  it.each([
+  test.each([
     'delete from a',
     'select 1; drop table a',
     'select 1;\ndrop table a',
@@ -70,7 +70,7 @@ describe('[P-facts-parsed] PostgreSQL that may change something is never read-on
 });
 
 describe('[P-facts-parsed] MySQL and SQLite that may change something are never read-only', () => {
-  it.each([
+  test.each([
     ['mysql', 'delete from a'],
     ['mysql', 'select 1; drop table a'],
     ['mysql', '/*! delete from a */'],
@@ -119,7 +119,7 @@ describe('[P-facts-parsed] MySQL and SQLite that may change something are never 
 });
 
 describe('[P-facts-parsed] a statement that only reads', () => {
-  it.each([
+  test.each([
     [
       'postgresql',
       'select a, count(*) from s.t where b = 1 group by a order by 2 limit 5',
@@ -150,7 +150,7 @@ describe('[P-facts-parsed] a statement that only reads', () => {
 });
 
 describe('a statement says', () => {
-  it.each([
+  test.each([
     ['postgresql', 'drop table a.b, c', 'drop', ['a.b', 'c']],
     ['postgresql', 'alter table x drop column y', 'alter', ['x']],
     ['postgresql', 'create index i on t (a)', 'create', ['t']],
@@ -170,7 +170,7 @@ describe('a statement says', () => {
     expect(statements?.[0]?.tables.toSorted()).toEqual(tables);
   });
 
-  it.each([
+  test.each([
     ['delete from a', false],
     ['delete from a where true', false],
     ['delete from a where 1 = 1', false],
@@ -218,7 +218,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     quotes: fill("select '", "''", "'"),
   };
 
-  it.each(['postgresql', 'mysql', 'sqlite'] as const)(
+  test.each(['postgresql', 'mysql', 'sqlite'] as const)(
     'ends in time: %s',
     async (dialect) => {
       for (const [name, text] of Object.entries(texts))
@@ -228,7 +228,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     120_000,
   );
 
-  it('is given up at its deadline, and the next text is read', async () => {
+  test('is given up at its deadline, and the next text is read', async () => {
     // Less than the text needs, more than a plain one needs in a thread that has just started.
     await using hasty = createSqlReader(150);
     expect(await hasty.read([{ dialect: 'mysql', text: texts.columns }])).toEqual([undefined]);
@@ -240,7 +240,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     expect(next).toMatchObject([{ readOnly: true }]);
   });
 
-  it('is read in turn with others: each call gets its own answer, and past a number of them an outage', async () => {
+  test('is read in turn with others: each call gets its own answer, and past a number of them an outage', async () => {
     const asked = Array.from({ length: 200 }, (_, index) =>
       reader.read([{ dialect: 'postgresql', text: `select a from t${index}` }]),
     );
@@ -255,7 +255,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'dependency_unavailable' });
   });
 
-  it('is not read when it is too long, alone or together with the others of its call', async () => {
+  test('is not read when it is too long, alone or together with the others of its call', async () => {
     const half = `select '${'x'.repeat(SQL_LENGTH_MAX / 2)}'`;
     const long = { dialect: 'postgresql', text: half } as const;
     expect(await reader.read([long, long])).toEqual([undefined, undefined]);
