@@ -2,7 +2,7 @@
 import type { Bus, BusLog } from '@interlock/bus';
 import type { Statement } from '@interlock/contracts';
 import { type Keyring, verifyStatement } from '@interlock/keys';
-import type { Clock } from '@interlock/shell';
+import { type Clock, repeat } from '@interlock/shell';
 import { z } from 'zod';
 import type { Head } from './chain.ts';
 import type { AuditedStream } from './record.ts';
@@ -27,11 +27,8 @@ export interface Anchors extends AsyncDisposable {
 
 /** Starts making checkpoints. Disposing it makes the last ones. */
 export function startAnchors(options: AnchorsOptions): Anchors {
-  const { clock } = options;
   const heads = new Map<AuditedStream, Head>();
   const anchored = new Map<AuditedStream, Head>();
-  const stopping = new AbortController();
-  let wake = new AbortController();
 
   async function signAll(): Promise<void> {
     for (const [stream, head] of heads) {
@@ -41,26 +38,21 @@ export function startAnchors(options: AnchorsOptions): Anchors {
     }
   }
 
-  async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      wake = new AbortController();
-      await clock.sleep(ANCHOR_MS, AbortSignal.any([wake.signal, stopping.signal])).catch(() => undefined);
-      await signAll();
-    }
-  }
-
-  const running = loop();
+  const signing = repeat(
+    { ...options, task: 'signing checkpoints', waitMs: ANCHOR_MS, firstWaitMs: ANCHOR_MS },
+    signAll,
+  );
   return {
     note(head) {
       heads.set(head.stream, head);
       const last = anchored.get(head.stream);
       if (head.sequence - (last?.created === head.created ? last.sequence : 0) >= ANCHOR_RECORDS)
-        wake.abort();
+        signing.wake();
     },
     anchored: (stream) => anchored.get(stream),
     async [Symbol.asyncDispose]() {
-      stopping.abort();
-      await running;
+      await signing[Symbol.asyncDispose]();
+      await signAll();
     },
   };
 }

@@ -9,9 +9,11 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { Secret, seal } from '@interlock/keys';
+import { systemClock } from '@interlock/shell';
 import { eventually, type MongoServer, startMongo, startTestBus, type TestBus } from '@interlock/testkit';
 import { type Collection, MongoClient } from 'mongodb';
 import { auditorService } from './main.ts';
+import { openStore, type RecordStore } from './mongo.ts';
 import type { ChainRecord } from './record.ts';
 
 export const TENANT = 'acme';
@@ -33,6 +35,11 @@ export interface AuditedHouse extends AsyncDisposable {
   verify(): Promise<AuditVerification>;
   /** Resolves when every message of the ledger has a record and the last one a checkpoint. */
   settle(): Promise<void>;
+}
+
+/** Opens a store as the auditor does, and logs nothing. */
+export async function openStoreAt(url: Secret): Promise<RecordStore> {
+  return await openStore({ url, clock: systemClock, log: { info() {}, warn() {} } });
 }
 
 /** Starts everything but the auditor. */

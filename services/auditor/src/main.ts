@@ -28,7 +28,7 @@ export const auditorService = defineService({
     await using stack = new AsyncDisposableStack();
     const { service, natsUrl: url, keys, keyring, clock, log, health, config } = context;
     const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
-    const store = stack.use(await openStore(config.MONGODB_URL));
+    const store = stack.use(await openStore({ url: config.MONGODB_URL, clock, log }));
     const onSigned = (stream: AuditedStream) => anchorsSigned.inc({ stream });
     const anchors = stack.use(startAnchors({ bus, clock, log, onSigned }));
     const parts: Parts = { bus, store, anchors, keyring, clock };

@@ -5,9 +5,9 @@
  * 2. An insert is believed when a majority has it in its journal.
  * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
+import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   type Collection,
@@ -92,11 +92,17 @@ export interface RecordStore extends AsyncDisposable {
   replay(wanted: Replayed): AsyncGenerator<unknown>;
 }
 
+export interface StoreOptions {
+  url: Secret;
+  clock: Pick<Clock, 'sleep'>;
+  log: RepeatLog;
+}
+
 /** Opens the store. It returns at once: `ready` tells whether the server is there. */
-export async function openStore(url: Secret): Promise<RecordStore> {
+export async function openStore(options: StoreOptions): Promise<RecordStore> {
   await using stack = new AsyncDisposableStack();
-  const writing = stack.use(openClient(url, WRITE_TIMEOUT_MS));
-  const reading = stack.use(openClient(url, READ_TIMEOUT_MS));
+  const writing = stack.use(openClient(options, WRITE_TIMEOUT_MS));
+  const reading = stack.use(openClient(options, READ_TIMEOUT_MS));
   const read = <T>(ask: (records: Collection<ChainRecord>) => Promise<T>) =>
     asking(async () => ask(await reading.records()));
   let indexed = false;
@@ -139,12 +145,11 @@ interface Client extends AsyncDisposable {
  * Opens a client that connects until it succeeds. The driver comes back by itself only when it was connected
  * once; before that each attempt is ours to make.
  */
-function openClient(url: Secret, socketTimeoutMS: number): Client {
+function openClient({ url, clock, log }: StoreOptions, socketTimeoutMS: number): Client {
   const client = clientOf(url, socketTimeoutMS);
   const records = client.db(databaseOf(url)).collection<ChainRecord>(COLLECTION, {
     writeConcern: { w: 'majority', journal: true, wtimeoutMS: WRITE_TIMEOUT_MS },
   });
-  const stopping = new AbortController();
   let up = false;
   let connected = false;
   client.on('serverHeartbeatSucceeded', () => {
@@ -157,12 +162,10 @@ function openClient(url: Secret, socketTimeoutMS: number): Client {
     if (!connected) await client.connect();
     connected = true;
   };
-  const trying = (async () => {
-    while (!connected && !stopping.signal.aborted)
-      await connect().catch(() =>
-        delay(HEARTBEAT_MS, undefined, { signal: stopping.signal }).catch(() => undefined),
-      );
-  })();
+  const connecting = repeat({ clock, log, task: 'connecting to MongoDB', waitMs: HEARTBEAT_MS }, async () => {
+    await connect();
+    connecting.stop();
+  });
   return {
     get up() {
       return connected && up;
@@ -172,9 +175,9 @@ function openClient(url: Secret, socketTimeoutMS: number): Client {
       return records;
     },
     async [Symbol.asyncDispose]() {
-      stopping.abort();
+      connecting.stop();
       await client.close();
-      await trying;
+      await connecting[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Removing from the ledger what is stored, under a checkpoint, and older than an Idempotency-Key can reach. */
 import type { Bus, BusLog } from '@interlock/bus';
 import { limits } from '@interlock/contracts';
-import type { Clock } from '@interlock/shell';
+import { type Clock, repeat } from '@interlock/shell';
 import type { Head } from './chain.ts';
 import type { RecordStore } from './mongo.ts';
 import { recordId } from './record.ts';
@@ -20,22 +20,10 @@ export interface PurgeOptions {
 
 /** Purges every hour until it is disposed. */
 export function startPurging(options: PurgeOptions): AsyncDisposable {
-  const stopping = new AbortController();
-  const running = (async () => {
-    for (;;) {
-      await options.clock.sleep(PURGE_EVERY_MS, stopping.signal).catch(() => undefined);
-      if (stopping.signal.aborted) return;
-      await purge(options).catch((error: unknown) =>
-        options.log.warn({ err: error }, 'the ledger was not purged'),
-      );
-    }
-  })();
-  return {
-    async [Symbol.asyncDispose]() {
-      stopping.abort();
-      await running;
-    },
-  };
+  return repeat(
+    { ...options, task: 'purging the ledger', waitMs: PURGE_EVERY_MS, firstWaitMs: PURGE_EVERY_MS },
+    () => purge(options),
+  );
 }
 
 /** Purges the ledger once. Returns the sequence below which everything was removed, or undefined when nothing was. */

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { readAnchor, startAnchors } from './anchors.ts';
 import { faultOf, genesisOf, type Head, hashOf, link } from './chain.ts';
 import { openerOf } from './evidence.ts';
-import { type AuditedHouse, newCall, sequenceOf, startAuditedHouse } from './house.fixture.ts';
-import { openStore, type RecordStore } from './mongo.ts';
+import { type AuditedHouse, newCall, openStoreAt, sequenceOf, startAuditedHouse } from './house.fixture.ts';
+import type { RecordStore } from './mongo.ts';
 import { purge } from './purge.ts';
 import { type ChainRecord, recordOf } from './record.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
@@ -20,7 +20,7 @@ let store: RecordStore;
 
 beforeAll(async () => {
   house = await startAuditedHouse();
-  store = await openStore(house.url);
+  store = await openStoreAt(house.url);
   for (let index = 0; index < MESSAGES; index += 1) await house.refuse(newCall());
 });
 

@@ -7,6 +7,7 @@
  */
 import type { Bus, BusLog, StreamRecord } from '@interlock/bus';
 import type { Statement } from '@interlock/contracts';
+import { Queue } from '@interlock/shell';
 import { genesisOf, type Head, headAfter, link } from './chain.ts';
 import type { Open } from './evidence.ts';
 import type { RecordStore } from './mongo.ts';
@@ -47,7 +48,7 @@ export interface Recorder {
 export function createRecorder(options: RecorderOptions): Recorder {
   let head: Head | undefined;
   let certain = false;
-  const inTurn = createTurns();
+  const queue = new Queue();
 
   async function write(messages: Message[]): Promise<void> {
     const first = messages[0];
@@ -95,9 +96,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   return {
-    store: (batch) => inTurn(() => record(batch.toSorted((left, right) => left.sequence - right.sequence))),
+    store: (batch) =>
+      queue.run(() => record(batch.toSorted((left, right) => left.sequence - right.sequence))),
     catchUp: () =>
-      inTurn(async () => {
+      queue.run(async () => {
         const { created, lastSequence } = await options.bus.streamState(options.stream);
         await fill(created, lastSequence);
         return await headOf(created);
@@ -190,14 +192,4 @@ function* pagesOf(batch: StreamRecord[]): Generator<StreamRecord[]> {
     bytes += message.data.length;
   }
   yield page;
-}
-
-/** Runs one piece of work after the other. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 }

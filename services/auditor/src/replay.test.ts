@@ -2,8 +2,8 @@ import type { RecordedCall } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { eventually, FakeClock, type MongoServer, startMongo } from '@interlock/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { startAuditedHouse } from './house.fixture.ts';
-import { openStore, type RecordStore } from './mongo.ts';
+import { openStoreAt, startAuditedHouse } from './house.fixture.ts';
+import type { RecordStore } from './mongo.ts';
 import { type Filling, fillStore } from './replay.fixture.ts';
 import { createReplays, type Replays } from './replay.ts';
 
@@ -34,7 +34,7 @@ const calls: Filling[] = [
 
 beforeAll(async () => {
   mongo = await startMongo();
-  store = await openStore(new Secret(mongo.url));
+  store = await openStoreAt(new Secret(mongo.url));
   await fillStore(store, calls);
 });
 
@@ -144,7 +144,7 @@ test('what cannot be handed out is counted', async () => {
 
 test('the auditor hands out calls over the bus, and stores what happens meanwhile', async () => {
   await using house = await startAuditedHouse();
-  await using own = await openStore(house.url);
+  await using own = await openStoreAt(house.url);
   await fillStore(own, calls);
   await using _auditor = await house.start();
   const first = await house.console.ask('auditor.replay', ALL, 20_000);

@@ -2,8 +2,7 @@ import type { AuditVerification } from '@interlock/contracts';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { readAnchor } from './anchors.ts';
 import { hashOf } from './chain.ts';
-import { type AuditedHouse, newCall, startAuditedHouse } from './house.fixture.ts';
-import { openStore } from './mongo.ts';
+import { type AuditedHouse, newCall, openStoreAt, startAuditedHouse } from './house.fixture.ts';
 import type { ChainRecord } from './record.ts';
 import { verifyStream } from './verify.ts';
 
@@ -162,7 +161,7 @@ test('[P-audit-finds-tampering] a forged checkpoint is found', async () => {
 
 /** Checks the ledger with its first `count` checkpoints and others. */
 async function verifyWithAnchors(count: number, others: string[] = []) {
-  await using store = await openStore(house.url);
+  await using store = await openStoreAt(house.url);
   const { created, lastSequence } = await house.auditor.streamState('LEDGER');
   return await verifyStream({
     stream: 'LEDGER',
