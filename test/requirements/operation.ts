@@ -77,6 +77,11 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-docs-true': {
+    text: 'Every file, heading, symbol, limit and decision that the documentation names is there and is as it says.',
+    source: 'README.md',
+    layer: 'line',
+  },
   'P-bench-whole': {
     text: 'One run of the bench measures the upstream alone, the floor and the whole line.',
     source: 'README.md',

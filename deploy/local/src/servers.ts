@@ -88,6 +88,7 @@ async function redisSpec(data: string, port: number, env: Environment) {
   return serverSpec('redis-server', 'INTERLOCK_REDIS_BIN', args, { data, port, env });
 }
 
+// docs/decisions/027
 async function ferretdbSpec(data: string, port: number, env: Environment) {
   const folder = path.join(data, 'ferretdb');
   await mkdir(folder, { recursive: true, mode: 0o700 });

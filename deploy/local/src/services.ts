@@ -13,8 +13,8 @@ import type { ProcessSpec, Ready, SupervisedProcess } from './supervise.ts';
 
 const HOST = '127.0.0.1';
 /**
- * Small heaps: events live for milliseconds. A young generation of 3 × 4 MiB, and an old one that is collected when
- * it has grown by a fifth, keep a service below 150 MB under load; collecting costs a few per cent of its time.
+ * Small heaps: events live for milliseconds. A young generation of 3 × 4 MiB, and an old one that is collected when it
+ * has grown by a fifth, keep a service near 150 MB under load, and collecting costs time (docs/decisions/028).
  */
 const NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
 /** For glibc: few arenas, and freed memory goes back to the system. Other libraries ignore it. */

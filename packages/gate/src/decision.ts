@@ -15,7 +15,7 @@ const NAMED = [
 
 /**
  * Returns the decision an event carries, after checking that it is authentic, says `verdict`, and is about the very
- * call beside it. Throws `statement_invalid`.
+ * call beside it. Throws `statement_invalid`. docs/decisions/031
  */
 export function verifyDecision(
   { call, statement }: EventBody<'decided'>,
