@@ -21,7 +21,14 @@ import {
   writePrivate,
 } from '@interlock/cli';
 import type { ServiceName } from '@interlock/contracts';
-import { type Environment, Failure, failureOf, processEnvironment, systemClock } from '@interlock/shell';
+import {
+  type Environment,
+  Failure,
+  failureOf,
+  processEnvironment,
+  Queue,
+  systemClock,
+} from '@interlock/shell';
 import { ensureIdentities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import { takeLock, writeLock } from './lock.ts';
@@ -128,16 +135,15 @@ async function startServers(
   owned: AsyncDisposableStack,
   { data, report, signal }: Starting,
 ): Promise<SupervisedProcess[]> {
-  let noted: Promise<void> = Promise.resolve();
-  const note = () => {
-    noted = noted
-      .then(() => writeLock(data, pidsOf(children)))
+  const writes = new Queue();
+  const note = () =>
+    void writes
+      .run(() => writeLock(data, pidsOf(children)))
       .catch((error: unknown) => report(`the lock file is out of date: ${failureOf(error).detail}`));
-  };
   const children = servers.specs.map((spec) => new SupervisedProcess(spec, report, note));
   owned.defer(async () => {
     await Promise.all(children.map((child) => child.stop()));
-    await noted;
+    await writes.idle();
   });
   for (const child of children) child.start();
   await Promise.all(

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { readIfPresent } from '@interlock/cli';
-import { type Environment, systemClock } from '@interlock/shell';
+import { BackOff, type Environment, type Repeating, repeat, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 
 const BACKOFF_FIRST_MS = 250;
@@ -54,11 +54,10 @@ export class SupervisedProcess {
   readonly #report: (line: string) => void;
   readonly #onStart: () => void;
   readonly #ready = new Map<string, Ready>();
-  readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
   #starts = 0;
   #lastEnd = 'has not started';
-  #ended: Promise<void> | undefined;
+  #running: Repeating | undefined;
 
   constructor(spec: ProcessSpec, report: (line: string) => void, onStart: () => void = () => undefined) {
     this.spec = spec;
@@ -91,7 +90,7 @@ export class SupervisedProcess {
 
   /** Starts it and keeps it running until `stop`. */
   start(): void {
-    this.#ended ??= this.#keepRunning();
+    this.#running ??= this.#keepRunning();
   }
 
   /** Sends a signal to the running process. Returns false when none runs. */
@@ -101,31 +100,34 @@ export class SupervisedProcess {
 
   /** Asks the process to end, ends it by force after `STOP_MS`, and does not start it again (S2). */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    const ended = this.#running?.[Symbol.asyncDispose]();
     const child = this.#child;
     if (child !== undefined) {
       // A paused process handles SIGTERM only after it goes on.
       child.kill('SIGCONT');
       child.kill('SIGTERM');
       const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await this.#ended;
+      await ended;
       clearTimeout(force);
     }
-    await this.#ended;
+    await ended;
   }
 
-  async #keepRunning(): Promise<void> {
+  #keepRunning(): Repeating {
+    const backOff = new BackOff({ firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS });
     let pauseMs = BACKOFF_FIRST_MS;
-    while (!this.#stopping.signal.aborted) {
+    const report = (_: object, line: string) => this.#report(line);
+    const log = { info: report, warn: report };
+    const task = `running ${this.name}`;
+    return repeat({ clock: systemClock, log, task, waitMs: () => pauseMs }, async (stopped) => {
       const startedMs = systemClock.monotonicMs();
-      const how = await this.#runOnce();
-      this.#lastEnd = how;
-      if (this.#stopping.signal.aborted) return;
-      if (systemClock.monotonicMs() - startedMs >= STABLE_MS) pauseMs = BACKOFF_FIRST_MS;
-      this.#report(`${this.name} ${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
-      await systemClock.sleep(pauseMs, this.#stopping.signal).catch(() => undefined);
-      pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS);
-    }
+      this.#lastEnd = await this.#runOnce();
+      if (stopped.aborted) return;
+      if (systemClock.monotonicMs() - startedMs >= STABLE_MS) backOff.reset();
+      pauseMs = backOff.next();
+      const how = `${this.name} ${this.#lastEnd}`;
+      this.#report(`${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
+    });
   }
 
   /** Runs the process to its end, and returns how it ended. */
@@ -133,8 +135,9 @@ export class SupervisedProcess {
     const { command, args, env, cwd, logFile, reportsReady, lowPriority } = this.spec;
     this.#ready.clear();
     this.#starts += 1;
-    const log = openSync(logFile, 'a', LOG_MODE);
+    let log: number | undefined;
     try {
+      log = openSync(logFile, 'a', LOG_MODE);
       const child = spawn(command, args, {
         cwd,
         env,
@@ -152,7 +155,7 @@ export class SupervisedProcess {
       return `cannot be started: ${error instanceof Error ? error.message : 'unknown'}`;
     } finally {
       this.#child = undefined;
-      closeSync(log);
+      if (log !== undefined) closeSync(log);
     }
   }
 
