@@ -1,5 +1,16 @@
+export {
+  type CallParts,
+  caller,
+  makeCall,
+  makeClaim,
+  makeDecided,
+  makeDecision,
+  makeTool,
+  sealedFor,
+} from './call.ts';
 export { FakeClock } from './clock.ts';
 export { eventually } from './eventually.ts';
+export { createTestKeys, type TestKeys } from './keys.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';
 export { type OpaServer, startOpa } from './opa.ts';
