@@ -1,2 +1,6 @@
-export { type InterlockOptions, startInterlock } from './installation.ts';
-export type { RunningInterlock, RunningService } from './running.ts';
+export {
+  type InterlockOptions,
+  type RunningInterlock,
+  type RunningService,
+  startInterlock,
+} from './installation.ts';

@@ -2,13 +2,11 @@
 import { buildProgram, runProgram } from '@interlock/cli';
 import { demoCommand } from '@interlock/demo';
 import { upCommand } from './commands/up.ts';
-import { checkKeyFiles } from './key-checks.ts';
 
-/** The `interlock` program: the commands that need the installation itself, and those that send requests to one. */
+/** The `interlock` program: what needs the installation itself, and what speaks to one that runs somewhere. */
 if (import.meta.main) {
-  const commands = [upCommand(), demoCommand(async () => (await import('./demo-machine.ts')).machine)];
-  const program = buildProgram({ commands, check: checkKeyFiles });
-  const exitCode = await runProgram(program, process.argv);
-  // A command that found a fault has set its exit code already.
+  const installation = [upCommand(), demoCommand(async () => (await import('./laptop.ts')).laptop)];
+  const exitCode = await runProgram(buildProgram(installation), process.argv);
+  // A command that found something wrong has said so already.
   process.exitCode ??= exitCode;
 }

@@ -11,7 +11,7 @@ import { Secret } from '@interlock/keys';
 import { Failure, processEnvironment } from '@interlock/shell';
 import { z } from 'zod';
 import { shaped } from './expect.ts';
-import type { Machine } from './machine.ts';
+import type { Laptop } from './laptop.ts';
 
 const HOST = '127.0.0.1';
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -43,17 +43,17 @@ export interface PaymentsApi extends AsyncDisposable {
 }
 
 export interface PaymentsApiOptions {
-  startServer: Machine['startServer'];
+  startServer: Laptop['startServer'];
   /** Folder for its data. */
   folder: string;
   port: number;
-  report: (line: string) => void;
+  say: (line: string) => void;
   signal: AbortSignal;
 }
 
 /** Starts the API and registers the bookkeeping as its user. Throws `server_failed`, or `program_missing`. */
 export async function startPaymentsApi(options: PaymentsApiOptions): Promise<PaymentsApi> {
-  const { startServer, folder, port, report, signal } = options;
+  const { startServer, folder, port, say, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const database = path.join(folder, 'db.json');
   const routes = path.join(folder, 'routes.json');
@@ -72,7 +72,7 @@ export async function startPaymentsApi(options: PaymentsApiOptions): Promise<Pay
       cwd: folder,
       logFile: path.join(folder, 'api.log'),
       port,
-      report,
+      say,
       signal,
     }),
   );

@@ -1,4 +1,4 @@
-/** Applying a configuration through the management API, and keeping the keys it makes in the context. */
+/** Handing a configuration to the console, and what the context learns from it. */
 import { existsSync } from 'node:fs';
 import {
   type Applied,
@@ -12,7 +12,7 @@ import { buildBundle, signBundle } from '@interlock/policy';
 import { BASE_POLICIES } from '@interlock/policy-analysis';
 import { type Environment, processEnvironment, systemClock } from '@interlock/shell';
 import { readAuthor } from './author.ts';
-import type { ApiClient } from './client.ts';
+import type { Door } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
 
@@ -37,9 +37,9 @@ export async function signedBundle(
   return { bundle: Buffer.from(bundle).toString('base64'), signature };
 }
 
-/** Applies a configuration through the management API. */
+/** Applies a configuration as the console's door allows. */
 export async function applyConfiguration(
-  client: ApiClient,
+  door: Door,
   loaded: LoadedConfiguration,
   { people, policy }: { people: ConfiguredPerson[]; policy: SignedBundle },
 ): Promise<Applied> {
@@ -51,12 +51,12 @@ export async function applyConfiguration(
     ...(loaded.approvals === undefined ? {} : { approvals: loaded.approvals }),
     policy,
   };
-  return await client.request({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
+  return await door.ask({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
 }
 
-/** Returns the context with a fresh key for every configured agent whose key is missing here or has expired. */
+/** Returns the context with a key for every configured agent that has none here, or one that is about to end. */
 export async function withAgentKeys(
-  client: ApiClient,
+  door: Door,
   context: Context,
   agents: LoadedConfiguration['agents'],
   nowMs: number,
@@ -66,7 +66,7 @@ export async function withAgentKeys(
     const known = keys[`${tenant}/${agent}`];
     if (known !== undefined && known.notAfter > nowMs) continue;
     const path = `/v1/agents/${tenant}/${agent}/rotate`;
-    const { keyId, key, notAfter } = await client.request({
+    const { keyId, key, notAfter } = await door.ask({
       method: 'POST',
       path,
       body: {},

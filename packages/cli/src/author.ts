@@ -1,13 +1,8 @@
-/** The author's key: its holder decides what policy says. */
-import path from 'node:path';
+/** The author's key: whoever holds it decides what policy says. */
 import { type AuthorKey, authorKeySchema } from '@interlock/keys';
 import { type Environment, Failure, processEnvironment } from '@interlock/shell';
-import { readIfPresent } from './private-file.ts';
-
-/** Returns where the author's key is unless INTERLOCK_AUTHOR_KEY_FILE names another place. */
-export function authorKeyFile(data: string): string {
-  return path.join(data, 'keys', 'author.json');
-}
+import { readIfThere } from './context.ts';
+import { dataFiles } from './places.ts';
 
 /**
  * Reads the author's key: the file INTERLOCK_AUTHOR_KEY_FILE names, else the one of the data folder.
@@ -17,22 +12,18 @@ export async function readAuthor(
   data: string,
   env: Environment = processEnvironment(),
 ): Promise<AuthorKey['sign']> {
-  const { INTERLOCK_AUTHOR_KEY_FILE: file = authorKeyFile(data) } = env;
-  const text = await readIfPresent(file);
+  const { INTERLOCK_AUTHOR_KEY_FILE: file = dataFiles(data).author } = env;
+  const text = await readIfThere(file);
   if (text === undefined)
-    throw new Failure(
-      'author_missing',
-      `The author's key file ${file} does not exist. Policies are signed with it.`,
-      {
-        next: "Name the author's key file with INTERLOCK_AUTHOR_KEY_FILE, or restore it from a copy.",
-      },
-    );
+    throw new Failure('author_missing', `${file} is missing, and policies are signed with it.`, {
+      next: "Name the author's key file with INTERLOCK_AUTHOR_KEY_FILE, or put it back from a copy.",
+    });
   try {
     return authorKeySchema.parse(JSON.parse(text)).sign;
   } catch {
     // What the parsers throw may quote the private key.
     throw new Failure('keys_malformed', `${file} is not an author's key file.`, {
-      next: 'Restore it from a copy.',
+      next: 'Put it back from a copy.',
     });
   }
 }

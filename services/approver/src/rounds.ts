@@ -5,7 +5,6 @@
  * restarts and any replica does it; doing it twice is harmless (`questions.ts`).
  */
 import type { QuestionEntry } from '@interlock/contracts';
-import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 import { follow, type QuestionParts } from './questions.ts';
 
 /** Whoever wrote a record publishes it within this; only then is it taken for left behind. */
@@ -18,8 +17,8 @@ const SLEEP_MAX_MS = 10_000;
 const BATCH = 32;
 
 export interface RoundsOptions extends QuestionParts {
-  clock: Pick<Clock, 'nowMs' | 'sleep'>;
-  log: RepeatLog;
+  clock: { nowMs(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
+  log: { warn(fields: object, message: string): void };
 }
 
 export interface Rounds extends AsyncDisposable {
@@ -33,21 +32,18 @@ export async function startRounds(options: RoundsOptions): Promise<Rounds> {
   const due = new Map<string, number>();
   const entries = new Map<string, QuestionEntry>();
   const announced = new Set<string>();
+  const stopping = new AbortController();
+  let wake = new AbortController();
 
-  await using stack = new AsyncDisposableStack();
-  const sweeping = stack.use(
-    repeat({ clock, log, task: 'following up questions', waitMs: untilNextMs }, sweep),
-  );
-  const onEntry = (key: string, entry: QuestionEntry | undefined) => {
+  const watch = await records.watch((key, entry) => {
     const at = entry === undefined ? undefined : dueAt(entry, announced.has(key));
     if (entry === undefined) entries.delete(key);
     else entries.set(key, entry);
     if (entry?.state !== 'open') announced.delete(key);
     if (at === undefined) due.delete(key);
     else due.set(key, at);
-    sweeping.wake();
-  };
-  stack.use(await records.watch(onEntry));
+    wake.abort();
+  });
 
   async function followOne(key: string): Promise<void> {
     const entry = entries.get(key);
@@ -66,21 +62,26 @@ export async function startRounds(options: RoundsOptions): Promise<Rounds> {
     }
   }
 
-  async function sweep(): Promise<void> {
-    const now = clock.nowMs();
-    const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
-    await Promise.all(ready.map(([key]) => followOne(key)));
+  async function loop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      wake = new AbortController();
+      const now = clock.nowMs();
+      const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
+      await Promise.all(ready.map(([key]) => followOne(key)));
+      if (ready.length > 0) continue;
+      const next = [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
+      await clock.sleep(next, AbortSignal.any([wake.signal, stopping.signal])).catch(() => undefined);
+    }
   }
 
-  function untilNextMs(): number {
-    const now = clock.nowMs();
-    return [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
-  }
-
-  const owned = stack.move();
+  const running = loop();
   return {
     seen: (key) => entries.get(key),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+      await watch[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -4,22 +4,19 @@ import {
   Fault,
   type RpcReply,
   type RpcRequest,
-  type Statement,
   sealContext,
-  type Tool,
 } from '@interlock/contracts';
+import { type EntrySource, readEntry, readTool } from '@interlock/gate';
 import { type Keyring, publicKeyFromRaw, type ServiceKeys, seal, unseal } from '@interlock/keys';
 import { decryptCredential, encryptCredential, type Kek, readCredential } from './kek.ts';
-import { grantLease, readStatement, versionOf } from './lease.ts';
-import { killedBy } from './switches.ts';
+import { grantLease, readStatement } from './lease.ts';
 
 /** What the broker answers with. */
 export interface BrokerParts {
-  bus: Pick<Bus, 'readCall' | 'readStep' | 'entries'>;
-  switches: EntryWatch<'switches'>;
-  /** Live, verified copies: the leader is asked where a copy may be behind, or does not have what was decided. */
-  tools: EntryWatch<'tools'>;
-  credentials: EntryWatch<'credentials'>;
+  bus: Pick<Bus, 'readCall' | 'readStep'>;
+  switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>;
+  tools: EntrySource<'tools'>;
+  credentials: EntrySource<'credentials'>;
   kek: Kek;
   keyring: Keyring;
   keys: ServiceKeys;
@@ -35,14 +32,16 @@ export async function answerLease(
   parts: BrokerParts,
   asked: RpcRequest<'broker.lease'>,
 ): Promise<RpcReply<'broker.lease'>> {
-  const { bus, switches, keyring, kek, nowMs } = parts;
+  const { bus, switches, tools, credentials, keyring, kek, nowMs } = parts;
   const statement = readStatement(asked, keyring, nowMs());
-  const [last, tool] = await Promise.all([bus.readCall(asked.tenant, asked.call), toolOf(parts, statement)]);
+  const [last, tool] = await Promise.all([
+    bus.readCall(asked.tenant, asked.call),
+    readTool(tools, statement),
+  ]);
   const firstClaimedAt = await readFirstClaim(bus, asked, last);
-  const killed = (call: Parameters<typeof killedBy>[1]) => killedBy(switches, call);
-  const facts = { last, firstClaimedAt, tool, killed };
+  const facts = { last, firstClaimedAt, tool, switches };
   const { credential } = grantLease(asked, statement, facts, nowMs());
-  const entry = await credentialOf(parts, credential);
+  const entry = await readEntry(credentials, credential);
   if (entry === undefined) throw new Fault('credential_unknown');
   // Reading took a while: the grant that is acted on is the one that holds now.
   const grant = grantLease(asked, statement, facts, nowMs());
@@ -61,23 +60,6 @@ export function answerSeal(
 ): RpcReply<'broker.seal'> {
   const value = readCredential(unseal(sealed, keys.seal, sealContext('credential', name)));
   return encryptCredential(name, value, kek, nowMs());
-}
-
-async function toolOf(
-  { bus, tools }: BrokerParts,
-  { tool, toolVersion }: Statement<'decision'>,
-): Promise<Tool | undefined> {
-  const copy = tools.current ? tools.get(tool) : undefined;
-  if (copy !== undefined && versionOf(copy) === toolVersion) return copy;
-  return (await bus.entries('tools').get(tool))?.value;
-}
-
-async function credentialOf(
-  { bus, credentials }: BrokerParts,
-  name: string,
-): Promise<CredentialEntry | undefined> {
-  const copy = credentials.current ? credentials.get(name) : undefined;
-  return copy ?? (await bus.entries('credentials').get(name))?.value;
 }
 
 async function readFirstClaim(

@@ -1,12 +1,10 @@
-import { Fault, parsedJsonSchema, type Tool } from '@interlock/contracts';
+import { Fault, type Tool } from '@interlock/contracts';
 import { buildUrl } from '@interlock/egress';
-import { z } from 'zod';
-
-const argumentsSchema = z.record(z.string(), parsedJsonSchema);
+import { readArguments } from '@interlock/gate';
 
 /**
  * Returns the one origin to which a call of a tool sends its credential.
- * Throws `lease_refused` for a tool that has no destination, and what `buildUrl` throws.
+ * Throws `lease_refused` for a tool that has no destination, and what `readArguments` and `buildUrl` throw.
  */
 export function destinationOf(tool: Tool, argumentsText: string): string {
   const { target } = tool;
@@ -19,13 +17,5 @@ export function destinationOf(tool: Tool, argumentsText: string): string {
       return new URL(buildUrl(target.connection.url, {})).origin;
     default:
       return target satisfies never;
-  }
-}
-
-function readArguments(text: string): Record<string, unknown> {
-  try {
-    return argumentsSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new Fault('lease_refused', { detail: 'The arguments are not an object.', cause });
   }
 }

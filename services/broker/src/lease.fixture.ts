@@ -122,7 +122,13 @@ export function makeFacts(claim: Claim, overrides: Partial<LeaseFacts> = {}): Le
     last: { step: 'started', body: claim, sequence: 7 },
     firstClaimedAt: claim.at,
     tool,
-    killed: () => false,
+    switches: switchesWith(),
     ...overrides,
   };
+}
+
+/** Returns a current copy of the kill switches in which these are on. */
+export function switchesWith(...on: string[]): LeaseFacts['switches'] {
+  const get = (key: string) => (on.includes(key) ? { on: true, by: 'ada', at: CLAIMED_AT } : undefined);
+  return { current: true, get };
 }

@@ -9,6 +9,7 @@ import {
   makeFacts,
   makeKeys,
   makeStatement,
+  switchesWith,
   tool,
 } from './lease.fixture.ts';
 import { grantLease, type LeaseFacts, readStatement } from './lease.ts';
@@ -93,8 +94,17 @@ describe('[P-broker-lease] the broker leases nothing for', () => {
       { tool: toolSchema.parse({ ...tool, description: 'Else.' }) },
       'tool_changed',
     ],
-    ['a call the kill switch stops', { killed: () => true }, 'killed'],
-    ['a call when the switches cannot be read', { killed: () => undefined }, 'dependency_unavailable'],
+    ['a call the kill switch stops', { switches: switchesWith('all') }, 'killed'],
+    [
+      'a call whose credential the kill switch stops',
+      { switches: switchesWith('credential.blog') },
+      'killed',
+    ],
+    [
+      'a call when the switches may be behind',
+      { switches: { ...switchesWith(), current: false } },
+      'dependency_unavailable',
+    ],
   ];
   test.each(ledger)('%s', (_title, facts, code) =>
     expect(codeOf(() => decide(asked, makeFacts(claim, facts)))).toBe(code),

@@ -9,19 +9,17 @@
  * 4. The destination follows from the pinned tool and the signed arguments alone.
  */
 
-import type { LedgerEntry } from '@interlock/bus';
+import type { EntryWatch, LedgerEntry } from '@interlock/bus';
 import {
   type Claim,
-  callDigestOf,
   Fault,
   type Injection,
   type RpcRequest,
   type Statement,
-  sha256,
   type Tool,
-  toolVersionOf,
 } from '@interlock/contracts';
-import { type Keyring, verifyStatement } from '@interlock/keys';
+import { assertSameCall, assertVersion, blockedBy, verifyDecision } from '@interlock/gate';
+import type { Keyring } from '@interlock/keys';
 import { destinationOf } from './destination.ts';
 
 /** Clocks of two hosts differ; a claim from further in the future is refused. */
@@ -35,8 +33,7 @@ export interface LeaseFacts {
   firstClaimedAt: number | undefined;
   /** The tool as it is now. */
   tool: Tool | undefined;
-  /** True when one of the switches is on; undefined when it cannot be told. */
-  killed: (call: { tenant: string; agent: string; tool: string; credential: string }) => boolean | undefined;
+  switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>;
 }
 
 /** What may be leased, to whom, where to, and until when. */
@@ -55,15 +52,9 @@ export function readStatement(
   keyring: Keyring,
   nowMs: number,
 ): Statement<'decision'> {
-  const statement = verifyStatement(asked.statement, 'decision', keyring, nowMs);
-  if (statement.verdict !== 'allow') throw refused('The decision does not allow the call.');
-  if (statement.tenant !== asked.tenant || statement.call !== asked.call)
-    throw refused('The decision is about another call.');
-  if (sha256(asked.arguments) !== statement.argumentsDigest)
-    throw refused('The arguments are not those that were decided.');
-  if (callDigestOf(statement) !== statement.callDigest)
-    throw refused('The decision contradicts its own digest.');
-  return statement;
+  const { tenant, call, arguments: text, statement } = asked;
+  const decided = { call: { tenant, call, arguments: text }, statement };
+  return verifyDecision(decided, 'allow', keyring, nowMs, 'lease_refused');
 }
 
 /**
@@ -77,15 +68,13 @@ export function grantLease(
   nowMs: number,
 ): Grant {
   const claim = claimOf(facts.last);
-  assertSameCall(claim, statement);
+  assertSameCall(claim, statement, 'lease_refused');
   assertTimely(claim, facts.firstClaimedAt, statement, nowMs);
   if (claim.leaseKey === undefined) throw refused('The claim names no key to seal to.');
-  const tool = pinned(facts.tool, statement);
+  const tool = assertVersion(facts.tool, statement);
   if (tool.credential === undefined) throw refused('The tool needs no credential.');
-  const { tenant, agent } = statement;
-  const killed = facts.killed({ tenant, agent, tool: tool.name, credential: tool.credential.name });
-  if (killed === undefined) throw new Fault('dependency_unavailable');
-  if (killed) throw new Fault('killed');
+  const blocked = blockedBy(facts.switches, statement, tool);
+  if (blocked !== undefined) throw blocked;
   return {
     credential: tool.credential.name,
     inject: tool.credential.inject,
@@ -111,23 +100,6 @@ function claimOf(last: LedgerEntry | undefined): Claim {
   }
 }
 
-function assertSameCall(claim: Claim, statement: Statement<'decision'>): void {
-  const fields = [
-    'tenant',
-    'call',
-    'agent',
-    'user',
-    'session',
-    'tool',
-    'toolVersion',
-    'argumentsDigest',
-    'callDigest',
-  ] as const;
-  for (const field of fields)
-    if (claim[field] !== statement[field])
-      throw refused('The claim and the decision are about different calls.');
-}
-
 function assertTimely(
   claim: Claim,
   firstClaimedAt: number | undefined,
@@ -139,22 +111,6 @@ function assertTimely(
   if (firstClaimedAt === undefined || firstClaimedAt > claim.at)
     throw refused('It cannot be told when the call was first claimed.');
   if (firstClaimedAt > statement.notAfter) throw refused('The call was claimed after its decision ran out.');
-}
-
-/** A version is the digest of the whole definition: worked out once for as long as this very definition is held. */
-const versions = new WeakMap<Tool, string>();
-
-/** Returns a tool's version. */
-export function versionOf(tool: Tool): string {
-  const version = versions.get(tool) ?? toolVersionOf(tool);
-  versions.set(tool, version);
-  return version;
-}
-
-function pinned(tool: Tool | undefined, statement: Statement<'decision'>): Tool {
-  if (tool === undefined || tool.name !== statement.tool || versionOf(tool) !== statement.toolVersion)
-    throw new Fault('tool_changed');
-  return tool;
 }
 
 function refused(detail: string): Fault {

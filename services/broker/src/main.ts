@@ -1,4 +1,5 @@
 import { connectBus } from '@interlock/bus';
+import { openSource } from '@interlock/gate';
 import { defineService, run } from '@interlock/shell';
 import { answerLease, answerSeal, type BrokerParts } from './answer.ts';
 import { brokerConfigSchema } from './config.ts';
@@ -16,8 +17,8 @@ export const brokerService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     const switches = stack.use(await bus.entries('switches').watch());
     health.add('switches', () => switches.current || 'the kill switches may be behind');
-    const tools = stack.use(await bus.entries('tools').watch());
-    const credentials = stack.use(await bus.entries('credentials').watch());
+    const tools = stack.use(await openSource(bus, 'tools'));
+    const credentials = stack.use(await openSource(bus, 'credentials'));
     const nowMs = () => clock.nowMs();
     const parts: BrokerParts = { bus, switches, tools, credentials, kek, keyring, keys, nowMs };
     await bus.serve('broker.lease', (asked) => traceLease(asked.call, () => answerLease(parts, asked)));

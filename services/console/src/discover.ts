@@ -58,7 +58,6 @@ export function pinnedTools(server: McpServer, discovered: Discovered, pointer: 
         name: upstreamName,
         connection: server.connection,
         definitionDigest: definition.definitionDigest,
-        // docs/decisions/029
         pinnedDigest: definition.definitionDigest,
         timeoutMs: server.timeoutMs,
       },

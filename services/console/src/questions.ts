@@ -5,8 +5,8 @@ import {
   type OpenApproval,
   type QuestionEntry,
   sealContext,
-  sha256,
 } from '@interlock/contracts';
+import { assertDigests } from '@interlock/gate';
 import { type ServiceKeys, unseal } from '@interlock/keys';
 import { z } from 'zod';
 
@@ -22,9 +22,8 @@ export function openQuestion(entry: QuestionEntry, sealKey: ServiceKeys['seal'])
   const opened = unseal(sealed, sealKey, sealContext('held', question.call)).toString('utf8');
   const held = heldCallSchema.parse(JSON.parse(opened));
   const isSame =
-    held.call.callDigest === question.callDigest &&
-    held.call.argumentsDigest === question.argumentsDigest &&
-    sha256(held.call.arguments) === question.argumentsDigest;
+    held.call.callDigest === question.callDigest && held.call.argumentsDigest === question.argumentsDigest;
   if (!isSame) throw new Fault('answer_mismatch');
+  assertDigests(held.call, 'answer_mismatch');
   return { ...question, questionDigest, arguments: argumentsSchema.parse(JSON.parse(held.call.arguments)) };
 }

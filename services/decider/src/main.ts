@@ -1,5 +1,6 @@
 import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
 import { policyStatusSchema, sessionSchema } from '@interlock/contracts';
+import { openSource, readTool } from '@interlock/gate';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { announceEmergency, emergencyOf } from './emergency.ts';
@@ -7,7 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';
-import { agentOf, toolOf } from './registry.ts';
+import { agentOf } from './registry.ts';
 import { openSessions } from './session.ts';
 import { Shadow } from './shadow.ts';
 import { type Desk, decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
@@ -24,8 +25,8 @@ export const deciderService = defineService({
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
     health.add('bus', () => bus.connected || 'the bus is away');
-    const tools = { entries: bus.entries('tools'), watch: stack.use(await bus.entries('tools').watch()) };
-    const agents = { entries: bus.entries('agents'), watch: stack.use(await bus.entries('agents').watch()) };
+    const tools = stack.use(await openSource(bus, 'tools'));
+    const agents = stack.use(await openSource(bus, 'agents'));
     const newest = stack.use(await bus.entries('policies').watch());
     const policyStatuses = bus.records('policyStatuses', policyStatusSchema);
     const reporter = stack.use(new PolicyStatusReporter({ replica, bus, policyStatuses, clock, log }));
@@ -50,7 +51,7 @@ export const deciderService = defineService({
       shadow,
       sessions: stack.use(await openSessions(bus.records('sessions', sessionSchema))),
       agentOf: (call) => agentOf(agents, call),
-      toolOf: (call) => toolOf(tools, call),
+      toolOf: (call) => readTool(tools, call),
       parse: facts.read,
       emergencyOf: (call, nowMs) => emergencyOf(emergencies, call, nowMs),
       announce: (emergency, call, step) => announceEmergency(log, emergency, call, step),

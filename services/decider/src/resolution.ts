@@ -1,6 +1,5 @@
 import {
   type Call,
-  callDigestOf,
   type EventBody,
   Fault,
   type HeldCall,
@@ -8,10 +7,11 @@ import {
   type Statement,
   sealContext,
 } from '@interlock/contracts';
+import { verifyDecision } from '@interlock/gate';
 import { unseal, verifyStatement } from '@interlock/keys';
 import type { Authority, Grounds } from './decide.ts';
 
-/** A resolved question: the exact call that was held, and what was said about it. docs/decisions/004 */
+/** A resolved question: the exact call that was held, and what was said about it. */
 export interface Resolved {
   held: HeldCall;
   resolution: Statement<'resolution'>;
@@ -33,11 +33,9 @@ export function openResolution(
   const named = [event, resolution, held.call];
   if (named.some(({ tenant, call }) => tenant !== address.tenant || call !== address.call))
     throw new Fault('statement_invalid', { detail: 'The resolution is about another call.' });
-  if (held.call.callDigest !== resolution.callDigest || callDigestOf(held.call) !== resolution.callDigest)
+  if (held.call.callDigest !== resolution.callDigest)
     throw new Fault('statement_invalid', { detail: 'The resolution is about another version of the call.' });
-  const asked = verifyStatement(held.statement, 'decision', authority.keyring, nowMs);
-  if (asked.verdict !== 'ask' || asked.call !== held.call.call || asked.callDigest !== resolution.callDigest)
-    throw new Fault('statement_invalid', { detail: 'The decider did not ask about this call.' });
+  verifyDecision(held, 'ask', authority.keyring, nowMs);
   return { held, resolution };
 }
 

@@ -1,7 +1,8 @@
 import { canonicalJson, Fault, type FaultCode, type Statement, sha256 } from '@interlock/contracts';
+import { assertInTime } from '@interlock/gate';
 import { describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
-import { assertInTime, checkCall } from './check.ts';
+import { checkCall } from './check.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
 const { keysOf, keyring } = makeKeys('decider', 'approver');
@@ -60,8 +61,8 @@ describe('[P-statements-exact-call] the executor refuses', () => {
 
   test('a call from the instant at which its decision runs out', () => {
     const allowed = checkCall(genuine, keyring, nowMs);
-    expect(codeOf(() => assertInTime(allowed, made.statement.notAfter))).toBe('deadline_passed');
-    expect(codeOf(() => assertInTime(allowed, made.statement.notAfter - 1))).toBe('allowed');
+    expect(codeOf(() => assertInTime(allowed.statement, made.statement.notAfter))).toBe('deadline_passed');
+    expect(codeOf(() => assertInTime(allowed.statement, made.statement.notAfter - 1))).toBe('allowed');
   });
 });
 

@@ -7,9 +7,10 @@
  */
 import type { Delivery, Next } from '@interlock/bus';
 import { type Evidence, Fault, type Tool } from '@interlock/contracts';
-import { type AllowedCall, assertInTime, checkCall } from './check.ts';
+import { assertInTime } from '@interlock/gate';
+import { type AllowedCall, checkCall } from './check.ts';
 import { type ClaimFacts, claimOf, refusalOf } from './claim.ts';
-import { type Gate, openGate } from './gate.ts';
+import { openGate } from './gate.ts';
 import { createLeaseKey } from './lease.ts';
 import { performTask } from './perform.ts';
 import { type Parts, type Plan, planOf } from './task.ts';
@@ -44,17 +45,15 @@ export interface ReadyCall {
   evidence: Evidence;
 }
 
-/** Builds the whole request, so that what cannot be sent is refused before it is claimed: docs/decisions/025. */
 async function prepare({ event, address }: Delivery<'admitted'>, parts: Parts): Promise<ReadyCall> {
   const { keyring, clock, room, entries } = parts;
   const allowed = checkCall(event, keyring, clock.nowMs());
   if (address.call !== allowed.statement.call || address.tenant !== allowed.statement.tenant)
     throw new Fault('statement_invalid', { detail: 'The decision is about another call.' });
-  assertInTime(allowed, clock.nowMs());
-  const full = room.stop();
-  if (full !== undefined) throw new Fault(full);
-  const tool = await entries.pinned(allowed.statement);
-  assertNotStopped(allowed, tool, parts);
+  assertInTime(allowed.statement, clock.nowMs());
+  throwIf(room.blockedBy());
+  const tool = await entries.decided(allowed.statement);
+  throwIf(entries.blockedBy(allowed.statement, tool));
   const { replyTo, keepResult } = event.call;
   return {
     ...{ step: 'started', expected: 0, allowed, signed: event.statement, tool },
@@ -79,10 +78,13 @@ export async function start(ready: ReadyCall, parts: Parts, signal: AbortSignal)
   }
   let handedOn = false;
   try {
-    if (ready.step === 'started') assertInTime(allowed, parts.clock.nowMs());
+    if (ready.step === 'started') assertInTime(allowed.statement, parts.clock.nowMs());
     if (parts.cancelled.has(call)) throw new Fault('cancelled');
-    assertNotStopped(allowed, tool, parts);
-    const gate = gateOf(allowed, tool, parts);
+    throwIf(parts.entries.blockedBy(allowed.statement, tool));
+    const gate = openGate(parts.clock.monotonicMs() + tool.claimMs, {
+      monotonicMs: () => parts.clock.monotonicMs(),
+      blockedBy: () => parts.entries.blockedBy(allowed.statement, tool),
+    });
     const leaseKey = tool.credential === undefined ? undefined : createLeaseKey();
     const facts = { ...ready, executor: parts.executor, leaseKey: leaseKey?.publicKey };
     const claim = claimOf(allowed, facts, parts.keyring, parts.clock.nowMs());
@@ -106,15 +108,6 @@ function release(call: { tenant: string; call: string }, { orphans, slots }: Par
   slots.give();
 }
 
-function gateOf({ statement }: AllowedCall, tool: Tool, { clock, entries }: Parts): Gate {
-  const { tenant, agent } = statement;
-  return openGate(clock.monotonicMs() + tool.claimMs, {
-    monotonicMs: () => clock.monotonicMs(),
-    stopOf: () => entries.stopOf({ tenant, agent, tool }),
-  });
-}
-
-function assertNotStopped({ statement }: AllowedCall, tool: Tool, { entries }: Parts): void {
-  const stop = entries.stopOf({ tenant: statement.tenant, agent: statement.agent, tool });
-  if (stop !== undefined) throw new Fault(stop);
+function throwIf(blocked: Fault | undefined): void {
+  if (blocked !== undefined) throw blocked;
 }

@@ -1,4 +1,4 @@
-import type { FaultCode } from '@interlock/contracts';
+import type { Fault, FaultCode } from '@interlock/contracts';
 
 /**
  * The last question before the first byte: whether the call may still have an effect.
@@ -17,17 +17,17 @@ export interface Gate {
 }
 
 /**
- * Opens a gate that shuts at an instant of the monotonic clock, or when `stopOf` names what stops the call.
+ * Opens a gate that shuts at an instant of the monotonic clock, or when `blockedBy` says why the call may not go on.
  */
 export function openGate(
   deadlineMs: number,
-  { monotonicMs, stopOf }: { monotonicMs: () => number; stopOf: () => FaultCode | undefined },
+  { monotonicMs, blockedBy }: { monotonicMs: () => number; blockedBy: () => Fault | undefined },
 ): Gate {
   let passed = false;
   let shut: FaultCode | undefined;
   return {
     mayStart: () => {
-      shut = monotonicMs() >= deadlineMs ? 'egress_expired' : stopOf();
+      shut = monotonicMs() >= deadlineMs ? 'egress_expired' : blockedBy()?.code;
       if (shut !== undefined) return false;
       passed = true;
       return true;

@@ -1,6 +1,6 @@
 import type { Bus } from '@interlock/bus';
-import type { FaultCode } from '@interlock/contracts';
-import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
+import { Fault } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
 
 /** Above this nothing new starts, so that what has started can always settle. */
 const FULL_RATIO = 0.8;
@@ -10,30 +10,36 @@ const STALE_MS = 10_000;
 
 /** Whether the ledger has room for new calls. */
 export interface LedgerRoom extends AsyncDisposable {
-  /** Returns what stops new calls, if anything does. */
-  stop(): Extract<FaultCode, 'ledger_full' | 'dependency_unavailable'> | undefined;
+  /** Returns why nothing new may start: `ledger_full`, or `dependency_unavailable` where that is not known. */
+  blockedBy(): Fault | undefined;
 }
 
 /** Asks once a second how full the ledger is. Throws what the first asking throws. */
-export async function watchLedgerRoom(
-  bus: Pick<Bus, 'streamState'>,
-  { clock, log }: { clock: Clock; log: RepeatLog },
-): Promise<LedgerRoom> {
+export async function watchLedgerRoom(bus: Pick<Bus, 'streamState'>, clock: Clock): Promise<LedgerRoom> {
+  const closing = new AbortController();
   let full = await isFull(bus);
   let askedAtMs = clock.monotonicMs();
-  const polling = repeat(
-    { clock, log, task: 'asking how full the ledger is', waitMs: POLL_MS, firstWaitMs: POLL_MS },
-    async () => {
-      full = await isFull(bus);
+  const poll = async () => {
+    while (!closing.signal.aborted) {
+      await clock.sleep(POLL_MS, closing.signal);
+      const answer = await isFull(bus).catch(() => undefined);
+      if (answer === undefined) continue;
+      full = answer;
       askedAtMs = clock.monotonicMs();
-    },
-  );
+    }
+  };
+  // Sleeping ends with an abort, and nothing else here throws.
+  const polling = poll().catch(() => {});
   return {
-    stop: () => {
-      if (clock.monotonicMs() - askedAtMs > STALE_MS) return 'dependency_unavailable';
-      return full ? 'ledger_full' : undefined;
+    blockedBy: () => {
+      if (clock.monotonicMs() - askedAtMs > STALE_MS)
+        return new Fault('dependency_unavailable', { detail: 'It is not known whether the ledger is full.' });
+      return full ? new Fault('ledger_full') : undefined;
     },
-    [Symbol.asyncDispose]: () => polling[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      closing.abort();
+      await polling;
+    },
   };
 }
 

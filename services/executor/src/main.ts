@@ -32,7 +32,7 @@ export const executorService = defineService({
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
-    const room = stack.use(await watchLedgerRoom(bus, { clock, log }));
+    const room = stack.use(await watchLedgerRoom(bus, clock));
     const egress = stack.use(await openEgress(config));
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
     const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
@@ -51,7 +51,7 @@ export const executorService = defineService({
     };
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('entries', () => entries.ready);
-    health.add('ledger', () => room.stop() !== 'ledger_full' || 'the ledger is nearly full');
+    health.add('ledger', () => room.blockedBy()?.code !== 'ledger_full' || 'the ledger is nearly full');
     await bus.serve('executor.discover', async ({ connection }) => {
       const definitions = await pool.discover(connection, stopping.signal);
       return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };

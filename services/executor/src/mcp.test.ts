@@ -70,7 +70,7 @@ function targetOf(connection: McpTarget['connection'], name: string, definitionD
 function errand(more: Partial<Errand> = {}): Errand {
   const gate = openGate(performance.now() + 20_000, {
     monotonicMs: () => performance.now(),
-    stopOf: () => undefined,
+    blockedBy: () => undefined,
   });
   return {
     identity: { ...identity, call: 'call_1' },
@@ -110,7 +110,7 @@ describe('a local MCP server', () => {
       'read_text_file',
       await digestOfTool(filesystem(), 'read_text_file'),
     );
-    const gate = openGate(0, { monotonicMs: () => 1, stopOf: () => undefined });
+    const gate = openGate(0, { monotonicMs: () => 1, blockedBy: () => undefined });
     const args = { path: join(folder, 'note.txt') };
     const attempt = performMcp({ target, credential: undefined, args }, errand({ gate }), pool);
     await expect(attempt).rejects.toMatchObject({ code: 'egress_expired' });
@@ -182,7 +182,7 @@ describe('an MCP server over HTTP', () => {
   });
 
   test('is not called once the gate is shut', async () => {
-    const gate = openGate(0, { monotonicMs: () => 1, stopOf: () => undefined });
+    const gate = openGate(0, { monotonicMs: () => 1, blockedBy: () => undefined });
     const before = upstream.calls.length;
     await expect(call(await applied('echo'), { gate })).rejects.toMatchObject({ code: 'egress_expired' });
     expect(upstream.calls.length).toBe(before);

@@ -1,5 +1,5 @@
 import type { ClaimNotice, LedgerEntry } from '@interlock/bus';
-import type { Claim } from '@interlock/contracts';
+import { type Claim, Fault } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
@@ -118,20 +118,20 @@ describe('the record in a claim', () => {
 describe('the gate before the first byte', () => {
   test('[P-claim-monotonic] is shut from the limit of the claim on, and says that nothing was sent', () => {
     let now = 0;
-    const gate = openGate(100, { monotonicMs: () => now, stopOf: () => undefined });
+    const gate = openGate(100, { monotonicMs: () => now, blockedBy: () => undefined });
     now = 100;
     expect(gate.mayStart()).toBe(false);
     expect(effectOfError(new Error('late'), gate)).toEqual({ outcome: 'failed', code: 'egress_expired' });
   });
 
   test('is shut by the kill switch', () => {
-    const gate = openGate(100, { monotonicMs: () => 0, stopOf: () => 'killed' });
+    const gate = openGate(100, { monotonicMs: () => 0, blockedBy: () => new Fault('killed') });
     expect(gate.mayStart()).toBe(false);
     expect(effectOfError(new Error('stopped'), gate)).toEqual({ outcome: 'failed', code: 'killed' });
   });
 
   test('once passed leaves nothing but unknown for a call without an answer', () => {
-    const gate = openGate(100, { monotonicMs: () => 0, stopOf: () => undefined });
+    const gate = openGate(100, { monotonicMs: () => 0, blockedBy: () => undefined });
     expect(gate.mayStart()).toBe(true);
     expect(effectOfError(new Error('broke'), gate)).toEqual({ outcome: 'unknown', code: 'outcome_unknown' });
   });

@@ -1,5 +1,6 @@
 import type { ClaimNotice } from '@interlock/bus';
 import { type Claim, type Evidence, evidenceSchema, Fault, sealContext } from '@interlock/contracts';
+import { assertSameCall } from '@interlock/gate';
 import { unseal } from '@interlock/keys';
 import { checkCall } from './check.ts';
 import { settledOf } from './effect.ts';
@@ -52,21 +53,12 @@ async function restart(claim: Claim, sequence: number, parts: Parts): Promise<vo
 async function reopen(claim: Claim, sequence: number, parts: Parts): Promise<ReadyCall> {
   const evidence = openEvidence(claim, parts);
   const { call, statement: signed } = evidence;
-  if (
-    call?.arguments === undefined ||
-    call.tenant === undefined ||
-    call.call === undefined ||
-    signed === undefined
-  )
-    throw new Fault('statement_invalid', { detail: 'The record of the claim is not whole.' });
-  const described = {
-    call: { tenant: call.tenant, call: call.call, arguments: call.arguments },
-    statement: signed,
-  };
+  if (call?.arguments === undefined || signed === undefined)
+    throw new Fault('statement_invalid', { detail: 'The record of the claim is incomplete.' });
+  const described = { call: { ...claim, arguments: call.arguments }, statement: signed };
   const allowed = checkCall(described, parts.keyring, parts.clock.nowMs());
-  if (allowed.statement.callDigest !== claim.callDigest || allowed.statement.call !== claim.call)
-    throw new Fault('statement_invalid', { detail: 'The record of the claim is about another call.' });
-  const tool = await parts.entries.pinned(allowed.statement);
+  assertSameCall(claim, allowed.statement);
+  const tool = await parts.entries.decided(allowed.statement);
   const { replyTo, keepResult } = claim;
   return {
     ...{ step: 'restarted', expected: sequence, allowed, signed, tool },

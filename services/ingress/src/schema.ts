@@ -1,5 +1,6 @@
 /** The fence around ajv: a tool's input schema, compiled once per version of the tool. */
-import { canonicalJson, Fault, pointerOf, type Tool, toolVersionOf } from '@interlock/contracts';
+import { canonicalJson, Fault, pointerOf, type Tool } from '@interlock/contracts';
+import { versionOf } from '@interlock/gate';
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -29,7 +30,7 @@ export function knowTool(tool: Tool): KnownTool {
   let check: ((argumentsValue: JsonObject) => void) | undefined;
   return {
     tool,
-    version: toolVersionOf(tool),
+    version: versionOf(tool),
     check: (argumentsValue) => {
       check ??= compileCheck(tool.inputSchema);
       check(argumentsValue);

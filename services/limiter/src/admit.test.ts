@@ -1,65 +1,69 @@
-import {
-  type Call,
-  callDigestOf,
-  type EventBody,
-  type Limit,
-  limitSchema,
-  newId,
-  type Statement,
-  sha256,
-  type Tool,
-  toolSchema,
-  toolVersionOf,
-} from '@interlock/contracts';
-import { verifyDecision } from '@interlock/gate';
-import { createKey, Keyring, serviceKeysSchema, signStatement } from '@interlock/keys';
+import { type Limit, limitSchema, type Statement, type Tool } from '@interlock/contracts';
+import { blockedBy, type EntrySource, verifyDecision } from '@interlock/gate';
+import { createTestKeys, makeCall, makeDecided, makeDecision, makeTool } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
-import { type AdmitFacts, concludeCharge, planCharge } from './admit.ts';
+import { type AdmitFacts, concludeCharges, planCharges } from './admit.ts';
+import { entriesOf, type LimiterSources } from './entries.ts';
 import { spendMicros } from './spend.ts';
 import type { Charge } from './take.ts';
 
 const NOW_MS = 1_800_000_000_000;
-const decider = signer('decider');
-const executor = signer('executor');
-const keyring = new Keyring([decider.certified, executor.certified]);
-const tool = toolSchema.parse({
-  name: 'pay',
-  description: 'Pays.',
-  inputSchema: {},
-  spends: '/amount/value',
-  claimMs: 10_000,
-  target: { kind: 'http', method: 'POST', url: 'https://pay.example/', egress: { allow: ['pay.example'] } },
-});
+const identity = { tenant: 't', agent: 'a', user: 'u', session: 's' };
+const tool = makeTool({ name: 'pay', spends: '/amount/value', claimMs: 10_000 });
+const payment = { amount: { value: 5 } };
 
-describe('checking a decision', () => {
-  test('[P-statements-role-bound] refuses one signed by any other service', () => {
-    const { event } = decidedEvent({}, { key: executor.key });
-    expect(() => verifyDecision(event, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
+describe('what the entries say about a decided call', () => {
+  const limits = { limits: [limit({ name: 'all' })] };
+  const older = makeTool({ name: 'pay', description: 'As it was before.' });
+  const call = makeCall({ ...identity, tool, args: payment, nowMs: NOW_MS });
+
+  function sources(set: Partial<LimiterSources> = {}): LimiterSources {
+    return {
+      tools: toolsAt({ copy: tool, leader: tool }),
+      settings: { current: true, get: () => limits },
+      switches: { current: true, get: () => undefined },
+      ...set,
+    };
+  }
+
+  function toolsAt(held: { copy: Tool | undefined; leader: Tool | undefined }): EntrySource<'tools'> {
+    const { copy, leader } = held;
+    return {
+      copy: { current: true, get: () => copy },
+      leader: {
+        get: async (key) => (leader === undefined ? undefined : { key, version: 1, value: leader }),
+      },
+    };
+  }
+
+  test.each<[string, Partial<LimiterSources>]>([
+    ['the copy of the limits may be behind', { settings: { current: false, get: () => limits } }],
+    ['no limits were ever applied', { settings: { current: true, get: () => undefined } }],
+  ])('is not known while %s', async (_case, set) => {
+    await expect(entriesOf(sources(set)).factsOf(call)).rejects.toMatchObject({
+      code: 'dependency_unavailable',
+    });
   });
 
-  test.each(['tenant', 'agent', 'user', 'session', 'call', 'tool'] as const)(
-    '[P-statements-exact-call] refuses one made for another %s',
-    (field) => {
-      const { event } = decidedEvent();
-      const other = { ...event, call: { ...event.call, [field]: 'other' } };
-      expect(() => verifyDecision(other, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
-    },
-  );
-
-  test('refuses one made for other arguments', () => {
-    const { event } = decidedEvent();
-    const other = { ...event, call: { ...event.call, argumentsDigest: sha256('{}') } };
-    expect(() => verifyDecision(other, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
+  test('[P-unsure-means-no] holds the call back while the copy of the kill switches may be behind', async () => {
+    const facts = await entriesOf(sources({ switches: { current: false, get: () => undefined } })).factsOf(
+      call,
+    );
+    expect(() => planCharges(makeDecision(call), call, facts, NOW_MS)).toThrow('dependency_unavailable');
   });
 
-  test('refuses one that asks instead of allowing', () => {
-    const { event } = decidedEvent({ verdict: 'ask' });
-    expect(() => verifyDecision(event, 'allow', keyring, NOW_MS)).toThrow('statement_invalid');
+  test.each([
+    ['the copy lags behind', older],
+    ['the copy does not have the tool yet', undefined],
+  ])('is asked of the leader when %s: the call is not refused for it', async (_case, copy) => {
+    const facts = await entriesOf(sources({ tools: toolsAt({ copy, leader: tool }) })).factsOf(call);
+    expect(planCharges(makeDecision(call), call, facts, NOW_MS).charges).toHaveLength(1);
   });
 
-  test('returns an authentic one about this call', () => {
-    const { event, decision } = decidedEvent();
-    expect(verifyDecision(event, 'allow', keyring, NOW_MS)).toEqual(decision);
+  test('refuses a call whose tool neither the copy nor the leader has', async () => {
+    const tools = toolsAt({ copy: older, leader: older });
+    const facts = await entriesOf(sources({ tools })).factsOf(call);
+    expect(() => planCharges(makeDecision(call), call, facts, NOW_MS)).toThrow('tool_changed');
   });
 });
 
@@ -71,16 +75,16 @@ describe('planning what is taken', () => {
   });
 
   test('[P-kill-within-a-second] refuses a call a kill switch is on for, and names the switch', () => {
-    expect(() => plan({ facts: { killed: 'tool.pay' } })).toThrow(
+    const on = { on: true, by: 'bob', at: NOW_MS };
+    const switches = { current: true, get: (key: string) => (key === 'tool.pay' ? on : undefined) };
+    expect(() => plan({ facts: { blocked: blockedBy(switches, identity, tool) } })).toThrow(
       expect.objectContaining({ code: 'killed', rule: 'switches/tool.pay' }),
     );
   });
 
   test('refuses a call whose tool is gone or is another version', () => {
     expect(() => plan({ facts: { tool: undefined } })).toThrow('tool_changed');
-    expect(() => plan({ facts: { tool: { definition: tool, version: sha256('other') } } })).toThrow(
-      'tool_changed',
-    );
+    expect(() => plan({ facts: { tool: { ...tool, description: 'Other.' } } })).toThrow('tool_changed');
   });
 
   test.each([
@@ -102,12 +106,12 @@ describe('planning what is taken', () => {
     );
   });
 
-  test('refuses arguments other than those that were decided', () => {
-    const { event, decision } = decidedEvent();
-    const other = { ...event.call, arguments: '{"amount":{"value":0}}' };
-    expect(() => planCharge(decision, other, facts({ limits: { limits: [budget] } }), NOW_MS)).toThrow(
-      'statement_invalid',
-    );
+  test('[P-statements-exact-call] charges nothing for other arguments than those that were decided', () => {
+    const keys = createTestKeys();
+    const call = makeCall({ ...identity, tool, args: payment, nowMs: NOW_MS });
+    const event = makeDecided(call, keys.signingKeyOf('decider'));
+    const other = { ...event, call: { ...call, arguments: '{"amount":{"value":0}}' } };
+    expect(() => verifyDecision(other, 'allow', keys.keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
   test('takes nothing from limits that do not match', () => {
@@ -218,7 +222,7 @@ describe('concluding', () => {
   ] satisfies [Charge, string][])(
     'names the limit, the rule and the wait of a refusal (%#)',
     (over, code) => {
-      expect(() => concludeCharge([charge, over], { kind: 'refused', index: 1, waitMs: 700 })).toThrow(
+      expect(() => concludeCharges([charge, over], { kind: 'refused', index: 1, waitMs: 700 })).toThrow(
         expect.objectContaining({
           code,
           rule: 'limits/l',
@@ -238,7 +242,7 @@ describe('concluding', () => {
       budgetMicros: 10_000_000,
       windowMs: 1,
     };
-    expect(concludeCharge([charge, money], { kind: 'admitted', left: [4, 7_500_000] })).toEqual([
+    expect(concludeCharges([charge, money], { kind: 'admitted', left: [4, 7_500_000] })).toEqual([
       { limit: 'l', kind: 'rate', amount: 1, left: 4 },
       { limit: 'm', kind: 'spend', amount: 2.5, left: 7.5 },
     ]);
@@ -251,10 +255,10 @@ function plan(set: {
   limits?: Limit[];
   arguments?: string;
 }) {
-  const { event, decision } = decidedEvent(set.statement, { arguments: set.arguments });
-  return planCharge(
-    decision,
-    event.call,
+  const call = makeCall({ ...identity, tool, args: payment, nowMs: NOW_MS });
+  return planCharges(
+    makeDecision(call, set.statement),
+    { arguments: set.arguments ?? call.arguments },
     facts({ limits: { limits: set.limits ?? [] }, ...set.facts }),
     NOW_MS,
   );
@@ -263,8 +267,8 @@ function plan(set: {
 function facts(set: Partial<AdmitFacts>): AdmitFacts {
   return {
     limits: { limits: [] },
-    tool: { definition: tool, version: toolVersionOf(tool) },
-    killed: undefined,
+    tool,
+    blocked: undefined,
     ...set,
   };
 }
@@ -273,74 +277,3 @@ function limit(set: Partial<Limit> & { name: string }): Limit {
   const rate = set.spend === undefined ? { rate: { calls: 1, windowMs: 1_000 } } : {};
   return limitSchema.parse({ per: ['tenant'], ...rate, ...set });
 }
-
-function decidedEvent(
-  statement: Partial<Statement<'decision'>> = {},
-  {
-    key = decider.key,
-    arguments: text = '{"amount":{"value":5}}',
-  }: { key?: Key; arguments?: string | undefined } = {},
-): { event: EventBody<'decided'>; decision: Statement<'decision'> } {
-  const call = callOf(tool, text);
-  const decision: Statement<'decision'> = {
-    type: 'decision',
-    tenant: call.tenant,
-    agent: call.agent,
-    user: call.user,
-    session: call.session,
-    call: call.call,
-    tool: call.tool,
-    toolVersion: call.toolVersion,
-    argumentsDigest: call.argumentsDigest,
-    callDigest: call.callDigest,
-    verdict: 'allow',
-    obligations: [],
-    policyDigest: sha256('policy'),
-    issuedAt: NOW_MS,
-    notAfter: NOW_MS + 30_000,
-    ...statement,
-  };
-  const record: EventBody<'decided'>['decision'] = {
-    verdict: 'allow',
-    reasons: [],
-    obligations: [],
-    notes: [],
-    policyVersion: 1,
-    policyDigest: decision.policyDigest,
-    facts: {},
-    decidedAt: NOW_MS,
-  };
-  return { event: { call, decision: record, statement: signStatement(decision, key) }, decision };
-}
-
-function callOf({ name }: Tool, text: string): Call {
-  const call = {
-    tenant: 't',
-    agent: 'a',
-    user: 'u',
-    session: 's',
-    call: newId('call'),
-    tool: name,
-    toolVersion: toolVersionOf(tool),
-    arguments: text,
-    argumentsDigest: sha256(text),
-    replyTo: 'ingress',
-    keepResult: false,
-    requestedAt: NOW_MS,
-    notAfter: NOW_MS + 30_000,
-  };
-  return { ...call, callDigest: callDigestOf(call) };
-}
-
-function signer(service: 'decider' | 'executor') {
-  const [sign, box] = [createKey(service, 'sign', NOW_MS * 2), createKey(service, 'seal', NOW_MS * 2)];
-  const keys = serviceKeysSchema.parse({
-    service,
-    busSeed: 'unused',
-    sign: { keyId: sign.certified.keyId, privateKey: sign.privateKey },
-    seal: { keyId: box.certified.keyId, privateKey: box.privateKey },
-  });
-  return { certified: sign.certified, key: keys.sign };
-}
-
-type Key = ReturnType<typeof signer>['key'];

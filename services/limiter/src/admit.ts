@@ -2,13 +2,13 @@ import {
   type Call,
   type EventBody,
   Fault,
-  limits as house,
   type Limit,
   type LimitsEntry,
   type Statement,
-  sha256,
   type Tool,
+  limits as travelLimits,
 } from '@interlock/contracts';
+import { assertInTime, assertVersion } from '@interlock/gate';
 import { counterKey } from './keys.ts';
 import { obligedCharges } from './obligations.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
@@ -17,13 +17,14 @@ import type { Charge, TakeAnswer } from './take.ts';
 /** What is known when a call is admitted. Everything here is a verified entry. */
 export interface AdmitFacts {
   limits: LimitsEntry;
-  tool: { definition: Tool; version: string } | undefined;
-  /** The key of a kill switch that is on for the call. */
-  killed: string | undefined;
+  /** The tool in the version that was decided, or what the leader has instead. */
+  tool: Tool | undefined;
+  /** Why the call may not go on, if a kill switch is on for it. */
+  blocked: Fault | undefined;
 }
 
-/** What is to be taken for a call before it may go on. */
-export interface Plan {
+/** What must be charged for a call before it may go on. */
+export interface ChargePlan {
   charges: Charge[];
   holdMs: number;
   rememberMs: number;
@@ -33,38 +34,37 @@ export interface Plan {
  * A slot lost with Redis's memory may be in use this long: the latest start of a call that was just let through, and
  * the longest claim.
  */
-const SLOT_UNKNOWN_MS = house.approvedCallMs + house.claimMs;
+const SLOT_UNKNOWN_MS = travelLimits.approvedCallMs + travelLimits.claimMs;
 /** An answer outlives the call by more than any delivery can be late. */
 const REMEMBER_LONGER_MS = 60_000;
 
 /**
- * Returns what must be taken so that a decided call may start.
- * Throws the Fault that refuses it: `deadline_passed`, `killed`, `tool_changed`, `statement_invalid`,
- * `spend_amount_missing`, `spend_limited` or `obligation_unknown`.
+ * Returns what must be charged so that a decided call may start.
+ * Throws the Fault that refuses it: `deadline_passed`, `killed`, `tool_changed`, `spend_amount_missing`,
+ * `spend_limited` or `obligation_unknown`.
  */
-export function planCharge(
+export function planCharges(
   decision: Statement<'decision'>,
-  call: Call,
-  { limits, tool, killed }: AdmitFacts,
+  call: Pick<Call, 'arguments'>,
+  { limits, tool: known, blocked }: AdmitFacts,
   nowMs: number,
-): Plan {
-  if (decision.notAfter <= nowMs) throw new Fault('deadline_passed');
-  if (killed !== undefined) throw new Fault('killed', { rule: `switches/${killed}` });
-  if (tool === undefined || tool.version !== decision.toolVersion) throw new Fault('tool_changed');
-  const { definition } = tool;
+): ChargePlan {
+  assertInTime(decision, nowMs);
+  if (blocked !== undefined) throw blocked;
+  const tool = assertVersion(known, decision);
   const configured = limits.limits
     .filter((limit) => applies(limit, decision))
-    .flatMap((limit) => takingsOf(limit, decision, call, definition));
+    .flatMap((limit) => chargesOf(limit, decision, call, tool));
   const charges = [...configured, ...obligedCharges(decision)];
-  const holdMs = decision.notAfter - nowMs + definition.claimMs;
+  const holdMs = decision.notAfter - nowMs + tool.claimMs;
   return { charges, holdMs, rememberMs: holdMs + REMEMBER_LONGER_MS };
 }
 
 /**
- * Returns what the event `admitted` says was taken.
+ * Returns what the event `admitted` says was charged.
  * Throws the Fault that refuses the call: `rate_limited`, `concurrency_limited` or `spend_limited`.
  */
-export function concludeCharge(
+export function concludeCharges(
   charges: Charge[],
   answer: Exclude<TakeAnswer, { kind: 'new_epoch' }>,
 ): EventBody<'admitted'>['charges'] {
@@ -83,7 +83,12 @@ function applies({ match }: Limit, decision: Statement<'decision'>): boolean {
   );
 }
 
-function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, tool: Tool): Charge[] {
+function chargesOf(
+  limit: Limit,
+  decision: Statement<'decision'>,
+  call: Pick<Call, 'arguments'>,
+  tool: Tool,
+): Charge[] {
   const { name, rate, concurrency, spend } = limit;
   const charges: Charge[] = [];
   if (rate !== undefined)
@@ -101,7 +106,7 @@ function takingsOf(limit: Limit, decision: Statement<'decision'>, call: Call, to
       limit: name,
       key: counterKey('spend', limit, decision),
       kind: 'spend',
-      amountMicros: amountOf(decision, call, tool),
+      amountMicros: amountOf(call, tool),
       budgetMicros: budgetMicrosOf(spend.amount),
       windowMs: spend.windowMs,
     });
@@ -113,10 +118,8 @@ function mustSay({ match }: Limit, tool: Tool): boolean {
   return tool.spends !== undefined || tool.labels.includes('spends') || match.tool !== undefined;
 }
 
-function amountOf(decision: Statement<'decision'>, call: Call, tool: Tool): number {
+function amountOf(call: Pick<Call, 'arguments'>, tool: Tool): number {
   if (tool.spends === undefined) throw new Fault('spend_amount_missing');
-  if (sha256(call.arguments) !== decision.argumentsDigest)
-    throw new Fault('statement_invalid', { detail: 'The decision is about other arguments.' });
   return spendMicros(call.arguments, tool.spends);
 }
 

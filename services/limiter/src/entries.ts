@@ -1,73 +1,67 @@
-import type { Bus } from '@interlock/bus';
-import { Fault, type LimitsEntry, switchKeysOf, type Tool, toolVersionOf } from '@interlock/contracts';
+import type { Bus, EntryWatch } from '@interlock/bus';
+import { type Call, Fault, type LimitsEntry } from '@interlock/contracts';
+import { blockedBy, type EntrySource, openSource, readTool } from '@interlock/gate';
 import type { AdmitFacts } from './admit.ts';
 
-export interface LimiterEntries extends AsyncDisposable {
+/** The entries a limiter acts on, verified and live. */
+export interface LimiterEntries {
   /** True, or which copy may be behind. */
   readonly ready: true | string;
   /**
-   * Returns what the entries say about a call.
-   * Throws `dependency_unavailable` when a copy may be behind or no limits were ever applied.
+   * Returns what the entries say about a decided call. Throws `dependency_unavailable` when that is not known: a copy
+   * may be behind and the leader does not answer, or no limits were ever applied.
    */
-  factsOf(call: { tenant: string; agent: string; tool: string }): AdmitFacts;
-  /** True when some limit, or policy, counts slots or amounts, so that the end of a call gives something back. */
+  factsOf(call: Pick<Call, 'tenant' | 'agent' | 'tool' | 'toolVersion'>): Promise<AdmitFacts>;
+  /** True when a configured limit counts slots or amounts, so that the end of a call gives something back. */
   readonly givesBack: boolean;
-  /** Takes note that policy itself counts. */
-  policyTakes(): void;
 }
 
-/** Watches tools, limits and kill switches. */
-export async function watchEntries(bus: Bus): Promise<LimiterEntries> {
+/** The buckets a limiter reads. */
+export interface LimiterSources {
+  tools: EntrySource<'tools'>;
+  settings: Pick<EntryWatch<'settings'>, 'current' | 'get'>;
+  switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>;
+}
+
+/** Watches tools, limits and kill switches until disposed. */
+export async function watchEntries(bus: Pick<Bus, 'entries'>): Promise<LimiterEntries & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  const tools = stack.use(await bus.entries('tools').watch());
-  const settings = stack.use(await bus.entries('settings').watch());
-  const switches = stack.use(await bus.entries('switches').watch());
-  const versions = new Map<string, { definition: Tool; version: string }>();
-  tools.onChange((name, definition) => {
-    if (definition === undefined) versions.delete(name);
-    else versions.set(name, { definition, version: toolVersionOf(definition) });
+  const entries = entriesOf({
+    tools: stack.use(await openSource(bus, 'tools')),
+    settings: stack.use(await bus.entries('settings').watch()),
+    switches: stack.use(await bus.entries('switches').watch()),
   });
+  const owned = stack.move();
+  return Object.assign(entries, { [Symbol.asyncDispose]: () => owned.disposeAsync() });
+}
+
+/** Returns what a limiter acts on, from the buckets it reads. */
+export function entriesOf({ tools, settings, switches }: LimiterSources): LimiterEntries {
   const limits = (): LimitsEntry | undefined => {
     const entry = settings.get('limits');
     return entry !== undefined && 'limits' in entry ? entry : undefined;
   };
-  const ready = (): true | string => {
-    if (!tools.current) return 'The copy of the tools may be behind.';
-    if (!settings.current) return 'The copy of the limits may be behind.';
-    if (!switches.current) return 'The copy of the kill switches may be behind.';
-    return true;
-  };
-  let policyCounts = false;
-  const owned = stack.move();
   return {
-    policyTakes: () => {
-      policyCounts = true;
-    },
     get ready() {
-      return ready();
+      if (!tools.copy.current) return 'The copy of the tools may be behind.';
+      if (!settings.current) return 'The copy of the limits may be behind.';
+      if (!switches.current) return 'The copy of the kill switches may be behind.';
+      return true;
     },
     get givesBack() {
-      return (
-        policyCounts ||
-        (limits()?.limits.some(
-          ({ concurrency, spend }) => concurrency !== undefined || spend !== undefined,
-        ) ??
-          false)
-      );
+      const configured = limits()?.limits ?? [];
+      return configured.some(({ concurrency, spend }) => concurrency !== undefined || spend !== undefined);
     },
-    factsOf({ tenant, agent, tool }) {
-      const current = ready();
-      if (current !== true) throw new Fault('dependency_unavailable', { detail: current });
+    async factsOf(call) {
+      const tool = await readTool(tools, call);
+      // Read after the waiting, so that they are the limits and switches of now.
+      if (!settings.current)
+        throw new Fault('dependency_unavailable', { detail: 'The copy of the limits may be behind.' });
       const applied = limits();
       if (applied === undefined)
         throw new Fault('dependency_unavailable', { detail: 'No limits were applied yet.' });
-      const known = versions.get(tool);
-      const credential = known?.definition.credential?.name;
-      const killed = switchKeysOf({ tenant, agent, tool, credential }).find(
-        (key) => switches.get(key)?.on === true,
-      );
-      return { limits: applied, tool: known, killed };
+      const blocked = blockedBy(switches, call, tool ?? { name: call.tool });
+      return { limits: applied, tool, blocked };
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

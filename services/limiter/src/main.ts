@@ -1,9 +1,9 @@
 import { type Bus, connectBus, type Delivery, type Next } from '@interlock/bus';
 import { type Call, Fault } from '@interlock/contracts';
-import { refusedEvent, verifyDecision } from '@interlock/gate';
+import { assertInTime, refusedEvent, verifyDecision } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
-import { concludeCharge, planCharge } from './admit.ts';
+import { concludeCharges, planCharges } from './admit.ts';
 import { configSchema } from './config.ts';
 import { type Counters, openCounters } from './counters.ts';
 import { type LimiterEntries, watchEntries } from './entries.ts';
@@ -27,10 +27,12 @@ export const limiterService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('redis', () => counters.ready);
     health.add('entries', () => entries.ready);
-    await giveBack(bus, { entries, counters, log });
+    const seen: Seen = { obligations: false };
+    const parts: Parts = { entries, counters, seen, keyring, clock };
+    await giveBack(bus, parts, log);
     stack.use(
       await bus.step('limiter', {
-        verb: (delivery) => admit(delivery, { entries, counters, keyring, clock }),
+        verb: (delivery) => admit(delivery, parts),
         poison: (delivery, fault) => refusalOf(delivery, fault, keyring, clock.nowMs()),
         concurrency: CONCURRENCY,
       }),
@@ -47,7 +49,7 @@ function refusalOf({ event }: Delivery<'decided'>, fault: Fault, keyring: Keyrin
 /** A second run is harmless: what is taken is keyed by call, and the bus takes one successor. */
 async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<'decided'>> {
   try {
-    return { step: 'admitted', body: { ...delivery.event, charges: await takeFor(delivery, parts) } };
+    return { step: 'admitted', body: { ...delivery.event, charges: await chargeFor(delivery, parts) } };
   } catch (error) {
     // What passes by itself goes back to the bus and comes again until the call's deadline.
     if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
@@ -55,24 +57,26 @@ async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<
   }
 }
 
-async function takeFor({ event }: Delivery<'decided'>, { entries, counters, keyring, clock }: Parts) {
+async function chargeFor({ event }: Delivery<'decided'>, parts: Parts) {
+  const { entries, counters, seen, keyring, clock } = parts;
   const decision = verifyDecision(event, 'allow', keyring, clock.nowMs());
-  // Told before anything is asked of others, so that an outage ends in a refusal and not in silence.
-  if (decision.notAfter <= clock.nowMs()) throw new Fault('deadline_passed');
-  const plan = planCharge(decision, event.call, entries.factsOf(decision), clock.nowMs());
-  if (decision.obligations.length > 0) entries.policyTakes();
+  // Checked before anything that may be unavailable, so that an outage ends in a refusal and not in silence.
+  assertInTime(decision, clock.nowMs());
+  const plan = planCharges(decision, event.call, await entries.factsOf(decision), clock.nowMs());
+  if (decision.obligations.length > 0) seen.obligations = true;
   if (plan.charges.length === 0) return [];
   const { tenant, call } = decision;
-  return concludeCharge(plan.charges, await counters.take({ tenant, call, ...plan }));
+  return concludeCharges(plan.charges, await counters.take({ tenant, call, ...plan }));
 }
 
-/** Hears how calls end. What is missed here ends by its expiry, later and so in the operator's favour. */
+/** Gives back when calls end. What is missed here expires, later and so in the operator's favour. */
 async function giveBack(
   bus: Bus,
-  { entries, counters, log }: Pick<Parts, 'entries' | 'counters'> & Pick<ServiceContext<unknown>, 'log'>,
+  { entries, counters, seen }: Parts,
+  log: ServiceContext<unknown>['log'],
 ): Promise<void> {
   const ended = (call: Pick<Call, 'tenant' | 'call'>, step: 'settled' | 'refused') => {
-    if (!entries.givesBack) return;
+    if (!entries.givesBack && !seen.obligations) return;
     counters.release(call, step).catch((error: unknown) => {
       log.debug({ err: error, call: call.call }, 'what a call held was not given back');
     });
@@ -81,9 +85,15 @@ async function giveBack(
   await bus.onStored('refused', (refused) => ended(refused, 'refused'));
 }
 
+/** Whether policy ever obliged this replica to anything: then the end of a call may give something back. */
+interface Seen {
+  obligations: boolean;
+}
+
 type Parts = Pick<ServiceContext<unknown>, 'keyring' | 'clock'> & {
   entries: LimiterEntries;
   counters: Counters;
+  seen: Seen;
 };
 
 if (import.meta.main) await run([limiterService]);

@@ -1,11 +1,6 @@
-/** What policy obliges the limiter to take for a call, beside the limits that are configured (docs/decisions/017). */
-import {
-  Fault,
-  idSchema,
-  type ObligationName,
-  type Statement,
-  unknownObligation,
-} from '@interlock/contracts';
+/** What policy obliges the limiter to take for a call, beside the limits that are configured. */
+import { Fault, idSchema, type ObligationName, type Statement } from '@interlock/contracts';
+import { assertObligations } from '@interlock/gate';
 import { z } from 'zod';
 import { policyCounterKey } from './keys.ts';
 import { budgetMicrosOf, microsOf } from './spend.ts';
@@ -36,22 +31,18 @@ type PolicyCharge = Extract<Charge, { kind: 'spend' | 'volume' }>;
  * that no budget holds.
  */
 export function obligedCharges(decision: Statement<'decision'>): PolicyCharge[] {
-  const unknown = unknownObligation(decision.obligations);
-  if (unknown !== undefined)
-    throw new Fault('obligation_unknown', {
-      detail: `Policy obliges to ${unknown}, which nobody here carries out.`,
-    });
+  assertObligations(decision);
   const charges = new Map<string, PolicyCharge>();
   for (const { name, parameters } of decision.obligations) {
     if (name !== LIMIT) continue;
-    const charge = takingOf(decision, parameters);
+    const charge = chargeOf(decision, parameters);
     const known = charges.get(charge.key);
     charges.set(charge.key, known === undefined ? charge : together(known, charge));
   }
   return [...charges.values()];
 }
 
-function takingOf(decision: Statement<'decision'>, parameters: unknown): PolicyCharge {
+function chargeOf(decision: Statement<'decision'>, parameters: unknown): PolicyCharge {
   const parsed = limitObligationSchema.safeParse(parameters);
   if (!parsed.success)
     throw new Fault('obligation_unknown', {

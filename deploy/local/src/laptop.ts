@@ -1,14 +1,14 @@
-import type { Machine } from '@interlock/demo';
+import type { Laptop } from '@interlock/demo';
 import { startInterlock } from './installation.ts';
 import { freshPort } from './ports.ts';
 import { untilListening } from './servers.ts';
 import { SupervisedProcess } from './supervise.ts';
 
-/** This machine, as the demo uses it. */
-export const machine: Machine = {
+/** This machine, as the demo plays on it. */
+export const laptop: Laptop = {
   startInterlock,
-  async startServer({ port, report, signal, ...spec }) {
-    const server = new SupervisedProcess({ ...spec, reportsReady: false }, report);
+  async startServer({ port, say, signal, ...plan }) {
+    const server = new SupervisedProcess({ ...plan, speaks: false }, say);
     await using owned = new AsyncDisposableStack();
     owned.defer(() => server.stop());
     server.start();
