@@ -1,18 +1,19 @@
+import { createTestKeys } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
 import { readKeyring, serviceKeysSchema, signKeyring } from './keyring.ts';
-import { createKeys, nowMs } from './keys.fixture.ts';
 
-const keys = createKeys();
+const nowMs = 1_800_000_000_000;
+const keys = createTestKeys();
 const invalid = expect.objectContaining({ code: 'statement_invalid' });
 const found = (service: 'decider', use: 'sign' | 'seal') =>
   keys.certified.find((one) => one.service === service && one.use === use)?.keyId ?? '';
 
 describe('[P-statements-role-bound] a keyring', () => {
   test('that another root signed, or that was changed, is refused', () => {
-    expect(() => readKeyring(keys.jws, createKeys().root.publicKey)).toThrow(invalid);
+    expect(() => readKeyring(keys.jws, createTestKeys().root.publicKey)).toThrow(invalid);
     const [head = '', body = '', signature = ''] = keys.jws.split('.');
     const more = JSON.parse(Buffer.from(body, 'base64url').toString()) as { keys: unknown[] };
-    more.keys.push(createKeys().certified[0]);
+    more.keys.push(createTestKeys().certified[0]);
     const altered = Buffer.from(JSON.stringify(more)).toString('base64url');
     expect(() => readKeyring(`${head}.${altered}.${signature}`, keys.root.publicKey)).toThrow(invalid);
   });

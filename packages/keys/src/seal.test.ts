@@ -1,11 +1,12 @@
 import { type Sealed, sealContext } from '@interlock/contracts';
+import { createTestKeys } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
-import { createKeys, nowMs } from './keys.fixture.ts';
 import { seal, unseal } from './seal.ts';
 
-const keys = createKeys();
-const auditor = keys.sealingKeyOf('auditor');
-const decider = keys.sealingKeyOf('decider');
+const nowMs = 1_800_000_000_000;
+const keys = createTestKeys();
+const auditor = keys.keysOf('auditor').seal;
+const decider = keys.keysOf('decider').seal;
 const context = sealContext('evidence', 'c_1');
 const content = 'what happened, in full';
 const toBoth = [...keys.keyring.sealKeysOf('auditor', nowMs), ...keys.keyring.sealKeysOf('decider', nowMs)];
@@ -21,7 +22,7 @@ function flipped(text: string, at: number): string {
 
 describe('[P-evidence-sealed] a sealed box', () => {
   test('does not open for somebody it is not for, nor for a key under another’s id', () => {
-    const executor = keys.sealingKeyOf('executor');
+    const executor = keys.keysOf('executor').seal;
     expect(() => unseal(box, executor, context)).toThrow(invalid);
     expect(() => unseal(box, { ...executor, keyId: auditor.keyId }, context)).toThrow(invalid);
   });

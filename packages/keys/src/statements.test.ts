@@ -1,9 +1,10 @@
 import { type KeyHolder, keyHolders, type Statement, type StatementType, sha256 } from '@interlock/contracts';
+import { createTestKeys } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
 import { signJws, verifyJws } from './jws.ts';
-import { createKeys, nowMs } from './keys.fixture.ts';
 import { signStatement, verifyStatement } from './statements.ts';
 
+const nowMs = 1_800_000_000_000;
 const digest = sha256('x');
 const identity = { tenant: 'acme', agent: 'mailer', user: 'ann', session: 's_1', call: 'c_1' };
 const samples: { [T in StatementType]: Statement<T> & { type: T } } = {
@@ -44,7 +45,7 @@ const signers = {
   bundle: 'author',
 } as const satisfies Record<StatementType, KeyHolder>;
 
-const keys = createKeys();
+const keys = createTestKeys();
 const invalid = expect.objectContaining({ code: 'statement_invalid' });
 
 function signed(type: StatementType, service: KeyHolder): string {
@@ -113,7 +114,7 @@ describe('[P-statements-role-bound] a signature', () => {
     const { certified } = keys;
     const until = Math.max(...certified.map(({ notAfter }) => notAfter));
     expect(() => verifyStatement(jws, 'decision', keys.keyring, until)).toThrow(invalid);
-    expect(() => verifyStatement(jws, 'decision', createKeys().keyring, nowMs)).toThrow(invalid);
+    expect(() => verifyStatement(jws, 'decision', createTestKeys().keyring, nowMs)).toThrow(invalid);
     expect(verifyStatement(jws, 'decision', keys.keyring, until - 1)).toEqual(samples.decision);
   });
 

@@ -17,7 +17,7 @@ const NEVER_MS = 4_000_000_000_000;
 
 export interface TestKeys {
   readonly root: { publicKey: KeyObject; privateKey: KeyObject };
-  readonly certified: readonly CertifiedKey[];
+  readonly certified: CertifiedKey[];
   /** The keyring as the operator signed it. */
   readonly jws: string;
   readonly keyring: Keyring;
