@@ -1,10 +1,9 @@
 import { type EventBody, newId } from '@interlock/contracts';
 import { signStatement, verifyStatement } from '@interlock/keys';
-import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
+import { eventually, makeCall, makeClaim, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aCall, claimOf, refusedOf } from './call.fixture.ts';
 import type { Bus } from './index.ts';
 import { join } from './inside.fixture.ts';
 
@@ -29,18 +28,18 @@ afterAll(() => house[Symbol.asyncDispose]());
 
 describe('the line', () => {
   test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
-    const call = aCall();
+    const call = makeCall();
     expect(await ingress.publish('requested', call, { call }, 0)).toMatchObject({ stored: true });
     expect(await ingress.publish('requested', call, { call }, 0)).toEqual({ stored: false });
   });
 
   test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
-    const call = aCall();
+    const call = makeCall();
     const heard = Promise.withResolvers<EventBody<'refused'>>();
     await ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
     await using _step = await decider.step('decider', {
-      verb: ({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }),
-      poison: ({ event }) => refusedOf(house, event.call),
+      verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, house.keyring) }),
+      poison: ({ event }) => makeRefused(event.call, house.keyring),
       concurrency: 4,
     });
     await ingress.publish('requested', call, { call }, 0);
@@ -52,21 +51,21 @@ describe('the line', () => {
   });
 
   test('[P-ledger-read-back] knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
-    const call = aCall();
-    const claim = claimOf(house, call);
+    const call = makeCall();
+    const claim = makeClaim(call, house.keyring, { claimMs: 5_000 });
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', { ...claim, nonce: newId('n') }, 0)).toEqual({ stored: false });
-    expect(await decider.refuse(refusedOf(house, call))).toEqual({ stored: false });
+    expect(await decider.refuse(makeRefused(call, house.keyring))).toEqual({ stored: false });
   });
 
   test('[P-ledger-claim-once] gives one winner to two hundred races for a claim', async () => {
     for (let race = 0; race < 200; race += 1) {
-      const call = aCall();
+      const call = makeCall();
       const outcomes = await Promise.all([
-        decider.refuse(refusedOf(house, call)),
-        decider.refuse(refusedOf(house, call)),
-        ingress.refuse(refusedOf(house, call)),
+        decider.refuse(makeRefused(call, house.keyring)),
+        decider.refuse(makeRefused(call, house.keyring)),
+        ingress.refuse(makeRefused(call, house.keyring)),
       ]);
       expect(outcomes.filter(({ stored }) => stored)).toHaveLength(1);
     }
@@ -74,21 +73,21 @@ describe('the line', () => {
 });
 
 test('[P-answer-from-the-ledger] what was never stored is not heard as an outcome, whoever has it delivered', async () => {
-  const [forged, real] = [aCall(), aCall()];
+  const [forged, real] = [makeCall(), makeCall()];
   const heard: string[] = [];
   await ingress.onStored('refused', ({ call }) => heard.push(call));
   const limiter = await join(house, 'limiter');
   const target = `interlock.done.v1.refused.acme.${forged.call}`;
   const delivered = Promise.withResolvers<void>();
   limiter.subscribe(target, { callback: () => delivered.resolve() });
-  await limiter.request('$KV.epochs.forged', JSON.stringify(refusedOf(house, forged)));
+  await limiter.request('$KV.epochs.forged', JSON.stringify(makeRefused(forged, house.keyring)));
   const config = { name: 'forger', deliver_subject: target, deliver_policy: 'all', ack_policy: 'none' };
   await limiter.request(
     'CORE.API.CONSUMER.CREATE.KV_epochs.forger',
     JSON.stringify({ stream_name: 'KV_epochs', action: 'create', config }),
   );
   await delivered.promise;
-  await decider.refuse(refusedOf(house, real));
+  await decider.refuse(makeRefused(real, house.keyring));
   await eventually(() => heard.includes(real.call));
   expect(heard).not.toContain(forged.call);
   await limiter.close();

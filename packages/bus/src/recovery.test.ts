@@ -1,11 +1,10 @@
 /** What the bus does when its server dies, hangs, or loses a stream. */
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
+import { eventually, makeCall, makeClaim, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { aCall, claimOf, refusedOf } from './call.fixture.ts';
 import { type Bus, connectProvisioner, type Provisioner } from './index.ts';
 import { join } from './inside.fixture.ts';
 
@@ -37,15 +36,15 @@ afterEach(async () => {
 
 function refuseAll() {
   return decider.step('decider', {
-    verb: ({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }),
-    poison: ({ event }, fault) => refusedOf(house, event.call, fault.code),
+    verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, house.keyring) }),
+    poison: ({ event }, fault) => makeRefused(event.call, house.keyring, { code: fault.code }),
     concurrency: 4,
   });
 }
 
 /** Puts a call on the line as soon as the bus takes it, and waits until it was refused. */
 async function goesThrough(): Promise<void> {
-  const call = aCall();
+  const call = makeCall();
   await eventually(async () => {
     const published = await ingress.publish('requested', call, { call }, 0);
     return published.stored || (await ingress.readCall('acme', call.call)) !== undefined;
@@ -65,7 +64,7 @@ describe('a server that was away', () => {
 
     await house.nats.server.kill();
     await eventually(() => !ingress.connected && !watch.current);
-    const call = aCall();
+    const call = makeCall();
     await expect(ingress.publish('requested', call, { call }, 0)).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });
@@ -88,7 +87,7 @@ describe('a server that was away', () => {
 
   test('[P-ledger-read-back] took a claim whose acknowledgement was lost: its owner finds its own nonce', async () => {
     const executor = await house.busOf('executor');
-    const claim = claimOf(house, aCall());
+    const claim = makeClaim(makeCall(), house.keyring, { claimMs: 5_000 });
     house.nats.server.pause();
     const claiming = executor.claim('started', claim, 0);
     // Two readings that time out take longer than an acknowledgement may.
@@ -115,7 +114,9 @@ describe('a stream that is lost', () => {
     await expect(jsm.streams.info('LEDGER')).rejects.toThrow('stream not found');
     await expect(ingress.streamState('LEDGER')).rejects.toMatchObject({ code: 'dependency_unavailable' });
     const executor = await house.busOf('executor');
-    await expect(executor.claim('started', claimOf(house, aCall()), 0)).rejects.toMatchObject({
+    await expect(
+      executor.claim('started', makeClaim(makeCall(), house.keyring, { claimMs: 5_000 }), 0),
+    ).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });
   });

@@ -1,9 +1,15 @@
 import { type Call, eventSchemas, Fault } from '@interlock/contracts';
-import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
+import {
+  eventually,
+  makeCall,
+  makeDecided,
+  makeRefused,
+  startTestBus,
+  type TestBus,
+} from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aCall, decidedOf, refusedOf } from './call.fixture.ts';
 import type { Bus, Delivery, Next } from './index.ts';
 import { join } from './inside.fixture.ts';
 import { installTracing, underTrace } from './tracing.fixture.ts';
@@ -39,7 +45,7 @@ function decide(verb: Verb, concurrency = 16) {
   return decider.step('decider', {
     verb,
     concurrency,
-    poison: ({ event }, fault) => refusedOf(house, event.call, fault.code),
+    poison: ({ event }, fault) => makeRefused(event.call, house.keyring, { code: fault.code }),
   });
 }
 
@@ -54,7 +60,7 @@ async function codeOf({ tenant, call }: Call) {
 
 describe('an event whose owner fails', () => {
   test('[P-line-poison] is refused at the fifth delivery as poison, or with the last fault, and holds up nobody', async () => {
-    const [broken, unlucky, fine] = [aCall(), aCall(), aCall()];
+    const [broken, unlucky, fine] = [makeCall(), makeCall(), makeCall()];
     const deliveries = new Map<string, number[]>();
     const order: string[] = [];
     await using _ = await decide(({ event, deliveries: count }) => {
@@ -63,7 +69,7 @@ describe('an event whose owner fails', () => {
       order.push(call);
       if (call === broken.call) throw new Error('a bug');
       if (call === unlucky.call) throw new Fault('dependency_unavailable');
-      return { step: 'refused', body: refusedOf(house, event.call) };
+      return { step: 'refused', body: makeRefused(event.call, house.keyring) };
     });
     for (const call of [broken, unlucky, fine]) await request(call);
     expect(await eventually(() => codeOf(fine))).toBe('policy_denied');
@@ -77,10 +83,13 @@ describe('an event whose owner fails', () => {
 
   test('[P-line-poison] and that nobody can read is left after five deliveries, and holds up nobody', async () => {
     const nats = await join(house, 'ingress');
-    await using _ = await decide(({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }));
+    await using _ = await decide(({ event }) => ({
+      step: 'refused',
+      body: makeRefused(event.call, house.keyring),
+    }));
     await nats.request('interlock.line.v1.requested.acme.unreadable', '{"call":"no"}');
     await nats.close();
-    const fine = aCall();
+    const fine = makeCall();
     await request(fine);
     expect(await eventually(() => codeOf(fine))).toBe('policy_denied');
     const deliveries = () => jsm.consumers.info('LINE', 'decider');
@@ -89,10 +98,11 @@ describe('an event whose owner fails', () => {
   });
 
   test('once and then does what follows has one successor', async () => {
-    const call = aCall();
+    const call = makeCall();
+    const { sign } = await house.keysOf('decider');
     await using _ = await decide(({ event, deliveries }) => {
       if (deliveries === 1) throw new Fault('dependency_unavailable');
-      return { step: 'decided', body: decidedOf(event.call) };
+      return { step: 'decided', body: makeDecided(event.call, sign) };
     });
     await request(call);
     const stored = await eventually(async () => await lineOf(call, 'decided'));
@@ -102,7 +112,7 @@ describe('an event whose owner fails', () => {
 });
 
 test('[P-step-drain] a process that stops finishes what it began, and another gets at once what it had not', async () => {
-  const calls = [aCall(), aCall(), aCall()];
+  const calls = [makeCall(), makeCall(), makeCall()];
   const begun = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
   const taken: string[] = [];
@@ -110,7 +120,7 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
     taken.push(event.call.call);
     begun.resolve();
     await released.promise;
-    return { step: 'refused', body: refusedOf(house, event.call) };
+    return { step: 'refused', body: makeRefused(event.call, house.keyring) };
   }, 1);
   for (const call of calls) await request(call);
   await begun.promise;
@@ -124,7 +134,7 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
   const rest: string[] = [];
   await using _ = await decide(({ event }) => {
     rest.push(event.call.call);
-    return { step: 'refused', body: refusedOf(house, event.call) };
+    return { step: 'refused', body: makeRefused(event.call, house.keyring) };
   });
   const expected = calls.map(({ call }) => call).filter((call) => !taken.includes(call));
   await eventually(() => rest.length === 2, GIVEN_BACK_MS);
@@ -133,8 +143,11 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
 
 test('[P-step-drain] nothing goes to a process that stopped: each of sixty that follow one another is handed the next call', async () => {
   for (let turn = 0; turn < 60; turn += 1) {
-    const call = aCall();
-    await using _ = await decide(({ event }) => ({ step: 'refused', body: refusedOf(house, event.call) }));
+    const call = makeCall();
+    await using _ = await decide(({ event }) => ({
+      step: 'refused',
+      body: makeRefused(event.call, house.keyring),
+    }));
     await request(call);
     await eventually(async () => (await codeOf(call)) !== undefined, GIVEN_BACK_MS);
   }
@@ -143,8 +156,12 @@ test('[P-step-drain] nothing goes to a process that stopped: each of sixty that 
 describe('an event as it is stored', () => {
   test('[P-events-cloudevents] is a CloudEvent with a traceparent, and what follows carries the same trace', async () => {
     using _tracing = installTracing();
-    await using _step = await decide(({ event }) => ({ step: 'decided', body: decidedOf(event.call) }));
-    const call = aCall();
+    const { sign } = await house.keysOf('decider');
+    await using _step = await decide(({ event }) => ({
+      step: 'decided',
+      body: makeDecided(event.call, sign),
+    }));
+    const call = makeCall();
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     await underTrace(traceId, () => request(call));
     for (const step of ['requested', 'decided'] as const) {

@@ -11,6 +11,7 @@ import {
   type Json,
   limits,
   newId,
+  type Refused,
   type Sealed,
   type ServiceName,
   type Statement,
@@ -125,6 +126,20 @@ export function makeClaim(call: Call, keyring: Keyring, changes: Partial<Claim> 
     ...{ tenant, agent, user, session, call: call.call, tool, toolVersion, argumentsDigest, callDigest },
     ...{ at: requestedAt, replyTo, keepResult, executor: 'exe_1', nonce: newId('claim') },
     ...{ claimMs: 30_000, idempotent: false, evidence: sealedFor('auditor', call.call, keyring) },
+    ...changes,
+  };
+}
+
+/** Makes the refusal of a call by the decider; `changes` are laid over it. */
+export function makeRefused(
+  { tenant, agent, call, tool }: Pick<Call, 'tenant' | 'agent' | 'call' | 'tool'>,
+  keyring: Keyring,
+  changes: Partial<Refused> = {},
+): Refused {
+  return {
+    ...{ tenant, agent, call, tool, at: Date.now() },
+    ...{ by: 'decider', code: 'policy_denied', detail: 'No.' },
+    evidence: sealedFor('auditor', call, keyring),
     ...changes,
   };
 }

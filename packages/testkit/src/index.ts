@@ -5,6 +5,7 @@ export {
   makeClaim,
   makeDecided,
   makeDecision,
+  makeRefused,
   makeTool,
   sealedFor,
 } from './call.ts';
