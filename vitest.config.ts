@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { SummaryReporter } from './test/summary-reporter.ts';
 
+// Node runs the tests' sources as they stand, like everything else: docs/decisions/020.
 export default defineConfig({
   test: {
     include: ['{packages,services,policies,test,deploy,examples}/**/*.test.ts'],

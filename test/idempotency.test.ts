@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-const WINDOW_MS = 5_000;
 
 let line: Line;
 beforeAll(async () => {
-  const rate = { calls: 1, windowMs: WINDOW_MS };
-  line = await startLine({ limits: [{ name: 'slowly', per: ['agent'], match: { tool: 'slow' }, rate }] });
+  line = await startLine({
+    limits: [{ name: 'one-by-one', per: ['agent'], match: { tool: 'slow' }, concurrency: 1 }],
+  });
 }, START_MS);
 afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
 
@@ -58,19 +58,21 @@ describe('a request under an Idempotency-Key', () => {
   });
 
   test('[P-idempotency-key] runs anew after a refusal that passes, as another call, and then no more', async () => {
-    await eventually(async () => (await line.call('slow', { text: 'full' })).status === 200, 2 * WINDOW_MS);
-    const limited = await line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
-    expect(limited).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
-    const againMs = performance.now() + 1_000 * Number(limited.headers.get('retry-after'));
-    await eventually(() => performance.now() >= againMs, 2 * WINDOW_MS);
+    const over = Promise.withResolvers<void>();
+    line.upstream.behave({ kind: 'wait', until: over.promise }, '/slow');
+    const occupying = line.call('slow', { text: 'first' });
+    await eventually(() => line.upstream.requests.some(({ body }) => body.includes('first')));
+    const later = () => line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
+    const limited = await later();
+    expect(limited).toMatchObject({ status: 429, body: { code: 'concurrency_limited' } });
+    over.resolve();
+    expect((await occupying).status).toBe(200);
     const done = await eventually(async () => {
-      const retried = await line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
+      const retried = await later();
       return retried.status === 200 && retried;
-    }, 3 * WINDOW_MS);
+    });
     expect(done.body.call).not.toBe(limited.body.call);
-    const after = await line.call('slow', { text: 'later' }, { idempotencyKey: 'later' });
-    expect(after.body).toMatchObject({ call: done.body.call, replayed: true });
-    const effects = line.upstream.requests.filter(({ body }) => body.includes('later'));
-    expect(effects).toHaveLength(1);
+    expect((await later()).body).toMatchObject({ call: done.body.call, replayed: true });
+    expect(line.upstream.requests.filter(({ body }) => body.includes('later'))).toHaveLength(1);
   });
 });

@@ -10,7 +10,6 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const run = promisify(execFile);
 /** The quick bench measures for half a minute; a busy machine takes longer to start it. */
 const BENCH_MS = 240_000;
-const CHECK_MS = 120_000;
 const OUTPUT_MAX_BYTES = 16 * 1_024 * 1_024;
 
 /** Who runs each command of the README; the newcomer's section is run as a whole by `quickstart.test.ts`. */
@@ -18,7 +17,8 @@ const runBy: Readonly<Record<string, string>> = {
   'npm run demo': 'test/demo.test.ts',
   'npm run demo -- --keep': 'test/demo.test.ts',
   'npm test': '.ci/run',
-  'npm run verify': 'test/readme.test.ts',
+  // Its parts, each once: types, lint, and the tests with tidy among them.
+  'npm run verify': '.ci/run',
   'npm run lint:rego': 'deploy/local/set-up/run.test.ts',
   'npm run bench -- --quick --json': 'test/readme.test.ts',
   'npm run interlock -- --help': 'deploy/local/src/main.test.ts',
@@ -35,19 +35,6 @@ test('[P-readme-true] every command of the README is run by a test', async () =>
   expect(named.filter((command) => !(command in runBy))).toEqual([]);
   for (const file of Object.values(runBy)) await access(path.join(ROOT, file));
 });
-
-test(
-  '[P-readme-true] what verify checks besides the tests holds: types and lint',
-  async () => {
-    await run('npm', ['run', '--silent', 'types'], { cwd: ROOT, timeout: CHECK_MS });
-    await run('npm', ['run', '--silent', 'lint'], {
-      cwd: ROOT,
-      timeout: CHECK_MS,
-      maxBuffer: OUTPUT_MAX_BYTES,
-    });
-  },
-  2 * CHECK_MS,
-);
 
 const measuredSchema = z.looseObject({
   rates: z.array(

@@ -1,13 +1,15 @@
 /**
- * The rules of the house as a failing test: which way imports point, where vendors stand, how long a file is, what no
- * file says, what every service has, and that every promise has a test. Complaints name file and line.
+ * The rules of this repository as failing tests: which way imports point, where vendors stand, how long a file is, what
+ * no file says, what every service has, and that every promise has a test. Complaints name file and line.
  */
 import { describe, expect, test } from 'vitest';
 import { requirements } from './requirements.ts';
 import { looseVersions, manifestsOf, undeclared, unused } from './tidy/dependencies.ts';
 import { secondChecks } from './tidy/gate-checks.ts';
 import { circles, importsOf, outsideFences, wrongWays } from './tidy/imports.ts';
+import { citationsIn, lostSources, unheld, unpromised } from './tidy/promises.ts';
 import { linesLike, readSources } from './tidy/sources.ts';
+import { privateWords } from './tidy/words.ts';
 
 /** A file is one subject a reader can hold; most have about 150 lines. */
 const LINES_MAX = 400;
@@ -15,6 +17,8 @@ const GENERATED =
   /^package-lock\.json$|^packages\/contracts\/schemas\/|\.golden\.|^deploy\/local\/set-up\/go\./;
 /** The rules themselves, which must spell what they forbid. */
 const RULES = /^test\/tidy/;
+/** What makes real time pass: the polling of `eventually`, an upstream that is slow, a forced end, and the bench. */
+const PACES = /^packages\/testkit\/src\/(eventually|upstream|processes)\.ts$|^test\/bench\//;
 
 const sources = readSources();
 const written = sources.filter(({ path }) => !GENERATED.test(path));
@@ -24,7 +28,7 @@ const typescript = ruled.filter(({ path }) => path.endsWith('.ts'));
 const imports = importsOf(code);
 const manifests = manifestsOf(sources);
 
-describe('[P-house-rules] imports', () => {
+describe('[P-repository-rules] imports', () => {
   test('point down the floors: contracts ← keys ← bus, shell, egress ← gate ← services ← deploy/local', () => {
     expect(wrongWays(imports)).toEqual([]);
   });
@@ -46,7 +50,7 @@ describe('[P-house-rules] imports', () => {
   });
 });
 
-describe('[P-house-rules] a file', () => {
+describe('[P-repository-rules] a file', () => {
   test(`has at most ${LINES_MAX} lines; aim for 150`, () => {
     const long = code.filter(({ lines }) => lines.length > LINES_MAX + 1);
     expect(long.map(({ path, lines }) => `${path}:${lines.length}: split it by subject`)).toEqual([]);
@@ -91,6 +95,10 @@ describe('[P-house-rules] a file', () => {
     expect(linesLike(files, /\bprocess\.exit\(/, 'return, or throw')).toEqual([]);
   });
 
+  test('says what it means in words that a reader from outside knows', () => {
+    expect(privateWords(written.filter(({ path }) => !RULES.test(path)))).toEqual([]);
+  });
+
   test('names no machine and no registry', () => {
     const files = written.filter(({ path }) => !RULES.test(path));
     const places =
@@ -103,7 +111,7 @@ describe('[P-house-rules] a file', () => {
   });
 });
 
-describe('[P-house-rules] a test', () => {
+describe('[P-repository-rules] a test', () => {
   const tests = ruled.filter(({ path }) => path.endsWith('.test.ts'));
 
   test('is never skipped, and never alone', () => {
@@ -111,35 +119,40 @@ describe('[P-house-rules] a test', () => {
     expect(linesLike(tests, held, 'run it, or delete it')).toEqual([]);
   });
 
-  test('does not sleep and does not mock', () => {
-    expect(linesLike(tests, /\bvi\.(mock|fn|spyOn|useFakeTimers)\b/, 'use the real thing')).toEqual([]);
+  test('does not mock', () => {
+    expect(
+      linesLike(tests, /\bvi\.(mock|fn|spyOn|useFakeTimers|stubGlobal)\b/, 'use the real thing'),
+    ).toEqual([]);
   });
+
+  test('does not sleep: it waits for what it is about', () => {
+    const files = ruled.filter(({ path, isTest }) => isTest && !PACES.test(path));
+    const sleeps =
+      /\bsetTimeout\b|\bawait (sleep|delay)\(|\beventually\([^\n]*\b(Date|performance)\.now\(\)|\bvi\.wait/;
+    expect(linesLike(files, sleeps, 'wait for an event, with eventually()')).toEqual([]);
+  });
+
+  test('expects nothing of the clock on the wall: another machine is slower', () => {
+    const clocks = /\bexpect\([^\n]*\b(performance|Date)\.now\(\) ?-/;
+    expect(linesLike(tests, clocks, 'count, or measure with processorMs()')).toEqual([]);
+  });
+
+  const citations = citationsIn(code.filter(({ path }) => path.endsWith('.test.ts')));
 
   test('cites only what is promised', () => {
-    expect(cited().filter(({ id }) => !Object.hasOwn(requirements, id))).toEqual([]);
+    expect(unpromised(citations, requirements)).toEqual([]);
   });
 
-  test('stands behind every promise', () => {
-    const held = new Set(cited().map(({ id }) => id));
-    expect(Object.keys(requirements).filter((id) => !held.has(id))).toEqual([]);
+  test('stands behind every promise, in the layer that holds it', () => {
+    expect(unheld(citations, requirements)).toEqual([]);
   });
 
-  function cited(): { at: string; id: string }[] {
-    const files = code.filter(({ path }) => path.endsWith('.test.ts'));
-    return files.flatMap(({ path, lines }) =>
-      lines.flatMap((line, index) =>
-        /^\s*(\/\/|\*|\/\*)/.test(line)
-          ? []
-          : [...line.matchAll(/\[(P-[a-z0-9-]+)\]/g)].map(([, id = '']) => ({
-              at: `${path}:${index + 1}`,
-              id,
-            })),
-      ),
-    );
-  }
+  test('is about a promise that comes from somewhere', () => {
+    expect(lostSources(requirements, new Set(sources.map(({ path }) => path)))).toEqual([]);
+  });
 });
 
-describe('[P-house-rules] a service', () => {
+describe('[P-repository-rules] a service', () => {
   const services = manifests.map(({ folder }) => folder).filter((folder) => folder.startsWith('services/'));
 
   test('says what it consumes, emits and owns, its limits and how it fails', () => {
@@ -162,7 +175,7 @@ describe('[P-house-rules] a service', () => {
   });
 });
 
-describe('[P-house-rules] a check that decides about safety', () => {
+describe('[P-repository-rules] a check that decides about safety', () => {
   test('stands once, in packages/gate', () => {
     expect(secondChecks(typescript)).toEqual([]);
   });
@@ -184,19 +197,7 @@ describe('[P-house-rules] a check that decides about safety', () => {
   });
 });
 
-test('[P-house-rules] an exported function of a package says what it does', () => {
-  const files = typescript.filter(({ path, isTest }) => /^packages\/[^/]+\/src\//.test(path) && !isTest);
-  const silent = files.flatMap(({ path, lines }) =>
-    lines.flatMap((line, index) =>
-      /^export (async )?function/.test(line) && !/\*\/$|^export function .*;$/.test(lines[index - 1] ?? '')
-        ? [`${path}:${index + 1}: say what it returns and what it throws`]
-        : [],
-    ),
-  );
-  expect(silent).toEqual([]);
-});
-
-test('[P-house-rules] a policy rule has a folder, and a test beside it', () => {
+test('[P-repository-rules] a policy rule has a folder, and a test beside it', () => {
   const rego = code.filter(({ path }) => /^policies\/rules\//.test(path)).map(({ path }) => path);
   const rules = rego.filter((path) => !path.endsWith('_test.rego'));
   expect(rules.length).toBeGreaterThan(0);

@@ -7,6 +7,8 @@
 #   ask, and a note says which. Notes are for the audit alone.
 package interlock.main
 
+# Why an ask never grants: docs/decisions/006.
+
 default decision := {"verdict": "deny", "reasons": [], "obligations": [], "notes": []}
 
 decision := {"verdict": "deny", "reasons": _listed(_denials), "obligations": [], "notes": _listed(_notes)} if {

@@ -51,33 +51,60 @@ export function undeclared(imports: Import[], manifests: Manifest[]): string[] {
   });
 }
 
-/** Returns declared dependencies that nothing in their package imports, and that the root's files do not name. */
+/** Returns declared dependencies that nothing in their package imports, and no script or program of the root runs. */
 export function unused(imports: Import[], manifests: Manifest[], sources: Source[]): string[] {
-  const texts = sources.filter(({ path }) => !/package(-lock)?\.json$/.test(path)).map(({ text }) => text);
-  const scripts = sources.find(({ path }) => path === 'package.json')?.text ?? '';
-  return manifests.flatMap(({ folder, path, runs, tests }) => {
+  const runs = programsRun(sources);
+  return manifests.flatMap(({ folder, path, runs: needed, tests }) => {
     const here = imports.filter(({ source }) => folder === '.' || packageOf(source.path) === folder);
     const isImported = (name: string, inTests: boolean) =>
       here.some(({ source, specifier }) => vendorOf(specifier) === name && (inTests || !source.isTest));
-    const isTool = (name: string) =>
-      folder === '.' &&
-      (texts.some((text) => text.includes(name)) ||
-        scripts.includes(`"node deploy/`) ||
-        tools.includes(name));
     const isTestkit = folder === 'packages/testkit';
     return [
-      ...runs
+      ...needed
         .filter((name) => !isImported(name, isTestkit))
         .map((name) => `${path}: ${name} is not imported`),
       ...tests
-        .filter((name) => !isImported(name, true) && !isTool(name))
-        .map((name) => `${path}: ${name} is not imported by a test`),
+        .filter((name) => !isImported(name, true) && !(folder === '.' && runs(name)))
+        .map((name) => `${path}: ${name} is not imported by a test, and nothing runs it`),
     ];
   });
 }
 
-/** Programs the root's scripts run by a name that is not their package's. */
-const tools = ['typescript', '@types/node'];
+const lockSchema = z.object({
+  packages: z.record(z.string(), z.object({ bin: z.record(z.string(), z.string()).optional() })),
+});
+const rootSchema = z.object({ scripts: z.record(z.string(), z.string()) });
+
+/**
+ * Returns whether something runs a package as a program: a script of the root by its name, code by its folder or by
+ * resolving it, or the compiler as the types of Node.
+ */
+function programsRun(sources: Source[]): (name: string) => boolean {
+  const textOf = (file: string) => sources.find(({ path }) => path === file)?.text ?? '{}';
+  const { packages } = lockSchema.parse(JSON.parse(textOf('package-lock.json')));
+  const { scripts } = rootSchema.parse(JSON.parse(textOf('package.json')));
+  const commands = new Set(Object.values(scripts).flatMap((script) => script.split(/\s+/)));
+  const code = sources.filter(({ path, isCode }) => isCode && !path.startsWith('test/tidy'));
+  const types = z
+    .object({ compilerOptions: z.object({ types: z.array(z.string()) }) })
+    .parse(JSON.parse(textOf('tsconfig.json')))
+    .compilerOptions.types.map((name) => `@types/${name}`);
+  return (name) => {
+    const bins = Object.keys(packages[`node_modules/${name}`]?.bin ?? {});
+    const folder = name.split('/').map((part) => `'${part}'`);
+    const spellings = [
+      `node_modules/${name}/`,
+      `resolve('${name}'`,
+      `resolve('${name}/`,
+      `'node_modules', ${folder.join(', ')}`,
+    ];
+    return (
+      types.includes(name) ||
+      bins.some((bin) => commands.has(bin)) ||
+      code.some(({ text }) => spellings.some((spelling) => text.includes(spelling)))
+    );
+  };
+}
 
 /** Returns dependencies whose version is a range, or differs between packages. */
 export function looseVersions(manifests: Manifest[]): string[] {

@@ -49,7 +49,7 @@ const services = [
 
 /**
  * The floors: what each package stands on. Running code may import that, and what that stands on in turn. The tests of
- * every package may import all of them.
+ * every package may import all of them. Why: docs/decisions/030.
  */
 const floors: Readonly<Record<string, readonly string[]>> = {
   contracts: [],

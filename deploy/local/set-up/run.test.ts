@@ -20,10 +20,12 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const TOOLS_FOLDER = dirname(fileURLToPath(import.meta.url));
-const POLL_MS = 20;
+/** A shell script starts on whatever machine this is. */
+const BUILD_MS = 20_000;
 const PROGRAMS = {
   'nats-server': 'nats-server: v2.15.2',
   opa: 'Version: 1.22.0',
@@ -176,7 +178,7 @@ describe('set-up finds programs', () => {
     rmSync(join(binaries, 'nats-server'));
     endlessGo();
     const killed = start('interlock', {}, []);
-    await until(() => existsSync(join(folder, 'build-pid')));
+    await eventually(() => existsSync(join(folder, 'build-pid')), BUILD_MS);
     killed.child.kill('SIGKILL');
     await killed.ended;
     process.kill(Number(readFileSync(join(folder, 'build-pid'), 'utf8')));
@@ -261,7 +263,7 @@ describe('the command', () => {
     rmSync(join(binaries, 'nats-server'));
     endlessGo();
     const running = start('interlock', {}, []);
-    await until(() => existsSync(join(folder, 'build-pid')));
+    await eventually(() => existsSync(join(folder, 'build-pid')), BUILD_MS);
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(143);
     expect(existsSync(join(folder, 'cache', 'interlock', 'nats-server-2.15.2.lock'))).toBe(false);
@@ -366,12 +368,4 @@ function cli(source: string): void {
 
 function lockHash(content: string): string {
   return createHash('sha256').update(content).update(`${process.platform}-${process.arch}`).digest('hex');
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the awaited moment did not come');
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }

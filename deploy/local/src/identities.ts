@@ -1,8 +1,8 @@
-/** Who is who in a data folder: the operator and every service's keys. Made once. */
+/** The keys of an installation: the operator's, every service's and the author's. Made once, with the data folder. */
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createBusKeys, publicBusKey } from '@interlock/bus';
-import { dataFiles, readIfThere, writePrivate } from '@interlock/cli';
+import { readIfPresent, writePrivate } from '@interlock/cli';
 import { type ServiceName, services } from '@interlock/contracts';
 import {
   addAuthor,
@@ -15,6 +15,7 @@ import {
   writeIdentities,
 } from '@interlock/shell';
 import { z } from 'zod';
+import { dataFiles } from './installation-files.ts';
 
 const DAY_MS = 86_400_000;
 /** Keys of services are made with the data folder and last as long as one is likely to. */
@@ -22,21 +23,21 @@ const KEYS_VALID_MS = 3_650 * DAY_MS;
 const SECRET_BYTES = 32;
 const keyFileSchema = z.object({ busSeed: z.string() });
 
-/** What the processes need to know of the identities. */
+/** The public halves that processes are started with. */
 export interface Identities {
   /** The operator's public key, for INTERLOCK_ROOT_KEY. */
   rootKey: string;
-  /** Public NKeys, for the bus's configuration. */
+  /** Public NKeys by service, for the configuration of the NATS server. */
   publicKeys: Record<ServiceName, string>;
 }
 
-/** Makes the identities of a data folder where there are none, and reads them. */
+/** Makes the keys of a data folder that has none, and reads their public halves. */
 export async function ensureIdentities(data: string, nowMs: number): Promise<Identities> {
   const files = dataFiles(data);
-  if ((await readIfThere(files.operator)) === undefined) await makeIdentities(data, nowMs);
+  if ((await readIfPresent(files.operator)) === undefined) await makeIdentities(data, nowMs);
   await ensureSecret(files.callIdKey);
   await ensureSecret(files.traceToken);
-  const operator = readOperator(await mustRead(files.operator));
+  const operator = readOperator(await readKeyFile(files.operator));
   await ensureAuthor(data, operator, nowMs);
   const seeds = await Promise.all(
     services.map(async (service) => [service, await readSeed(data, service)] as const),
@@ -47,7 +48,7 @@ export async function ensureIdentities(data: string, nowMs: number): Promise<Ide
   };
 }
 
-/** The operator's file is written last: while it is missing, everything is made again. */
+/** The operator's file is written last: while it is missing, all keys are made again. */
 async function makeIdentities(data: string, nowMs: number): Promise<void> {
   const files = dataFiles(data);
   const operator = createOperator();
@@ -60,11 +61,11 @@ async function makeIdentities(data: string, nowMs: number): Promise<void> {
   await writeIdentities(path.dirname(files.operator), [operatorFile(operator)]);
 }
 
-/** A folder made when nobody signed policies gets an author; one whose author's key was taken away keeps waiting for it. */
+/** Makes an author's key for a keyring that certifies none. One that was moved to another place stays the only one. */
 async function ensureAuthor(data: string, operator: Operator, nowMs: number): Promise<void> {
   const files = dataFiles(data);
-  if ((await readIfThere(files.author)) !== undefined) return;
-  const keyring = await mustRead(files.keyring);
+  if ((await readIfPresent(files.author)) !== undefined) return;
+  const keyring = await readKeyFile(files.keyring);
   await writeIdentities(
     files.keys,
     addAuthor(operator, { keyring, nowMs, notAfterMs: nowMs + KEYS_VALID_MS }),
@@ -72,27 +73,27 @@ async function ensureAuthor(data: string, operator: Operator, nowMs: number): Pr
 }
 
 async function ensureSecret(file: string): Promise<void> {
-  if ((await readIfThere(file)) !== undefined) return;
+  if ((await readIfPresent(file)) !== undefined) return;
   await writePrivate(file, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`);
 }
 
 async function readSeed(data: string, service: ServiceName): Promise<string> {
   const file = path.join(dataFiles(data).keys, `${service}.json`);
   try {
-    return keyFileSchema.parse(JSON.parse(await mustRead(file))).busSeed;
+    return keyFileSchema.parse(JSON.parse(await readKeyFile(file))).busSeed;
   } catch {
     // What the parsers throw may quote a private key.
     throw new Failure('keys_malformed', `${file} is not a key file.`, {
-      next: 'Put it back from a copy, or start with another --data folder.',
+      next: 'Restore it from a copy, or start with another data folder.',
     });
   }
 }
 
-async function mustRead(file: string): Promise<string> {
-  const text = await readIfThere(file);
+async function readKeyFile(file: string): Promise<string> {
+  const text = await readIfPresent(file);
   if (text !== undefined) return text;
-  throw new Failure('keys_missing', `${file} is missing.`, {
-    next: 'Put it back from a copy, or start with another --data folder.',
+  throw new Failure('keys_missing', `The key file ${file} is missing.`, {
+    next: 'Restore it from a copy, or start with another data folder.',
   });
 }
 

@@ -1,6 +1,2 @@
-export {
-  type InterlockOptions,
-  type RunningInterlock,
-  type RunningService,
-  startInterlock,
-} from './installation.ts';
+export { type InterlockOptions, startInterlock } from './installation.ts';
+export type { RunningInterlock, RunningService } from './running.ts';

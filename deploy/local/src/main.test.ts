@@ -26,8 +26,8 @@ async function interlock(args: string[], input = '') {
   return { code, stdout, stderr };
 }
 
-/** Runs the command against a door that answers everything alike, and returns what the door was asked. */
-async function withDoor(answer: { status: number; body: object }, args: string[], input = '') {
+/** Runs the command against a client that answers everything alike, and returns what the client was asked. */
+async function withApi(answer: { status: number; body: object }, args: string[], input = '') {
   const asked: {
     method: string | undefined;
     url: string | undefined;
@@ -45,7 +45,7 @@ async function withDoor(answer: { status: number; body: object }, args: string[]
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  const folder = await mkdtemp(path.join(data, 'door-'));
+  const folder = await mkdtemp(path.join(data, 'client-'));
   const url = `http://127.0.0.1:${port}`;
   await writeContext(folder, {
     ingress: url,
@@ -62,13 +62,13 @@ async function withDoor(answer: { status: number; body: object }, args: string[]
 }
 
 describe('the exit code', () => {
-  test('is 2 when the command is used wrongly', async () => {
+  test('is 2 when the command line is wrong', async () => {
     expect(await interlock(['fly'])).toMatchObject({ code: 2, stderr: expect.stringContaining('fly') });
     expect(await interlock(['call'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tool') });
     expect(await interlock(['call', 'note', 'no json', '--data', data])).toMatchObject({ code: 2 });
   });
 
-  test('is 3 when nobody is there to ask', async () => {
+  test('is 3 when Interlock cannot be reached', async () => {
     expect(await interlock(['tools', '--data', data])).toEqual({
       code: 3,
       stdout: '',
@@ -85,7 +85,7 @@ describe('the exit code', () => {
     expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('interlock: unreachable: ') });
   });
 
-  test('is 1 when what was asked is refused, and the reason is one line with the next step', async () => {
+  test('is 1 when the request is refused, and the reason is one line with the next step', async () => {
     const body = {
       type: 'urn:interlock:problem:policy_denied',
       title: 'Policy does not allow this call.',
@@ -96,7 +96,7 @@ describe('the exit code', () => {
       call: 'call_1',
       next: 'Do something else.',
     };
-    const refused = await withDoor({ status: 403, body }, ['call', 'send', '{}']);
+    const refused = await withApi({ status: 403, body }, ['call', 'send', '{}']);
     expect(refused).toMatchObject({
       code: 1,
       stderr:
@@ -105,13 +105,13 @@ describe('the exit code', () => {
   });
 
   test('is 1 when the call was made and failed', async () => {
-    const failed = await withDoor({ status: 200, body: { call: 'call_1', outcome: 'failed' } }, [
+    const failed = await withApi({ status: 200, body: { call: 'call_1', outcome: 'failed' } }, [
       'call',
       'send',
       '{}',
     ]);
     expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('failed') });
-    const done = await withDoor({ status: 200, body: { call: 'call_1', outcome: 'succeeded' } }, [
+    const done = await withApi({ status: 200, body: { call: 'call_1', outcome: 'succeeded' } }, [
       'call',
       'send',
       '{}',
@@ -135,7 +135,7 @@ describe('a configuration mistake', () => {
 
 describe('secrets', () => {
   test('of a credential come from standard input, without the last line break, and are not shown', async () => {
-    const set = await withDoor(
+    const set = await withApi(
       { status: 200, body: { name: 'token', setAt: 1 } },
       ['credential', 'set', 'token'],
       's3cret \n',
@@ -147,21 +147,21 @@ describe('secrets', () => {
   });
 
   test('are refused when there are none', async () => {
-    expect(await withDoor({ status: 200, body: {} }, ['credential', 'set', 'token'], '\n')).toMatchObject({
+    expect(await withApi({ status: 200, body: {} }, ['credential', 'set', 'token'], '\n')).toMatchObject({
       code: 2,
       asked: [],
     });
   });
 
   test('of the person who is named are used', async () => {
-    const { asked } = await withDoor({ status: 200, body: { switches: [] } }, ['kill', '--as', 'bob']);
+    const { asked } = await withApi({ status: 200, body: { switches: [] } }, ['kill', '--as', 'bob']);
     expect(asked).toMatchObject([{ method: 'GET', token: 'Bearer ilp_bob' }]);
   });
 });
 
 test('what an agent wrote cannot drive the terminal', async () => {
   const body = { call: 'call_1', outcome: 'succeeded', result: '\u001b[2Jgone' };
-  const { stdout } = await withDoor({ status: 200, body }, ['call', 'read', '{}']);
+  const { stdout } = await withApi({ status: 200, body }, ['call', 'read', '{}']);
   expect(stdout).toContain('gone');
   expect(stdout).not.toContain('\u001b');
 });
@@ -185,7 +185,7 @@ describe('--help', () => {
     ])
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
     expect(stdout).toContain(
-      'Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.',
+      'Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Interlock cannot be reached.',
     );
   });
 
@@ -223,7 +223,7 @@ describe('[P-mcp-pinned] tools pin', () => {
 
   test('shows what would be agreed to, and agrees to nothing', async () => {
     const answer = { status: 200, body: { tools: [tool] } };
-    const { asked, stdout } = await withDoor(answer, ['tools', 'pin', 'files_read']);
+    const { asked, stdout } = await withApi(answer, ['tools', 'pin', 'files_read']);
     expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /v1/tools']);
     for (const shown of [pinnedDigest, definitionDigest, 'everything.', `--digest ${definitionDigest}`])
       expect(stdout).toContain(shown);
@@ -233,7 +233,7 @@ describe('[P-mcp-pinned] tools pin', () => {
   test('agrees to the digest it is told', async () => {
     const answer = { status: 200, body: tool };
     const args = ['tools', 'pin', 'files_read', '--digest', definitionDigest, '--json'];
-    const { asked, stdout } = await withDoor(answer, args);
+    const { asked, stdout } = await withApi(answer, args);
     expect(asked).toMatchObject([
       { method: 'POST', url: '/v1/tools/files_read/pin', body: JSON.stringify({ definitionDigest }) },
     ]);
@@ -252,13 +252,13 @@ describe('[P-emergency] policy break-glass', () => {
     ['for nobody', ['policy', 'break-glass', '--tools', 'pay', '--reason', 'fire', '--for', '30m']],
     ['and ended at once', [...glass, '--tools', 'pay', '--reason', 'fire', '--for', '30m', '--end']],
   ])('is not broken %s', async (_, args) => {
-    const { asked, code } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    const { asked, code } = await withApi({ status: 200, body: { emergencies: [] } }, args);
     expect({ asked, code }).toEqual({ asked: [], code: 2 });
   });
 
   test('asks for what it was told, and no longer', async () => {
     const args = [...glass, '--tools', 'pay,refund', '--reason', 'fire', '--for', '4h', '--as', 'bob'];
-    const { asked } = await withDoor({ status: 200, body: { emergencies: [] } }, args);
+    const { asked } = await withApi({ status: 200, body: { emergencies: [] } }, args);
     expect(asked).toMatchObject([{ method: 'POST', url: '/v1/emergencies', token: 'Bearer ilp_bob' }]);
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
       tenant: 'acme',

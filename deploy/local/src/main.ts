@@ -2,11 +2,13 @@
 import { buildProgram, runProgram } from '@interlock/cli';
 import { demoCommand } from '@interlock/demo';
 import { upCommand } from './commands/up.ts';
+import { checkKeyFiles } from './key-checks.ts';
 
-/** The `interlock` program: what needs the installation itself, and what speaks to one that runs somewhere. */
+/** The `interlock` program: the commands that need the installation itself, and those that send requests to one. */
 if (import.meta.main) {
-  const installation = [upCommand(), demoCommand(async () => (await import('./laptop.ts')).laptop)];
-  const exitCode = await runProgram(buildProgram(installation), process.argv);
-  // A command that found something wrong has said so already.
+  const commands = [upCommand(), demoCommand(async () => (await import('./demo-machine.ts')).machine)];
+  const program = buildProgram({ commands, check: checkKeyFiles });
+  const exitCode = await runProgram(program, process.argv);
+  // A command that found a fault has set its exit code already.
   process.exitCode ??= exitCode;
 }

@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { dataFiles } from '@interlock/cli';
 import { sha256 } from '@interlock/contracts';
 import { openBundle, verifyBundle } from '@interlock/policy';
 import { loadKeyring, systemClock } from '@interlock/shell';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureIdentities } from './identities.ts';
+import { dataFiles } from './installation-files.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 let folder = '';

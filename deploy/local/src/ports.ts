@@ -1,7 +1,7 @@
-/** Ports of a data folder: taken once, so that after a restart everything is where it was. */
+/** Ports of a data folder: chosen once, so that addresses stay the same after a restart. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { readIfThere, writePrivate } from '@interlock/cli';
+import { readIfPresent, writePrivate } from '@interlock/cli';
 import { Failure } from '@interlock/shell';
 import { z } from 'zod';
 
@@ -15,7 +15,7 @@ export type Ports = Record<PortName, number>;
  */
 const FRESH_FIRST = 16_384;
 const FRESH_COUNT = 8_192;
-/** Every process begins at ports of its own, so that houses that start side by side do not race for one. */
+/** Every process begins at ports of its own, so that installations that start side by side do not race for one. */
 const OWN_COUNT = 32;
 const FRESH_TRIES = 1_024;
 let tried = 0;
@@ -28,7 +28,7 @@ const portsSchema = z.partialRecord(z.enum(names), portSchema);
  * Throws `port_taken` when a wanted one is in use.
  */
 export async function takePorts(file: string, wanted: Partial<Ports>): Promise<Ports> {
-  const known = portsSchema.safeParse(parse(await readIfThere(file)));
+  const known = portsSchema.safeParse(parse(await readIfPresent(file)));
   const had = known.success ? known.data : {};
   const ports: Partial<Ports> = {};
   for (const name of names) ports[name] = await takePort(wanted[name], had[name], name);
@@ -42,19 +42,19 @@ async function takePort(wanted: number | undefined, had: number | undefined, nam
     const port = await listenOnce(wanted);
     if (port !== undefined) return port;
     throw new Failure('port_taken', `Port ${wanted}, wanted for ${name}, is in use.`, {
-      next: 'Choose another one.',
+      next: 'Choose another port.',
     });
   }
   const again = had === undefined ? undefined : await listenOnce(had);
   return again ?? (await freshPort());
 }
 
-/** Returns a port that nobody listens on, and that nobody is given unasked. Throws `port_taken`. */
+/** Returns a free port that the system does not give to connections. Throws `port_taken`. */
 export async function freshPort(): Promise<number> {
   for (let attempt = 0; attempt < FRESH_TRIES; attempt += 1) {
-    const place = (process.pid * OWN_COUNT + tried) % FRESH_COUNT;
+    const offset = (process.pid * OWN_COUNT + tried) % FRESH_COUNT;
     tried += 1;
-    const port = await listenOnce(FRESH_FIRST + place);
+    const port = await listenOnce(FRESH_FIRST + offset);
     if (port !== undefined) return port;
   }
   throw new Failure('port_taken', 'No port of 127.0.0.1 is free.');

@@ -3,91 +3,93 @@ import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { natsServerConfig } from '@interlock/bus';
-import { dataFiles, writePrivate } from '@interlock/cli';
+import { writePrivate } from '@interlock/cli';
 import { type Environment, Failure, systemClock } from '@interlock/shell';
 import type { Identities } from './identities.ts';
+import { dataFiles } from './installation-files.ts';
 import type { Ports } from './ports.ts';
-import { endOfLog, type ProcessPlan, type SupervisedProcess } from './supervise.ts';
+import { endOfLog, type ProcessSpec, type SupervisedProcess } from './supervise.ts';
 
 const HOST = '127.0.0.1';
 /** A NATS server with a large store reads it before it answers. */
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
-/** Who ended as often as this without listening will not listen. */
+/** A server that ended as often as this before it listened will not listen. */
 const STARTS_MAX = 3;
 
-/** Addresses of the servers, and those that are to be started here. */
+/** Addresses of the servers, and how those are started that nobody named. */
 export interface Servers {
   natsUrl: string;
   redisUrl: string;
   mongodbUrl: string;
-  plans: (ProcessPlan & { port: number })[];
+  specs: (ProcessSpec & { port: number })[];
 }
 
-/** Says where the servers are and how those are started that are not given. */
-export async function planServers(
+/** Returns where the servers are, and makes the folders of those that are started here. */
+export async function prepareServers(
   data: string,
   ports: Ports,
   identities: Identities,
   env: Environment,
 ): Promise<Servers> {
   const { NATS_URL: nats, REDIS_URL: redis, MONGODB_URL: mongodb } = env;
-  const plans = [
-    ...(nats === undefined ? [await planNats(data, ports.nats, identities, env)] : []),
-    ...(redis === undefined ? [await planRedis(data, ports.redis, env)] : []),
-    ...(mongodb === undefined ? [await planFerretdb(data, ports.ferretdb, env)] : []),
+  const specs = [
+    ...(nats === undefined ? [await natsSpec(data, ports.nats, identities, env)] : []),
+    ...(redis === undefined ? [await redisSpec(data, ports.redis, env)] : []),
+    ...(mongodb === undefined ? [await ferretdbSpec(data, ports.ferretdb, env)] : []),
   ];
   return {
     natsUrl: nats ?? `nats://${HOST}:${ports.nats}`,
     redisUrl: redis ?? `redis://${HOST}:${ports.redis}`,
     mongodbUrl: mongodb ?? `mongodb://${HOST}:${ports.ferretdb}/interlock`,
-    plans,
+    specs,
   };
 }
 
-/** Waits until a server takes connections. Throws `server_failed` with the end of its log. */
+/** Waits until a server accepts connections. Throws `server_failed` with the end of its log. */
 export async function untilListening(
   server: SupervisedProcess,
   port: number,
   signal: AbortSignal,
 ): Promise<void> {
   const endMs = systemClock.monotonicMs() + START_TIMEOUT_MS;
-  while (!(await takesConnections(port))) {
+  while (!(await acceptsConnections(port))) {
     signal.throwIfAborted();
-    if (server.lives > STARTS_MAX) throw await serverFailed(server, server.lastEnd);
+    if (server.starts > STARTS_MAX) throw await serverFailed(server, server.lastEnd);
     if (systemClock.monotonicMs() > endMs)
-      throw await serverFailed(server, `does not listen on port ${port}`);
+      throw await serverFailed(server, `does not listen on port ${port} after ${START_TIMEOUT_MS / 1_000} s`);
     await systemClock.sleep(POLL_MS, signal);
   }
 }
 
-async function serverFailed({ name, plan }: SupervisedProcess, how: string): Promise<Failure> {
-  const end = await endOfLog(plan);
-  return new Failure('server_failed', `${name} (${plan.command}) ${how}. The end of its log:\n  ${end}`, {
-    next: `Its log is ${plan.logFile}. A program can be named by INTERLOCK_…_BIN, a server by its URL; see interlock up --help.`,
+async function serverFailed({ name, spec }: SupervisedProcess, how: string): Promise<Failure> {
+  const end = await endOfLog(spec);
+  return new Failure('server_failed', `${name} (${spec.command}) ${how}. The end of its log:\n  ${end}`, {
+    next: `Read its log, ${spec.logFile}. Name another program or a running server by a variable: see interlock up --help.`,
   });
 }
 
-async function planNats(data: string, port: number, { publicKeys }: Identities, env: Environment) {
+async function natsSpec(data: string, port: number, { publicKeys }: Identities, env: Environment) {
   const storeDir = path.join(data, 'nats');
   const file = path.join(data, 'nats.conf');
   await mkdir(storeDir, { recursive: true, mode: 0o700 });
   await writePrivate(file, natsServerConfig({ host: HOST, port, storeDir, publicKeys }));
-  return plan('nats-server', 'INTERLOCK_NATS_SERVER_BIN', ['-c', file], { data, port, env });
+  return serverSpec('nats-server', 'INTERLOCK_NATS_SERVER_BIN', ['-c', file], { data, port, env });
 }
 
-async function planRedis(data: string, port: number, env: Environment) {
+async function redisSpec(data: string, port: number, env: Environment) {
   const folder = path.join(data, 'redis');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const args = ['--bind', HOST, '--port', String(port), '--dir', folder, '--save', ''];
-  // Every write is kept: after a restart that forgot some, the limiter would count everything as taken for minutes.
+  // Every write is kept: after a restart that lost some, the limiter counts every budget as spent for minutes.
   args.push('--appendonly', 'yes', '--appendfsync', 'always');
-  // An evicted counter would forget in the agent's favour.
+  // An evicted counter would let an agent spend its budget again.
   args.push('--maxmemory-policy', 'noeviction');
-  return plan('redis-server', 'INTERLOCK_REDIS_BIN', args, { data, port, env });
+  return serverSpec('redis-server', 'INTERLOCK_REDIS_BIN', args, { data, port, env });
 }
 
-async function planFerretdb(data: string, port: number, env: Environment) {
+// docs/decisions/027
+async function ferretdbSpec(data: string, port: number, env: Environment) {
   const folder = path.join(data, 'ferretdb');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const args = [
@@ -99,15 +101,15 @@ async function planFerretdb(data: string, port: number, env: Environment) {
     '--telemetry=disable',
     '--log-level=WARN',
   ];
-  return plan('ferretdb', 'INTERLOCK_FERRETDB_BIN', args, { data, port, env });
+  return serverSpec('ferretdb', 'INTERLOCK_FERRETDB_BIN', args, { data, port, env });
 }
 
-function plan(
+function serverSpec(
   name: string,
   variable: string,
   args: string[],
   { data, port, env }: { data: string; port: number; env: Environment },
-): ProcessPlan & { port: number } {
+): ProcessSpec & { port: number } {
   const { PATH, HOME, LANG } = env;
   const logFile = path.join(dataFiles(data).logs, `${name}.log`);
   const own = { PATH, HOME, LANG };
@@ -118,18 +120,18 @@ function plan(
     env: own,
     cwd: data,
     logFile,
-    speaks: false,
-    yields: name === 'ferretdb',
+    reportsReady: false,
+    lowPriority: name === 'ferretdb',
     port,
   };
 }
 
-function takesConnections(port: number): Promise<boolean> {
+function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: HOST, port, timeout: START_TIMEOUT_MS });
-    const answer = (taken: boolean) => {
+    const answer = (accepted: boolean) => {
       socket.destroy();
-      resolve(taken);
+      resolve(accepted);
     };
     socket.once('connect', () => answer(true));
     socket.once('error', () => answer(false));

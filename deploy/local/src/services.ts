@@ -1,36 +1,34 @@
-/** The services of a house as processes: what each is started with, and when it is ready. */
+/** The services of an installation as processes: how each is started. */
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileCacheOf, dataFiles, readIfThere } from '@interlock/cli';
+import { readIfPresent } from '@interlock/cli';
 import { type ServiceName, services } from '@interlock/contracts';
-import { type Environment, Failure, systemClock } from '@interlock/shell';
+import type { Environment } from '@interlock/shell';
 import type { Identities } from './identities.ts';
+import { dataFiles } from './installation-files.ts';
 import type { Ports } from './ports.ts';
 import type { Servers } from './servers.ts';
-import { endOfLog, type ProcessPlan, type Ready, type SupervisedProcess } from './supervise.ts';
+import type { ProcessSpec, Ready, SupervisedProcess } from './supervise.ts';
 
-/** Who ended as often as this without having started will not start: its configuration is wrong. */
-const STARTS_MAX = 3;
-/** A slow machine loads a service in seconds; the first start also makes every stream. */
-const READY_TIMEOUT_MS = 60_000;
-const POLL_MS = 50;
-const PROBE_TIMEOUT_MS = 2_000;
 const HOST = '127.0.0.1';
 /**
- * Small heaps: events live for milliseconds. A young generation of 3 × 4 MiB, and an old one that is collected when
- * it has grown by a fifth, keep a service below 150 MB under load; collecting costs a few per cent of its time.
+ * Small heaps: events live for milliseconds. A young generation of 3 × 4 MiB, and an old one that is collected when it
+ * has grown by a fifth, keep a service near 150 MB under load, and collecting costs time (docs/decisions/028).
  */
 const NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
-/** For glibc: few arenas, and freed memory goes back to the system. Other libraries read past it. */
+/** For glibc: few arenas, and freed memory goes back to the system. Other libraries ignore it. */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1048576' };
-/** The record may lag behind: what a call waits for comes first where processors are short. */
-const YIELDING: ReadonlySet<string> = new Set<ServiceName>(['auditor']);
+/** The audit may lag behind: what a call waits for comes first where processors are short. */
+const LOW_PRIORITY: ReadonlySet<string> = new Set<ServiceName>(['auditor']);
 /** Programs of npm packages beside this one, such as MCP servers. */
 const PROGRAMS = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
-/** In one process, all services go by this name. */
+/** The composition root: the services it is given as arguments, in one process. */
+const ONE_PROCESS = fileURLToPath(new URL('./one-process.ts', import.meta.url));
+/** The name of the process that runs all services. */
 export const SINGLE = 'interlock';
 
-export interface HouseOptions {
+export interface ServiceSpecOptions {
   data: string;
   ports: Ports;
   servers: Servers;
@@ -43,20 +41,20 @@ export interface HouseOptions {
   serviceEnv: Readonly<Partial<Record<ServiceName, Environment>>>;
 }
 
-/** Returns how each process of the house is started, the provisioner first. */
-export async function planHouse(options: HouseOptions): Promise<ProcessPlan[]> {
-  const env = await houseEnvironment(options);
-  const planned = (name: string, module: string, own: Environment = {}): ProcessPlan => ({
+/** Returns how each process of the installation is started, the provisioner first. */
+export async function serviceSpecs(options: ServiceSpecOptions): Promise<ProcessSpec[]> {
+  const env = await serviceEnvironment(options);
+  const specOf = (name: string, args: readonly string[], own: Environment = {}): ProcessSpec => ({
     name,
     command: process.execPath,
-    args: [...NODE_FLAGS, module],
+    args: [...NODE_FLAGS, ...args],
     env: { ...env, ...own },
     cwd: options.data,
     logFile: path.join(dataFiles(options.data).logs, `${name}.log`),
-    speaks: true,
-    yields: YIELDING.has(name),
+    reportsReady: true,
+    lowPriority: LOW_PRIORITY.has(name),
   });
-  if (options.single) return [planned(SINGLE, fileURLToPath(new URL('./one-process.ts', import.meta.url)))];
+  if (options.single) return [specOf(SINGLE, [ONE_PROCESS, ...services])];
   const ordered: ServiceName[] = ['provisioner', ...services.filter((name) => name !== 'provisioner')];
   return ordered.flatMap((name) => {
     const module = fileURLToPath(import.meta.resolve(`@interlock/${name}`));
@@ -64,69 +62,29 @@ export async function planHouse(options: HouseOptions): Promise<ProcessPlan[]> {
     return Array.from({ length: count }, (_, index) =>
       // Only the first replica has the address that is remembered; the others take a free one.
       index === 0
-        ? planned(name, module, options.serviceEnv[name])
-        : planned(`${name}-${index + 1}`, module, { ...freeAddresses(), ...options.serviceEnv[name] }),
+        ? specOf(name, [module], options.serviceEnv[name])
+        : specOf(`${name}-${index + 1}`, [module], { ...FREE_ADDRESSES, ...options.serviceEnv[name] }),
     );
   });
 }
 
-/** Waits until a process says that every service in it has started. Throws `service_failed` with the end of its log. */
-export async function untilStarted(child: SupervisedProcess, signal: AbortSignal): Promise<void> {
-  const expected = child.name === SINGLE ? services.length : 1;
-  const endMs = systemClock.monotonicMs() + READY_TIMEOUT_MS;
-  while (child.ready.length < expected) {
-    signal.throwIfAborted();
-    if (child.lives > STARTS_MAX) throw await serviceFailed(child, child.lastEnd);
-    if (systemClock.monotonicMs() > endMs) throw await serviceFailed(child, 'does not start');
-    await systemClock.sleep(POLL_MS, signal);
-  }
-}
-
-/** Waits until every process answers its readiness probe with yes. Throws `service_failed`. */
-export async function untilReady(children: readonly SupervisedProcess[], signal: AbortSignal): Promise<void> {
-  const endMs = systemClock.monotonicMs() + READY_TIMEOUT_MS;
-  await Promise.all(
-    children.map(async (child) => {
-      while (!(await isReady(child))) {
-        signal.throwIfAborted();
-        if (systemClock.monotonicMs() > endMs) throw await serviceFailed(child, 'is not ready');
-        await systemClock.sleep(POLL_MS, signal);
-      }
-    }),
+/** Returns the services that have started, by the names their processes go by. */
+export function servicesOf(children: readonly SupervisedProcess[]): Ready[] {
+  return children.flatMap(({ name, ready }) =>
+    ready.map((one) => (name === SINGLE ? one : { ...one, service: name })),
   );
 }
 
-async function isReady(child: SupervisedProcess): Promise<boolean> {
-  const [first] = child.ready;
-  if (first === undefined) return false;
-  try {
-    const response = await fetch(new URL('/readyz', first.healthUrl), {
-      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
-    });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
+const FREE_ADDRESSES: Environment = {
+  INTERLOCK_INGRESS_ADDRESS: `${HOST}:0`,
+  INTERLOCK_CONSOLE_ADDRESS: `${HOST}:0`,
+};
 
-async function serviceFailed(child: SupervisedProcess, how: string): Promise<Failure> {
-  const [first] = child.ready;
-  const where = first === undefined ? '' : ` See ${new URL('/readyz', first.healthUrl)}.`;
-  return new Failure(
-    'service_failed',
-    `${child.name} ${how}. The end of its log:\n  ${await endOfLog(child.plan)}`,
-    {
-      next: `Its log is ${child.plan.logFile}.${where}`,
-    },
-  );
-}
-
-async function houseEnvironment(options: HouseOptions): Promise<Environment> {
+async function serviceEnvironment(options: ServiceSpecOptions): Promise<Environment> {
   const { data, ports, servers, identities, env } = options;
   const { PATH } = env;
   const files = dataFiles(data);
-  const token = ((await readIfThere(files.traceToken)) ?? '').trim();
+  const token = ((await readIfPresent(files.traceToken)) ?? '').trim();
   return {
     ...ALLOCATOR,
     ...env,
@@ -151,6 +109,12 @@ async function houseEnvironment(options: HouseOptions): Promise<Environment> {
   };
 }
 
+/** Returns the user's folder of compiled modules: NODE_COMPILE_CACHE, else below the user's caches. */
+function compileCacheOf({ NODE_COMPILE_CACHE, XDG_CACHE_HOME }: Environment): string {
+  const caches = XDG_CACHE_HOME || path.join(homedir(), '.cache');
+  return NODE_COMPILE_CACHE || path.join(caches, 'interlock', 'compile-cache');
+}
+
 /** Spans go to the console, unless the operator has a collector. */
 function traceEnvironment(env: Environment, ports: Ports, token: string): Environment {
   const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, INTERLOCK_TRACES } = env;
@@ -161,19 +125,4 @@ function traceEnvironment(env: Environment, ports: Ports, token: string): Enviro
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${HOST}:${ports.console}/otlp`,
     OTEL_EXPORTER_OTLP_HEADERS: `interlock-trace-token=${token}`,
   };
-}
-
-function freeAddresses(): Environment {
-  return { INTERLOCK_INGRESS_ADDRESS: `${HOST}:0`, INTERLOCK_CONSOLE_ADDRESS: `${HOST}:0` };
-}
-
-/** Returns what a house says of its services. */
-export function servicesOf(children: readonly SupervisedProcess[]): Ready[] {
-  return children.flatMap((child) =>
-    child.ready.map((ready) => ({ ...ready, service: nameIn(child, ready) })),
-  );
-}
-
-function nameIn(child: SupervisedProcess, ready: Ready): string {
-  return child.name === SINGLE ? ready.service : child.name;
 }

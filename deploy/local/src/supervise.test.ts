@@ -31,7 +31,7 @@ function supervise(program: string): SupervisedProcess {
       env: {},
       cwd: data,
       logFile: path.join(data, 'probe.log'),
-      speaks: true,
+      reportsReady: true,
     },
     (line) => said.push(line),
   );
@@ -97,7 +97,7 @@ test('what a crashed run left behind is ended, and nobody else', async () => {
   );
   await using _lock = await takeLock(data, (line) => said.push(line));
   await eventually(() => probe.pid !== left);
-  expect(said[0]).toContain('ended without tidying up');
+  expect(said[0]).toContain('ended without stopping its servers');
 });
 
 test('ports are the same after a restart', async () => {
@@ -107,7 +107,7 @@ test('ports are the same after a restart', async () => {
   expect(new Set(Object.values(first)).size).toBe(5);
 });
 
-test('ports are no two houses’, and none that the system gives to a connection', async () => {
+test('ports are no two installations’, and none that the system gives to a connection', async () => {
   const files = ['one.json', 'two.json', 'three.json'].map((name) => path.join(data, name));
   const ports = (await Promise.all(files.map((file) => takePorts(file, {})))).flatMap(Object.values);
   expect(new Set(ports).size).toBe(15);

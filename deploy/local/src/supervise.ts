@@ -1,28 +1,28 @@
 /**
- * Child processes that are meant to stay: what dies is started again with growing pauses.
+ * Child processes that are to stay: a process that ends is started again, after growing pauses.
  *
- * 1. A process leads its own group, so that an interrupt at the terminal reaches this process alone and the
- *    children are stopped in order.
- * 2. While a process is being stopped it is not started again.
+ * S1. A process leads its own group, so that an interrupt at the terminal reaches this process alone and the
+ *     children are stopped in order.
+ * S2. A process that is being stopped is not started again.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { readIfThere } from '@interlock/cli';
-import { type Environment, systemClock } from '@interlock/shell';
+import { readIfPresent } from '@interlock/cli';
+import { BackOff, type Environment, type Repeating, repeat, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
-/** Who lived this long starts with the first pause again. */
-const ALIVE_MS = 30_000;
+/** A process that ran this long is started again after the first pause. */
+const STABLE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
-const STOP_MS = 22_000;
+export const STOP_MS = 22_000;
 const LOG_MODE = 0o600;
 const LOG_END_LINES = 3;
 /** A third of the share of the others (nice 5): enough to catch up, never enough to hold them up. */
-const YIELDING_PRIORITY = 5;
+const LOW_PRIORITY = 5;
 
 const readyMessageSchema = z.object({
   type: z.literal('ready'),
@@ -31,43 +31,42 @@ const readyMessageSchema = z.object({
   healthUrl: z.string(),
   pid: z.int(),
 });
-/** What a process says over its channel, once for each service it runs. */
+/** What a process sends over its channel, once for each service it runs. */
 export type Ready = z.infer<typeof readyMessageSchema>;
 
-export interface ProcessPlan {
+/** How a process is started. */
+export interface ProcessSpec {
   name: string;
   command: string;
   args: readonly string[];
   env: Environment;
   cwd: string;
   logFile: string;
-  /** True when the process tells over a channel that it is ready. */
-  speaks: boolean;
-  /** True when it gives way to the others where processors are short. */
-  yields?: boolean;
+  /** True when the process sends a message over an IPC channel as soon as it is ready. */
+  reportsReady: boolean;
+  /** True when the others come first where processors are short. */
+  lowPriority?: boolean;
 }
 
-/** One process and its successors. */
+/** One process, started again whenever it ends. */
 export class SupervisedProcess {
-  readonly plan: ProcessPlan;
-  readonly #say: (line: string) => void;
-  readonly #onLife: () => void;
+  readonly spec: ProcessSpec;
+  readonly #report: (line: string) => void;
+  readonly #onStart: () => void;
   readonly #ready = new Map<string, Ready>();
-  readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
-  #lives = 0;
+  #starts = 0;
   #lastEnd = 'has not started';
-  #ended: Promise<void> | undefined;
+  #running: Repeating | undefined;
 
-  /** `onLife` is called after each start. */
-  constructor(plan: ProcessPlan, say: (line: string) => void, onLife: () => void = () => undefined) {
-    this.plan = plan;
-    this.#say = say;
-    this.#onLife = onLife;
+  constructor(spec: ProcessSpec, report: (line: string) => void, onStart: () => void = () => undefined) {
+    this.spec = spec;
+    this.#report = report;
+    this.#onStart = onStart;
   }
 
   get name(): string {
-    return this.plan.name;
+    return this.spec.name;
   }
 
   get pid(): number | undefined {
@@ -75,111 +74,116 @@ export class SupervisedProcess {
   }
 
   /** How often it was started. */
-  get lives(): number {
-    return this.#lives;
+  get starts(): number {
+    return this.#starts;
   }
 
-  /** How its last life ended. */
+  /** How it ended the last time, such as `ended with code 1`. */
   get lastEnd(): string {
     return this.#lastEnd;
   }
 
-  /** What it said since it was last started. */
+  /** The services that are ready since the last start. */
   get ready(): Ready[] {
     return [...this.#ready.values()];
   }
 
-  /** Starts it and keeps it alive until `stop`. */
+  /** Starts it and keeps it running until `stop`. */
   start(): void {
-    this.#ended ??= this.#keepAlive();
+    this.#running ??= this.#keepRunning();
   }
 
-  /** Sends a signal to the process that lives now. Returns false when there is none. */
+  /** Sends a signal to the running process. Returns false when none runs. */
   signal(signal: NodeJS.Signals): boolean {
     return this.#child?.kill(signal) ?? false;
   }
 
-  /** Asks it to end, ends it by force when it does not, and starts it no more. */
+  /** Asks the process to end, ends it by force after `STOP_MS`, and does not start it again (S2). */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    const ended = this.#running?.[Symbol.asyncDispose]();
     const child = this.#child;
     if (child !== undefined) {
-      // A process that was paused takes no signal but these.
+      // A paused process handles SIGTERM only after it goes on.
       child.kill('SIGCONT');
       child.kill('SIGTERM');
       const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await this.#ended;
+      await ended;
       clearTimeout(force);
     }
-    await this.#ended;
+    await ended;
   }
 
-  async #keepAlive(): Promise<void> {
+  #keepRunning(): Repeating {
+    const backOff = new BackOff({ firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS });
     let pauseMs = BACKOFF_FIRST_MS;
-    while (!this.#stopping.signal.aborted) {
+    const report = (_: object, line: string) => this.#report(line);
+    const log = { info: report, warn: report };
+    const task = `running ${this.name}`;
+    return repeat({ clock: systemClock, log, task, waitMs: () => pauseMs }, async (stopped) => {
       const startedMs = systemClock.monotonicMs();
-      const how = await this.#live();
-      this.#lastEnd = how;
-      if (this.#stopping.signal.aborted) return;
-      if (systemClock.monotonicMs() - startedMs >= ALIVE_MS) pauseMs = BACKOFF_FIRST_MS;
-      this.#say(`${this.name} ${how}; it is started again in ${pauseMs} ms (log: ${this.plan.logFile})`);
-      await systemClock.sleep(pauseMs, this.#stopping.signal).catch(() => undefined);
-      pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS);
-    }
+      this.#lastEnd = await this.#runOnce();
+      if (stopped.aborted) return;
+      if (systemClock.monotonicMs() - startedMs >= STABLE_MS) backOff.reset();
+      pauseMs = backOff.next();
+      const how = `${this.name} ${this.#lastEnd}`;
+      this.#report(`${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
+    });
   }
 
-  /** Runs the process once and returns how it ended. */
-  async #live(): Promise<string> {
-    const { command, args, env, cwd, logFile, speaks, yields } = this.plan;
+  /** Runs the process to its end, and returns how it ended. */
+  async #runOnce(): Promise<string> {
+    const { command, args, env, cwd, logFile, reportsReady, lowPriority } = this.spec;
     this.#ready.clear();
-    this.#lives += 1;
-    const log = openSync(logFile, 'a', LOG_MODE);
+    this.#starts += 1;
+    let log: number | undefined;
     try {
+      log = openSync(logFile, 'a', LOG_MODE);
       const child = spawn(command, args, {
         cwd,
         env,
+        // S1
         detached: true,
-        stdio: speaks ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+        stdio: reportsReady ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       });
       this.#child = child;
-      if (yields === true && child.pid !== undefined) giveWay(child.pid);
-      this.#onLife();
-      child.on('message', (message) => this.#hear(message));
+      if (lowPriority === true && child.pid !== undefined) lowerPriority(child.pid);
+      this.#onStart();
+      child.on('message', (message) => this.#receive(message));
       const [code, signal] = await once(child, 'exit');
       return signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
     } catch (error) {
-      return `does not start: ${error instanceof Error ? error.message : 'unknown'}`;
+      return `cannot be started: ${error instanceof Error ? error.message : 'unknown'}`;
     } finally {
       this.#child = undefined;
-      closeSync(log);
+      if (log !== undefined) closeSync(log);
     }
   }
 
-  #hear(message: unknown): void {
+  #receive(message: unknown): void {
     const parsed = readyMessageSchema.safeParse(message);
     if (parsed.success) this.#ready.set(parsed.data.service, parsed.data);
   }
 }
 
-/** Returns the last lines a process wrote, for who reads why it failed. */
-export async function endOfLog({ logFile }: ProcessPlan): Promise<string> {
-  const log = (await readIfThere(logFile)) ?? '';
+/** Returns the last lines of a process's log. */
+export async function endOfLog({ logFile }: ProcessSpec): Promise<string> {
+  const log = (await readIfPresent(logFile)) ?? '';
   return log.trim().split('\n').slice(-LOG_END_LINES).join('\n  ');
 }
 
 /**
- * Lowers a process's share. A process that leads a session is weighed by its session on Linux where autogroups are on,
- * so both are told. One that has ended meanwhile, or a system without priorities, changes nothing.
+ * Lowers a process's share of the processors. Where Linux groups processes by session (autogroup), the session has a
+ * priority of its own. A process that has ended, or a system without priorities, makes no difference.
  */
-function giveWay(pid: number): void {
+function lowerPriority(pid: number): void {
   for (const lower of [
-    () => setPriority(pid, YIELDING_PRIORITY),
-    () => writeFileSync(`/proc/${pid}/autogroup`, String(YIELDING_PRIORITY), { flag: 'r+' }),
+    () => setPriority(pid, LOW_PRIORITY),
+    () => writeFileSync(`/proc/${pid}/autogroup`, String(LOW_PRIORITY), { flag: 'r+' }),
   ]) {
     try {
       lower();
     } catch {
-      // It runs like the others then.
+      // It runs with the priority of the others.
     }
   }
 }

@@ -117,7 +117,7 @@ export async function rateLimit(stage: Stage, run: Run): Promise<string> {
   const { code, rule, detail } = problemOf(refused);
   run.screen.line(`429 ${code} (${rule}): ${detail} Retry-After: ${refused.retryAfter} s`);
   same('The refusal', { code, rule }, { code: 'rate_limited', rule: 'limits/lookups-per-agent' });
-  holds(Number(refused.retryAfter) >= 1, 'The refusal does not say when to come back.');
+  holds(Number(refused.retryAfter) >= 1, 'The refusal does not say when the call may be repeated.');
   note(run, stage, 'list_payments', 'succeeded', allowed);
   note(run, stage, 'list_payments', 'refused', refused);
   return `${statuses.filter((status) => status === 429).length} of ${LOOKUPS} were told to come back later.`;

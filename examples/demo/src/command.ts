@@ -1,12 +1,12 @@
 import { Command } from 'commander';
-import type { Laptop } from './laptop.ts';
+import type { Machine } from './machine.ts';
 import type { DemoOptions } from './run.ts';
 
 /**
- * `interlock demo`: needs no account, no key and no configuration. The laptop it plays on is loaded when it runs, since no
+ * `interlock demo`: needs no account, no key and no configuration. The machine it plays on is loaded when it runs, since no
  * other command needs what servers and services are started with.
  */
-export function demoCommand(loadLaptop: () => Promise<Laptop>): Command {
+export function demoCommand(loadMachine: () => Promise<Machine>): Command {
   return new Command('demo')
     .description('start everything in a temporary folder, show governed tool calls, and clear it all away')
     .option('--keep', 'leave everything running at the end, and print how to call it')
@@ -14,6 +14,6 @@ export function demoCommand(loadLaptop: () => Promise<Laptop>): Command {
     .addHelpText('after', '\nExample:\n  $ interlock demo --keep')
     .action(async (options: DemoOptions) => {
       const { runDemo } = await import('./run.ts');
-      await runDemo(await loadLaptop(), options);
+      await runDemo(await loadMachine(), options);
     });
 }

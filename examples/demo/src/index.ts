@@ -1,2 +1,2 @@
 export { demoCommand } from './command.ts';
-export type { Installation, InstallationOptions, Laptop, ServerOptions } from './laptop.ts';
+export type { Installation, InstallationOptions, Machine, ServerOptions } from './machine.ts';

@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 export function invitation({ installation, agentKey, files, api }: Stage): string {
   const payment = { payee: 'Contoso Chairs', amount: 250, reference: '2026-042' };
   const invoice = { path: path.join(files, 'invoices', '2026-042.txt') };
-  return `The agent's door is ${installation.ingress}, the people's is ${installation.console}; the API is at ${api.url}.
+  return `Agents call ${installation.ingress}, people use ${installation.console}, and the payments API is at ${api.url}.
 
 As the agent:
 

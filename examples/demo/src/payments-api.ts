@@ -11,7 +11,7 @@ import { Secret } from '@interlock/keys';
 import { Failure, processEnvironment } from '@interlock/shell';
 import { z } from 'zod';
 import { shaped } from './expect.ts';
-import type { Laptop } from './laptop.ts';
+import type { Machine } from './machine.ts';
 
 const HOST = '127.0.0.1';
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -43,17 +43,17 @@ export interface PaymentsApi extends AsyncDisposable {
 }
 
 export interface PaymentsApiOptions {
-  startServer: Laptop['startServer'];
+  startServer: Machine['startServer'];
   /** Folder for its data. */
   folder: string;
   port: number;
-  say: (line: string) => void;
+  report: (line: string) => void;
   signal: AbortSignal;
 }
 
 /** Starts the API and registers the bookkeeping as its user. Throws `server_failed`, or `program_missing`. */
 export async function startPaymentsApi(options: PaymentsApiOptions): Promise<PaymentsApi> {
-  const { startServer, folder, port, say, signal } = options;
+  const { startServer, folder, port, report, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const database = path.join(folder, 'db.json');
   const routes = path.join(folder, 'routes.json');
@@ -72,7 +72,7 @@ export async function startPaymentsApi(options: PaymentsApiOptions): Promise<Pay
       cwd: folder,
       logFile: path.join(folder, 'api.log'),
       port,
-      say,
+      report,
       signal,
     }),
   );

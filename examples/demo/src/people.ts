@@ -1,6 +1,6 @@
-/** Steps in which people have their say: an approval, its repetition, and the kill switch. */
+/** Steps in which people decide: an approval, its repetition, and the kill switch. */
 import { randomUUID } from 'node:crypto';
-import type { Door } from '@interlock/cli';
+import type { ApiClient } from '@interlock/cli';
 import { answerReplySchema, approvalListSchema, switchListSchema } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import { type Answer, outcomeOf, pendingOf, problemOf } from './agent.ts';
@@ -96,14 +96,14 @@ export async function killSwitch(stage: Stage, run: Run): Promise<string> {
   }
 }
 
-async function turn(door: Door, on: boolean): Promise<void> {
+async function turn(client: ApiClient, on: boolean): Promise<void> {
   const body = { target: TARGET, on, reason: 'shown in the demo' };
-  await door.ask({ method: 'POST', path: '/v1/kill', body, reply: switchListSchema });
+  await client.request({ method: 'POST', path: '/v1/kill', body, reply: switchListSchema });
 }
 
 /** Answers the question about a call, after a look at what is asked. */
-async function answer(door: Door, call: string, { screen }: Run, who: string): Promise<void> {
-  const list = await door.ask({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
+async function answer(client: ApiClient, call: string, { screen }: Run, who: string): Promise<void> {
+  const list = await client.request({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
   const question = list.approvals.find((open) => open.call === call);
   if (question === undefined) throw new Broken(`${who} does not see the question about ${call}.`);
   same(`The arguments ${who} is shown`, question.arguments, MEDIUM);
@@ -111,7 +111,7 @@ async function answer(door: Door, call: string, { screen }: Run, who: string): P
     for (const { rule, text } of question.reasons) screen.line(`${who} is asked. ${rule}: ${text}`);
   const body = { verdict: 'approve', questionDigest: question.questionDigest };
   const path = `/v1/approvals/${question.tenant}/${call}`;
-  await door.ask({ method: 'POST', path, body, reply: answerReplySchema });
+  await client.request({ method: 'POST', path, body, reply: answerReplySchema });
 }
 
 /** Returns the code with which something was refused. */

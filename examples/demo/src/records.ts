@@ -61,7 +61,7 @@ export async function auditTrail(stage: Stage, run: Run, call: string): Promise<
 /** The audit trail is whole. */
 export async function verification({ alice }: Stage, { screen }: Run): Promise<string> {
   const reply = rpcSchemas['auditor.verify'].reply;
-  const found = await alice.ask({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
+  const found = await alice.request({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
   const { LEDGER, APPROVALS, CONTROL } = found.checked;
   screen.line(
     `${LEDGER} records of calls, ${APPROVALS} of approvals, ${CONTROL} of acts, ${found.anchors} checkpoints`,
@@ -77,7 +77,9 @@ export async function trace({ alice, signal }: Stage, { screen }: Run, call: str
   const what = `There is no whole trace of ${call}.`;
   const path = `/v1/traces/${call}`;
   const traces = await poll({ what, withinMs: FOLLOW_MS, signal }, async () => {
-    const found = await alice.ask({ method: 'GET', path, reply: callTracesSchema }).catch(() => undefined);
+    const found = await alice
+      .request({ method: 'GET', path, reply: callTracesSchema })
+      .catch(() => undefined);
     const seen = new Set(found?.traces.flatMap(({ spans }) => spans.map(({ service }) => service)));
     return ON_THE_LINE.every((service) => seen.has(service)) ? found : undefined;
   });
@@ -97,7 +99,7 @@ async function untilRecorded(
   const reply = rpcSchemas['auditor.show'].reply;
   const what = `The audit trail does not have all of ${call}: its end${steps.map((step) => `, ${step}`).join('')}.`;
   return await poll({ what, withinMs: FOLLOW_MS, signal }, async () => {
-    const { records } = await alice.ask({ method: 'GET', path, reply });
+    const { records } = await alice.request({ method: 'GET', path, reply });
     const recorded = new Set(records.map(({ step }) => step));
     const ended = recorded.has('settled') || recorded.has('refused');
     return ended && steps.every((step) => recorded.has(step)) ? records : undefined;

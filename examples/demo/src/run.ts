@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { print } from '@interlock/cli';
 import { Failure, failureOf } from '@interlock/shell';
 import { invitation } from './invitation.ts';
-import type { Laptop } from './laptop.ts';
+import type { Machine } from './machine.ts';
 import { Screen, seconds } from './screen.ts';
 import { setStage } from './stage.ts';
 import type { Run } from './steps.ts';
@@ -18,14 +18,14 @@ export interface DemoOptions {
 }
 
 /** Runs the demo to its end. Throws `step_failed`, `interrupted`, or what kept the installation from starting. */
-export async function runDemo(laptop: Laptop, options: DemoOptions): Promise<void> {
+export async function runDemo(machine: Machine, options: DemoOptions): Promise<void> {
   const stop = new AbortController();
   const end = () => stop.abort(new Failure('interrupted', 'The demo was stopped before its end.'));
   process.on('SIGTERM', end).on('SIGINT', end);
   // Where nobody reads any more, there is nobody to play to; what was started is still to be cleared away.
   process.stdout.on('error', end);
   const screen = new Screen(options.json === true ? process.stderr : process.stdout);
-  const run: Run = { laptop, screen, signal: stop.signal, results: [], played: [] };
+  const run: Run = { machine, screen, signal: stop.signal, results: [], played: [] };
   try {
     await playOut(run, options);
     conclude(run, options, true);

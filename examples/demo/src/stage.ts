@@ -6,11 +6,11 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { consoleDoor, type Door, tokenOf } from '@interlock/cli';
+import { type ApiClient, managementClient, tokenOf } from '@interlock/cli';
 import { Failure } from '@interlock/shell';
 import { z } from 'zod';
 import { Agent } from './agent.ts';
-import type { Installation, InstallationOptions, Laptop } from './laptop.ts';
+import type { Installation, InstallationOptions, Machine } from './machine.ts';
 import { type PaymentsApi, type PaymentsApiOptions, startPaymentsApi } from './payments-api.ts';
 import type { Screen } from './screen.ts';
 import { seconds } from './screen.ts';
@@ -35,38 +35,38 @@ export interface Stage {
   agentKey: string;
   wiretap: Wiretap;
   /** Alice, for whom the agent acts, and Bob, who is somebody else. */
-  alice: Door;
-  bob: Door;
+  alice: ApiClient;
+  bob: ApiClient;
   signal: AbortSignal;
 }
 
 export interface StageOptions {
-  laptop: Laptop;
+  machine: Machine;
   screen: Screen;
   signal: AbortSignal;
 }
 
 /** Sets the stage; what it owns is handed to `owned` as it comes, so that a failure on the way leaves nothing. */
 export async function setStage(owned: AsyncDisposableStack, options: StageOptions): Promise<Stage> {
-  const { laptop, screen, signal } = options;
+  const { machine, screen, signal } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-demo-'));
   owned.defer(() => rm(folder, { recursive: true, force: true, maxRetries: REMOVE_RETRIES }));
-  const say = (line: string) => screen.line(line);
+  const report = (line: string) => screen.line(line);
   const config = path.join(folder, 'config');
-  const port = await laptop.freePort();
+  const port = await machine.freePort();
   await copyConfiguration(config, port);
   screen.line(`Everything is kept in ${folder} and removed at the end.`);
 
   screen.line('Starting Interlock, and an API that is not ours, which takes some ten seconds.');
   const startedMs = performance.now();
-  const [api, installation] = await startBoth(owned, laptop, {
-    api: { startServer: laptop.startServer, folder: path.join(folder, 'api'), port, say, signal },
-    installation: { config, data: path.join(folder, 'data'), env: OWN_TRACES, say, signal },
+  const [api, installation] = await startBoth(owned, machine, {
+    api: { startServer: machine.startServer, folder: path.join(folder, 'api'), port, report, signal },
+    installation: { config, data: path.join(folder, 'data'), env: OWN_TRACES, report, signal },
   });
   screen.line(`${countOf(installation)} are ready after ${seconds(performance.now() - startedMs)}.`);
   screen.line(`An API that is not ours is at ${api.url}: json-server with json-server-auth.`);
 
-  const alice = consoleDoor(installation.console, tokenOf(installation.context, 'alice'));
+  const alice = managementClient(installation.console, tokenOf(installation.context, 'alice'));
   await giveCredential(alice, api);
   screen.line(`Alice sets the credential ${CREDENTIAL}; it is kept encrypted, and no agent ever has it.`);
   const wiretap = owned.use(await openWiretap(installation.ingress));
@@ -74,7 +74,7 @@ export async function setStage(owned: AsyncDisposableStack, options: StageOption
   if (key === undefined) throw new Failure('configuration_missing', `The demo has no agent ${AGENT}.`);
   const agent = new Agent({ name: 'clerk', url: wiretap.url, key, signal });
   screen.line('The agent clerk acts for Alice. All it has is an address, a key, and a tap on its wire.');
-  const bob = consoleDoor(installation.console, tokenOf(installation.context, 'bob'));
+  const bob = managementClient(installation.console, tokenOf(installation.context, 'bob'));
   return {
     files: path.join(config, 'files'),
     installation,
@@ -91,12 +91,12 @@ export async function setStage(owned: AsyncDisposableStack, options: StageOption
 /** Starts API and installation side by side. When one of them fails, the other one is ended before the failure is told. */
 async function startBoth(
   owned: AsyncDisposableStack,
-  laptop: Laptop,
+  machine: Machine,
   options: { api: PaymentsApiOptions; installation: InstallationOptions },
 ): Promise<[PaymentsApi, Installation]> {
   const started = await Promise.allSettled([
     startPaymentsApi(options.api),
-    laptop.startInterlock(options.installation),
+    machine.startInterlock(options.installation),
   ]);
   for (const result of started) if (result.status === 'fulfilled') owned.use<AsyncDisposable>(result.value);
   const [api, installation] = started;
@@ -123,10 +123,10 @@ async function copyConfiguration(folder: string, port: number): Promise<void> {
   }
 }
 
-async function giveCredential(alice: Door, api: PaymentsApi): Promise<void> {
+async function giveCredential(alice: ApiClient, api: PaymentsApi): Promise<void> {
   const reply = z.strictObject({ name: z.string(), setAt: z.number() });
   const body = { value: api.token.reveal() };
-  await alice.ask({ method: 'PUT', path: `/v1/credentials/${CREDENTIAL}`, body, reply });
+  await alice.request({ method: 'PUT', path: `/v1/credentials/${CREDENTIAL}`, body, reply });
 }
 
 function countOf({ services, servers }: Installation): string {

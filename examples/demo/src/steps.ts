@@ -2,7 +2,7 @@
 
 import { Failure, failureOf } from '@interlock/shell';
 import { z } from 'zod';
-import type { Laptop } from './laptop.ts';
+import type { Machine } from './machine.ts';
 import type { Screen } from './screen.ts';
 import type { Played } from './tally.ts';
 
@@ -21,7 +21,7 @@ export type StepResult = z.infer<typeof stepResultSchema>;
 
 /** The record of a run. */
 export interface Run {
-  laptop: Laptop;
+  machine: Machine;
   screen: Screen;
   signal: AbortSignal;
   results: StepResult[];

@@ -22,7 +22,10 @@ import { envelopeOf, parseBody } from './envelope.ts';
 
 /** How long a stored acknowledgement may take: an fsync on a busy disk, not a network that is gone. */
 const ACK_TIMEOUT_MS = 3_000;
-/** A claim whose acknowledgement is lost is published this often before the caller hears that it is not known. */
+/**
+ * A claim whose acknowledgement is lost is published this often before the caller hears that it is not known: see
+ * docs/decisions/023.
+ */
 const CLAIM_TRIES = 2;
 
 const WRONG_LAST_SEQUENCE = [10071, 10164];

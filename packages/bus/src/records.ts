@@ -1,4 +1,7 @@
-/** KV: a service's own records and bytes in chunks. Writes go against revisions, reads come from the leader. */
+/**
+ * KV: a service's own records and bytes in chunks. Writes go against revisions, reads come from the leader.
+ * Why one mechanism for both: docs/decisions/001.
+ */
 import { type BucketName, Fault, sha256 } from '@interlock/contracts';
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';

@@ -3,7 +3,8 @@
  *
  * 1. A delivery is acknowledged only after what follows from it is stored, or somebody else took the step.
  * 2. A verb may run twice for one event: its answer is published against the event's sequence, so one wins.
- * 3. A delivery that failed comes again later; at the fifth the owner refuses the call, so that nothing circles.
+ * 3. A delivery that failed comes again later; at the fifth the owner refuses the call, so that nothing circles
+ *    (docs/decisions/007).
  *    One that nobody can read is left then: its call ends at its deadline.
  */
 import {

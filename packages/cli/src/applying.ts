@@ -1,4 +1,4 @@
-/** Handing a configuration to the console, and what the context learns from it. */
+/** Applying a configuration through the management API, and keeping the keys it makes in the context. */
 import { existsSync } from 'node:fs';
 import {
   type Applied,
@@ -12,7 +12,7 @@ import { buildBundle, signBundle } from '@interlock/policy';
 import { BASE_POLICIES } from '@interlock/policy-analysis';
 import { type Environment, processEnvironment, systemClock } from '@interlock/shell';
 import { readAuthor } from './author.ts';
-import type { Door } from './client.ts';
+import type { ApiClient } from './client.ts';
 import type { Context } from './context.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
 
@@ -37,9 +37,9 @@ export async function signedBundle(
   return { bundle: Buffer.from(bundle).toString('base64'), signature };
 }
 
-/** Applies a configuration as the console's door allows. */
+/** Applies a configuration through the management API. */
 export async function applyConfiguration(
-  door: Door,
+  client: ApiClient,
   loaded: LoadedConfiguration,
   { people, policy }: { people: ConfiguredPerson[]; policy: SignedBundle },
 ): Promise<Applied> {
@@ -51,12 +51,12 @@ export async function applyConfiguration(
     ...(loaded.approvals === undefined ? {} : { approvals: loaded.approvals }),
     policy,
   };
-  return await door.ask({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
+  return await client.request({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
 }
 
-/** Returns the context with a key for every configured agent that has none here, or one that is about to end. */
+/** Returns the context with a fresh key for every configured agent whose key is missing here or has expired. */
 export async function withAgentKeys(
-  door: Door,
+  client: ApiClient,
   context: Context,
   agents: LoadedConfiguration['agents'],
   nowMs: number,
@@ -66,7 +66,7 @@ export async function withAgentKeys(
     const known = keys[`${tenant}/${agent}`];
     if (known !== undefined && known.notAfter > nowMs) continue;
     const path = `/v1/agents/${tenant}/${agent}/rotate`;
-    const { keyId, key, notAfter } = await door.ask({
+    const { keyId, key, notAfter } = await client.request({
       method: 'POST',
       path,
       body: {},

@@ -1,155 +1,173 @@
-/** The two doors the command speaks to: the console for people, the ingress for agents. */
+/** Clients of the two APIs: the management API for people, the ingress for agents. */
 import { problemSchema } from '@interlock/contracts';
 import { exitCodes, Failure } from '@interlock/shell';
 import type { z } from 'zod';
 import { type Context, readContext } from './context.ts';
-import { type PlaceOptions, placesOf } from './places.ts';
+import { type FolderOptions, foldersOf } from './folders.ts';
 
-/** Longer than the longest act of the console, which is a check of the whole audit trail. */
-const CONSOLE_TIMEOUT_MS = 130_000;
+/** Longer than the longest management operation, which is a check of the whole audit trail. */
+const MANAGEMENT_TIMEOUT_MS = 130_000;
 const INGRESS_TIMEOUT_MS = 160_000;
 /** A recorded call fits one message of the bus, which takes 2 MiB. */
 const LINE_LENGTH_MAX = 4 * 1_048_576;
 
-export interface Ask<S extends z.ZodType> {
+/** One request, and the schema of its answer. */
+export interface ApiRequest<S extends z.ZodType> {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   path: string;
   body?: object;
-  /** What the answer must be. */
   reply: S;
 }
 
-/** A door with the right to ask it. */
-export interface Door {
-  ask<S extends z.ZodType>(ask: Ask<S>): Promise<z.output<S>>;
+/** An API together with a token for it. Every method throws the refusal of the API, or `unreachable`. */
+export interface ApiClient {
+  request<S extends z.ZodType>(request: ApiRequest<S>): Promise<z.output<S>>;
   /** Reads an answer of bytes. */
   bytes(path: string): Promise<Uint8Array>;
-  /** Reads an answer of many lines as they come; resolves when the first may be read. */
+  /** Reads an answer of many lines as they arrive; resolves once the first may be read. */
   lines(path: string): Promise<AsyncGenerator<string>>;
 }
 
-export interface ConsoleOptions extends PlaceOptions {
+export interface PersonOptions extends FolderOptions {
   /** The person who acts. */
   as?: string;
 }
 
-/** Returns the console as a person reaches it. Throws `not_running` or `person_unknown`. */
-export async function consoleOf(options: ConsoleOptions): Promise<Door> {
-  const { data } = placesOf(options);
+/** Returns a client of the management API for the person who acts. Throws `not_running` or `person_unknown`. */
+export async function managementClientOf(options: PersonOptions): Promise<ApiClient> {
+  const { data } = foldersOf(options);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
-  return consoleDoor(context.console, tokenOf(context, options.as));
+  return managementClient(context.console, tokenOf(context, options.as));
 }
 
-/** Returns the console's door for a token. */
-export function consoleDoor(url: string, token: string): Door {
-  return doorAt({ url, token, headers: {}, timeoutMs: CONSOLE_TIMEOUT_MS });
+/** Returns a client of the management API with a person's token. */
+export function managementClient(url: string, token: string): ApiClient {
+  return clientAt({ url, token, headers: {}, timeoutMs: MANAGEMENT_TIMEOUT_MS });
 }
 
-/** Returns the ingress's door for an agent's key. */
-export function ingressDoor(url: string, key: string, headers: Readonly<Record<string, string>> = {}): Door {
-  return doorAt({ url, token: key, headers, timeoutMs: INGRESS_TIMEOUT_MS });
+/** Returns a client of the ingress with an agent's key. */
+export function ingressClient(
+  url: string,
+  key: string,
+  headers: Readonly<Record<string, string>> = {},
+): ApiClient {
+  return clientAt({ url, token: key, headers, timeoutMs: INGRESS_TIMEOUT_MS });
 }
 
-/** Returns the token of who acts. */
+/** Returns the token of the person who acts. Throws `person_unknown`. */
 export function tokenOf(context: Context, person: string | undefined = context.person): string {
   const token = person === undefined ? undefined : context.people[person];
   if (token !== undefined) return token;
-  const known = Object.keys(context.people).join(', ') || 'nobody';
-  throw new Failure('person_unknown', `There is no token for ${person ?? 'anybody'} here.`, {
-    next: `Tokens are known for: ${known}. Choose with --as.`,
+  const known = Object.keys(context.people).join(', ');
+  const missing =
+    person === undefined
+      ? 'No person was named, and the data folder holds no token of an administrator.'
+      : `The data folder holds no token of ${person}.`;
+  throw new Failure('person_unknown', missing, {
+    next:
+      known === '' ? 'It holds no token of anybody.' : `It holds tokens of: ${known}. Choose one with --as.`,
   });
 }
 
-/** Returns the failure of a command that needs a running house. */
+/** Returns the failure of a command that needs a running installation. */
 export function notRunning(data: string): Failure {
-  return new Failure('not_running', `Nothing was ever started with the data folder ${data}.`, {
+  return new Failure('not_running', `Interlock was never started with the data folder ${data}.`, {
     exitCode: exitCodes.unreachable,
-    next: 'Start it with interlock up, or name its folder with --data.',
+    next: 'Start it with interlock up, or name its data folder with --data.',
   });
 }
 
-interface Place {
+interface Endpoint {
   url: string;
   token: string;
   headers: Readonly<Record<string, string>>;
   timeoutMs: number;
 }
 
-function doorAt(place: Place): Door {
+function clientAt(endpoint: Endpoint): ApiClient {
+  const { timeoutMs } = endpoint;
   return {
-    ask: (ask) => askDoor(place, ask),
+    request: (request) => requestJson(endpoint, request),
     async bytes(path) {
-      const response = await send(place, { method: 'GET', path }, AbortSignal.timeout(place.timeoutMs));
+      const response = await send(endpoint, { method: 'GET', path }, AbortSignal.timeout(timeoutMs));
       if (!response.ok) throw refusalOf(response.status, await readJson(response));
       return new Uint8Array(await response.arrayBuffer());
     },
     async lines(path) {
-      const stall = new AbortController();
-      const alarm = setTimeout(() => stall.abort(), place.timeoutMs);
+      const stalled = new AbortController();
+      const timer = setTimeout(() => stalled.abort(), timeoutMs);
       try {
-        const response = await send(place, { method: 'GET', path }, stall.signal);
+        const response = await send(endpoint, { method: 'GET', path }, stalled.signal);
         if (!response.ok) throw refusalOf(response.status, await readJson(response));
-        return linesOf(response, place, alarm);
+        return linesOf(response, endpoint, timer);
       } catch (error) {
-        clearTimeout(alarm);
+        clearTimeout(timer);
         throw error;
       }
     },
   };
 }
 
-async function askDoor<S extends z.ZodType>(
-  place: Place,
-  { method, path, body, reply }: Ask<S>,
+async function requestJson<S extends z.ZodType>(
+  endpoint: Endpoint,
+  { method, path, body, reply }: ApiRequest<S>,
 ): Promise<z.output<S>> {
   const request = body === undefined ? { method, path } : { method, path, body };
-  const response = await send(place, request, AbortSignal.timeout(place.timeoutMs));
+  const response = await send(endpoint, request, AbortSignal.timeout(endpoint.timeoutMs));
   const answer: unknown = await readJson(response);
   if (!response.ok) throw refusalOf(response.status, answer);
   const parsed = reply.safeParse(answer);
   if (parsed.success) return parsed.data;
-  throw unexpected(place, parsed.error);
+  throw unexpected(endpoint, parsed.error);
 }
 
-/** An answer may take as long as it likes while something comes: each piece starts the alarm again. */
+/** The whole answer has no deadline: each piece that arrives starts the timer again. */
 async function* linesOf(
   response: Response,
-  place: Place,
-  alarm: ReturnType<typeof setTimeout>,
+  endpoint: Endpoint,
+  timer: ReturnType<typeof setTimeout>,
 ): AsyncGenerator<string> {
   let rest = '';
   const decoder = new TextDecoder();
   try {
     for await (const chunk of response.body ?? []) {
-      alarm.refresh();
+      timer.refresh();
       const pieces = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = pieces.pop() ?? '';
-      if (rest.length > LINE_LENGTH_MAX) throw unexpected(place, new Error('A line is too long.'));
+      if (rest.length > LINE_LENGTH_MAX) throw unexpected(endpoint, new Error('A line is too long.'));
       yield* pieces;
     }
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
-    throw new Failure('answer_broken', `The answer of ${place.url} broke off.`, {
-      exitCode: exitCodes.unreachable,
-      cause,
-      next: 'Run the command again; look with interlock doctor.',
-    });
+    throw new Failure(
+      'answer_broken',
+      `The connection to ${endpoint.url} ended in the middle of an answer.`,
+      {
+        exitCode: exitCodes.unreachable,
+        cause,
+        next: 'Repeat the command. If it fails again, see what interlock doctor reports.',
+      },
+    );
   } finally {
-    clearTimeout(alarm);
+    clearTimeout(timer);
   }
   if (rest !== '') yield rest;
 }
 
-function unexpected({ url }: Place, cause: Error): Failure {
-  return new Failure('answer_unexpected', `${url} answered in a way this version does not know.`, {
-    cause,
-    next: 'Use the interlock command that belongs to the running version.',
-  });
+function unexpected({ url }: Endpoint, cause: Error): Failure {
+  return new Failure(
+    'answer_unexpected',
+    `${url} sent an answer that this version of the command does not know.`,
+    {
+      cause,
+      next: 'Use the interlock command of the version that runs there.',
+    },
+  );
 }
 
 async function send(
-  { url, token, headers }: Place,
+  { url, token, headers }: Endpoint,
   { method, path, body }: { method: string; path: string; body?: object },
   signal: AbortSignal,
 ): Promise<Response> {
@@ -170,7 +188,7 @@ async function send(
     throw new Failure('unreachable', `${target.origin} does not answer.`, {
       exitCode: exitCodes.unreachable,
       cause,
-      next: 'Is it running? Start it with interlock up; look with interlock doctor.',
+      next: 'Start Interlock with interlock up. If it runs, see what interlock doctor reports.',
     });
   }
 }
@@ -185,7 +203,8 @@ async function readJson(response: Response): Promise<unknown> {
 
 function refusalOf(status: number, answer: unknown): Failure {
   const problem = problemSchema.safeParse(answer);
-  if (!problem.success) return new Failure('answer_unexpected', `The answer was ${status} without a reason.`);
+  if (!problem.success)
+    return new Failure('answer_unexpected', `The answer has the status ${status} and gives no reason.`);
   const { code, detail, rule, pointer, call, next } = problem.data;
   const notes = [
     ...(rule === undefined ? [] : [`rule ${rule}`]),

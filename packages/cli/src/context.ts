@@ -1,60 +1,46 @@
-/** The command's own memory: where the house is, and the tokens and keys that were made here. Only its owner may read it. */
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+/** The command's own state: the addresses of an installation, and the tokens and keys that were made here. */
 import path from 'node:path';
 import { Failure } from '@interlock/shell';
 import { z } from 'zod';
-import { dataFiles } from './places.ts';
+import { readIfPresent, writePrivate } from './private-file.ts';
 
 const contextSchema = z.strictObject({
   ingress: z.url().optional(),
   console: z.url().optional(),
+  /** What signatures are verified with; absent where the operator's root key is not known. */
+  trust: z.strictObject({ rootKey: z.string(), keyringFile: z.string() }).optional(),
   /** Tokens by person. */
   people: z.record(z.string(), z.string()).default({}),
   /** Keys by `<tenant>/<agent>`. */
   agents: z
     .record(z.string(), z.strictObject({ keyId: z.string(), key: z.string(), notAfter: z.number() }))
     .default({}),
-  /** Who acts unless a command says otherwise. */
+  /** The person a command acts for when `--as` names none. */
   person: z.string().optional(),
 });
 export type Context = z.infer<typeof contextSchema>;
 
-/** Reads the context of a data folder; an absent file is an empty context. Throws `context_malformed`. */
+/** Returns the file of a data folder that holds the context. */
+export function contextFile(data: string): string {
+  return path.join(data, 'context.json');
+}
+
+/** Reads the context of a data folder; without a file it is empty. Throws `context_malformed`. */
 export async function readContext(data: string): Promise<Context> {
-  const file = dataFiles(data).context;
-  const text = await readIfThere(file);
+  const file = contextFile(data);
+  const text = await readIfPresent(file);
   if (text === undefined) return contextSchema.parse({});
   try {
     return contextSchema.parse(JSON.parse(text));
   } catch {
     // What the parsers throw may quote a key.
-    throw new Failure('context_malformed', `${file} is not what this command wrote.`, {
-      next: 'Put it back from a copy, or start with another --data folder.',
+    throw new Failure('context_malformed', `${file} is not in the form that this command writes.`, {
+      next: 'Restore the file from a copy, or use another data folder with --data.',
     });
   }
 }
 
-/** Writes the context whole, readable by its owner alone: a crash leaves the old one or the new one. */
+/** Writes the context, readable by its owner alone. */
 export async function writeContext(data: string, context: Context): Promise<void> {
-  await writePrivate(dataFiles(data).context, `${JSON.stringify(context, null, 2)}\n`);
-}
-
-/** Writes a file of mode 0600 in one step. */
-export async function writePrivate(file: string, content: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${randomBytes(4).toString('hex')}`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await chmod(draft, 0o600);
-  await rename(draft, file);
-}
-
-/** Reads a file, or returns undefined where there is none. */
-export async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  await writePrivate(contextFile(data), `${JSON.stringify(context, null, 2)}\n`);
 }

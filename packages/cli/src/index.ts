@@ -1,10 +1,13 @@
 export { applyConfiguration, bundlePolicies, signedBundle, withAgentKeys } from './applying.ts';
-export { consoleDoor, type Door, tokenOf } from './client.ts';
+export { authorKeyFile } from './author.ts';
+export { type ApiClient, managementClient, tokenOf } from './client.ts';
+export { type Check, checked } from './commands/doctor.ts';
 export { type CommonOptions, command, portNumber } from './commands/options.ts';
 export { treesOf } from './commands/trace.ts';
-export { type Context, readContext, readIfThere, writeContext, writePrivate } from './context.ts';
+export { type Context, contextFile, readContext, writeContext } from './context.ts';
+export { type FolderOptions, foldersOf } from './folders.ts';
 export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
-export { instant, plain, print, say, table } from './output.ts';
-export { compileCacheOf, dataFiles, type PlaceOptions, placesOf } from './places.ts';
+export { instant, plain, print, report, table } from './output.ts';
+export { readIfPresent, writePrivate } from './private-file.ts';
 export { buildProgram, runProgram } from './program.ts';
 export { withTokens } from './tokens.ts';

@@ -10,7 +10,7 @@ export function print({ json }: OutputOptions, result: unknown, text: string): v
 }
 
 /** Writes a line about what is going on to standard error. */
-export function say(line: string): void {
+export function report(line: string): void {
   process.stderr.write(`interlock: ${line}\n`);
 }
 

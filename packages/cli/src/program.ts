@@ -6,29 +6,36 @@ import { approvalsCommand, approveCommand, denyCommand } from './commands/approv
 import { auditCommand } from './commands/audit.ts';
 import { callCommand } from './commands/call.ts';
 import { credentialCommand } from './commands/credential.ts';
-import { doctorCommand } from './commands/doctor.ts';
+import { type Check, doctorCommand } from './commands/doctor.ts';
 import { killCommand } from './commands/kill.ts';
 import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
 
 const NOTES = `
-Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 nobody there to ask.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Interlock cannot be reached.
 
 Example:
   $ interlock up --config examples/quickstart`;
 
-/** Builds the `interlock` program: the commands of an installation first, then those that speak to one. */
-export function buildProgram(installation: readonly Command[]): Command {
+/** What an installation on this machine adds to the program. */
+export interface InstallationParts {
+  commands: readonly Command[];
+  /** Checks of `interlock doctor` in a data folder. */
+  check(data: string): Promise<Check[]>;
+}
+
+/** Builds the `interlock` program: the commands of an installation first, then those that send requests to one. */
+export function buildProgram(installation: InstallationParts): Command {
   const program = new Command('interlock')
     // Options that stand behind a command are that command's, also where the one around it knows them too.
     .enablePositionalOptions()
     .description(
-      'Stands between agents and every tool they call. The command speaks to the management API and the ingress.',
+      'Stands between agents and every tool they call. Commands use the management API and the ingress.',
     )
     .addHelpText('after', NOTES);
   const commands = [
-    ...installation,
+    ...installation.commands,
     applyCommand(),
     toolsCommand(),
     callCommand(),
@@ -41,19 +48,19 @@ export function buildProgram(installation: readonly Command[]): Command {
     auditCommand(),
     traceCommand(),
     killCommand(),
-    doctorCommand(),
+    doctorCommand(installation.check),
   ];
   for (const command of commands) program.addCommand(command);
   return withoutExit(program);
 }
 
-/** Runs a command line and returns the exit code. What went wrong is told on standard error. */
+/** Runs a command line and returns the exit code. A failure is printed on standard error. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
   try {
     await program.parseAsync([...argv]);
     return exitCodes.done;
   } catch (error) {
-    // Help and mistakes of use were printed where they were found.
+    // Commander has printed help and usage errors already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const failure = failureOf(error);
     process.stderr.write(failureText(failure));

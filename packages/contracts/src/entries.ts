@@ -305,7 +305,8 @@ export function switchKeysOf(call: {
 
 /**
  * A published policy bundle: KV bucket `policies`. Key `current` decides; key `candidate` decides beside it without
- * effect; `v-<version>` keeps each version that was ever current. The bytes are in `bundles`, by their digest.
+ * effect; `v-<version>` keeps each version that was ever current. The bytes are in `bundles`, by their digest
+ * (docs/decisions/012).
  */
 export const policyEntrySchema = z.strictObject({
   /** Grows with every publishing, also with a rollback: a rollback is a new version of old content. */

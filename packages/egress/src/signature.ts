@@ -1,6 +1,6 @@
 /**
  * HTTP message signatures (RFC 9421) over method, URL, body and identity, with Ed25519 under the label
- * `interlock`, so that an API can see for itself for whom a call is made.
+ * `interlock`, so that an API can see for itself for whom a call is made (docs/decisions/021).
  *
  * 1. What is covered is fixed. A signature over less, over more, or in another order is refused.
  * 2. The body is covered by its digest (RFC 9530), an empty body too.

@@ -54,6 +54,7 @@ export interface DecidedCall {
 
 /**
  * Returns the decision about a call after D1 to D4. Throws `statement_invalid` for D1, and `mismatch` for the rest.
+ * docs/decisions/031
  */
 export function verifyDecision(
   { call, statement }: DecidedCall,

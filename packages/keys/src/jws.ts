@@ -10,7 +10,7 @@ export interface SigningKey {
   privateKey: KeyObject;
 }
 
-/** Signs a payload as a compact JWS (RFC 7515, RFC 8037: EdDSA with Ed25519). */
+/** Signs a payload as a compact JWS (RFC 7515, RFC 8037: EdDSA with Ed25519). docs/decisions/002 */
 export function signJws(typ: string, payload: object, { keyId, privateKey }: SigningKey): string {
   const header = encode({ alg: 'EdDSA', typ, kid: keyId });
   const signed = `${header}.${encode(payload)}`;

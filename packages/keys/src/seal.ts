@@ -3,6 +3,7 @@
  *
  * A random content key encrypts the content with AES-256-GCM; the content key is wrapped for each recipient
  * under HKDF-SHA-256 (RFC 5869) of an X25519 agreement (RFC 7748) with the sender's ephemeral key.
+ * Why this is our own: docs/decisions/003.
  * 1. Every box has a fresh random salt and content key, so no (key, nonce) pair is ever used twice.
  * 2. `context` is authenticated: a box sealed for one purpose does not open for another.
  */

@@ -1,7 +1,7 @@
 /**
  * A limit on the work of a WebAssembly module, written into the module itself: a counter in a global, taken from at
  * every turn of every loop and at the start of every function that calls itself or much else, and a trap when it is used
- * up.
+ * up (docs/decisions/014).
  *
  * 1. Between two takings a module runs a bounded number of instructions: a stretch without a loop, and in it calls of
  *    functions that call little themselves (calls.ts). Each instruction is of bounded cost: those that work on whole

@@ -7,7 +7,7 @@ const WORD = /data\.interlock\.rules\[rule\]\.(\w+)/;
  * Writes each rule of a module that walks all rules for a word (`some rule`, then `data.interlock.rules[rule].deny`)
  * once for each of them: a module that says the same of these rules and compiles to less work. A rule whose text does
  * not hold the word cannot say it and is left out, unless all are: a walk that finds nothing is still there to be read.
- * What does not have this very shape stays as it is.
+ * What does not have this very shape stays as it is. docs/decisions/015
  *
  * @param rules the text of each rule's modules, by the rule's name
  */

@@ -20,11 +20,12 @@ export interface UpstreamRequest {
 
 /**
  * What the upstream does with an authorized request. All but `fail` have an effect first: `drop` closes the
- * connection after it, `hang` never answers, `echo` answers the credential back, `huge` answers many bytes.
+ * connection after it, `wait` answers once its promise resolved, `hang` never answers, `echo` answers the credential back, `huge` answers many bytes.
  */
 export type UpstreamBehaviour =
   | { kind: 'answer'; body?: unknown }
   | { kind: 'delay'; delayMs: number }
+  | { kind: 'wait'; until: Promise<unknown> }
   | { kind: 'hang' }
   | { kind: 'drop' }
   | { kind: 'fail'; status: number }
@@ -123,6 +124,9 @@ async function treat(
       return send(response, 200, behaviour.body ?? { ok: true });
     case 'delay':
       await delay(behaviour.delayMs, undefined, { signal: closing });
+      return send(response, 200, { ok: true });
+    case 'wait':
+      await behaviour.until;
       return send(response, 200, { ok: true });
     case 'hang':
       return;

@@ -173,7 +173,7 @@ async function roundsOver(
   parts: QuestionParts & { clock: FakeClock },
   { question }: QuestionEntry,
 ): Promise<Rounds> {
-  const rounds = await startRounds({ ...parts, log: { warn() {} } });
+  const rounds = await startRounds({ ...parts, log: { info() {}, warn() {} } });
   await eventually(() => rounds.seen(questionKey(question)));
   return rounds;
 }

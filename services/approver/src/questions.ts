@@ -2,7 +2,7 @@
  * The life of a question: open, then closed by one answer or by time, then published.
  *
  * 1. The record comes first, and the event says what the record says. The record's revision decides between replicas,
- *    answers and expiry: one of them closes a question.
+ *    answers and expiry: one of them closes a question (docs/decisions/005).
  * 2. `asked` follows the open record and `resolved` the closed one; both expect nothing before them, so saying them
  *    twice stores them once. A record that is closed and still holds the sealed call may not have been published.
  * 3. Whoever dies between the two halves is followed up from the record alone, by any replica (`rounds.ts`).

@@ -5,6 +5,7 @@
  * restarts and any replica does it; doing it twice is harmless (`questions.ts`).
  */
 import type { QuestionEntry } from '@interlock/contracts';
+import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 import { follow, type QuestionParts } from './questions.ts';
 
 /** Whoever wrote a record publishes it within this; only then is it taken for left behind. */
@@ -17,8 +18,8 @@ const SLEEP_MAX_MS = 10_000;
 const BATCH = 32;
 
 export interface RoundsOptions extends QuestionParts {
-  clock: { nowMs(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
-  log: { warn(fields: object, message: string): void };
+  clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  log: RepeatLog;
 }
 
 export interface Rounds extends AsyncDisposable {
@@ -32,18 +33,21 @@ export async function startRounds(options: RoundsOptions): Promise<Rounds> {
   const due = new Map<string, number>();
   const entries = new Map<string, QuestionEntry>();
   const announced = new Set<string>();
-  const stopping = new AbortController();
-  let wake = new AbortController();
 
-  const watch = await records.watch((key, entry) => {
+  await using stack = new AsyncDisposableStack();
+  const sweeping = stack.use(
+    repeat({ clock, log, task: 'following up questions', waitMs: untilNextMs }, sweep),
+  );
+  const onEntry = (key: string, entry: QuestionEntry | undefined) => {
     const at = entry === undefined ? undefined : dueAt(entry, announced.has(key));
     if (entry === undefined) entries.delete(key);
     else entries.set(key, entry);
     if (entry?.state !== 'open') announced.delete(key);
     if (at === undefined) due.delete(key);
     else due.set(key, at);
-    wake.abort();
-  });
+    sweeping.wake();
+  };
+  stack.use(await records.watch(onEntry));
 
   async function followOne(key: string): Promise<void> {
     const entry = entries.get(key);
@@ -62,26 +66,21 @@ export async function startRounds(options: RoundsOptions): Promise<Rounds> {
     }
   }
 
-  async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      wake = new AbortController();
-      const now = clock.nowMs();
-      const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
-      await Promise.all(ready.map(([key]) => followOne(key)));
-      if (ready.length > 0) continue;
-      const next = [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
-      await clock.sleep(next, AbortSignal.any([wake.signal, stopping.signal])).catch(() => undefined);
-    }
+  async function sweep(): Promise<void> {
+    const now = clock.nowMs();
+    const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
+    await Promise.all(ready.map(([key]) => followOne(key)));
   }
 
-  const running = loop();
+  function untilNextMs(): number {
+    const now = clock.nowMs();
+    return [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
+  }
+
+  const owned = stack.move();
   return {
     seen: (key) => entries.get(key),
-    async [Symbol.asyncDispose]() {
-      stopping.abort();
-      await running;
-      await watch[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

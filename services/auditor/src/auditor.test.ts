@@ -45,11 +45,8 @@ test('a person of another tenant sees nothing of a call', async () => {
 test('a search narrows by step, agent, tool and time and gives the newest first', async () => {
   await using _auditor = await house.start();
   const since = Date.now();
-  const calls = [newCall(), newCall(), newCall()];
-  for (const call of calls) {
-    await house.refuse(call);
-    await eventually(() => Date.now() > since + calls.indexOf(call) + 1);
-  }
+  const times = [since, since + 2, since + 1];
+  for (const at of times) await house.refuse(newCall(), {}, at);
   await house.settle();
   const ask = (more: object) =>
     house.console
@@ -60,10 +57,7 @@ test('a search narrows by step, agent, tool and time and gives the newest first'
   expect(await ask({ tool: 'other' })).toEqual([]);
   expect(await ask({ until: since - 1 })).toEqual([]);
   const found = await ask({ step: 'refused', agent: 'clerk', tool: 'pay', limit: 2 });
-  expect(found.map(({ at }) => at)).toEqual(
-    found.map(({ at }) => at).toSorted((left, right) => right - left),
-  );
-  expect(found).toHaveLength(2);
+  expect(found.map(({ at }) => at)).toEqual([since + 2, since + 1]);
 });
 
 test('management acts are recorded', async () => {

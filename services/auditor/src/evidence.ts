@@ -1,4 +1,4 @@
-/** Opening what was sealed for the auditor. */
+/** Opening what was sealed for the auditor (docs/decisions/024). */
 import {
   canonicalJson,
   heldCallSchema,

@@ -31,7 +31,7 @@ export interface AuditedHouse extends AsyncDisposable {
   /** Starts the auditor; the house starts it once by itself. */
   start(): Promise<AsyncDisposable>;
   /** Writes a refusal of a call with these arguments on the ledger. */
-  refuse(call: string, argument?: Record<string, string>): Promise<void>;
+  refuse(call: string, argument?: Record<string, string>, at?: number): Promise<void>;
   verify(): Promise<AuditVerification>;
   /** Resolves when every message of the ledger has a record and the last one a checkpoint. */
   settle(): Promise<void>;
@@ -64,8 +64,8 @@ export async function startAuditedHouse(): Promise<AuditedHouse> {
     auditor,
     records,
     start: () => house.start([auditorService], { MONGODB_URL: mongo.url }),
-    refuse: async (call, argument = {}) => {
-      await ingress.refuse(refusal(house, call, argument));
+    refuse: async (call, argument = {}, at = Date.now()) => {
+      await ingress.refuse(refusal(house, call, argument, at));
     },
     verify: () => console.ask('auditor.verify', {}, ASK_TIMEOUT_MS),
     async settle() {
@@ -87,9 +87,13 @@ export function sequenceOf(jws: string): number {
     : 0;
 }
 
-function refusal(house: TestBus, call: string, argument: Record<string, string>): EventBody<'refused'> {
+function refusal(
+  house: TestBus,
+  call: string,
+  argument: Record<string, string>,
+  at: number,
+): EventBody<'refused'> {
   const text = canonicalJson(argument);
-  const at = Date.now();
   const named = { tenant: TENANT, agent: 'clerk', call, tool: 'pay' };
   const evidence = { call: { ...named, arguments: text, argumentsDigest: sha256(text) } };
   return {

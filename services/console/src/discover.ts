@@ -58,6 +58,7 @@ export function pinnedTools(server: McpServer, discovered: Discovered, pointer: 
         name: upstreamName,
         connection: server.connection,
         definitionDigest: definition.definitionDigest,
+        // docs/decisions/029
         pinnedDigest: definition.definitionDigest,
         timeoutMs: server.timeoutMs,
       },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { connectBus } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { defineService, run } from '@interlock/shell';
+import { defineService, Queue, run } from '@interlock/shell';
 import { agentRoutes } from './agents.ts';
 import { applyRoutes } from './apply.ts';
 import { approvalRoutes } from './approvals.ts';
@@ -13,7 +13,7 @@ import { buildDoor, openDoor } from './door.ts';
 import { emergencyRoutes } from './emergencies.ts';
 import { killRoutes } from './kill.ts';
 import { labelRoutes } from './labels.ts';
-import { createTurns, type Management } from './management.ts';
+import type { Management } from './management.ts';
 import { addSpanReceiver } from './otlp.ts';
 import { seedPeople } from './people.ts';
 import { personRoutes } from './people-routes.ts';
@@ -37,7 +37,16 @@ export const consoleService = defineService({
     if (config.INTERLOCK_PEOPLE_FILE !== undefined)
       await seedPeople(bus, clock, config.INTERLOCK_PEOPLE_FILE);
     const people = owned.use(await bus.entries('people').watch());
-    const management: Management = { bus, clock, log, keys, keyring, people, inTurn: createTurns() };
+    const queue = new Queue();
+    const management: Management = {
+      bus,
+      clock,
+      log,
+      keys,
+      keyring,
+      people,
+      inTurn: (act) => queue.run(act),
+    };
     const store = new TraceStore();
     const door = buildDoor({
       management,

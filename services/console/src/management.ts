@@ -13,13 +13,3 @@ export interface Management {
   /** Runs one act after the other: an act reads an entry, changes it and writes it back. */
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>;
 }
-
-/** Makes the queue in which acts wait for each other. */
-export function createTurns(): Management['inTurn'] {
-  let last: Promise<unknown> = Promise.resolve();
-  return (act) => {
-    const turn = last.then(act, act);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
-}

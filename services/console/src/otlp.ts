@@ -1,4 +1,7 @@
-/** The receiving end of OTLP/HTTP with JSON, as far as spans need it. Unknown fields are read past, as OTLP asks. */
+/**
+ * The receiving end of OTLP/HTTP with JSON, as far as spans need it. Unknown fields are read past, as OTLP asks. Why the
+ * console has one: docs/decisions/010.
+ */
 import { timingSafeEqual } from 'node:crypto';
 import { Fault, sha256 } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';

@@ -1,7 +1,8 @@
 /**
  * Publishing policy.
  *
- * 1. A bundle is taken only with the signature of an author the operator certifies, over these very bytes.
+ * 1. A bundle is taken only with the signature of an author the operator certifies, over these very bytes
+ *    (docs/decisions/011).
  * 2. Versions grow with every publishing; a rollback is a new version of old content.
  * 3. Bytes come before the entry that names them, and `current` before `v-<version>`: whoever sees a version beyond
  *    `current` knows that `current` is not the newest.

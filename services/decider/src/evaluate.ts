@@ -1,7 +1,8 @@
 /**
  * Questions of other enforcement points (AuthZEN 1.0, through ingress): decided as a call is, and carried out nowhere.
  *
- * 1. What is answered is on the ledger first, as `evaluated`, with everything it was made from.
+ * 1. What is answered is on the ledger first, as `evaluated`, with everything it was made from
+ *    (docs/decisions/019).
  * 2. Nothing is remembered of a question: it uses no tool and goes nowhere.
  */
 import type { Bus } from '@interlock/bus';

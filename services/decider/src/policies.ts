@@ -1,5 +1,5 @@
 /**
- * Which policy decides. The signed entry `current` names a bundle; its bytes stand beside it.
+ * Which policy decides (docs/decisions/013). The signed entry `current` names a bundle; its bytes stand beside it.
  *
  * 1. Only the newest entry counts. Where it may not be known, nothing is decided: while the copy of the entries is
  *    behind, where a text stands unsigned or was taken away unsigned, and where a version beyond `current` exists.

@@ -1,7 +1,7 @@
 /** What this replica holds, for everybody to see: its policyStatus, and what it tells on CONTROL. */
 import type { Bus, BusLog, Records } from '@interlock/bus';
 import { Fault, type PolicyStatus } from '@interlock/contracts';
-import type { Clock } from '@interlock/shell';
+import { type Clock, type Repeating, repeat } from '@interlock/shell';
 import type { Judgement, Policies } from './policies.ts';
 
 /** A policyStatus is forgotten after three of these. */
@@ -22,9 +22,7 @@ export interface HeraldOptions {
 export class PolicyStatusReporter implements AsyncDisposable {
   readonly #options: HeraldOptions;
   readonly #stopping = new AbortController();
-  #policies: Pick<Policies, 'held' | 'candidate' | 'rejected'> | undefined;
-  #running: Promise<unknown> = Promise.resolve();
-  #last: Promise<unknown> = Promise.resolve();
+  #writing: Repeating | undefined;
 
   constructor(options: HeraldOptions) {
     this.#options = options;
@@ -32,43 +30,31 @@ export class PolicyStatusReporter implements AsyncDisposable {
 
   /** Begins to write the policyStatus of these policies. */
   follow(policies: Pick<Policies, 'held' | 'candidate' | 'rejected'>): void {
-    this.#policies = policies;
-    const { clock } = this.#options;
-    const { signal } = this.#stopping;
-    this.#running = (async () => {
-      while (!signal.aborted) {
-        await this.write();
-        await clock.sleep(REFRESH_MS, signal).catch(() => undefined);
-      }
-    })();
+    const task = 'writing the policy status';
+    this.#writing = repeat({ ...this.#options, task, waitMs: REFRESH_MS }, () => this.#write(policies));
   }
 
   /** Tells of a judgement, and writes the policyStatus as it is since. */
   judged(judgement: Judgement): void {
-    void this.write();
+    this.#writing?.wake();
     void this.#tell(judgement);
-  }
-
-  /** Writes the policyStatus. One writing waits for the other, so that the newest is last. */
-  write(): Promise<unknown> {
-    this.#last = this.#last.then(() => this.#write()).catch((error: unknown) => this.#failed(error));
-    return this.#last;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
-    await this.#last;
+    await this.#writing?.[Symbol.asyncDispose]();
     // Whoever leaves in order is not waited for.
     await this.#options.policyStatuses
       .remove(this.#options.replica)
       .catch((error: unknown) => this.#failed(error));
   }
 
-  async #write(): Promise<void> {
-    if (this.#policies === undefined || this.#stopping.signal.aborted) return;
+  async #write({
+    held,
+    candidate,
+    rejected,
+  }: Pick<Policies, 'held' | 'candidate' | 'rejected'>): Promise<void> {
     const { policyStatuses, replica, clock } = this.#options;
-    const { held, candidate, rejected } = this.#policies;
     const policyStatus: PolicyStatus = {
       replica,
       ...(held === undefined ? {} : { current: nameOf(held) }),

@@ -11,7 +11,7 @@ import { verifyDecision } from '@interlock/gate';
 import { unseal, verifyStatement } from '@interlock/keys';
 import type { Authority, Grounds } from './decide.ts';
 
-/** A resolved question: the exact call that was held, and what was said about it. */
+/** A resolved question: the exact call that was held, and what was said about it. docs/decisions/004 */
 export interface Resolved {
   held: HeldCall;
   resolution: Statement<'resolution'>;

@@ -8,6 +8,7 @@
  */
 import type { Records, RecordWatch, StoredRecord } from '@interlock/bus';
 import { type Call, Fault, type Session } from '@interlock/contracts';
+import { Queue } from '@interlock/shell';
 
 /** Sessions remembered in this process; the others are read again from their store. */
 const REMEMBERED_MAX = 10_000;
@@ -51,8 +52,8 @@ class StoredSessions implements Sessions {
   readonly #remembered: Remembered;
   #watch: RecordWatch | undefined;
   readonly #opening = new Map<string, Promise<StoredRecord<Session>>>();
-  /** The last write of each session that is under way: one replica's calls do not race each other. */
-  readonly #writing = new Map<string, Promise<void>>();
+  /** The writes of each session that has any: one replica's calls do not race each other. */
+  readonly #writes = new Map<string, Queue>();
 
   constructor(records: Records<Session>, capacity: number) {
     this.#records = records;
@@ -112,16 +113,12 @@ class StoredSessions implements Sessions {
     const { value } = await this.#stored(call, nowMs);
     if (change(value) === value) return;
     const key = keyOf(call);
-    const before = this.#writing.get(key);
-    const writing = (async () => {
-      await before?.catch(() => undefined);
-      await this.#write(key, await this.#stored(call, nowMs), change);
-    })();
-    this.#writing.set(key, writing);
+    const queue = this.#writes.get(key) ?? new Queue();
+    this.#writes.set(key, queue);
     try {
-      await writing;
+      await queue.run(async () => await this.#write(key, await this.#stored(call, nowMs), change));
     } finally {
-      if (this.#writing.get(key) === writing) this.#writing.delete(key);
+      if (queue.size === 0) this.#writes.delete(key);
     }
   }
 

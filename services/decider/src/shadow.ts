@@ -1,4 +1,4 @@
-/** The candidate policy: asked after the one that decides, without effect. */
+/** The candidate policy: asked after the one that decides, without effect (docs/decisions/018). */
 import { type DecisionRecord, Fault, type PolicyAnswer, type PolicyInput } from '@interlock/contracts';
 import type { HeldPolicy } from '@interlock/policy';
 import type { Clock } from '@interlock/shell';

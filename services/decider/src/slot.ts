@@ -9,7 +9,7 @@ import type { Blobs, BusLog } from '@interlock/bus';
 import { bundleKey, Fault, type PolicyEntry } from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
 import { type HeldPolicy, openBundle, verifyBundle } from '@interlock/policy';
-import type { Clock } from '@interlock/shell';
+import { BackOff, type Clock } from '@interlock/shell';
 
 /** The bytes are written before the entry, so they are missing only while a store catches up or is away. */
 const RETRY_MIN_MS = 200;
@@ -108,7 +108,8 @@ export class Slot {
   async #fetch(entry: PolicyEntry): Promise<Uint8Array | undefined> {
     const { blobs, clock, signal } = this.#options;
     const giveUpMs = clock.monotonicMs() + MISSING_MS;
-    for (let waitMs = RETRY_MIN_MS; !signal.aborted && this.#wanted === entry; ) {
+    const backOff = new BackOff({ firstMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS });
+    while (!signal.aborted && this.#wanted === entry) {
       const found = await this.#read(() => blobs.get(bundleKey(entry.digest)));
       if (found instanceof Uint8Array) return found;
       if (found === 'missing' && clock.monotonicMs() > giveUpMs && this.#rejected === undefined)
@@ -116,8 +117,7 @@ export class Slot {
           entry,
           new Fault('configuration_invalid', { detail: 'The bundle’s bytes are not there.' }),
         );
-      await clock.sleep(waitMs, signal).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
+      await clock.sleep(backOff.next(), signal).catch(() => undefined);
     }
     return undefined;
   }

@@ -45,6 +45,7 @@ export interface ReadyCall {
   evidence: Evidence;
 }
 
+/** Builds the whole request, so that what cannot be sent is refused before it is claimed: docs/decisions/025. */
 async function prepare({ event, address }: Delivery<'admitted'>, parts: Parts): Promise<ReadyCall> {
   const { keyring, clock, room, entries } = parts;
   const allowed = checkCall(event, keyring, clock.nowMs());

@@ -1,6 +1,6 @@
 import type { Bus } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
-import type { Clock } from '@interlock/shell';
+import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 
 /** Above this nothing new starts, so that what has started can always settle. */
 const FULL_RATIO = 0.8;
@@ -15,31 +15,26 @@ export interface LedgerRoom extends AsyncDisposable {
 }
 
 /** Asks once a second how full the ledger is. Throws what the first asking throws. */
-export async function watchLedgerRoom(bus: Pick<Bus, 'streamState'>, clock: Clock): Promise<LedgerRoom> {
-  const closing = new AbortController();
+export async function watchLedgerRoom(
+  bus: Pick<Bus, 'streamState'>,
+  { clock, log }: { clock: Clock; log: RepeatLog },
+): Promise<LedgerRoom> {
   let full = await isFull(bus);
   let askedAtMs = clock.monotonicMs();
-  const poll = async () => {
-    while (!closing.signal.aborted) {
-      await clock.sleep(POLL_MS, closing.signal);
-      const answer = await isFull(bus).catch(() => undefined);
-      if (answer === undefined) continue;
-      full = answer;
+  const polling = repeat(
+    { clock, log, task: 'asking how full the ledger is', waitMs: POLL_MS, firstWaitMs: POLL_MS },
+    async () => {
+      full = await isFull(bus);
       askedAtMs = clock.monotonicMs();
-    }
-  };
-  // Sleeping ends with an abort, and nothing else here throws.
-  const polling = poll().catch(() => {});
+    },
+  );
   return {
     blockedBy: () => {
       if (clock.monotonicMs() - askedAtMs > STALE_MS)
         return new Fault('dependency_unavailable', { detail: 'It is not known whether the ledger is full.' });
       return full ? new Fault('ledger_full') : undefined;
     },
-    [Symbol.asyncDispose]: async () => {
-      closing.abort();
-      await polling;
-    },
+    [Symbol.asyncDispose]: () => polling[Symbol.asyncDispose](),
   };
 }
 

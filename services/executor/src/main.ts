@@ -32,7 +32,7 @@ export const executorService = defineService({
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
-    const room = stack.use(await watchLedgerRoom(bus, clock));
+    const room = stack.use(await watchLedgerRoom(bus, { clock, log }));
     const egress = stack.use(await openEgress(config));
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
     const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));

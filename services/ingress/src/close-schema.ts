@@ -1,5 +1,5 @@
 /**
- * Closes a tool's schema, so that an argument its author never named is refused.
+ * Closes a tool's schema, so that an argument its author never named is refused (docs/decisions/026).
  *
  * The rule, on a private copy:
  * 1. An object schema that names `properties` and says nothing about others gets `additionalProperties: false`.

@@ -1,4 +1,5 @@
 import { Fault } from '@interlock/contracts';
+import { processorMs } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
 import { closeSchema, type JsonObject } from './close-schema.ts';
 import { compileCheck } from './schema.ts';
@@ -66,21 +67,23 @@ describe('arguments', () => {
     expect(refusalOf(schema, { when: '2026-01-01T00:00:00Z' })).toBeUndefined();
   });
 
-  test('that would take a backtracking matcher years are refused in under a second', () => {
+  test('that would take a backtracking matcher years are refused at once', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
     const check = compileCheck(schema);
-    const before = performance.now();
-    expect(() => check({ a: `${'a'.repeat(100_000)}!` })).toThrow('arguments_invalid');
-    expect(performance.now() - before).toBeLessThan(1_000);
+    const took = await processorMs(() =>
+      expect(() => check({ a: `${'a'.repeat(100_000)}!` })).toThrow('arguments_invalid'),
+    );
+    expect(took).toBeLessThan(1_000);
   });
 
-  test('with a hundred thousand items are compared in time that grows with their number', () => {
+  test('with a hundred thousand items are compared in time that grows with their number', async () => {
     const check = compileCheck({ type: 'object', properties: { a: { type: 'array', uniqueItems: true } } });
     const list = Array.from({ length: 100_000 }, (_, index) => [index]);
-    const before = performance.now();
-    check({ a: list });
-    expect(() => check({ a: [...list, [0]] })).toThrow('same item twice');
-    expect(performance.now() - before).toBeLessThan(3_000);
+    const took = await processorMs(() => {
+      check({ a: list });
+      expect(() => check({ a: [...list, [0]] })).toThrow('same item twice');
+    });
+    expect(took).toBeLessThan(3_000);
   });
 });
 
@@ -177,15 +180,14 @@ describe('a schema', () => {
     });
   });
 
-  test('whose references fan out is read in time that grows with its size', () => {
+  test('whose references fan out is read in time that grows with its size', async () => {
     const definitions: JsonObject = { d0: { properties: { a: text } } };
     for (let level = 1; level < 200; level += 1) {
       const next = { $ref: `#/$defs/d${level - 1}` };
       definitions[`d${level}`] = { anyOf: [next, next] };
     }
-    const before = performance.now();
-    closeSchema({ $ref: '#/$defs/d199', $defs: definitions });
-    expect(performance.now() - before).toBeLessThan(1_000);
+    const took = await processorMs(() => closeSchema({ $ref: '#/$defs/d199', $defs: definitions }));
+    expect(took).toBeLessThan(1_000);
   });
 
   test('[P-ingress-arguments] is closed on a copy', () => {

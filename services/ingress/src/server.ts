@@ -307,6 +307,7 @@ async function answerThrown(
   const fault = faultOf(thrown);
   const route = names.get(request);
   if (fault.code === 'internal') log.error({ err: thrown, route }, 'a request failed');
+  // docs/decisions/008
   const isDoubtful = fault.code === 'dependency_unavailable' && 'idempotency-key' in request.headers;
   const answer = isDoubtful && route === 'POST /v1/calls' ? answerDoubt() : answerRefusal(fault);
   if (fault instanceof Flooded) answer.headers['ratelimit-policy'] = fault.policy;

@@ -1,5 +1,5 @@
 /**
- * Knows whether Redis remembers everything that was ever taken.
+ * Knows whether Redis remembers everything that was ever taken (docs/decisions/009).
  *
  * Redis holds a marker {id, bornAt, runId, after}; the bus holds, durably, the id of the marker we count under.
  * 1. Where neither is there, nothing was ever taken: the first marker is born at 0 and lacks nothing.

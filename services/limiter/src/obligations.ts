@@ -1,4 +1,4 @@
-/** What policy obliges the limiter to take for a call, beside the limits that are configured. */
+/** What policy obliges the limiter to take for a call, beside the limits that are configured (docs/decisions/017). */
 import { Fault, idSchema, type ObligationName, type Statement } from '@interlock/contracts';
 import { assertObligations } from '@interlock/gate';
 import { z } from 'zod';

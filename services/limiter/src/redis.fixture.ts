@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Records } from '@interlock/bus';
 import { Secret } from '@interlock/keys';
-import { type ServerProcess, startServer, startTestBus } from '@interlock/testkit';
-import { expect, vi } from 'vitest';
+import { eventually, type ServerProcess, startServer, startTestBus } from '@interlock/testkit';
 import { type Counters, openCounters } from './counters.ts';
 import { type Epoch, epochSchema } from './epoch.ts';
 
@@ -45,7 +44,7 @@ export async function startRedis(options: Record<string, string> = {}): Promise<
 /** Opens counters on a Redis and waits until they are ready. */
 export async function readyCounters(redis: RedisUnderTest, { epochs }: Installation): Promise<Counters> {
   const counters = openCounters({ url: redis.url, epochs, log: silent });
-  await vi.waitFor(() => expect(counters.ready).toBe(true), { timeout: READY_WITHIN_MS });
+  await eventually(() => counters.ready === true, READY_WITHIN_MS);
   return counters;
 }
 

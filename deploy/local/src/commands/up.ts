@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { type CommonOptions, command, placesOf, portNumber, print, say, table } from '@interlock/cli';
+import { type CommonOptions, command, foldersOf, portNumber, print, report, table } from '@interlock/cli';
 import type { Command } from 'commander';
-import type { RunningInterlock } from '../installation.ts';
+import type { RunningInterlock } from '../running.ts';
 
 interface UpOptions extends CommonOptions {
   single?: boolean;
@@ -11,9 +11,9 @@ interface UpOptions extends CommonOptions {
 
 const VARIABLES = `
 Variables:
-  NATS_URL, REDIS_URL, MONGODB_URL                     servers that are there already
+  NATS_URL, REDIS_URL, MONGODB_URL                     addresses of servers to use instead of own ones
   INTERLOCK_NATS_SERVER_BIN, INTERLOCK_REDIS_BIN,
-  INTERLOCK_FERRETDB_BIN, INTERLOCK_OPA_BIN            programs, where the PATH does not have them
+  INTERLOCK_FERRETDB_BIN, INTERLOCK_OPA_BIN            programs that are not on the PATH
   OTEL_EXPORTER_OTLP_ENDPOINT                          a collector for spans instead of the console
   INTERLOCK_LOG_LEVEL                                  fatal, error, warn, info, debug or trace`;
 
@@ -21,7 +21,7 @@ Variables:
 export function upCommand(): Command {
   return command(
     'up',
-    'start everything for a configuration folder',
+    'start Interlock with a configuration folder, until it is stopped',
     'interlock up --config examples/quickstart',
   )
     .option('--single', 'run all services in one process')
@@ -36,11 +36,11 @@ async function runUp(options: UpOptions): Promise<void> {
   const end = () => stop.abort();
   process.on('SIGTERM', end).on('SIGINT', end);
   try {
-    await using house = await startUnlessStopped(options, stop.signal);
-    if (house === undefined) return;
-    print(options, shown(house), pictured(house));
+    await using interlock = await startUnlessStopped(options, stop.signal);
+    if (interlock === undefined) return;
+    print(options, resultOf(interlock), textOf(interlock));
     if (!stop.signal.aborted) await once(stop.signal, 'abort');
-    say('stopping');
+    report('stopping');
   } finally {
     process.off('SIGTERM', end).off('SIGINT', end);
   }
@@ -51,17 +51,17 @@ async function startUnlessStopped(
   signal: AbortSignal,
 ): Promise<RunningInterlock | undefined> {
   const { portIngress, portConsole, single } = options;
-  // Loaded here, since no other command needs what servers and services are started with.
+  // Loaded here: no other command needs what servers and services are started with.
   const { startInterlock } = await import('../installation.ts');
   try {
     return await startInterlock({
-      ...placesOf(options),
+      ...foldersOf(options),
       ports: {
         ...(portIngress === undefined ? {} : { ingress: portIngress }),
         ...(portConsole === undefined ? {} : { console: portConsole }),
       },
       single: single ?? false,
-      say,
+      report,
       signal,
     });
   } catch (error) {
@@ -70,7 +70,7 @@ async function startUnlessStopped(
   }
 }
 
-function shown({ ingress, console, services, servers, data }: RunningInterlock) {
+function resultOf({ ingress, console, services, servers, data }: RunningInterlock) {
   return {
     ingress,
     console,
@@ -80,7 +80,7 @@ function shown({ ingress, console, services, servers, data }: RunningInterlock) 
   };
 }
 
-function pictured({ ingress, console, services, servers, data }: RunningInterlock): string {
+function textOf({ ingress, console, services, servers, data }: RunningInterlock): string {
   const rows = [
     ...services.map(({ name, pid, url, healthUrl }) => [name, pid, url ?? '', healthUrl]),
     ...servers.map(({ name, pid }) => [name, pid, '', '']),

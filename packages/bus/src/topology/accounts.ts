@@ -1,5 +1,5 @@
 /**
- * NATS accounts, so that nobody has to trust the services.
+ * NATS accounts: no service can publish another's events (docs/decisions/022).
  *
  * 1. Streams live in CORE, which no service joins; the provisioner alone logs in there.
  * 2. A service's account imports its own subjects, consumers, reads and inbox, and nothing else: a reply subject,

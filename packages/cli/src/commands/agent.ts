@@ -1,9 +1,9 @@
 import { type AgentKey, agentKeySchema, agentListSchema, agentViewSchema } from '@interlock/contracts';
 import { Command } from 'commander';
-import { consoleOf } from '../client.ts';
+import { managementClientOf } from '../client.ts';
 import { readContext, writeContext } from '../context.ts';
-import { instant, print, say, table } from '../output.ts';
-import { placesOf } from '../places.ts';
+import { foldersOf } from '../folders.ts';
+import { instant, print, report, table } from '../output.ts';
 import { agentName, type CommonOptions, command, wholeNumber } from './options.ts';
 
 interface AgentOptions extends CommonOptions {
@@ -41,10 +41,10 @@ function createCommand(): Command {
     .action(async (name: Name, options: AgentOptions) => {
       const { user, roles } = options;
       const body = { ...name, user, ...(roles === undefined ? {} : { roles }), ...validityOf(options) };
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       await showKey(
         options,
-        await door.ask({ method: 'POST', path: '/v1/agents', body, reply: agentKeySchema }),
+        await client.request({ method: 'POST', path: '/v1/agents', body, reply: agentKeySchema }),
       );
     });
 }
@@ -60,9 +60,9 @@ function rotateCommand(): Command {
     .action(async (name: Name, options: AgentOptions) => {
       const { overlapMs } = options;
       const body = { ...(overlapMs === undefined ? {} : { overlapMs }), ...validityOf(options) };
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const path = `/v1/agents/${name.tenant}/${name.agent}/rotate`;
-      await showKey(options, await door.ask({ method: 'POST', path, body, reply: agentKeySchema }));
+      await showKey(options, await client.request({ method: 'POST', path, body, reply: agentKeySchema }));
     });
 }
 
@@ -71,9 +71,9 @@ function revokeCommand(): Command {
     .option('--key-id <id>', 'end this key alone')
     .action(async (name: Name, options: AgentOptions) => {
       const body = options.keyId === undefined ? {} : { keyId: options.keyId };
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const path = `/v1/agents/${name.tenant}/${name.agent}/revoke`;
-      const agent = await door.ask({ method: 'POST', path, body, reply: agentViewSchema });
+      const agent = await client.request({ method: 'POST', path, body, reply: agentViewSchema });
       await forgetKey(options, name, agent.keys);
       print(options, agent, `${name.tenant}/${name.agent} has ${agent.keys.length} keys that hold.`);
     });
@@ -83,8 +83,8 @@ function listCommand(): Command {
   return command('list', 'list the agents', 'interlock agent list')
     .option('--as <person>', 'who asks')
     .action(async (options: AgentOptions) => {
-      const door = await consoleOf(options);
-      const { agents } = await door.ask({ method: 'GET', path: '/v1/agents', reply: agentListSchema });
+      const client = await managementClientOf(options);
+      const { agents } = await client.request({ method: 'GET', path: '/v1/agents', reply: agentListSchema });
       const rows = agents.map(({ tenant, agent, user, roles, keys }) => [
         `${tenant}/${agent}`,
         user,
@@ -108,13 +108,13 @@ function validityOf({ validDays }: AgentOptions): { validMs?: number } {
 /** The key is printed here and kept in the context for `interlock call`; nowhere else does it appear. */
 async function showKey(options: AgentOptions, created: AgentKey): Promise<void> {
   const { tenant, agent, keyId, key, notAfter } = created;
-  const { data } = placesOf(options);
+  const { data } = foldersOf(options);
   const context = await readContext(data);
   const agents = { ...context.agents, [`${tenant}/${agent}`]: { keyId, key, notAfter } };
   await writeContext(data, { ...context, agents });
   print(options, created, key);
   if (options.json !== true)
-    say(`this key of ${tenant}/${agent} is shown once; it holds until ${instant(notAfter)}`);
+    report(`this key of ${tenant}/${agent} is shown once; it holds until ${instant(notAfter)}`);
 }
 
 async function forgetKey(
@@ -122,7 +122,7 @@ async function forgetKey(
   { tenant, agent }: Name,
   left: { keyId: string }[],
 ): Promise<void> {
-  const { data } = placesOf(options);
+  const { data } = foldersOf(options);
   const context = await readContext(data);
   const { [`${tenant}/${agent}`]: known, ...agents } = context.agents;
   if (known === undefined || left.some(({ keyId }) => keyId === known.keyId)) return;

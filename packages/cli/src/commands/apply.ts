@@ -1,11 +1,11 @@
 import { type Applied, personListSchema } from '@interlock/contracts';
 import type { Command } from 'commander';
 import { applyConfiguration, bundlePolicies, signedBundle } from '../applying.ts';
-import { consoleDoor, notRunning, tokenOf } from '../client.ts';
+import { managementClient, notRunning, tokenOf } from '../client.ts';
 import { readContext, writeContext } from '../context.ts';
+import { foldersOf } from '../folders.ts';
 import { loadConfiguration } from '../load-configuration.ts';
 import { print } from '../output.ts';
-import { placesOf } from '../places.ts';
 import { withTokens } from '../tokens.ts';
 import { type CommonOptions, command } from './options.ts';
 
@@ -22,15 +22,19 @@ export function applyCommand(): Command {
 }
 
 async function runApply(dir: string | undefined, options: ApplyOptions): Promise<void> {
-  const { config, data } = placesOf(options);
-  const loaded = await loadConfiguration(dir === undefined ? config : placesOf({ config: dir }).config);
+  const { config, data } = foldersOf(options);
+  const loaded = await loadConfiguration(dir === undefined ? config : foldersOf({ config: dir }).config);
   const bundle = await bundlePolicies(loaded.policies, new AbortController().signal);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
-  const door = consoleDoor(context.console, tokenOf(context, options.as));
+  const client = managementClient(context.console, tokenOf(context, options.as));
 
   // Whoever the house knows keeps the token it has; only somebody new gets one here.
-  const { people: standing } = await door.ask({ method: 'GET', path: '/v1/people', reply: personListSchema });
+  const { people: standing } = await client.request({
+    method: 'GET',
+    path: '/v1/people',
+    reply: personListSchema,
+  });
   const known = new Set(standing.map(({ person }) => person));
   const fresh = withTokens(
     context,
@@ -40,7 +44,7 @@ async function runApply(dir: string | undefined, options: ApplyOptions): Promise
     (person) => fresh.people.find((one) => one.person === person.person) ?? person,
   );
   await writeContext(data, { ...context, people: fresh.context.people });
-  const applied = await applyConfiguration(door, loaded, {
+  const applied = await applyConfiguration(client, loaded, {
     people,
     policy: await signedBundle(data, bundle),
   });

@@ -1,7 +1,7 @@
 import { answerReplySchema, approvalListSchema, type OpenApproval } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
-import { consoleOf, type Door } from '../client.ts';
+import { type ApiClient, managementClientOf } from '../client.ts';
 import { instant, plain, print } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 
@@ -15,7 +15,7 @@ export function approvalsCommand(): Command {
   return command('approvals', 'list the calls that wait for a person', 'interlock approvals --as bob')
     .option('--as <person>', 'who asks')
     .action(async (options: AnswerOptions) => {
-      const list = await readOpen(await consoleOf(options));
+      const list = await readOpen(await managementClientOf(options));
       const questions = list.approvals.map(textOf);
       const unreadable = list.unreadable.map(
         ({ tenant, call }) => `${call}  of ${tenant} cannot be shown and answered`,
@@ -40,8 +40,8 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
     .option('--as <person>', 'who answers')
     .option('--reason <text>', 'why')
     .action(async (call: string, options: AnswerOptions) => {
-      const door = await consoleOf(options);
-      const question = (await readOpen(door)).approvals.find((open) => open.call === call);
+      const client = await managementClientOf(options);
+      const question = (await readOpen(client)).approvals.find((open) => open.call === call);
       if (question === undefined)
         throw new Failure('question_unknown', `No question about ${call} is open for this person.`, {
           next: 'List the open questions with interlock approvals.',
@@ -50,7 +50,7 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
       const { reason } = options;
       const body = { verdict, questionDigest, ...(reason === undefined ? {} : { reason }) };
       const path = `/v1/approvals/${tenant}/${call}`;
-      const answer = await door.ask({ method: 'POST', path, body, reply: answerReplySchema });
+      const answer = await client.request({ method: 'POST', path, body, reply: answerReplySchema });
       print(
         options,
         { ...answer, arguments: question.arguments },
@@ -59,8 +59,8 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
     });
 }
 
-async function readOpen(door: Door) {
-  return await door.ask({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
+async function readOpen(client: ApiClient) {
+  return await client.request({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
 }
 
 function textOf(question: OpenApproval): string {

@@ -1,7 +1,7 @@
 import { type AuditVerification, rpcSchemas } from '@interlock/contracts';
 import { exitCodes } from '@interlock/shell';
 import { Command } from 'commander';
-import { consoleOf } from '../client.ts';
+import { managementClientOf } from '../client.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { type CommonOptions, command, wholeNumber } from './options.ts';
 
@@ -29,9 +29,9 @@ function showCommand(): Command {
   return asking('show', 'show everything about one call', 'interlock audit show CALL')
     .argument('<call>', 'the call')
     .action(async (call: string, options: AuditOptions) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
-      const shown = await door.ask({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
+      const shown = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
       const records = shown.records.map(({ stream, sequence, step, at, event, evidence }) => {
         const body = JSON.stringify(evidence === undefined ? { event } : { event, evidence }, null, 2);
         return `${instant(at)}  ${step}  (${stream} ${sequence})\n${body.replaceAll(/^/gm, '  ')}`;
@@ -49,13 +49,13 @@ function searchCommand(): Command {
     .option('--until <ms>', 'up to this instant', wholeNumber)
     .option('--limit <n>', 'at most so many (default: 100)', wholeNumber)
     .action(async (options: AuditOptions) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const { agent, tool, step, since, until, limit } = options;
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries({ agent, tool, step, since, until, limit }))
         if (value !== undefined) query.set(name, String(value));
       const path = `/v1/audit/search?${query}`;
-      const found = await door.ask({ method: 'GET', path, reply: rpcSchemas['auditor.search'].reply });
+      const found = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.search'].reply });
       const rows = found.records.map((record) => [
         instant(record.at),
         record.step,
@@ -73,9 +73,9 @@ function verifyCommand(): Command {
     'check that nothing was edited, dropped, reordered or cut off',
     'interlock audit verify',
   ).action(async (options: AuditOptions) => {
-    const door = await consoleOf(options);
+    const client = await managementClientOf(options);
     const reply = rpcSchemas['auditor.verify'].reply;
-    const verification = await door.ask({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
+    const verification = await client.request({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
     print(options, verification, verdictOf(verification));
     if (!verification.intact) process.exitCode = exitCodes.failed;
   });

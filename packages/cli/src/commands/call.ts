@@ -4,10 +4,10 @@ import { callOutcomeSchema, callPendingSchema } from '@interlock/contracts';
 import { exitCodes, Failure, usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type Door, ingressDoor, notRunning } from '../client.ts';
+import { type ApiClient, ingressClient, notRunning } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
+import { foldersOf } from '../folders.ts';
 import { plain, print } from '../output.ts';
-import { placesOf } from '../places.ts';
 import { agentName, type CommonOptions, command } from './options.ts';
 
 interface CallOptions extends CommonOptions {
@@ -43,7 +43,7 @@ export function callCommand(): Command {
 
 async function runCall(tool: string, json: string, options: CallOptions): Promise<void> {
   const parameters = await readArguments(json);
-  const { data } = placesOf(options);
+  const { data } = foldersOf(options);
   const context = await readContext(data);
   if (context.ingress === undefined) throw notRunning(data);
   const { idempotencyKey, purpose } = options;
@@ -53,9 +53,9 @@ async function runCall(tool: string, json: string, options: CallOptions): Promis
     arguments: parameters,
     ...(purpose === undefined ? {} : { purpose }),
   };
-  const door = ingressDoor(context.ingress, await keyOf(context, options), headers);
-  const first = await door.ask({ method: 'POST', path: '/v1/calls', body, reply: answerSchema });
-  const answer = options.wait === true ? await untilOver(door, first) : first;
+  const client = ingressClient(context.ingress, await keyOf(context, options), headers);
+  const first = await client.request({ method: 'POST', path: '/v1/calls', body, reply: answerSchema });
+  const answer = options.wait === true ? await untilOver(client, first) : first;
   print(options, answer, textOf(answer));
   const isBad = 'outcome' in answer && answer.outcome !== 'succeeded';
   if (isBad) process.exitCode = exitCodes.failed;
@@ -81,11 +81,11 @@ async function keyOf(context: Context, { agent, keyFile }: CallOptions): Promise
 }
 
 /** A held call is over at the latest when its question expires and its time to start has passed. */
-async function untilOver(door: Door, first: Answer): Promise<Answer> {
+async function untilOver(client: ApiClient, first: Answer): Promise<Answer> {
   let answer = first;
   while ('state' in answer) {
     const path = `/v1/calls/${answer.call}?wait=${WAIT_SECONDS}`;
-    answer = await door.ask({ method: 'GET', path, reply: answerSchema });
+    answer = await client.request({ method: 'GET', path, reply: answerSchema });
   }
   return answer;
 }

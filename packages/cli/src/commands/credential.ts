@@ -6,7 +6,7 @@ import { Secret } from '@interlock/keys';
 import { usage } from '@interlock/shell';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { consoleOf } from '../client.ts';
+import { managementClientOf } from '../client.ts';
 import { instant, print, table } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 
@@ -32,10 +32,15 @@ function setCommand(): Command {
     .argument('<name>', 'its name')
     .option('--as <person>', 'who acts')
     .action(async (name: string, options: CredentialOptions) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const value = await readSecret(`value of ${name}: `);
       const path = `/v1/credentials/${encodeURIComponent(name)}`;
-      const set = await door.ask({ method: 'PUT', path, body: { value: value.reveal() }, reply: setSchema });
+      const set = await client.request({
+        method: 'PUT',
+        path,
+        body: { value: value.reveal() },
+        reply: setSchema,
+      });
       print(options, set, `${name} is set.`);
     });
 }
@@ -44,8 +49,12 @@ function listCommand(): Command {
   return command('list', 'list the names of credentials', 'interlock credential list')
     .option('--as <person>', 'who asks')
     .action(async (options: CredentialOptions) => {
-      const door = await consoleOf(options);
-      const list = await door.ask({ method: 'GET', path: '/v1/credentials', reply: credentialListSchema });
+      const client = await managementClientOf(options);
+      const list = await client.request({
+        method: 'GET',
+        path: '/v1/credentials',
+        reply: credentialListSchema,
+      });
       const rows = list.credentials.map(({ name, setAt }) => [name, instant(setAt)]);
       print(options, list, table(['credential', 'set'], rows));
     });

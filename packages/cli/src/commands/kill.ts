@@ -2,7 +2,7 @@ import { type SwitchTarget, switchListSchema } from '@interlock/contracts';
 import { usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { consoleOf } from '../client.ts';
+import { managementClientOf } from '../client.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { agentName, type CommonOptions, command } from './options.ts';
 
@@ -38,12 +38,12 @@ export function killCommand(): Command {
 async function runKill(options: KillOptions): Promise<void> {
   const target = targetOf(options);
   if (target === undefined && options.off === true) throw usage('Say what is to go on again.');
-  const door = await consoleOf(options);
+  const client = await managementClientOf(options);
   const { reason, off } = options;
   const list =
     target === undefined
-      ? await door.ask({ method: 'GET', path: '/v1/kill', reply: switchListSchema })
-      : await door.ask({
+      ? await client.request({ method: 'GET', path: '/v1/kill', reply: switchListSchema })
+      : await client.request({
           method: 'POST',
           path: '/v1/kill',
           body: { target, on: off !== true, ...(reason === undefined ? {} : { reason }) },

@@ -2,7 +2,7 @@ import { digestSchema, type Tool, toolSchema } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { consoleOf, type Door } from '../client.ts';
+import { type ApiClient, managementClientOf } from '../client.ts';
 import { plain, print, table } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 
@@ -19,7 +19,7 @@ export function toolsCommand(): Command {
     .enablePositionalOptions()
     .addCommand(pinCommand())
     .action(async (options: ToolsOptions) => {
-      const tools = await listed(await consoleOf(options));
+      const tools = await listed(await managementClientOf(options));
       const rows = tools.map(({ name, target, labels, description }) => [
         name,
         target.kind === 'mcp' ? `mcp ${target.server}` : `${target.method} ${target.url}`,
@@ -41,26 +41,26 @@ function pinCommand(): Command {
     .option('--digest <digest>', 'agree to the definition with this digest', digestText)
     .option('--as <person>', 'who acts')
     .action(async (name: string, options: ToolsOptions & { digest?: string }) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const tool =
-        options.digest === undefined ? await found(door, name) : await pinned(door, name, options.digest);
+        options.digest === undefined ? await found(client, name) : await pinned(client, name, options.digest);
       print(options, tool, definitionText(tool));
     });
 }
 
-async function listed(door: Door): Promise<Tool[]> {
-  return (await door.ask({ method: 'GET', path: '/v1/tools', reply: toolsSchema })).tools;
+async function listed(client: ApiClient): Promise<Tool[]> {
+  return (await client.request({ method: 'GET', path: '/v1/tools', reply: toolsSchema })).tools;
 }
 
-async function found(door: Door, name: string): Promise<Tool> {
-  const tool = (await listed(door)).find((one) => one.name === name);
+async function found(client: ApiClient, name: string): Promise<Tool> {
+  const tool = (await listed(client)).find((one) => one.name === name);
   if (tool !== undefined) return tool;
   throw new Failure('tool_unknown', `There is no tool named ${name}.`, { next: 'See interlock tools.' });
 }
 
-async function pinned(door: Door, name: string, definitionDigest: string): Promise<Tool> {
+async function pinned(client: ApiClient, name: string, definitionDigest: string): Promise<Tool> {
   const path = `/v1/tools/${encodeURIComponent(name)}/pin`;
-  return await door.ask({ method: 'POST', path, body: { definitionDigest }, reply: toolSchema });
+  return await client.request({ method: 'POST', path, body: { definitionDigest }, reply: toolSchema });
 }
 
 function definitionText({ name, target, description, inputSchema }: Tool): string {

@@ -1,6 +1,6 @@
 import { type CallTraces, callTracesSchema, type TraceSpan } from '@interlock/contracts';
 import type { Command } from 'commander';
-import { consoleOf } from '../client.ts';
+import { managementClientOf } from '../client.ts';
 import { plain, print } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';
 
@@ -12,9 +12,9 @@ export function traceCommand(): Command {
     .argument('<call>', 'the call')
     .option('--as <person>', 'who asks')
     .action(async (call: string, options: CommonOptions & { as?: string }) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const path = `/v1/traces/${encodeURIComponent(call)}`;
-      const traces = await door.ask({ method: 'GET', path, reply: callTracesSchema });
+      const traces = await client.request({ method: 'GET', path, reply: callTracesSchema });
       print(options, traces, treesOf(traces));
     });
 }

@@ -1,53 +1,53 @@
-/** Policies to ask: a candidate from a folder or a file, and those that were published. */
+/** Policies that can be evaluated here: a candidate from a folder or a file, and those that were published. */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type PolicyEntry, type PolicyState, policyStateSchema, sha256 } from '@interlock/contracts';
 import { buildBundle, type HeldPolicy, openBundle, verifyBundle } from '@interlock/policy';
 import { opaProgram, policyFolders } from '@interlock/policy-analysis';
-import { Failure, loadKeyring, readOperator, systemClock } from '@interlock/shell';
-import type { Door } from '../client.ts';
-import { readIfThere } from '../context.ts';
-import { dataFiles, type PlaceOptions, placesOf } from '../places.ts';
+import { Failure, loadKeyring, systemClock } from '@interlock/shell';
+import type { ApiClient } from '../client.ts';
+import { readContext } from '../context.ts';
+import { type FolderOptions, foldersOf } from '../folders.ts';
 
-/** A policy that was published, as it can be asked here. */
+/** A policy that was published and can be evaluated here. */
 export interface HeldBundle {
   held: HeldPolicy;
   entry: PolicyEntry;
   bytes: Uint8Array;
-  /** Whether the author's signature was verified with the operator's keyring of the data folder. */
+  /** Whether the author's signature was verified: that takes the operator's root key, which not every machine has. */
   signature: 'verified' | 'no keyring here';
 }
 
 /** Opens a candidate: a folder of policies, which is compiled, or a bundle that `interlock policy build` wrote. */
 export async function openCandidate(
   place: string,
-  options: PlaceOptions,
+  options: FolderOptions,
   signal: AbortSignal,
 ): Promise<HeldPolicy> {
   const bytes = (await isFile(path.resolve(place)))
     ? await readFile(path.resolve(place))
     : await buildBundle({
         opaBin: opaProgram(),
-        folders: await policyFolders(place, placesOf(options).config),
+        folders: await policyFolders(place, foldersOf(options).config),
         signal,
       });
   return openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
 }
 
 /** Reads what is published. */
-export async function readPolicyState(door: Door): Promise<PolicyState> {
-  return await door.ask({ method: 'GET', path: '/v1/policy', reply: policyStateSchema });
+export async function readPolicyState(client: ApiClient): Promise<PolicyState> {
+  return await client.request({ method: 'GET', path: '/v1/policy', reply: policyStateSchema });
 }
 
-/** Returns the entry of a version, or of what decides now. Throws `policy_version_unknown`. */
+/** Returns the entry of a version, or of the policy in force. Throws `policy_version_unknown`. */
 export function entryOf({ current, versions }: PolicyState, wanted: 'current' | number): PolicyEntry {
   const found = wanted === 'current' ? current : versions.find(({ version }) => version === wanted);
   if (found !== undefined) return found;
-  const name = wanted === 'current' ? 'No policy decides now.' : `There is no version ${wanted}.`;
+  const name = wanted === 'current' ? 'No policy is in force.' : `Version ${wanted} does not exist.`;
   throw new Failure('policy_version_unknown', name, { next: 'See interlock policy status.' });
 }
 
-/** Returns the entry of a bundle's digest; undefined where no such bundle is known any more. */
+/** Returns the entry of a bundle's digest; undefined when the bundle is no longer kept. */
 export function entryOfDigest(
   { current, candidate, versions }: PolicyState,
   digest: string,
@@ -60,11 +60,11 @@ export function entryOfDigest(
  * `configuration_invalid` where they are not those the entry names.
  */
 export async function openPublished(
-  door: Door,
+  client: ApiClient,
   entry: PolicyEntry,
-  options: PlaceOptions,
+  options: FolderOptions,
 ): Promise<HeldBundle> {
-  const bytes = await door.bytes(`/v1/policy/bundles/${entry.digest}`);
+  const bytes = await client.bytes(`/v1/policy/bundles/${entry.digest}`);
   const held = openBundle(entry, bytes);
   const keyring = await keyringOf(options);
   if (keyring === undefined) return { held, entry, bytes, signature: 'no keyring here' };
@@ -72,19 +72,18 @@ export async function openPublished(
   return { held, entry, bytes, signature: 'verified' };
 }
 
-/** The keyring is believed because the operator signed it; a machine without the operator's key cannot tell. */
-async function keyringOf(options: PlaceOptions) {
-  const { operator, keyring } = dataFiles(placesOf(options).data);
-  const text = await readIfThere(operator);
-  if (text === undefined || (await readIfThere(keyring)) === undefined) return undefined;
-  return await loadKeyring({ keyringFile: keyring, rootKey: readOperator(text).rootKey });
+/** The operator signed the keyring: without the root key it proves nothing. */
+async function keyringOf(options: FolderOptions) {
+  const { trust } = await readContext(foldersOf(options).data);
+  return trust === undefined ? undefined : await loadKeyring(trust);
 }
 
-async function isFile(file: string): Promise<boolean> {
+/** Tells whether a path names a file. */
+export async function isFile(file: string): Promise<boolean> {
   try {
     return (await stat(file)).isFile();
   } catch {
-    // What is not there is told by whoever looks for a folder.
+    // It is looked for as a folder next, and a missing one is reported there.
     return false;
   }
 }

@@ -1,6 +1,6 @@
 /** A line on a terminal that says how far long work is. Anywhere else nothing is written. */
 export interface Progress extends Disposable {
-  say(line: string): void;
+  show(line: string): void;
 }
 
 /** Ten times a second is as often as anybody reads. */
@@ -11,7 +11,7 @@ export function openProgress(stream: NodeJS.WriteStream = process.stderr): Progr
   let saidMs = 0;
   let shown = false;
   return {
-    say(line) {
+    show(line) {
       if (!stream.isTTY || performance.now() - saidMs < EVERY_MS) return;
       saidMs = performance.now();
       shown = true;

@@ -12,16 +12,16 @@ import { buildBundle, openBundle } from '@interlock/policy';
 import { opaProgram, policyFolders } from '@interlock/policy-analysis';
 import { Failure, systemClock, usage } from '@interlock/shell';
 import { signedBundle } from '../applying.ts';
-import type { Door } from '../client.ts';
-import { type PlaceOptions, placesOf } from '../places.ts';
+import type { ApiClient } from '../client.ts';
+import { type FolderOptions, foldersOf } from '../folders.ts';
 import { readPolicyState } from './bundles.ts';
 
-/** Deciders that live say what they hold every 30 s. */
+/** Running deciders send their status every 30 s. */
 const WAIT_MS = 40_000;
 const POLL_MS = 100;
 
 /** Where a bundle comes from: a folder that is compiled and signed here, or files that were made elsewhere. */
-export interface BundleOptions extends PlaceOptions {
+export interface BundleOptions extends FolderOptions {
   bundle?: string;
   signature?: string;
 }
@@ -36,10 +36,10 @@ export async function bundleFor(dir: string | undefined, options: BundleOptions)
     const jws = await readFile(signature ?? `${file}.jws`, 'utf8');
     return { bundle: bytes.toString('base64'), signature: jws.trim() };
   }
-  const folders = await policyFolders(dir, placesOf(options).config);
+  const folders = await policyFolders(dir, foldersOf(options).config);
   const signal = new AbortController().signal;
   const bytes = openable(Buffer.from(await buildBundle({ opaBin: opaProgram(), folders, signal })));
-  return await signedBundle(placesOf(options).data, bytes);
+  return await signedBundle(foldersOf(options).data, bytes);
 }
 
 /** What is published, and whether publishing changed anything. */
@@ -51,13 +51,13 @@ export interface Submitted {
 
 /** Publishes a bundle. Throws the console's refusal. */
 export async function submit(
-  door: Door,
+  client: ApiClient,
   signed: SignedBundle,
   { as, reason }: { as: 'current' | 'candidate'; reason?: string | undefined },
 ): Promise<Submitted> {
-  const before = await readPolicyState(door);
+  const before = await readPolicyState(client);
   const body = { ...signed, as, ...(reason === undefined ? {} : { reason }) };
-  const state = await door.ask({ method: 'POST', path: '/v1/policy', body, reply: policyStateSchema });
+  const state = await client.request({ method: 'POST', path: '/v1/policy', body, reply: policyStateSchema });
   return submitted(before, state, as);
 }
 
@@ -76,13 +76,13 @@ export function submitted(before: PolicyState, state: PolicyState, as: 'current'
  * Throws `bundle_rejected` where one did not, and `deciders_silent` where nobody says anything.
  */
 export async function untilTaken(
-  door: Door,
+  client: ApiClient,
   as: 'current' | 'candidate',
   { version, publishedAt }: PolicyEntry,
 ): Promise<PolicyStatus[]> {
   const endMs = systemClock.monotonicMs() + WAIT_MS;
   for (;;) {
-    const { deciders } = await readPolicyState(door);
+    const { deciders } = await readPolicyState(client);
     const refusals = deciders.flatMap(({ replica, rejected }) =>
       rejected
         .filter((one) => one.as === as && one.version === version)

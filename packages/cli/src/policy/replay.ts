@@ -2,7 +2,7 @@
 import { type RecordedCall, recordedCallSchema, replayEndSchema } from '@interlock/contracts';
 import type { ReplayTotals } from '@interlock/policy-analysis';
 import { Failure } from '@interlock/shell';
-import type { Door } from '../client.ts';
+import type { ApiClient } from '../client.ts';
 
 /** Which recorded calls a command is about. */
 export interface Span {
@@ -20,13 +20,13 @@ export interface Replay {
 
 /** Begins a replay; resolves when the first calls may be read. */
 export async function openReplay(
-  door: Pick<Door, 'lines'>,
+  client: Pick<ApiClient, 'lines'>,
   { since, until, agent, tool }: Span,
 ): Promise<Replay> {
   const query = new URLSearchParams({ since: String(since), until: String(until) });
   if (agent !== undefined) query.set('agent', agent);
   if (tool !== undefined) query.set('tool', tool);
-  const lines = await door.lines(`/v1/replay?${query}`);
+  const lines = await client.lines(`/v1/replay?${query}`);
   return { calls: () => callsOf(lines) };
 }
 

@@ -15,7 +15,7 @@ import {
 } from '@interlock/policy-analysis';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Door } from '../client.ts';
+import type { ApiClient } from '../client.ts';
 import { openReplay } from './replay.ts';
 import { instantOf, spanOf } from './span.ts';
 
@@ -209,8 +209,8 @@ describe('recorded calls that come line by line', () => {
     async function* come() {
       yield* lines;
     }
-    const door: Pick<Door, 'lines'> = { lines: async () => come() };
-    const calls = (await openReplay(door, { since: 0, until: AT })).calls();
+    const client: Pick<ApiClient, 'lines'> = { lines: async () => come() };
+    const calls = (await openReplay(client, { since: 0, until: AT })).calls();
     let next = await calls.next();
     while (next.done !== true) next = await calls.next();
     return next.value;

@@ -1,4 +1,4 @@
-/** Reads what a call's arguments mean, for policy. */
+/** Reads what a call's arguments mean, for policy (docs/decisions/016). */
 import {
   type Json,
   type Parse,

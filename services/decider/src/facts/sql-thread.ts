@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { loadMysqlOrSqlite, readMysqlOrSqlite } from './mysql-sqlite.ts';
 import { loadPostgresql, readPostgresql } from './postgresql.ts';
-import { type SqlText, sqlJobSchema } from './sql.ts';
+import { type SqlText, sqlJobSchema } from './sql-job.ts';
 
 await loadPostgresql();
 parentPort?.on('message', async (message: unknown) => {

@@ -1,6 +1,7 @@
 import { eventually, processorMs } from '@interlock/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createSqlReader, SQL_LENGTH_MAX, type SqlText } from './sql.ts';
+import { createSqlReader } from './sql.ts';
+import { SQL_LENGTH_MAX, type SqlText } from './sql-job.ts';
 
 /** The most processor time a text may take, a thread that is given up and the next one's start among it. */
 const WORST_MS = 4_000;

@@ -6,13 +6,13 @@
  * 3. Whatever ends the thread ends one job; the next one starts another thread.
  */
 import { Worker } from 'node:worker_threads';
-import { Fault, sqlDialectSchema, sqlStatementSchema } from '@interlock/contracts';
+import { Fault, sqlStatementSchema } from '@interlock/contracts';
+import { Queue } from '@interlock/shell';
 import { z } from 'zod';
+import { SQL_LENGTH_MAX, type SqlText } from './sql-job.ts';
 import type { SqlStatement } from './sql-statement.ts';
 
-/** All SQL of one call, UTF-16 units: some ten pages of it. */
-export const SQL_LENGTH_MAX = 16_384;
-/** The worst text of that length takes a quiet machine less than half of this. */
+/** The worst text of the greatest length takes a quiet machine less than half of this. */
 const READ_MS = 1_000;
 /** Loading the parsers takes a fifth of a second. */
 const LOAD_MS = 10_000;
@@ -24,9 +24,6 @@ const HEAP_MEBIBYTES = 256;
 const STACK_MEBIBYTES = 8;
 const STATEMENTS_MAX = 64;
 
-const sqlTextSchema = z.strictObject({ dialect: sqlDialectSchema, text: z.string().max(SQL_LENGTH_MAX) });
-export type SqlText = z.infer<typeof sqlTextSchema>;
-export const sqlJobSchema = z.strictObject({ job: z.int(), texts: z.array(sqlTextSchema) });
 const answerSchema = z.strictObject({
   job: z.int(),
   answers: z.array(z.array(sqlStatementSchema).min(1).max(STATEMENTS_MAX).nullable().catch(null)),
@@ -48,9 +45,8 @@ export function createSqlReader(readMs: number = READ_MS): SqlReader {
 
 class ThreadedSqlReader implements SqlReader {
   readonly #readMs: number;
+  readonly #queue = new Queue();
   #thread: Promise<Worker> | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
   #jobs = 0;
 
   constructor(readMs: number) {
@@ -61,23 +57,16 @@ class ThreadedSqlReader implements SqlReader {
     const length = texts.reduce((sum, { text }) => sum + text.length, 0);
     if (length > SQL_LENGTH_MAX) return texts.map(() => undefined);
     if (texts.length === 0) return [];
-    if (this.#waiting >= WAITING_MAX) throw busy();
-    this.#waiting += 1;
+    if (this.#queue.size >= WAITING_MAX) throw busy();
     const enteredMs = performance.now();
-    const reading = this.#turn.then(async () => {
+    return await this.#queue.run(async () => {
       if (performance.now() - enteredMs > TURN_MS) throw busy();
       return await this.#ask(texts);
     });
-    this.#turn = reading.catch(() => undefined);
-    try {
-      return await reading;
-    } finally {
-      this.#waiting -= 1;
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turn;
+    await this.#queue.idle();
     const thread = await this.#thread?.catch(() => undefined);
     this.#thread = undefined;
     await thread?.terminate();

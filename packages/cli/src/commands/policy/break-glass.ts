@@ -1,7 +1,7 @@
 import { type EmergencyEntry, emergencyListSchema, emergencyOpenSchema } from '@interlock/contracts';
 import { usage } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
-import { consoleOf, type Door } from '../../client.ts';
+import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, print, table } from '../../output.ts';
 import { agentName, type CommonOptions, command } from '../options.ts';
 
@@ -37,7 +37,7 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
   const { end, list } = options;
   if (end === true && list === true) throw usage('Either --end or --list.');
   if (list === true && agent === undefined) {
-    const open = await listed(await consoleOf(options));
+    const open = await listed(await managementClientOf(options));
     print(options, open, textOf(open.emergencies));
     return;
   }
@@ -48,8 +48,8 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
     return;
   }
   const body = wanted(agent, options);
-  const door = await consoleOf(options);
-  const opened = await door.ask({
+  const client = await managementClientOf(options);
+  const opened = await client.request({
     method: 'POST',
     path: '/v1/emergencies',
     body,
@@ -67,14 +67,14 @@ function wanted(agent: AgentName, { tools, reason, for: forMs }: BreakGlassOptio
 async function endEmergency({ tenant, agent }: AgentName, options: BreakGlassOptions): Promise<void> {
   if (options.tools !== undefined || options.reason !== undefined || options.for !== undefined)
     throw usage('--end takes neither --tools nor --reason nor --for.');
-  const door = await consoleOf(options);
+  const client = await managementClientOf(options);
   const path = `/v1/emergencies/${tenant}/${agent}`;
-  const left = await door.ask({ method: 'DELETE', path, reply: emergencyListSchema });
+  const left = await client.request({ method: 'DELETE', path, reply: emergencyListSchema });
   print(options, left, `The emergency of ${tenant}/${agent} is over.`);
 }
 
-async function listed(door: Door) {
-  return await door.ask({ method: 'GET', path: '/v1/emergencies', reply: emergencyListSchema });
+async function listed(client: ApiClient) {
+  return await client.request({ method: 'GET', path: '/v1/emergencies', reply: emergencyListSchema });
 }
 
 function textOf(emergencies: EmergencyEntry[]): string {

@@ -5,8 +5,8 @@ import { opaProgram, policyFolders, rulesOf, shown } from '@interlock/policy-ana
 import { processEnvironment, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { readAuthor } from '../../author.ts';
+import { foldersOf } from '../../folders.ts';
 import { print } from '../../output.ts';
-import { placesOf } from '../../places.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface BuildOptions extends CommonOptions {
@@ -34,10 +34,10 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
   const { out, key } = options;
   const env = processEnvironment();
   const author = await readAuthor(
-    placesOf(options).data,
+    foldersOf(options).data,
     key === undefined ? env : { ...env, INTERLOCK_AUTHOR_KEY_FILE: key },
   );
-  const folders = await policyFolders(dir, placesOf(options).config);
+  const folders = await policyFolders(dir, foldersOf(options).config);
   const rules = await rulesOf(folders);
   const bytes = await buildBundle({ opaBin: opaProgram(env), folders, signal: new AbortController().signal });
   const digest = sha256(bytes);

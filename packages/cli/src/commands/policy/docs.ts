@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { describeRules, rulesPage } from '@interlock/policy';
 import { opaProgram, policyFolders, shown } from '@interlock/policy-analysis';
 import type { Command } from 'commander';
+import { foldersOf } from '../../folders.ts';
 import { plain, print } from '../../output.ts';
-import { placesOf } from '../../places.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface DocsOptions extends CommonOptions {
@@ -25,7 +25,7 @@ export function docsCommand(): Command {
     .action(async (dir: string | undefined, options: DocsOptions) => {
       const signal = AbortSignal.timeout(DEADLINE_MS);
       const opaBin = opaProgram();
-      const folders = await policyFolders(dir, placesOf(options).config);
+      const folders = await policyFolders(dir, foldersOf(options).config);
       const described = await Promise.all(folders.map((folder) => describeRules({ opaBin, folder, signal })));
       const rules = described.flat().sort((one, other) => (one.name < other.name ? -1 : 1));
       const page = rulesPage(rules);

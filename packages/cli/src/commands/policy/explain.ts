@@ -9,7 +9,7 @@ import {
 } from '@interlock/policy-analysis';
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
-import { consoleOf, type Door } from '../../client.ts';
+import { type ApiClient, managementClientOf } from '../../client.ts';
 import { plain, print } from '../../output.ts';
 import { entryOfDigest, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { explanationText } from '../../policy/explanation-text.ts';
@@ -43,34 +43,38 @@ export function explainCommand(): Command {
 }
 
 async function explainRecorded(call: string, options: ExplainOptions): Promise<ExplainedCall> {
-  const door = await consoleOf(options);
+  const client = await managementClientOf(options);
   const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
-  const { records } = await door.ask({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
+  const { records } = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
   const story = storyOf(call, records, options.tenant);
-  return explainCall(story, await policiesOf(door, story, options));
+  return explainCall(story, await policiesOf(client, story, options));
 }
 
 /** Returns the policy of each decision: the very bundle of its digest. */
 async function policiesOf(
-  door: Door,
+  client: ApiClient,
   { decisions }: CallStory,
   options: ExplainOptions,
 ): Promise<Map<string, DecidingPolicy>> {
   const digests = [...new Set(decisions.map(({ decision }) => decision.policyDigest))];
   if (digests.length === 0) return new Map();
-  const state = await readPolicyState(door);
+  const state = await readPolicyState(client);
   const found = digests.map(async (digest): Promise<[string, DecidingPolicy]> => {
     const entry = entryOfDigest(state, digest);
-    return [digest, entry === undefined ? GONE : await policyOf(door, entry, options)];
+    return [digest, entry === undefined ? GONE : await policyOf(client, entry, options)];
   });
   return new Map(await Promise.all(found));
 }
 
 const GONE = { gone: 'The policy that decided is not kept any more, so it cannot be asked again.' };
 
-async function policyOf(door: Door, entry: PolicyEntry, options: ExplainOptions): Promise<DecidingPolicy> {
+async function policyOf(
+  client: ApiClient,
+  entry: PolicyEntry,
+  options: ExplainOptions,
+): Promise<DecidingPolicy> {
   try {
-    const { held, bytes, signature } = await openPublished(door, entry, options);
+    const { held, bytes, signature } = await openPublished(client, entry, options);
     return { policy: explaining(held.policy, bytes), signature };
   } catch (error) {
     if (error instanceof Failure && error.code === 'policy_version_unknown') return GONE;

@@ -1,7 +1,7 @@
 import { type CallLabelEntry, callLabelListSchema, rpcSchemas } from '@interlock/contracts';
 import { Failure, usage } from '@interlock/shell';
 import { type Command, Option } from 'commander';
-import { consoleOf, type Door } from '../../client.ts';
+import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, plain, print, table } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 
@@ -32,35 +32,35 @@ export function labelCommand(): Command {
     .option('--as <person>', 'who judges')
     .addHelpText('after', NOTES)
     .action(async (call: string | undefined, label: string | undefined, options: LabelOptions) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const { labels } =
-        options.list === true ? await listed(door, call) : await judge(door, call, label, options);
+        options.list === true ? await listed(client, call) : await judge(client, call, label, options);
       print(options, { labels }, plain(textOf(labels)));
     });
 }
 
-async function listed(door: Door, call: string | undefined) {
+async function listed(client: ApiClient, call: string | undefined) {
   if (call !== undefined) throw usage('--list takes no call.');
-  return await door.ask({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema });
+  return await client.request({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema });
 }
 
 async function judge(
-  door: Door,
+  client: ApiClient,
   call: string | undefined,
   label: string | undefined,
   { note }: LabelOptions,
 ) {
   if (call === undefined) throw usage('Name a call, or --list.');
   if (label !== 'good' && label !== 'bad') throw usage('Judge the call "good" or "bad".');
-  const path = `/v1/labels/${await tenantOf(door, call)}/${encodeURIComponent(call)}`;
+  const path = `/v1/labels/${await tenantOf(client, call)}/${encodeURIComponent(call)}`;
   const body = { label, ...(note === undefined ? {} : { note }) };
-  return await door.ask({ method: 'PUT', path, body, reply: callLabelListSchema });
+  return await client.request({ method: 'PUT', path, body, reply: callLabelListSchema });
 }
 
 /** Returns whose call it was. Throws `call_unknown`. */
-async function tenantOf(door: Door, call: string): Promise<string> {
+async function tenantOf(client: ApiClient, call: string): Promise<string> {
   const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
-  const { records } = await door.ask({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
+  const { records } = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
   const tenant = records.find((record) => record.tenant !== undefined)?.tenant;
   if (tenant !== undefined) return tenant;
   throw new Failure('call_unknown', `Nothing is recorded of ${call}.`, {

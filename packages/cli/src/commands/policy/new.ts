@@ -4,8 +4,8 @@ import { exists } from '@interlock/policy';
 import { BASE_POLICIES, ownFolder, ruleFiles, shown } from '@interlock/policy-analysis';
 import { Failure, usage } from '@interlock/shell';
 import type { Command } from 'commander';
+import { foldersOf } from '../../folders.ts';
 import { print } from '../../output.ts';
-import { placesOf } from '../../places.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 /** What a folder that is a package may be called. */
@@ -25,7 +25,7 @@ export function newCommand(): Command {
 
 async function runNew(name: string, dir: string | undefined, options: CommonOptions): Promise<void> {
   if (!RULE_NAME.test(name)) throw usage(`A rule's name is made of a-z, 0-9 and _; "${name}" is not.`);
-  const own = await ownFolder(dir, placesOf(options).config);
+  const own = await ownFolder(dir, foldersOf(options).config);
   for (const taken of [own, BASE_POLICIES].map((folder) => path.join(folder, 'rules', name)))
     if (await exists(taken))
       throw new Failure('rule_exists', `${shown(taken)} is there already.`, { next: 'Choose another name.' });

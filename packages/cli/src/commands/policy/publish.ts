@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { consoleOf } from '../../client.ts';
+import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
@@ -35,9 +35,9 @@ export function publishCommand(): Command {
 
 async function runPublish(dir: string | undefined, options: PublishOptions): Promise<void> {
   const signed = await bundleFor(dir, options);
-  const door = await consoleOf(options);
-  const { entry, changed } = await submit(door, signed, { as: 'current', reason: options.reason });
-  const deciders = await untilTaken(door, 'current', entry);
+  const client = await managementClientOf(options);
+  const { entry, changed } = await submit(client, signed, { as: 'current', reason: options.reason });
+  const deciders = await untilTaken(client, 'current', entry);
   const { version, digest } = entry;
   const head = changed ? `Published ${entryText(entry)}.` : `Unchanged: this is ${entryText(entry)}.`;
   print(options, { version, digest, changed, deciders }, `${head}\n\n${decidersText(deciders)}`);

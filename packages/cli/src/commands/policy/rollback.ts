@@ -1,7 +1,7 @@
 import { type PolicyEntry, type PolicyState, policyStateSchema } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
-import { consoleOf } from '../../client.ts';
+import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { submitted, untilTaken } from '../../policy/publishing.ts';
@@ -29,18 +29,18 @@ export function rollbackCommand(): Command {
 }
 
 async function runRollback(options: RollbackOptions): Promise<void> {
-  const door = await consoleOf(options);
-  const before = await readPolicyState(door);
+  const client = await managementClientOf(options);
+  const before = await readPolicyState(client);
   const to = options.to ?? versionBefore(before).version;
   const body = { to, ...(options.reason === undefined ? {} : { reason: options.reason }) };
-  const state = await door.ask({
+  const state = await client.request({
     method: 'POST',
     path: '/v1/policy/rollback',
     body,
     reply: policyStateSchema,
   });
   const { entry } = submitted(before, state, 'current');
-  const deciders = await untilTaken(door, 'current', entry);
+  const deciders = await untilTaken(client, 'current', entry);
   const { version, digest, rollbackOf } = entry;
   const text = `Published ${entryText(entry)}.\n\n${decidersText(deciders)}`;
   print(options, { version, digest, rollbackOf, deciders }, text);

@@ -6,7 +6,7 @@ import {
 } from '@interlock/policy-analysis';
 import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
-import { consoleOf } from '../../client.ts';
+import { managementClientOf } from '../../client.ts';
 import { instant, plain, print, table } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
@@ -61,9 +61,9 @@ function startCommand(): Command {
     .option('--as <person>', 'who acts')
     .action(async (dir: string | undefined, options: StartOptions) => {
       const signed = await bundleFor(dir, options);
-      const door = await consoleOf(options);
-      const { entry } = await submit(door, signed, { as: 'candidate', reason: options.reason });
-      const deciders = await untilTaken(door, 'candidate', entry);
+      const client = await managementClientOf(options);
+      const { entry } = await submit(client, signed, { as: 'candidate', reason: options.reason });
+      const deciders = await untilTaken(client, 'candidate', entry);
       const { version, digest } = entry;
       const text = `The candidate is ${entryText(entry)}.\n\n${decidersText(deciders)}`;
       print(options, { version, digest, deciders }, text);
@@ -74,7 +74,7 @@ function statusCommand(): Command {
   return command('status', 'tell which candidate is asked, and who asks it', 'interlock policy shadow status')
     .option('--as <person>', 'who asks')
     .action(async (options: ActorOptions) => {
-      const { candidate, deciders } = await readPolicyState(await consoleOf(options));
+      const { candidate, deciders } = await readPolicyState(await managementClientOf(options));
       const head =
         candidate === undefined ? 'There is no candidate.' : `The candidate is ${entryText(candidate)}.`;
       print(options, { candidate: candidate ?? null, deciders }, `${head}\n\n${decidersText(deciders)}`);
@@ -85,9 +85,9 @@ function stopCommand(): Command {
   return command('stop', 'take the candidate away', 'interlock policy shadow stop')
     .option('--as <person>', 'who acts')
     .action(async (options: ActorOptions) => {
-      const door = await consoleOf(options);
+      const client = await managementClientOf(options);
       const reply = policyStateSchema;
-      const state = await door.ask({ method: 'DELETE', path: '/v1/policy/candidate', reply });
+      const state = await client.request({ method: 'DELETE', path: '/v1/policy/candidate', reply });
       print(options, state, 'There is no candidate any more. What it said stays on record.');
     });
 }
@@ -110,10 +110,10 @@ function reportCommand(): Command {
 
 async function tell(options: ReportOptions): Promise<Told> {
   const span = spanOf(options, systemClock.nowMs());
-  const door = await consoleOf(options);
-  const { candidate } = await readPolicyState(door);
+  const client = await managementClientOf(options);
+  const { candidate } = await readPolicyState(client);
   const collected = collectDisagreements(options.all === true ? undefined : candidate?.digest);
-  const replay = await openReplay(door, span);
+  const replay = await openReplay(client, span);
   for await (const recorded of replay.calls()) collected.take(recorded);
   const named =
     candidate === undefined ? undefined : { version: candidate.version, digest: candidate.digest };

@@ -3,7 +3,7 @@ import type { HeldPolicy } from '@interlock/policy';
 import { createSimulation, type SimulationReport } from '@interlock/policy-analysis';
 import { exitCodes, systemClock } from '@interlock/shell';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { consoleOf, type Door } from '../../client.ts';
+import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, plain, print } from '../../output.ts';
 import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress } from '../../policy/progress.ts';
@@ -79,9 +79,9 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   const since = (ms = performance.now()) => Math.round(ms - beganMs);
   const took = { compiled: 0, fetched: 0 };
   using progress = openProgress();
-  progress.say('compiling the candidate, reading the audit …');
+  progress.show('compiling the candidate, reading the audit …');
   const span = spanOf(options, systemClock.nowMs());
-  const door = await consoleOf(options);
+  const client = await managementClientOf(options);
   const stop = new AbortController();
   const [candidate, base, { labels }, replay] = await ending(
     stop,
@@ -90,9 +90,9 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
         took.compiled = since();
         return policy;
       }),
-      openBase(door, options),
-      door.ask({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema }),
-      openReplay(door, { ...span, agent, tool }).then((opened) => {
+      openBase(client, options),
+      client.request({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema }),
+      openReplay(client, { ...span, agent, tool }).then((opened) => {
         took.fetched = since();
         return opened;
       }),
@@ -109,7 +109,7 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   for (let done = 0; next.done !== true; next = await calls.next()) {
     simulation.take(next.value);
     done += 1;
-    progress.say(`${done} calls, at ${instant(next.value.at)} …`);
+    progress.show(`${done} calls, at ${instant(next.value.at)} …`);
   }
   return {
     ...span,
@@ -120,10 +120,10 @@ async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   };
 }
 
-async function openBase(door: Door, options: SimulateOptions): Promise<HeldPolicy | undefined> {
+async function openBase(client: ApiClient, options: SimulateOptions): Promise<HeldPolicy | undefined> {
   if (options.base === 'recorded') return undefined;
-  const entry = entryOf(await readPolicyState(door), options.base);
-  const { held } = await openPublished(door, entry, options);
+  const entry = entryOf(await readPolicyState(client), options.base);
+  const { held } = await openPublished(client, entry, options);
   return held;
 }
 

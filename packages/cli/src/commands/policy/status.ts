@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { consoleOf } from '../../client.ts';
+import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { stateText } from '../../policy/state-text.ts';
@@ -14,7 +14,7 @@ export function statusCommand(): Command {
   )
     .option('--as <person>', 'who asks')
     .action(async (options: CommonOptions & { as?: string }) => {
-      const state = await readPolicyState(await consoleOf(options));
+      const state = await readPolicyState(await managementClientOf(options));
       print(options, state, stateText(state));
     });
 }

@@ -11,7 +11,7 @@ import {
 import { systemClock } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { stringify } from 'yaml';
-import { consoleOf, type Door } from '../../client.ts';
+import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, oneLine, plain, print } from '../../output.ts';
 import { entryOf, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress, type Progress } from '../../policy/progress.ts';
@@ -70,17 +70,17 @@ interface SuggestResult extends Suggestion {
 async function suggest(options: SuggestOptions): Promise<SuggestResult> {
   using progress = openProgress();
   const span = spanOf(options, systemClock.nowMs());
-  const door = await consoleOf(options);
-  const { labels } = await door.ask({
+  const client = await managementClientOf(options);
+  const { labels } = await client.request({
     method: 'GET',
     path: '/v1/labels',
     reply: callLabelListSchema,
   });
-  const entry = entryOf(await readPolicyState(door), 'current');
-  const bytes = await door.bytes(`/v1/policy/bundles/${entry.digest}`);
+  const entry = entryOf(await readPolicyState(client), 'current');
+  const bytes = await client.bytes(`/v1/policy/bundles/${entry.digest}`);
   const before = openBundle(entry, bytes).policy;
   const wanted = createWanted(options.for, labels);
-  await eachCall(door, { ...span, agent: options.agent, tool: options.tool }, progress, (call) =>
+  await eachCall(client, { ...span, agent: options.agent, tool: options.tool }, progress, (call) =>
     wanted.take(call),
   );
   const found = grantsFor(wanted.inputs);
@@ -92,22 +92,22 @@ async function suggest(options: SuggestOptions): Promise<SuggestResult> {
   );
   // Every agent's and every tool's calls: a grant that reaches beyond its own must show.
   const check = createCheck(wanted, found, { before, after });
-  await eachCall(door, span, progress, (call) => check.take(call));
+  await eachCall(client, span, progress, (call) => check.take(call));
   return { ...span, policyVersion: entry.version, policyDigest: entry.digest, ...check.result() };
 }
 
 async function eachCall(
-  door: Door,
+  client: ApiClient,
   span: Span,
   progress: Progress,
   take: (call: RecordedCall) => void,
 ): Promise<void> {
-  const replay = await openReplay(door, span);
+  const replay = await openReplay(client, span);
   let done = 0;
   for await (const call of replay.calls()) {
     take(call);
     done += 1;
-    progress.say(`${done} calls, at ${instant(call.at)} …`);
+    progress.show(`${done} calls, at ${instant(call.at)} …`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { type PolicyReport, policyFolders, testPolicies } from '@interlock/policy-analysis';
 import { exitCodes } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
+import { foldersOf } from '../../folders.ts';
 import { plain, print, table } from '../../output.ts';
-import { placesOf } from '../../places.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface TestOptions extends CommonOptions {
@@ -25,7 +25,7 @@ export function testCommand(): Command {
 
 async function runTest(dir: string | undefined, options: TestOptions): Promise<void> {
   const { run: only, coverageMin } = options;
-  const folders = await policyFolders(dir, placesOf(options).config);
+  const folders = await policyFolders(dir, foldersOf(options).config);
   const report = await testPolicies(folders, { only, coverageMin, signal: new AbortController().signal });
   print(options, report, plain(textOf(report)));
   if (!report.passed) process.exitCode = exitCodes.failed;

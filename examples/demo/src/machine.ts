@@ -2,7 +2,7 @@ import type { Context } from '@interlock/cli';
 import type { Environment } from '@interlock/shell';
 
 /** What the demo asks of the machine it plays on: an installation of Interlock, and a program beside it. */
-export interface Laptop {
+export interface Machine {
   /** Starts an installation in a data folder and returns it once every service is ready. Throws a `Failure`. */
   startInterlock(options: InstallationOptions): Promise<Installation>;
   /** Starts a program and returns once it listens on its port. Throws `server_failed`. */
@@ -15,7 +15,7 @@ export interface InstallationOptions {
   config: string;
   data: string;
   env: Environment;
-  say: (line: string) => void;
+  report: (line: string) => void;
   signal: AbortSignal;
 }
 
@@ -37,6 +37,6 @@ export interface ServerOptions {
   cwd: string;
   logFile: string;
   port: number;
-  say: (line: string) => void;
+  report: (line: string) => void;
   signal: AbortSignal;
 }

@@ -1,14 +1,14 @@
-import type { Laptop } from '@interlock/demo';
+import type { Machine } from '@interlock/demo';
 import { startInterlock } from './installation.ts';
 import { freshPort } from './ports.ts';
 import { untilListening } from './servers.ts';
 import { SupervisedProcess } from './supervise.ts';
 
-/** This machine, as the demo plays on it. */
-export const laptop: Laptop = {
+/** This machine, as the demo uses it. */
+export const machine: Machine = {
   startInterlock,
-  async startServer({ port, say, signal, ...plan }) {
-    const server = new SupervisedProcess({ ...plan, speaks: false }, say);
+  async startServer({ port, report, signal, ...spec }) {
+    const server = new SupervisedProcess({ ...spec, reportsReady: false }, report);
     await using owned = new AsyncDisposableStack();
     owned.defer(() => server.stop());
     server.start();

@@ -1,0 +1,21 @@
+/** What stands where in the data folder of an installation. */
+import path from 'node:path';
+import { authorKeyFile, contextFile } from '@interlock/cli';
+
+/** Returns the files and folders of a data folder. */
+export function dataFiles(data: string) {
+  return {
+    context: contextFile(data),
+    keys: path.join(data, 'keys'),
+    keyring: path.join(data, 'keys', 'keyring.jws'),
+    author: authorKeyFile(data),
+    kek: path.join(data, 'keys', 'broker.kek.json'),
+    callIdKey: path.join(data, 'keys', 'call-id.key'),
+    traceToken: path.join(data, 'keys', 'trace.token'),
+    operator: path.join(data, 'operator', 'operator.json'),
+    people: path.join(data, 'people.json'),
+    ports: path.join(data, 'ports.json'),
+    lock: path.join(data, 'up.json'),
+    logs: path.join(data, 'logs'),
+  };
+}

@@ -1,0 +1,95 @@
+import type { Requirement } from './requirement.ts';
+
+/** Stopping, tracing, recovering, setting up and running an installation. */
+export const operationRequirements = {
+  'P-kill-within-a-second': {
+    text: 'The kill switch takes effect everywhere within a second, and stops calls in flight before they start: no effect begins after the switch was acknowledged and its readers have it.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-kill-survives': {
+    text: 'The kill switch survives restarts.',
+    source: 'services/console/README.md',
+    layer: 'fault',
+  },
+  'P-trace-one': {
+    text: 'A call is one trace, with a span for each step and hop, on every event and the outgoing request.',
+    source: 'W3C Trace Context',
+    layer: 'line',
+  },
+  'P-trace-no-content': {
+    text: 'Spans carry no arguments, results or secrets.',
+    source: 'architecture: secrets',
+    layer: 'line',
+  },
+  'P-recovers': {
+    text: 'A service recovers by itself within 10 s of the return of a dependency: NATS, Redis, MongoDB, the upstream.',
+    source: 'architecture: faults',
+    layer: 'fault',
+  },
+  'P-survives-sigkill': {
+    text: 'SIGKILL of any service between any two steps of a call leaves one effect or none, and an outcome.',
+    source: 'architecture: faults',
+    layer: 'fault',
+  },
+  'P-paused-executor': {
+    text: 'An executor paused past its claim does nothing after a twin took over.',
+    source: 'services/executor/README.md',
+    layer: 'fault',
+  },
+  'P-auditor-catches-up': {
+    text: 'An auditor that was stopped for longer than the line remembers misses nothing.',
+    source: 'services/auditor/README.md',
+    layer: 'fault',
+  },
+  'P-setup-bare-machine': {
+    text: 'Set-up provisions what is missing, names what it cannot with three ways to supply it, and is quick the second time.',
+    source: 'README.md',
+    layer: 'unit',
+  },
+  'P-config-mistake': {
+    text: 'A configuration mistake stops the start with the file, the pointer and what was expected.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
+  'P-apply-whole': {
+    text: 'A configuration is applied whole or not at all, and the second time changes nothing.',
+    source: 'services/console/README.md',
+    layer: 'unit',
+  },
+  'P-up-supervises': {
+    text: 'interlock up starts everything, restarts what dies with back-off, and stops cleanly.',
+    source: 'README.md',
+    layer: 'fault',
+  },
+  'P-demo': {
+    text: 'The demo plays real calls with no account and no key, checks every step, says who decided, and leaves nothing behind.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-quickstart': {
+    text: 'What the README asks a newcomer to type works, word for word.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-readme-true': {
+    text: 'Every command of the README is run by a test.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-docs-true': {
+    text: 'Every file, heading, symbol, limit and decision that the documentation names is there and is as it says.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-bench-whole': {
+    text: 'One run of the bench measures the upstream alone, the floor and the whole line.',
+    source: 'README.md',
+    layer: 'line',
+  },
+  'P-repository-rules': {
+    text: 'Import rules, vendor fences, file lengths and the list of words hold, and every promise has a test in its layer.',
+    source: 'architecture: the floors',
+    layer: 'line',
+  },
+} as const satisfies Record<`P-${string}`, Requirement>;

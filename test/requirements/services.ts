@@ -1,0 +1,60 @@
+import type { Requirement } from './requirement.ts';
+
+/** What agents meet at ingress, and tool servers at the executor. */
+export const serviceRequirements = {
+  'P-ingress-keys': {
+    text: 'API keys are stored hashed, expire, rotate with overlap and can be revoked.',
+    source: 'services/ingress/README.md',
+    layer: 'line',
+  },
+  'P-ingress-caps': {
+    text: 'An agent’s rate and calls in flight are capped before anything is published.',
+    source: 'services/ingress/README.md',
+    layer: 'line',
+  },
+  'P-ingress-arguments': {
+    text: 'Arguments are checked against the tool’s closed schema, within limits on depth, size and strings.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
+  'P-ingress-bad-input': {
+    text: 'Bad input of any kind gets a problem document with a stable code, the pointer of the fault, and no stack.',
+    source: 'RFC 9457',
+    layer: 'line',
+  },
+  'P-ingress-openapi': {
+    text: 'Ingress describes itself: no request drawn from its description gets a 500 or an undocumented answer.',
+    source: 'OpenAPI 3.1',
+    layer: 'line',
+  },
+  'P-limits-never-forget': {
+    text: 'Limits never forget in the agent’s favour: a charge is keyed by call, and an empty Redis starts with empty buckets.',
+    source: 'services/limiter/README.md',
+    layer: 'unit',
+  },
+  'P-limits-headers': {
+    text: 'A limited call is answered with when to repeat it, in Retry-After and RateLimit headers.',
+    source: 'draft-ietf-httpapi-ratelimit-headers',
+    layer: 'line',
+  },
+  'P-egress-checked-address': {
+    text: 'Outbound HTTP goes only to listed hosts; every address is checked and the connection pinned to a checked one.',
+    source: 'packages/egress/README.md',
+    layer: 'unit',
+  },
+  'P-egress-tls-redirects-caps': {
+    text: 'TLS is always verified, redirects are followed only where the tool says so, and time and size are capped.',
+    source: 'packages/egress/README.md',
+    layer: 'unit',
+  },
+  'P-http-escaping': {
+    text: 'Every argument in a URL, header or query is escaped: no argument changes where a request goes.',
+    source: 'packages/egress/README.md',
+    layer: 'unit',
+  },
+  'P-mcp-pinned': {
+    text: 'A tool of an upstream MCP server is pinned to the definition it had when it was applied.',
+    source: 'services/executor/README.md',
+    layer: 'unit',
+  },
+} as const satisfies Record<`P-${string}`, Requirement>;
