@@ -1,34 +1,9 @@
 import { type ApprovalsEntry, approvalsEntrySchema, heldCallSchema, sealContext } from '@interlock/contracts';
-import { verifyDecision } from '@interlock/gate';
 import { unseal } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held.fixture.ts';
 import { sealHeldCall } from './seal-call.ts';
-
-describe('checking that a decision asks', () => {
-  test('refuses one signed by anybody but the decider', () => {
-    expect(() => verifyDecision(heldEvent({}, 'ingress').event, 'ask', keyring, NOW_MS)).toThrow(
-      'statement_invalid',
-    );
-  });
-
-  test('refuses one that allows', () => {
-    expect(() => verifyDecision(heldEvent({ verdict: 'allow' }).event, 'ask', keyring, NOW_MS)).toThrow(
-      'statement_invalid',
-    );
-  });
-
-  test('refuses one made for another call', () => {
-    const event = { ...heldEvent().event, statement: heldEvent().event.statement };
-    expect(() => verifyDecision(event, 'ask', keyring, NOW_MS)).toThrow('statement_invalid');
-  });
-
-  test('returns an authentic one about this call', () => {
-    const { event, decision } = heldEvent();
-    expect(verifyDecision(event, 'ask', keyring, NOW_MS)).toEqual(decision);
-  });
-});
 
 describe('asking', () => {
   test('asks nothing once the call may not start any more', () => {
