@@ -26,7 +26,7 @@ import { type Keyring, type SigningKey, seal, signStatement } from '@interlock/k
 /** Who calls, unless a test says otherwise. */
 export const caller = { tenant: 'acme', agent: 'clerk', user: 'ada', session: 'ses_1' } as const;
 
-/** Makes an HTTP tool; `target` is laid over its target, the rest over its other fields. */
+/** Makes a tool. A `target` with a kind is taken as it is, and any other is laid over that of an HTTP tool. */
 export function makeTool({
   target = {},
   ...more
@@ -35,16 +35,17 @@ export function makeTool({
     name: 'create_post',
     description: 'Writes a post.',
     inputSchema: { type: 'object' },
-    target: {
-      kind: 'http',
-      method: 'POST',
-      url: 'https://api.example.com/blogs/{blog}/posts',
-      egress: { allow: ['api.example.com'] },
-      ...target,
-    },
+    target: 'kind' in target ? target : { ...httpTarget, ...target },
     ...more,
   });
 }
+
+const httpTarget = {
+  kind: 'http',
+  method: 'POST',
+  url: 'https://api.example.com/blogs/{blog}/posts',
+  egress: { allow: ['api.example.com'] },
+};
 
 /** What a call is made of. Digests follow from it, and `notAfter` from `nowMs`. */
 export interface CallParts

@@ -8,22 +8,13 @@ import {
 } from '@interlock/contracts';
 import { unseal } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
-import { buildPolicy } from '@interlock/testkit';
+import { buildPolicy, createTestKeys } from '@interlock/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  callOf,
-  deskOf,
-  makeKeys,
-  nowMs,
-  requested,
-  resolved,
-  resolvedEvent,
-  toolOf,
-} from './house.fixture.ts';
+import { callOf, deskOf, nowMs, requested, resolved, resolvedEvent, toolOf } from './house.fixture.ts';
 import type { Use } from './session.ts';
 import { type Desk, decideAgain, decideRequested } from './steps.ts';
 
-const house = makeKeys('decider', 'auditor', 'approver');
+const house = createTestKeys();
 const read = toolOf('read_order', { labels: ['reads-private'] });
 const remove = toolOf('delete_order', { labels: ['destructive'] });
 let policy: HeldPolicy;
@@ -41,7 +32,7 @@ beforeAll(async () => {
 });
 
 function evidenceOf(body: EventBody<'refused'>) {
-  const opened = unseal(body.evidence, house.keys.auditor.seal, sealContext('evidence', body.call));
+  const opened = unseal(body.evidence, house.keysOf('auditor').seal, sealContext('evidence', body.call));
   return evidenceSchema.parse(JSON.parse(opened.toString('utf8')));
 }
 

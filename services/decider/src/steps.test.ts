@@ -9,13 +9,12 @@ import {
 } from '@interlock/contracts';
 import { unseal, verifyStatement } from '@interlock/keys';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
-import { buildPolicy } from '@interlock/testkit';
+import { buildPolicy, createTestKeys } from '@interlock/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   agent,
   callOf,
   deskOf,
-  makeKeys,
   nowMs,
   requested,
   resolved,
@@ -25,7 +24,7 @@ import {
 } from './house.fixture.ts';
 import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
 
-const house = makeKeys('decider', 'auditor', 'approver', 'console');
+const house = createTestKeys();
 const read = toolOf('read_order', { labels: ['reads-private'] });
 const remove = toolOf('delete_order', { labels: ['destructive'] });
 const pay = toolOf('pay', { labels: ['spends'], spends: '/amount/value' });
@@ -45,7 +44,7 @@ beforeAll(async () => {
 });
 
 function evidenceOf(body: EventBody<'refused'>) {
-  const opened = unseal(body.evidence, house.keys.auditor.seal, sealContext('evidence', body.call));
+  const opened = unseal(body.evidence, house.keysOf('auditor').seal, sealContext('evidence', body.call));
   return evidenceSchema.parse(JSON.parse(opened.toString('utf8')));
 }
 
@@ -225,7 +224,7 @@ describe('a resolved question', () => {
   });
 
   test('[P-statements-role-bound] forged by another service ends the call', async () => {
-    const forger = { keyring: house.keyring, keys: { approver: house.keys.console } };
+    const forger = { keyring: house.keyring, keysOf: () => house.keysOf('console') };
     const event = resolvedEvent(forger, await hold());
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
     expect(next).toMatchObject({
@@ -238,7 +237,7 @@ describe('a resolved question', () => {
     const held = await hold();
     const event = {
       ...resolvedEvent(house, held),
-      sealed: resolvedEvent(makeKeys('decider', 'approver'), held).sealed,
+      sealed: resolvedEvent(createTestKeys(), held).sealed,
     };
     const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid', tool: 'unknown' } });
@@ -314,7 +313,7 @@ describe('a call that cannot be handled is refused as poison', () => {
 
   test('even when nothing is known of it but its id', () => {
     const held = { call: callOf(read), decision: policyDecision(), statement: '', heldSequence: 7 };
-    const event = resolvedEvent(makeKeys('decider', 'approver'), held);
+    const event = resolvedEvent(createTestKeys(), held);
     expect(poisonResolved(deskOf(house, read, policy), resolved(event), new Fault('poison'))).toMatchObject({
       code: 'poison',
       call: 'call_1',
