@@ -14,10 +14,11 @@ const encodedSchema = z
     pattern: '^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$',
   });
 
-/** A sealed box as it travels; `@interlock/keys` makes and opens them. */
+/** A sealed box as it travels: `packages/keys/SPEC.md` says how one is made and opened. */
 export const sealedSchema = z.strictObject({
   /** The sender's ephemeral X25519 public key, base64url. */
   sender: encodedSchema,
+  /** Salts the keys of the recipients, and commits to the key of the box. */
   salt: encodedSchema,
   recipients: z
     .array(z.strictObject({ keyId: idSchema, key: encodedSchema }))

@@ -28,13 +28,15 @@ export function verifyJws(
 ): { payload: unknown; keyId: string } {
   const [head, body, signature, ...rest] = jws.split('.');
   if (head === undefined || body === undefined || signature === undefined || rest.length > 0)
-    throw invalid('malformed');
+    throw invalid('The statement is malformed.');
   const header = headerSchema.safeParse(decode(head));
-  if (!header.success || header.data.typ !== typ) throw invalid('of another type');
+  if (!header.success || header.data.typ !== typ)
+    throw invalid('The statement is of another type than expected.');
   const key = keyOf(header.data.kid);
-  if (key === undefined) throw invalid('signed by a key that may not sign this');
+  if (key === undefined)
+    throw invalid('The key that signed the statement is unknown, expired, or may not sign it.');
   if (!verify(null, Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url')))
-    throw invalid('forged');
+    throw invalid('The signature of the statement does not verify.');
   return { payload: decode(body), keyId: header.data.kid };
 }
 
@@ -46,10 +48,10 @@ function decode(part: string): unknown {
   try {
     return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
   } catch (cause) {
-    throw new Fault('statement_invalid', { detail: 'A statement is malformed.', cause });
+    throw new Fault('statement_invalid', { detail: 'The statement is malformed.', cause });
   }
 }
 
-function invalid(what: string): Fault {
-  return new Fault('statement_invalid', { detail: `A statement is ${what}.` });
+function invalid(detail: string): Fault {
+  return new Fault('statement_invalid', { detail });
 }

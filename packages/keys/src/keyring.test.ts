@@ -18,14 +18,14 @@ describe('[P-statements-role-bound] a keyring', () => {
     expect(() => readKeyring(`${head}.${altered}.${signature}`, keys.root.publicKey)).toThrow(invalid);
   });
 
-  test('with a key of nobody we know is refused, though the root signed it', () => {
+  test('with a key of an unknown holder is refused, though the root signed it', () => {
     const [first] = keys.certified;
     const strange = [{ ...first, service: 'nobody' }] as unknown[];
     const jws = signKeyring(strange as typeof keys.certified, { keyId: 'root', ...keys.root }, nowMs);
     expect(() => readKeyring(jws, keys.root.publicKey)).toThrow(invalid);
   });
 
-  test('gives out no key past its time, for another use, or that it does not hold', () => {
+  test('returns no key that has expired, is for another use, or is not in it', () => {
     const until = keys.certified[0]?.notAfter ?? 0;
     expect(keys.keyring.find(found('decider', 'sign'), 'sign', until)).toBeUndefined();
     expect(keys.keyring.find(found('decider', 'sign'), 'seal', nowMs)).toBeUndefined();
@@ -38,7 +38,7 @@ describe('[P-statements-role-bound] a keyring', () => {
   });
 });
 
-test('[P-secret-nowhere] a key file that is wrong is refused without a word of it', () => {
+test('[P-secret-nowhere] a wrong key file is refused by an error that quotes nothing of it', () => {
   const parsed = serviceKeysSchema.safeParse({
     service: 'decider',
     busSeed: 'SUSEED',

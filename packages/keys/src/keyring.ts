@@ -47,7 +47,7 @@ export const authorKeySchema = z.strictObject({
 });
 export type AuthorKey = z.infer<typeof authorKeySchema>;
 
-/** The keys the root certified, by id and by service. Keys past their `notAfter` are not given out. */
+/** The keys the root certified, by id and by service. A key is returned only for its own use and until its `notAfter`. */
 export class Keyring {
   readonly #keys = new Map<string, { certified: CertifiedKey; key: KeyObject }>();
 
@@ -150,7 +150,7 @@ function privateKeyOf(curve: 'Ed25519' | 'X25519') {
       const key = createPrivateKey({ key: Buffer.from(encoded, 'base64url'), format: 'der', type: 'pkcs8' });
       if (key.asymmetricKeyType === curve.toLowerCase()) return key;
     } catch {
-      // Whatever a wrong key throws may quote it: the issue below says all there is to say.
+      // The error of a wrong key may quote it, so it is dropped: the issue below says what is wrong.
     }
     context.addIssue({ code: 'custom', message: `must be a PKCS #8 ${curve} private key in base64url` });
     return z.NEVER;

@@ -1,33 +1,25 @@
 /**
- * Sealed boxes: content that only the holders of named keys can read.
+ * Sealed boxes (`SPEC.md`): content that only the holders of named keys can read. This file draws the secrets that
+ * `box.ts` makes a box of, and remembers key agreements: they cost more than all the rest of a box.
  *
- * A random content key encrypts the content with AES-256-GCM; the content key is wrapped for each recipient
- * under HKDF-SHA-256 (RFC 5869) of an X25519 agreement (RFC 7748) with the sender's ephemeral key.
- * Why this is our own: docs/decisions/003.
- * 1. Every box has a fresh random salt and content key, so no (key, nonce) pair is ever used twice.
- * 2. `context` is authenticated: a box sealed for one purpose does not open for another.
+ * S1. Every box has a fresh random box key.
+ * S2. A sender's key pair lives in memory alone, and for 65,536 boxes.
  */
 import {
-  createCipheriv,
-  createDecipheriv,
   createSecretKey,
   diffieHellman,
   generateKeyPairSync,
-  hkdfSync,
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
 import { Fault, type Sealed } from '@interlock/contracts';
-import { LRUCache } from 'lru-cache';
+import { readBox, writeBox } from './box.ts';
 import { publicKeyFromRaw, rawPublicKey, type SealKey } from './keyring.ts';
 
-const KEY_BYTES = 32;
-const TAG_BYTES = 16;
-const NONCE = Buffer.alloc(12);
-/** A sender's ephemeral key is replaced after this many boxes. */
+const BOX_KEY_BYTES = 32;
+/** S2: whoever reads one sender key out of a process opens no more boxes than these. */
 const BOXES_PER_SENDER_KEY = 65_536;
-
-/** Senders that are remembered: every executor that is alive, and some that were. */
+/** Senders whose agreement with one recipient is remembered: every executor that is alive, and some that were. */
 const SENDERS_REMEMBERED = 64;
 
 interface Sender {
@@ -38,31 +30,24 @@ interface Sender {
   boxes: number;
 }
 
-/** The public keys of senders. */
-const senderKeys = new LRUCache<string, KeyObject>({ max: SENDERS_REMEMBERED });
+/** What a recipient's key agreed on, by the sender's public key; gone with the recipient's key. */
+const agreements = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-/** What a recipient's key and a sender's key agreed on; gone with either of them. */
-const agreements = new WeakMap<KeyObject, WeakMap<KeyObject, KeyObject>>();
+/** The public keys of those senders. */
+const senderKeys = new Map<string, KeyObject>();
 
-let sender: Sender | undefined;
+let currentSender: Sender | undefined;
 
 /** Seals content so that each of the recipients, and nobody else, can open it under the same context. */
 export function seal(content: string | Uint8Array, recipients: SealKey[], context: string): Sealed {
-  if (recipients.length === 0) throw new Fault('internal', { detail: 'Nothing can be sealed for nobody.' });
-  const from = currentSender();
-  const salt = randomBytes(KEY_BYTES);
-  const contentKey = randomBytes(KEY_BYTES);
-  return {
-    sender: from.publicKey,
-    salt: salt.toString('base64url'),
-    recipients: recipients.map((recipient) => ({
-      keyId: recipient.keyId,
-      key: encrypt(wrappingKey(sharedWith(from, recipient), salt, context), contentKey, context).toString(
-        'base64url',
-      ),
-    })),
-    content: encrypt(contentKey, content, context).toString('base64url'),
-  };
+  if (recipients.length === 0)
+    throw new Fault('internal', { detail: 'A sealed box needs at least one recipient.' });
+  const sender = nextSender();
+  return writeBox(content, recipients, context, {
+    boxKey: randomBytes(BOX_KEY_BYTES),
+    sender: sender.publicKey,
+    agree: (recipient) => sharedWith(sender, recipient),
+  });
 }
 
 /** Opens a sealed box with a recipient's private key. Throws `statement_invalid` when it is not for this key, or altered. */
@@ -71,53 +56,39 @@ export function unseal(
   recipient: { keyId: string; privateKey: KeyObject },
   context: string,
 ): Buffer {
-  const own = sealed.recipients.find(({ keyId }) => keyId === recipient.keyId);
-  if (own === undefined)
-    throw new Fault('statement_invalid', { detail: 'A sealed box is for somebody else.' });
-  try {
-    const wrapping = wrappingKey(
-      agreed(recipient.privateKey, sealed.sender),
-      Buffer.from(sealed.salt, 'base64url'),
-      context,
-    );
-    const contentKey = decrypt(wrapping, Buffer.from(own.key, 'base64url'), context);
-    return decrypt(contentKey, Buffer.from(sealed.content, 'base64url'), context);
-  } catch (cause) {
-    throw new Fault('statement_invalid', { detail: 'A sealed box does not open.', cause });
-  }
+  return readBox(sealed, recipient.keyId, context, (sender) => agreed(recipient.privateKey, sender));
 }
 
-function currentSender(): Sender {
-  if (sender === undefined || sender.boxes >= BOXES_PER_SENDER_KEY) {
+function nextSender(): Sender {
+  if (currentSender === undefined || currentSender.boxes >= BOXES_PER_SENDER_KEY) {
     const pair = generateKeyPairSync('x25519');
-    sender = {
+    currentSender = {
       publicKey: rawPublicKey(pair.publicKey),
       privateKey: pair.privateKey,
       shared: new WeakMap(),
       boxes: 0,
     };
   }
-  sender.boxes += 1;
-  return sender;
+  currentSender.boxes += 1;
+  return currentSender;
 }
 
-function sharedWith(from: Sender, recipient: SealKey): KeyObject {
-  const known = from.shared.get(recipient.key);
+function sharedWith(sender: Sender, recipient: KeyObject): KeyObject {
+  const known = sender.shared.get(recipient);
   if (known !== undefined) return known;
-  const shared = agree(from.privateKey, recipient.key);
-  from.shared.set(recipient.key, shared);
+  const shared = agree(sender.privateKey, recipient);
+  sender.shared.set(recipient, shared);
   return shared;
 }
 
 /** A sender makes many boxes under one key, so their agreement is worked out once. */
 function agreed(privateKey: KeyObject, sender: string): KeyObject {
-  const bySender = agreements.get(privateKey) ?? new WeakMap<KeyObject, KeyObject>();
+  const bySender = agreements.get(privateKey) ?? new Map<string, KeyObject>();
   agreements.set(privateKey, bySender);
-  const publicKey = senderKey(sender);
-  const known = bySender.get(publicKey);
+  const known = bySender.get(sender);
   if (known !== undefined) return known;
-  const shared = agree(privateKey, publicKey);
-  bySender.set(publicKey, shared);
+  const shared = agree(privateKey, senderKey(sender));
+  remember(bySender, sender, shared);
   return shared;
 }
 
@@ -126,29 +97,16 @@ function senderKey(sender: string): KeyObject {
   const known = senderKeys.get(sender);
   if (known !== undefined) return known;
   const key = publicKeyFromRaw('X25519', sender);
-  senderKeys.set(sender, key);
+  remember(senderKeys, sender, key);
   return key;
+}
+
+function remember(bySender: Map<string, KeyObject>, sender: string, key: KeyObject): void {
+  const [oldest] = bySender.keys();
+  if (oldest !== undefined && bySender.size >= SENDERS_REMEMBERED) bySender.delete(oldest);
+  bySender.set(sender, key);
 }
 
 function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {
   return createSecretKey(diffieHellman({ privateKey, publicKey }));
-}
-
-function wrappingKey(shared: KeyObject, salt: Buffer, context: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', shared, salt, `interlock seal ${context}`, KEY_BYTES));
-}
-
-/** A `KeyObject` costs Node a quarter of what bytes do where a key is expected. */
-function encrypt(key: Buffer, content: string | Uint8Array, context: string): Buffer {
-  const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), NONCE).setAAD(Buffer.from(context));
-  const body = typeof content === 'string' ? cipher.update(content, 'utf8') : cipher.update(content);
-  return Buffer.concat([body, cipher.final(), cipher.getAuthTag()]);
-}
-
-function decrypt(key: Buffer, box: Buffer, context: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), NONCE, {
-    authTagLength: TAG_BYTES,
-  }).setAAD(Buffer.from(context));
-  decipher.setAuthTag(box.subarray(box.length - TAG_BYTES));
-  return Buffer.concat([decipher.update(box.subarray(0, box.length - TAG_BYTES)), decipher.final()]);
 }

@@ -15,7 +15,7 @@ test.each<[string, (secret: Secret) => string]>([
   ['listed by its members', (secret) => JSON.stringify([Object.entries(secret), Reflect.ownKeys(secret)])],
   ['copied', (secret) => JSON.stringify({ ...secret })],
   ['the cause of an error', (secret) => inspect(new Fault('internal', { cause: { secret } }), { depth: 9 })],
-])('[P-secret-nowhere] a secret does not show when it is %s', (_how, shown) => {
+])('[P-secret-nowhere] a secret is not printed when it is %s', (_how, shown) => {
   expect(shown(new Secret(value))).not.toContain('hunter2');
 });
 
@@ -23,6 +23,6 @@ test('[P-secret-nowhere] a secret cannot be cloned out of the process', () => {
   expect(JSON.stringify(structuredClone({ secret: new Secret(value) }))).not.toContain('hunter2');
 });
 
-test('a secret is given out where it is asked for', () => {
+test('a secret is returned by reveal', () => {
   expect(new Secret(value).reveal()).toBe(value);
 });

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const PRINTED = '[secret]';
 
-/** Holds a value that must never be printed. Only `reveal` gives it out; every other way shows `[secret]`. */
+/** Holds a value that must never be printed. Only `reveal` returns it; whatever else reads it gets `[secret]`. */
 export class Secret {
   readonly #value: string;
 

@@ -12,7 +12,7 @@ export function signStatement<T extends StatementType>(
 
 /**
  * Verifies a statement's signature, type and signer, and returns it.
- * It does not look at `notAfter`: that is the reader's to check when it acts.
+ * It does not check `notAfter`: whoever acts on the statement checks that when acting.
  * Throws `statement_invalid`.
  */
 export function verifyStatement<T extends StatementType>(
@@ -29,7 +29,7 @@ export function verifyStatement<T extends StatementType>(
   const parsed = schema.safeParse(payload);
   if (!parsed.success)
     throw new Fault('statement_invalid', {
-      detail: 'A statement lacks what it must say.',
+      detail: 'The statement does not have the shape of its type.',
       cause: parsed.error,
     });
   return parsed.data as Statement<T>;

@@ -9,7 +9,6 @@
  */
 import type { ClaimNotice, LedgerEntry } from '@interlock/bus';
 import type { Claim } from '@interlock/contracts';
-import { LRUCache } from 'lru-cache';
 
 /** Covers the difference between the server's clock and ours, and the way of the last byte. */
 const GRACE_MS = 2_000;
@@ -52,7 +51,7 @@ export class Orphans {
   readonly #nowMs: () => number;
   readonly #look: (notice: ClaimNotice) => Promise<void>;
   readonly #inHand = new Map<string, ClaimNotice | undefined>();
-  readonly #settled = new LRUCache<string, true>({ max: SETTLED_MAX });
+  readonly #settled = new Set<string>();
   readonly #looking = new Set<Promise<void>>();
 
   /** `look` settles a claim past its limit; when it rejects, the notice comes again. */
@@ -71,7 +70,10 @@ export class Orphans {
 
   /** Says that this executor settled a call. */
   settled(call: CallName): void {
-    this.#settled.set(keyOf(call), true);
+    const key = keyOf(call);
+    const [oldest] = this.#settled;
+    if (oldest !== undefined && this.#settled.size >= SETTLED_MAX) this.#settled.delete(oldest);
+    this.#settled.add(key);
   }
 
   /** Says that a call is out of this executor's hands, settled or not. */
