@@ -60,12 +60,12 @@ describe('[P-policy-tutorial] the tutorial', () => {
       expect(tested).not.toContain('FAIL');
 
       const first = await shell.run(guessed);
-      expect(first).toContain('2 verdicts change: 0 get further, 2 less far.');
+      expect(first).toContain('2 verdicts change: 0 get wider, 2 narrower.');
       expect(first).toMatch(/allow -> deny {2}add-note .*short_notes/);
       const second = await shell.run(judged.replaceAll('GOOD', good).replaceAll('BAD', bad));
       expect(second).toMatch(/^candidate {2}1 of 2 {2}/m);
       const third = await shell.run(`${tuned}echo "exit code $?"`);
-      expect(third).toContain('1 verdicts change: 0 get further, 1 less far.');
+      expect(third).toContain('1 verdicts change: 0 get wider, 1 narrower.');
       expect(third).toMatch(/^candidate {2}2 of 2 {2}/m);
       expect(third).toContain('exit code 0');
 

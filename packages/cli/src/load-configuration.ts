@@ -1,6 +1,6 @@
 /**
  * Reads a configuration folder: `tools/*.yaml`, `agents/*.yaml`, `people.yaml`, `limits.yaml`, `approvals.yaml`
- * and `policies/`. Every file is read before a mistake is told, so that one round of fixing is enough.
+ * and `policies/`. Every file is read before mistakes are reported, so that all can be corrected at once.
  */
 
 import { readdir } from 'node:fs/promises';
@@ -33,7 +33,7 @@ export interface LoadedConfiguration {
   people: ConfiguredPerson[];
   limits: LimitsEntry | undefined;
   approvals: ApprovalsEntry | undefined;
-  /** Folder of the policies; it need not exist. */
+  /** Folder of the policies; it may be missing. */
   policies: string;
 }
 
@@ -47,7 +47,7 @@ export class ConfigurationFailure extends Failure {
         `${file}:${line}:${column}: ${pointer === '' ? '' : `${pointer}: `}${expected}`,
     );
     super('configuration_invalid', lines.join('\n  '), {
-      next: 'Correct this and try again. Nothing was started or changed.',
+      next: 'Correct the files and repeat the command. Nothing was started or changed.',
     });
     this.issues = issues;
   }
@@ -59,9 +59,9 @@ export async function loadConfiguration(folder: string): Promise<LoadedConfigura
   if (names === undefined || !names.includes('people.yaml'))
     throw new Failure(
       'configuration_missing',
-      `${folder} is no configuration folder: it has no people.yaml.`,
+      `${folder} is not a configuration folder: it has no people.yaml.`,
       {
-        next: 'Name the folder with --config; examples/quickstart is one to start from.',
+        next: 'Name a configuration folder with --config, or make one with interlock init DIR.',
       },
     );
   const reader = new FolderReader(folder);
@@ -127,7 +127,7 @@ class FolderReader {
     for (const { name: file, value } of found) {
       const name = nameOf(value);
       const other = files.get(name);
-      if (other !== undefined) this.#add(file, `another name: ${other} has the ${name} already`);
+      if (other !== undefined) this.#add(file, `another name: ${other} already defines the ${name}`);
       files.set(name, file);
     }
   }
@@ -137,7 +137,7 @@ class FolderReader {
   }
 }
 
-/** A command or argument of an MCP server that begins with `./` or `../` is meant from the configuration folder. */
+/** A command or argument of an MCP server that begins with `./` or `../` is relative to the configuration folder. */
 function withFullPaths(tool: ToolFile, folder: string): ToolFile {
   if (!('mcp' in tool) || tool.mcp.connection.transport !== 'stdio') return tool;
   const full = (text: string) => (/^\.{1,2}\//.test(text) ? path.resolve(folder, text) : text);

@@ -16,7 +16,7 @@ const NOTES = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Interlock cannot be reached.
 
 Example:
-  $ interlock up --config examples/quickstart`;
+  $ interlock up --config my-interlock`;
 
 /** What an installation on this machine adds to the program. */
 export interface InstallationParts {

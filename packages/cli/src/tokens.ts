@@ -5,8 +5,8 @@ import type { Context } from './context.ts';
 const TOKEN_BYTES = 32;
 
 /**
- * Returns the context with a token for everybody who has none, neither in the file nor here, and the people with
- * the hashes of the tokens that are known here.
+ * Returns the context with a new token for every person without a `tokenHash` whose token is not known here, and the
+ * people with the hashes of the tokens that are known.
  */
 export function withTokens(
   context: Context,
@@ -28,7 +28,7 @@ export function withTokens(
   };
 }
 
-/** Makes a person's token of 256 random bits. */
+/** Returns a new token of 256 random bits. */
 function createToken(): string {
   return `ilp_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
 }

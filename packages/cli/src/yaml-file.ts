@@ -1,12 +1,12 @@
-/** One YAML file of a configuration: what it says, and where it says it. */
+/** One YAML file of a configuration: its content, and the place of every mistake in it. */
 import { readFile } from 'node:fs/promises';
 import { pointerOf } from '@interlock/contracts';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
-/** Far above any real file; a folder that was named by mistake is not read whole. */
+/** Far above any real file: a file that was named by mistake is not read whole. */
 const FILE_BYTES = 1_048_576;
-/** References to anchors in one file: enough for honest reuse, too few to blow up. */
+/** References to anchors in one file: enough for reuse, too few for a document that expands without end. */
 const ALIASES_MAX = 100;
 const ISSUES_MAX = 20;
 
@@ -30,7 +30,7 @@ interface Mistake {
   isExtra: boolean;
 }
 
-/** Reads a YAML 1.2 file and holds it against a schema. `name` stands for it in mistakes. */
+/** Reads a YAML 1.2 file and checks it against a schema. Mistakes name it `name`. */
 export async function readYaml<S extends z.ZodType>(
   file: string,
   name: string,
@@ -94,7 +94,7 @@ function mistakesOf(issue: z.core.$ZodIssue): Mistake[] {
   ];
 }
 
-/** Returns the place of the thing at fault: its key where it should not be, its value, or what it is missing from. */
+/** Returns where a mistake is: an extra member's key, else the value, else what the value is missing from. */
 function offsetOf(document: ReturnType<typeof parseDocument>, { path, isExtra }: Mistake): number {
   if (isExtra) {
     const owner = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);

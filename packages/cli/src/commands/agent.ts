@@ -4,10 +4,9 @@ import { managementClientOf } from '../client.ts';
 import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
 import { instant, print, report, table } from '../output.ts';
-import { agentName, type CommonOptions, command, wholeNumber } from './options.ts';
+import { agentName, type ManagementOptions, managementCommand, wholeNumber } from './options.ts';
 
-interface AgentOptions extends CommonOptions {
-  as?: string;
+interface AgentOptions extends ManagementOptions {
   user?: string;
   roles?: string[];
   overlapMs?: number;
@@ -21,7 +20,7 @@ const DAY_MS = 86_400_000;
 /** `interlock agent`: agents and their keys. */
 export function agentCommand(): Command {
   return new Command('agent')
-    .description('make agents, and make, exchange and end their keys')
+    .description('create agents, and create, rotate and revoke their keys')
     .addCommand(createCommand())
     .addCommand(rotateCommand())
     .addCommand(revokeCommand())
@@ -32,12 +31,12 @@ export function agentCommand(): Command {
 function createCommand(): Command {
   return named(
     'create',
-    'make an agent and print its key, once',
+    'create an agent and print its key, once',
     'interlock agent create acme/helper --user ada',
   )
     .requiredOption('--user <user>', 'the user it acts for')
     .option('--roles <role...>', 'its roles')
-    .option('--valid-days <days>', 'how long the key holds (default: 90)', wholeNumber)
+    .option('--valid-days <days>', 'days until the key expires (default: 90)', wholeNumber)
     .action(async (name: Name, options: AgentOptions) => {
       const { user, roles } = options;
       const body = { ...name, user, ...(roles === undefined ? {} : { roles }), ...validityOf(options) };
@@ -52,11 +51,11 @@ function createCommand(): Command {
 function rotateCommand(): Command {
   return named(
     'rotate',
-    'print a new key; old ones hold a while longer',
+    'create and print a new key; the old keys expire a while later',
     'interlock agent rotate acme/helper',
   )
-    .option('--overlap-ms <ms>', 'how long old keys still hold (default: 3600000)', wholeNumber)
-    .option('--valid-days <days>', 'how long the new key holds (default: 90)', wholeNumber)
+    .option('--overlap-ms <ms>', 'milliseconds until the old keys expire (default: 3600000)', wholeNumber)
+    .option('--valid-days <days>', 'days until the new key expires (default: 90)', wholeNumber)
     .action(async (name: Name, options: AgentOptions) => {
       const { overlapMs } = options;
       const body = { ...(overlapMs === undefined ? {} : { overlapMs }), ...validityOf(options) };
@@ -67,22 +66,21 @@ function rotateCommand(): Command {
 }
 
 function revokeCommand(): Command {
-  return named('revoke', 'end all keys of an agent, or one', 'interlock agent revoke acme/helper')
-    .option('--key-id <id>', 'end this key alone')
+  return named('revoke', 'revoke all keys of an agent, or one', 'interlock agent revoke acme/helper')
+    .option('--key-id <id>', 'revoke this key alone')
     .action(async (name: Name, options: AgentOptions) => {
       const body = options.keyId === undefined ? {} : { keyId: options.keyId };
       const client = await managementClientOf(options);
       const path = `/v1/agents/${name.tenant}/${name.agent}/revoke`;
       const agent = await client.request({ method: 'POST', path, body, reply: agentViewSchema });
       await forgetKey(options, name, agent.keys);
-      print(options, agent, `${name.tenant}/${name.agent} has ${agent.keys.length} keys that hold.`);
+      print(options, agent, `${name.tenant}/${name.agent} has ${agent.keys.length} valid keys.`);
     });
 }
 
 function listCommand(): Command {
-  return command('list', 'list the agents', 'interlock agent list')
-    .option('--as <person>', 'who asks')
-    .action(async (options: AgentOptions) => {
+  return managementCommand('list', 'list the agents', 'interlock agent list').action(
+    async (options: AgentOptions) => {
       const client = await managementClientOf(options);
       const { agents } = await client.request({ method: 'GET', path: '/v1/agents', reply: agentListSchema });
       const rows = agents.map(({ tenant, agent, user, roles, keys }) => [
@@ -92,20 +90,23 @@ function listCommand(): Command {
         keys.map(({ keyId, notAfter }) => `${keyId} until ${instant(notAfter)}`).join(', '),
       ]);
       print(options, { agents }, table(['agent', 'user', 'roles', 'keys'], rows));
-    });
+    },
+  );
 }
 
 function named(name: string, description: string, example: string): Command {
-  return command(name, description, example)
-    .argument('<tenant/agent>', 'the agent; without a tenant, of the tenant default', agentName)
-    .option('--as <person>', 'who acts');
+  return managementCommand(name, description, example).argument(
+    '<tenant/agent>',
+    'the agent; without a tenant, an agent of the tenant default',
+    agentName,
+  );
 }
 
 function validityOf({ validDays }: AgentOptions): { validMs?: number } {
   return validDays === undefined ? {} : { validMs: validDays * DAY_MS };
 }
 
-/** The key is printed here and kept in the context for `interlock call`; nowhere else does it appear. */
+/** Prints a key and keeps it in the context for `interlock call`: it is not printed again. */
 async function showKey(options: AgentOptions, created: AgentKey): Promise<void> {
   const { tenant, agent, keyId, key, notAfter } = created;
   const { data } = foldersOf(options);
@@ -114,7 +115,7 @@ async function showKey(options: AgentOptions, created: AgentKey): Promise<void> 
   await writeContext(data, { ...context, agents });
   print(options, created, key);
   if (options.json !== true)
-    report(`this key of ${tenant}/${agent} is shown once; it holds until ${instant(notAfter)}`);
+    report(`this key of ${tenant}/${agent} is printed only once; it is valid until ${instant(notAfter)}`);
 }
 
 async function forgetKey(

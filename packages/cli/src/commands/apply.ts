@@ -7,21 +7,20 @@ import { foldersOf } from '../folders.ts';
 import { loadConfiguration } from '../load-configuration.ts';
 import { print } from '../output.ts';
 import { withTokens } from '../tokens.ts';
-import { type CommonOptions, command } from './options.ts';
+import { type ManagementOptions, managementCommand } from './options.ts';
 
-interface ApplyOptions extends CommonOptions {
-  as?: string;
-}
-
-/** `interlock apply`: hands a configuration folder to a running house. */
+/** `interlock apply`: applies a configuration folder to a running installation. */
 export function applyCommand(): Command {
-  return command('apply', 'check a configuration folder and apply it', 'interlock apply examples/quickstart')
-    .argument('[dir]', 'configuration folder; --config when left out')
-    .option('--as <person>', 'who acts')
+  return managementCommand(
+    'apply',
+    'check a configuration folder and apply it',
+    'interlock apply examples/quickstart',
+  )
+    .argument('[dir]', 'configuration folder (default: that of --config)')
     .action(runApply);
 }
 
-async function runApply(dir: string | undefined, options: ApplyOptions): Promise<void> {
+async function runApply(dir: string | undefined, options: ManagementOptions): Promise<void> {
   const { config, data } = foldersOf(options);
   const loaded = await loadConfiguration(dir === undefined ? config : foldersOf({ config: dir }).config);
   const bundle = await bundlePolicies(loaded.policies, new AbortController().signal);
@@ -29,21 +28,21 @@ async function runApply(dir: string | undefined, options: ApplyOptions): Promise
   if (context.console === undefined) throw notRunning(data);
   const client = managementClient(context.console, tokenOf(context, options.as));
 
-  // Whoever the house knows keeps the token it has; only somebody new gets one here.
-  const { people: standing } = await client.request({
+  // A person whom the console knows keeps the token it has; only a new person gets one here.
+  const { people: existing } = await client.request({
     method: 'GET',
     path: '/v1/people',
     reply: personListSchema,
   });
-  const known = new Set(standing.map(({ person }) => person));
-  const fresh = withTokens(
+  const known = new Set(existing.map(({ person }) => person));
+  const added = withTokens(
     context,
     loaded.people.filter(({ person }) => !known.has(person)),
   );
   const people = loaded.people.map(
-    (person) => fresh.people.find((one) => one.person === person.person) ?? person,
+    (person) => added.people.find((one) => one.person === person.person) ?? person,
   );
-  await writeContext(data, { ...context, people: fresh.context.people });
+  await writeContext(data, { ...context, people: added.context.people });
   const applied = await applyConfiguration(client, loaded, {
     people,
     policy: await signedBundle(data, bundle),
@@ -56,7 +55,7 @@ function textOf({ created, changed, removed, unchanged, unlisted }: Applied): st
     ...created.map((name) => `created   ${name}`),
     ...changed.map((name) => `changed   ${name}`),
     ...removed.map((name) => `removed   ${name}`),
-    ...unlisted.map((name) => `unlisted  ${name} (it stays until it is revoked)`),
+    ...unlisted.map((name) => `unlisted  ${name} (not in the configuration; it stays until it is revoked)`),
   ];
   return [...lines, `${unchanged} unchanged`].join('\n');
 }

@@ -3,25 +3,26 @@ import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { instant, plain, print } from '../output.ts';
-import { type CommonOptions, command } from './options.ts';
+import { type ManagementOptions, managementCommand } from './options.ts';
 
-interface AnswerOptions extends CommonOptions {
-  as?: string;
+interface AnswerOptions extends ManagementOptions {
   reason?: string;
 }
 
-/** `interlock approvals`: the open questions, each with the exact call. */
+/** `interlock approvals`: lists the held calls, each with its exact arguments. */
 export function approvalsCommand(): Command {
-  return command('approvals', 'list the calls that wait for a person', 'interlock approvals --as bob')
-    .option('--as <person>', 'who asks')
-    .action(async (options: AnswerOptions) => {
-      const list = await readOpen(await managementClientOf(options));
-      const questions = list.approvals.map(textOf);
-      const unreadable = list.unreadable.map(
-        ({ tenant, call }) => `${call}  of ${tenant} cannot be shown and answered`,
-      );
-      print(options, list, [...questions, ...unreadable].join('\n\n') || 'Nothing waits for a person.');
-    });
+  return managementCommand(
+    'approvals',
+    'list the calls that wait for an approval',
+    'interlock approvals --as bob',
+  ).action(async (options: AnswerOptions) => {
+    const list = await readOpen(await managementClientOf(options));
+    const questions = list.approvals.map(textOf);
+    const unreadable = list.unreadable.map(
+      ({ tenant, call }) => `${call}  of ${tenant} cannot be read, so it cannot be answered`,
+    );
+    print(options, list, [...questions, ...unreadable].join('\n\n') || 'No call waits for an approval.');
+  });
 }
 
 /** `interlock approve`. */
@@ -35,16 +36,15 @@ export function denyCommand(): Command {
 }
 
 function answerCommand(verdict: 'approve' | 'deny', description: string, example: string): Command {
-  return command(verdict, description, example)
+  return managementCommand(verdict, description, example)
     .argument('<call>', 'the call')
-    .option('--as <person>', 'who answers')
-    .option('--reason <text>', 'why')
+    .option('--reason <text>', 'the reason, for the record')
     .action(async (call: string, options: AnswerOptions) => {
       const client = await managementClientOf(options);
       const question = (await readOpen(client)).approvals.find((open) => open.call === call);
       if (question === undefined)
-        throw new Failure('question_unknown', `No question about ${call} is open for this person.`, {
-          next: 'List the open questions with interlock approvals.',
+        throw new Failure('question_unknown', `${call} does not wait for an approval by this person.`, {
+          next: 'List the calls that wait with interlock approvals.',
         });
       const { tenant, questionDigest } = question;
       const { reason } = options;
@@ -67,8 +67,8 @@ function textOf(question: OpenApproval): string {
   const { call, tenant, agent, user, tool, purpose, reasons, expiresAt } = question;
   const lines = [
     `${call}  ${tool}`,
-    `  agent ${tenant}/${agent} for ${user}, until ${instant(expiresAt)}`,
-    ...(purpose === undefined ? [] : [`  the agent says: ${purpose}`]),
+    `  agent ${tenant}/${agent} for ${user}, waits until ${instant(expiresAt)}`,
+    ...(purpose === undefined ? [] : [`  purpose, as the agent gives it: ${purpose}`]),
     ...reasons.map(({ rule, text }) => `  ${rule}: ${text}`),
     ...JSON.stringify(question.arguments, null, 2)
       .split('\n')

@@ -1,21 +1,19 @@
 import { type AuditVerification, rpcSchemas } from '@interlock/contracts';
-import { exitCodes } from '@interlock/shell';
+import { exitCodes, systemClock } from '@interlock/shell';
 import { Command } from 'commander';
 import { managementClientOf } from '../client.ts';
 import { instant, plain, print, table } from '../output.ts';
-import { type CommonOptions, command, wholeNumber } from './options.ts';
+import { namedSpanOf, type SpanOptions, withSpan } from '../span.ts';
+import { type ManagementOptions, managementCommand, wholeNumber } from './options.ts';
 
-interface AuditOptions extends CommonOptions {
-  as?: string;
+interface AuditOptions extends ManagementOptions, SpanOptions {
   agent?: string;
   tool?: string;
   step?: string;
-  since?: number;
-  until?: number;
   limit?: number;
 }
 
-/** `interlock audit`: what happened, and whether the record of it is whole. */
+/** `interlock audit`: reads the audit trail and checks that it is intact. */
 export function auditCommand(): Command {
   return new Command('audit')
     .description('read and check the audit trail')
@@ -26,7 +24,11 @@ export function auditCommand(): Command {
 }
 
 function showCommand(): Command {
-  return asking('show', 'show everything about one call', 'interlock audit show CALL')
+  return managementCommand(
+    'show',
+    'print everything that is recorded of one call',
+    'interlock audit show CALL',
+  )
     .argument('<call>', 'the call')
     .action(async (call: string, options: AuditOptions) => {
       const client = await managementClientOf(options);
@@ -36,21 +38,25 @@ function showCommand(): Command {
         const body = JSON.stringify(evidence === undefined ? { event } : { event, evidence }, null, 2);
         return `${instant(at)}  ${step}  (${stream} ${sequence})\n${body.replaceAll(/^/gm, '  ')}`;
       });
-      print(options, shown, plain(records.join('\n\n')) || 'Nothing is recorded of this call.');
+      print(options, shown, plain(records.join('\n\n')) || 'No record of this call exists.');
     });
 }
 
 function searchCommand(): Command {
-  return asking('search', 'find records', 'interlock audit search --agent helper --step refused')
-    .option('--agent <agent>', 'of this agent')
-    .option('--tool <tool>', 'of this tool')
-    .option('--step <step>', 'of this step: started, settled, refused, …')
-    .option('--since <ms>', 'from this instant, milliseconds since 1970', wholeNumber)
-    .option('--until <ms>', 'up to this instant', wholeNumber)
-    .option('--limit <n>', 'at most so many (default: 100)', wholeNumber)
+  const search = managementCommand(
+    'search',
+    'list records',
+    'interlock audit search --step refused --since 1h',
+  );
+  return withSpan(search, 'records')
+    .option('--agent <agent>', 'records of this agent')
+    .option('--tool <tool>', 'records of this tool')
+    .option('--step <step>', 'records of this step: started, settled, refused, …')
+    .option('--limit <n>', 'the highest number of records (default: 100)', wholeNumber)
     .action(async (options: AuditOptions) => {
       const client = await managementClientOf(options);
-      const { agent, tool, step, since, until, limit } = options;
+      const { agent, tool, step, limit } = options;
+      const { since, until } = namedSpanOf(options, systemClock.nowMs());
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries({ agent, tool, step, since, until, limit }))
         if (value !== undefined) query.set(name, String(value));
@@ -68,9 +74,9 @@ function searchCommand(): Command {
 }
 
 function verifyCommand(): Command {
-  return asking(
+  return managementCommand(
     'verify',
-    'check that nothing was edited, dropped, reordered or cut off',
+    'check that no record was edited, dropped, reordered or cut off',
     'interlock audit verify',
   ).action(async (options: AuditOptions) => {
     const client = await managementClientOf(options);
@@ -83,13 +89,9 @@ function verifyCommand(): Command {
 
 function verdictOf({ intact, checked, anchors, problems }: AuditVerification): string {
   const { LEDGER, APPROVALS, CONTROL } = checked;
-  const counts = `${LEDGER} of the ledger, ${APPROVALS} approvals, ${CONTROL} acts, ${anchors} checkpoints`;
+  const counts = `${LEDGER} ledger events, ${APPROVALS} approval events, ${CONTROL} management operations, ${anchors} checkpoints`;
   const found = problems.map(
     ({ kind, stream, sequence, detail }) => `  ${kind}  ${stream} ${sequence}: ${detail}`,
   );
   return [`${intact ? 'intact' : 'NOT INTACT'}: ${counts}`, ...found].join('\n');
-}
-
-function asking(name: string, description: string, example: string): Command {
-  return command(name, description, example).option('--as <person>', 'who asks');
 }

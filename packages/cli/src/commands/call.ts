@@ -18,7 +18,7 @@ interface CallOptions extends CommonOptions {
   wait?: boolean;
 }
 
-/** One asking holds the line this long; `--wait` asks again until the call is over. */
+/** How long one request waits for the outcome; `--wait` repeats it until the call is over. */
 const WAIT_SECONDS = 30;
 const argumentsSchema = z.record(z.string(), z.json());
 const answerSchema = z.union([callOutcomeSchema, callPendingSchema]);
@@ -33,10 +33,10 @@ export function callCommand(): Command {
   )
     .argument('<tool>', 'the tool')
     .argument('[json]', 'its arguments as a JSON object; - reads them from standard input', '{}')
-    .option('--agent <tenant/agent>', 'whose key to use, of those made here', agentName)
-    .option('--key-file <file>', 'file with the key to use')
-    .option('--idempotency-key <key>', 'makes a repetition harmless')
-    .option('--purpose <text>', 'why, for whoever approves')
+    .option('--agent <tenant/agent>', 'use the key of this agent, from the data folder', agentName)
+    .option('--key-file <file>', 'use the key in this file')
+    .option('--idempotency-key <key>', 'under the same key, a repeated call has no second effect')
+    .option('--purpose <text>', 'why the call is made; an approver reads it')
     .option('--wait', 'wait until a held call is over')
     .action(runCall);
 }
@@ -57,8 +57,8 @@ async function runCall(tool: string, json: string, options: CallOptions): Promis
   const first = await client.request({ method: 'POST', path: '/v1/calls', body, reply: answerSchema });
   const answer = options.wait === true ? await untilOver(client, first) : first;
   print(options, answer, textOf(answer));
-  const isBad = 'outcome' in answer && answer.outcome !== 'succeeded';
-  if (isBad) process.exitCode = exitCodes.failed;
+  const hasFailed = 'outcome' in answer && answer.outcome !== 'succeeded';
+  if (hasFailed) process.exitCode = exitCodes.failed;
 }
 
 async function readArguments(json: string): Promise<z.infer<typeof argumentsSchema>> {
@@ -76,7 +76,9 @@ async function keyOf(context: Context, { agent, keyFile }: CallOptions): Promise
   const known = name === undefined ? undefined : context.agents[name];
   if (known !== undefined) return known.key;
   throw usage(
-    `There is no key of ${name ?? 'any agent'} here; keys are known of: ${names.join(', ') || 'nobody'}.`,
+    names.length === 0
+      ? 'The data folder holds no key of any agent.'
+      : `The data folder holds no key of ${name}. It holds keys of: ${names.join(', ')}.`,
   );
 }
 
@@ -93,7 +95,9 @@ async function untilOver(client: ApiClient, first: Answer): Promise<Answer> {
 function textOf(answer: Answer): string {
   if ('state' in answer) {
     const next =
-      answer.state === 'held' ? `Look: interlock approvals; then interlock approve ${answer.call}` : '';
+      answer.state === 'held'
+        ? `A person must approve it: interlock approvals, then interlock approve ${answer.call}`
+        : '';
     return `${answer.call}  ${answer.state}\n${next}`;
   }
   const { call, outcome, result, upstreamStatus, replayed, code } = answer;

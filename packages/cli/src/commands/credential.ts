@@ -8,13 +8,11 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { managementClientOf } from '../client.ts';
 import { instant, print, table } from '../output.ts';
-import { type CommonOptions, command } from './options.ts';
-
-type CredentialOptions = CommonOptions & { as?: string };
+import { type ManagementOptions, managementCommand } from './options.ts';
 
 const setSchema = z.strictObject({ name: z.string(), setAt: z.number() });
 
-/** `interlock credential`: what is injected into requests. A value goes in by standard input and never comes out. */
+/** `interlock credential`: what is injected into requests. A value is read from standard input and is never printed. */
 export function credentialCommand(): Command {
   return new Command('credential')
     .description('set and list credentials')
@@ -24,14 +22,13 @@ export function credentialCommand(): Command {
 }
 
 function setCommand(): Command {
-  return command(
+  return managementCommand(
     'set',
-    'set a credential; its value comes from standard input',
+    'set a credential; its value is read from standard input',
     'interlock credential set notes-token < token.txt',
   )
     .argument('<name>', 'its name')
-    .option('--as <person>', 'who acts')
-    .action(async (name: string, options: CredentialOptions) => {
+    .action(async (name: string, options: ManagementOptions) => {
       const client = await managementClientOf(options);
       const value = await readSecret(`value of ${name}: `);
       const path = `/v1/credentials/${encodeURIComponent(name)}`;
@@ -46,9 +43,8 @@ function setCommand(): Command {
 }
 
 function listCommand(): Command {
-  return command('list', 'list the names of credentials', 'interlock credential list')
-    .option('--as <person>', 'who asks')
-    .action(async (options: CredentialOptions) => {
+  return managementCommand('list', 'list the names of credentials', 'interlock credential list').action(
+    async (options: ManagementOptions) => {
       const client = await managementClientOf(options);
       const list = await client.request({
         method: 'GET',
@@ -57,22 +53,23 @@ function listCommand(): Command {
       });
       const rows = list.credentials.map(({ name, setAt }) => [name, instant(setAt)]);
       print(options, list, table(['credential', 'set'], rows));
-    });
+    },
+  );
 }
 
-/** Reads a value from standard input without its last line break; at a terminal it asks, and echoes nothing. */
+/** Reads a value from standard input without its last line break; at a terminal it prompts, and echoes nothing. */
 async function readSecret(prompt: string): Promise<Secret> {
   const value = process.stdin.isTTY
-    ? await askUnseen(prompt)
+    ? await promptWithoutEcho(prompt)
     : (await text(process.stdin)).replace(/\r?\n$/, '');
-  if (value === '') throw usage('No value came from standard input.');
+  if (value === '') throw usage('Standard input holds no value.');
   return new Secret(value);
 }
 
-async function askUnseen(prompt: string): Promise<string> {
+async function promptWithoutEcho(prompt: string): Promise<string> {
   process.stderr.write(prompt);
-  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: process.stdin, output: unseen, terminal: true });
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
     for await (const line of lines) return line;
     return '';

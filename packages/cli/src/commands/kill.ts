@@ -4,10 +4,9 @@ import type { Command } from 'commander';
 import type { z } from 'zod';
 import { managementClientOf } from '../client.ts';
 import { instant, plain, print, table } from '../output.ts';
-import { agentName, type CommonOptions, command } from './options.ts';
+import { agentName, type ManagementOptions, managementCommand } from './options.ts';
 
-interface KillOptions extends CommonOptions {
-  as?: string;
+interface KillOptions extends ManagementOptions {
   agent?: ReturnType<typeof agentName>;
   tool?: string;
   tenant?: string;
@@ -17,27 +16,27 @@ interface KillOptions extends CommonOptions {
   reason?: string;
 }
 
-/** `interlock kill`: stops calls at once, or lists what is stopped. */
+/** `interlock kill`: turns kill switches on and off, or lists them. */
 export function killCommand(): Command {
-  return command(
+  return managementCommand(
     'kill',
-    'stop calls at once; without a target, list what is stopped',
+    'stop calls at once by a kill switch; without a target, list the kill switches',
     'interlock kill --agent acme/helper --reason "odd calls"',
   )
-    .option('--agent <tenant/agent>', 'of one agent', agentName)
-    .option('--tool <tool>', 'of one tool')
-    .option('--tenant <tenant>', 'of one tenant')
-    .option('--credential <name>', 'that need one credential')
-    .option('--all', 'all of them')
-    .option('--off', 'let them go on again')
-    .option('--reason <text>', 'why')
-    .option('--as <person>', 'who acts')
+    .option('--agent <tenant/agent>', 'stop all calls of this agent', agentName)
+    .option('--tool <tool>', 'stop all calls of this tool')
+    .option('--tenant <tenant>', 'stop all calls of this tenant')
+    .option('--credential <name>', 'stop all calls that need this credential')
+    .option('--all', 'stop every call')
+    .option('--off', 'turn the switch off: let these calls pass again')
+    .option('--reason <text>', 'the reason, for the record')
     .action(runKill);
 }
 
 async function runKill(options: KillOptions): Promise<void> {
   const target = targetOf(options);
-  if (target === undefined && options.off === true) throw usage('Say what is to go on again.');
+  if (target === undefined && options.off === true)
+    throw usage('--off needs a target, such as --agent acme/helper.');
   const client = await managementClientOf(options);
   const { reason, off } = options;
   const list =
@@ -60,18 +59,18 @@ function targetOf({ agent, tool, tenant, credential, all }: KillOptions): Switch
     ...(credential === undefined ? [] : [{ kind: 'credential' as const, credential }]),
     ...(all === true ? [{ kind: 'all' as const }] : []),
   ];
-  if (targets.length > 1) throw usage('One switch at a time: name one target.');
+  if (targets.length > 1) throw usage('Name one target only.');
   return targets[0];
 }
 
 function textOf({ switches }: z.infer<typeof switchListSchema>): string {
-  if (switches.length === 0) return 'Nothing is stopped.';
+  if (switches.length === 0) return 'No kill switch is on.';
   const rows = switches.map(({ key, on, by, at, reason }) => [
     key,
-    on ? 'stopped' : 'goes on',
+    on ? 'stopped' : 'not stopped',
     by,
     instant(at),
     reason,
   ]);
-  return plain(table(['what', 'state', 'by', 'since', 'reason'], rows));
+  return plain(table(['target', 'state', 'by', 'since', 'reason'], rows));
 }

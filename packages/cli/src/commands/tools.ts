@@ -4,21 +4,16 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { plain, print, table } from '../output.ts';
-import { type CommonOptions, command } from './options.ts';
+import { type ManagementOptions, managementCommand } from './options.ts';
 
 const toolsSchema = z.strictObject({ tools: z.array(toolSchema) });
 
-interface ToolsOptions extends CommonOptions {
-  as?: string;
-}
-
-/** `interlock tools`: what agents may ask for, and which definition of an MCP tool a person agreed to. */
+/** `interlock tools`: lists the tools, and pins the definition of an MCP tool. */
 export function toolsCommand(): Command {
-  return command('tools', 'list the tools', 'interlock tools')
-    .option('--as <person>', 'who asks')
+  return managementCommand('tools', 'list the tools', 'interlock tools')
     .enablePositionalOptions()
     .addCommand(pinCommand())
-    .action(async (options: ToolsOptions) => {
+    .action(async (options: ManagementOptions) => {
       const tools = await listed(await managementClientOf(options));
       const rows = tools.map(({ name, target, labels, description }) => [
         name,
@@ -30,17 +25,16 @@ export function toolsCommand(): Command {
     });
 }
 
-/** `interlock tools pin`: shows how an MCP server describes a tool now, and agrees to that very description. */
+/** `interlock tools pin`: prints the present definition of an MCP tool, and pins the one with a given digest. */
 function pinCommand(): Command {
-  return command(
+  return managementCommand(
     'pin',
-    'look at the definition of a tool of an MCP server; with its digest, agree to it',
+    'print the definition of a tool of an MCP server; with --digest, accept that definition',
     'interlock tools pin files_read',
   )
     .argument('<tool>', 'the tool')
-    .option('--digest <digest>', 'agree to the definition with this digest', digestText)
-    .option('--as <person>', 'who acts')
-    .action(async (name: string, options: ToolsOptions & { digest?: string }) => {
+    .option('--digest <digest>', 'accept the definition with this digest', digestText)
+    .action(async (name: string, options: ManagementOptions & { digest?: string }) => {
       const client = await managementClientOf(options);
       const tool =
         options.digest === undefined ? await found(client, name) : await pinned(client, name, options.digest);
@@ -55,7 +49,9 @@ async function listed(client: ApiClient): Promise<Tool[]> {
 async function found(client: ApiClient, name: string): Promise<Tool> {
   const tool = (await listed(client)).find((one) => one.name === name);
   if (tool !== undefined) return tool;
-  throw new Failure('tool_unknown', `There is no tool named ${name}.`, { next: 'See interlock tools.' });
+  throw new Failure('tool_unknown', `No tool is named ${name}.`, {
+    next: 'List the tools with interlock tools.',
+  });
 }
 
 async function pinned(client: ApiClient, name: string, definitionDigest: string): Promise<Tool> {
@@ -64,23 +60,24 @@ async function pinned(client: ApiClient, name: string, definitionDigest: string)
 }
 
 function definitionText({ name, target, description, inputSchema }: Tool): string {
-  if (target.kind !== 'mcp') return `${name} is no tool of an MCP server: its definition is your own file.`;
+  if (target.kind !== 'mcp')
+    return `${name} is not a tool of an MCP server: its definition is a file of the configuration.`;
   const { pinnedDigest, definitionDigest, server } = target;
-  const agreed = pinnedDigest === definitionDigest;
+  const isAccepted = pinnedDigest === definitionDigest;
   const lines = [
     `${name}, ${target.name} of ${server}`,
-    `agreed to  ${pinnedDigest}`,
-    `now        ${definitionDigest}${agreed ? '' : '  (changed)'}`,
+    `accepted  ${pinnedDigest}`,
+    `present   ${definitionDigest}${isAccepted ? '' : '  (changed)'}`,
     '',
     description,
     '',
     JSON.stringify(inputSchema, null, 2),
-    ...(agreed ? [] : ['', `To agree: interlock tools pin ${name} --digest ${definitionDigest}`]),
+    ...(isAccepted ? [] : ['', `To accept it: interlock tools pin ${name} --digest ${definitionDigest}`]),
   ];
   return plain(lines.join('\n'));
 }
 
 function digestText(text: string): string {
   if (digestSchema.safeParse(text).success) return text;
-  throw new InvalidArgumentError('It must be a digest as the command shows it.');
+  throw new InvalidArgumentError('Write the digest as interlock tools pin prints it.');
 }

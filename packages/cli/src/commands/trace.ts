@@ -2,16 +2,15 @@ import { type CallTraces, callTracesSchema, type TraceSpan } from '@interlock/co
 import type { Command } from 'commander';
 import { managementClientOf } from '../client.ts';
 import { plain, print } from '../output.ts';
-import { type CommonOptions, command } from './options.ts';
+import { type ManagementOptions, managementCommand } from './options.ts';
 
 const BAR_WIDTH = 24;
 
-/** `interlock trace`: where the time of a call went. */
+/** `interlock trace`: prints the spans of a call. */
 export function traceCommand(): Command {
-  return command('trace', 'print the trace of a call as a tree', 'interlock trace CALL')
+  return managementCommand('trace', 'print the trace of a call as a tree', 'interlock trace CALL')
     .argument('<call>', 'the call')
-    .option('--as <person>', 'who asks')
-    .action(async (call: string, options: CommonOptions & { as?: string }) => {
+    .action(async (call: string, options: ManagementOptions) => {
       const client = await managementClientOf(options);
       const path = `/v1/traces/${encodeURIComponent(call)}`;
       const traces = await client.request({ method: 'GET', path, reply: callTracesSchema });

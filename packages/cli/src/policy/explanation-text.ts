@@ -1,4 +1,4 @@
-/** An explanation in a person's words. */
+/** An explanation as text. */
 import type { Json } from '@interlock/contracts';
 import {
   type CallStory,
@@ -15,7 +15,7 @@ import { instant, oneLine, table } from '../output.ts';
 
 const DIGEST_SHOWN = 12;
 const VALUE_SHOWN = 60;
-/** More are in `--json`. */
+/** `--json` prints all. */
 const ROWS_SHOWN = 24;
 
 /** Returns the explanation of a call as text. */
@@ -39,9 +39,9 @@ function endingText(ending: Ending): string {
       return `It was carried out: ${ending.outcome}${code}.`;
     }
     case 'evaluated':
-      return `${ending.asker} asked about it; nothing was carried out here.`;
+      return `${ending.asker} asked for the decision only; nothing was carried out here.`;
     case 'asked':
-      return 'A person was asked about it, and nothing is recorded since.';
+      return 'It was held for an approval, and nothing is recorded after that.';
     case 'refused':
       return `${whoText(ending)}\n  ${ending.code}: ${oneLine(ending.detail)}`;
     default:
@@ -56,9 +56,9 @@ function whoText({ by, whose }: Extract<Ending, { kind: 'refused' }>): string {
     case 'unanswered':
       return 'It was refused because policy gave no answer.';
     case 'person':
-      return 'A person refused it, whom policy asked.';
+      return 'Policy asked for an approval, and a person denied it.';
     case 'nobody':
-      return 'It was refused because policy asked and nobody approved in time.';
+      return 'Policy asked for an approval, and nobody approved in time.';
     case 'elsewhere':
       return `The ${by} refused it; policy did not.`;
     default:
@@ -68,7 +68,7 @@ function whoText({ by, whose }: Extract<Ending, { kind: 'refused' }>): string {
 
 function undecidedText({ ending }: ExplainedCall): string {
   if (ending.kind === 'refused' && ending.whose === 'elsewhere')
-    return 'Its record holds no decision: it did not come as far as policy.';
+    return 'Its record holds no decision: it was refused before policy was evaluated.';
   return 'Its record holds no decision that can be read.';
 }
 
@@ -77,7 +77,7 @@ function decisionText(decision: ExplainedDecision, number: string): string {
   const parts =
     explanation.kind === 'whole'
       ? [...wholeText(explanation), repeatedText(decision, explanation)]
-      : [`${explanation.why}\nThis is what the record alone says.`];
+      : [`${explanation.why}\nOnly what the record itself says is shown.`];
   return [decisionHead(decision, number), saidText(decision), ...parts]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -91,7 +91,7 @@ function decisionHead(
   const verified = signature === 'verified' ? ", author's signature verified" : '';
   const policy = `policy version ${policyVersion} (${policyDigest.slice(0, DIGEST_SHOWN)}${verified})`;
   if (!recorded)
-    return `DECISION${number}  ${verdict}, before the approval, by ${policy}; its own record is not there`;
+    return `DECISION${number}  ${verdict}, before the approval, by ${policy}; it has no record of its own`;
   const approved = approval === undefined ? '' : `, knowing that ${approval.person} approved`;
   return `DECISION${number}  ${verdict}${approved}, by ${policy}, ${instant(decidedAt)}`;
 }
@@ -113,7 +113,7 @@ function saidText({
     ]),
     ...(shadow === undefined
       ? []
-      : [['candidate', `version ${shadow.policyVersion}`, `would have said: ${shadow.verdict}`]]),
+      : [['candidate', `version ${shadow.policyVersion}`, `would have decided: ${shadow.verdict}`]]),
   ];
   return rowsText(lines);
 }
@@ -121,15 +121,15 @@ function saidText({
 function wholeText({ words: said, grounds, counterfactuals, grant, questions }: Explanation): string[] {
   const rules = words.flatMap((word) => said[word].map(({ rule, text }) => [word, rule, text]));
   const facts = grounds.flatMap(({ rule, facts: own }) =>
-    own.length === 0 ? [[rule, '(on no single fact)']] : own.map((fact) => [rule, factText(fact)]),
+    own.length === 0 ? [[rule, '(no single fact)']] : own.map((fact) => [rule, factText(fact)]),
   );
   const changes = counterfactuals.map((change) => [changeText(change), `-> ${change.verdict}`]);
   const left =
-    questions.unasked === 0 ? '' : `${questions.unasked} variants were not tried: the call is too large.`;
+    questions.unasked === 0 ? '' : `${questions.unasked} changes were not evaluated: the call is too large.`;
   return [
-    section('Every word of every rule', rules, 'No rule says anything.'),
-    rules.length === 0 ? '' : section('On which facts', facts, ''),
-    section('What would change it', changes, 'No single change of the call leads to another verdict.'),
+    section('What the rules say', rules, 'No rule applies.'),
+    rules.length === 0 ? '' : section('Facts they depend on', facts, ''),
+    section('Changes that lead to another verdict', changes, 'No single change of the call does.'),
     grantText(grant),
     left,
   ];
@@ -138,19 +138,19 @@ function wholeText({ words: said, grounds, counterfactuals, grant, questions }: 
 function grantText(grant: Explanation['grant']): string {
   if (grant === undefined) return '';
   const free = grant.free.length === 0 ? '' : `, any value at ${oneLine(grant.free.join(', '))}`;
-  const then = grant.outcome === 'allow' ? 'it is allowed' : `other rules still say: ${grant.outcome}`;
+  const then = grant.outcome === 'allow' ? 'it is allowed' : `other rules still decide: ${grant.outcome}`;
   const text = stringify({ config: { allow_listed: [grant.grant] } }, { lineWidth: 110, blockQuote: false });
-  return `No rule allows it. With this narrowest grant${free}, ${then} (tried):\n${indented(text.trimEnd())}`;
+  return `No rule allows it. With this narrowest grant${free}, ${then} (evaluated):\n${indented(text.trimEnd())}`;
 }
 
 function repeatedText({ recorded }: ExplainedDecision, { repeated }: Explanation): string {
   if (!recorded) return '';
-  if (repeated.same) return 'Asked again about the same input, the policy says the same.';
+  if (repeated.same) return 'Evaluated again with the same input, the policy decides the same.';
   const now =
     repeated.now === 'no answer'
       ? 'gives no answer'
-      : `says ${repeated.now.verdict} (${repeated.now.reasons.map(({ rule }) => rule).join(', ')})`;
-  return `NOT REPEATABLE: asked again about the same input, the policy ${now}.`;
+      : `decides ${repeated.now.verdict} (${repeated.now.reasons.map(({ rule }) => rule).join(', ')})`;
+  return `NOT REPEATABLE: evaluated again with the same input, the policy ${now}.`;
 }
 
 function changeText(change: Counterfactual): string {
@@ -158,7 +158,7 @@ function changeText(change: Counterfactual): string {
     case 'approval':
       return change.given ? "a person's approval" : 'without the approval';
     case 'emergency':
-      return change.given ? 'an emergency that a person opens for this tool' : 'without the emergency';
+      return change.given ? 'an emergency opened for this tool' : 'without the emergency';
     case 'gone':
       return `without ${factText(change)}`;
     case 'value':

@@ -257,7 +257,7 @@ describe('[P-policy-explain] the story of a call', () => {
   test('says who refused a call that policy never saw, or that it had allowed', () => {
     const invalid = { by: 'ingress', code: 'arguments_invalid', detail: 'No amount.' };
     expect(textOf([record('refused', invalid)])).toContain('The ingress refused it; policy did not.');
-    expect(textOf([record('refused', invalid)])).toContain('it did not come as far as policy');
+    expect(textOf([record('refused', invalid)])).toContain('it was refused before policy was evaluated');
     const policy = policyOf(GRANTED);
     const limited = { by: 'limiter', code: 'rate_limited', detail: 'Too many calls.' };
     const text = textOf([record('refused', limited, decided(policy, {}))], policy);
@@ -265,12 +265,12 @@ describe('[P-policy-explain] the story of a call', () => {
     expect(text).toContain('DECISION  allow, by policy version 3');
   });
 
-  test('says what the record alone says where the policy is gone', () => {
+  test('shows the recorded decision alone when the policy is no longer kept', () => {
     const denied = decided(policyOf({ ...GRANTED, blocked_tools: [{ tools: ['act'] }] }), {});
     const text = textOf([record('refused', { by: 'decider', code: 'policy_denied', detail: 'No.' }, denied)]);
-    expect(text).toContain('It is gone.\nThis is what the record alone says.');
+    expect(text).toContain('It is gone.\nOnly what the record itself says is shown.');
     expect(text).toMatch(/because\s+blocked_tools/);
-    expect(text).not.toContain('What would change it');
+    expect(text).not.toContain('Changes that lead');
   });
 
   test('has no line that an agent wrote', () => {
@@ -284,7 +284,7 @@ describe('[P-policy-explain] the story of a call', () => {
     expect(text).not.toMatch(/^\s*(DECISION {2}allow|It was carried out)/m);
   });
 
-  test('tells both decisions of an approved call, also where only the second one is recorded', () => {
+  test('shows both decisions of an approved call, also when only the second one is recorded', () => {
     const policy = policyOf(GRANTED);
     const given = { labels: ['destructive'] };
     const first = decided(policy, given);
@@ -309,7 +309,7 @@ describe('[P-policy-explain] the story of a call', () => {
   test('explains what another enforcement point asked', () => {
     const policy = policyOf(GRANTED);
     const text = textOf([record('evaluated', { asker: 'gate' }, decided(policy, {}))], policy);
-    expect(text).toContain('gate asked about it; nothing was carried out here.');
+    expect(text).toContain('gate asked for the decision only; nothing was carried out here.');
     expect(text).toMatch(/allow_listed\s+subject.agent = "clerk"/);
   });
 });

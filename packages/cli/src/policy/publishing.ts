@@ -1,4 +1,4 @@
-/** Handing a signed bundle to the console, and waiting for what the deciders make of it. */
+/** Publishing a signed bundle, and waiting until every decider uses or rejects it. */
 import { readFile } from 'node:fs/promises';
 import {
   type PolicyEntry,
@@ -20,18 +20,18 @@ import { readPolicyState } from './bundles.ts';
 const WAIT_MS = 40_000;
 const POLL_MS = 100;
 
-/** Where a bundle comes from: a folder that is compiled and signed here, or files that were made elsewhere. */
+/** The source of a bundle: a folder that is compiled and signed here, or files that were made elsewhere. */
 export interface BundleOptions extends FolderOptions {
   bundle?: string;
   signature?: string;
 }
 
-/** Returns a signed bundle. Throws where no decider would load it, before anything is published. */
+/** Returns a signed bundle. Throws when no decider would load it, before anything is published. */
 export async function bundleFor(dir: string | undefined, options: BundleOptions): Promise<SignedBundle> {
   const { bundle: file, signature } = options;
-  if (signature !== undefined && file === undefined) throw usage('A signature needs its --bundle.');
+  if (signature !== undefined && file === undefined) throw usage('--signature needs --bundle.');
   if (file !== undefined) {
-    if (dir !== undefined) throw usage('Name a folder or a --bundle, not both.');
+    if (dir !== undefined) throw usage('Name a folder or --bundle, not both.');
     const bytes = openable(await readFile(file));
     const jws = await readFile(signature ?? `${file}.jws`, 'utf8');
     return { bundle: bytes.toString('base64'), signature: jws.trim() };
@@ -61,19 +61,19 @@ export async function submit(
   return submitted(before, state, as);
 }
 
-/** Returns what an act of publishing left. */
+/** Returns the result of publishing. */
 export function submitted(before: PolicyState, state: PolicyState, as: 'current' | 'candidate'): Submitted {
   const entry = state[as];
   if (entry === undefined)
-    throw new Failure('answer_unexpected', 'The console published nothing.', {
+    throw new Failure('answer_unexpected', 'The answer of the console names no published version.', {
       next: 'See interlock policy status.',
     });
   return { state, entry, changed: before[as]?.version !== entry.version };
 }
 
 /**
- * Waits until every decider took a version, and returns their policyStatuses.
- * Throws `bundle_rejected` where one did not, and `deciders_silent` where nobody says anything.
+ * Waits until every decider uses a version, and returns their statuses.
+ * Throws `bundle_rejected` when one rejected it, and `deciders_silent` when one does not report in time.
  */
 export async function untilTaken(
   client: ApiClient,
@@ -89,25 +89,26 @@ export async function untilTaken(
         .map(({ detail }) => `${replica}: ${detail}`),
     );
     if (refusals.length > 0)
-      throw new Failure('bundle_rejected', `Version ${version} was refused. ${refusals.join(' ')}`, {
-        next: 'The policy before it still decides. Correct this one, or roll back so that deciders that start take it too.',
+      throw new Failure('bundle_rejected', `Version ${version} was rejected. ${refusals.join(' ')}`, {
+        next: 'Running deciders still use the version before it. Publish a corrected policy, or roll back: a decider that starts now would use none.',
       });
     if (deciders.length > 0 && deciders.every((one) => (one[as]?.version ?? 0) >= version)) return deciders;
-    if (systemClock.monotonicMs() > endMs) return livingOf(deciders, as, { version, publishedAt });
+    if (systemClock.monotonicMs() > endMs) return runningOf(deciders, as, { version, publishedAt });
     await systemClock.sleep(POLL_MS);
   }
 }
 
-/** A decider that has said nothing since the publishing, for longer than they ever keep silent, is gone. */
-function livingOf(
+/** A decider that has sent no status since the publishing, for longer than their interval, does not run any more. */
+function runningOf(
   deciders: readonly PolicyStatus[],
   as: 'current' | 'candidate',
   { version, publishedAt }: Pick<PolicyEntry, 'version' | 'publishedAt'>,
 ): PolicyStatus[] {
-  const living = deciders.filter(({ at }) => at >= publishedAt);
-  if (living.length > 0 && living.every((one) => (one[as]?.version ?? 0) >= version)) return living;
-  const waiting = living.filter((one) => (one[as]?.version ?? 0) < version).map(({ replica }) => replica);
-  const who = waiting.length === 0 ? 'No decider says anything' : `${waiting.join(', ')} did not take it`;
+  const running = deciders.filter(({ at }) => at >= publishedAt);
+  if (running.length > 0 && running.every((one) => (one[as]?.version ?? 0) >= version)) return running;
+  const waiting = running.filter((one) => (one[as]?.version ?? 0) < version).map(({ replica }) => replica);
+  const who =
+    waiting.length === 0 ? 'No decider has sent its status' : `${waiting.join(', ')} does not use it yet`;
   throw new Failure('deciders_silent', `Version ${version} is published. ${who}.`, {
     next: 'See interlock policy status and interlock doctor.',
   });

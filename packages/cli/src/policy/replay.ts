@@ -4,24 +4,24 @@ import type { ReplayTotals } from '@interlock/policy-analysis';
 import { Failure } from '@interlock/shell';
 import type { ApiClient } from '../client.ts';
 
-/** Which recorded calls a command is about. */
-export interface Span {
+/** The recorded calls to read. */
+export interface ReplayFilter {
   since: number;
   until: number;
   agent?: string | undefined;
   tool?: string | undefined;
 }
 
-/** Recorded calls as they come. */
+/** Recorded calls as they arrive. */
 export interface Replay {
-  /** Yields the calls, oldest first, and returns the totals. Throws `replay_broken` when they are not all there. */
+  /** Yields the calls, oldest first, and returns the totals. Throws `replay_broken` when some are missing. */
   calls(): AsyncGenerator<RecordedCall, ReplayTotals>;
 }
 
-/** Begins a replay; resolves when the first calls may be read. */
+/** Begins a replay; resolves once the first calls may be read. */
 export async function openReplay(
   client: Pick<ApiClient, 'lines'>,
-  { since, until, agent, tool }: Span,
+  { since, until, agent, tool }: ReplayFilter,
 ): Promise<Replay> {
   const query = new URLSearchParams({ since: String(since), until: String(until) });
   if (agent !== undefined) query.set('agent', agent);
@@ -42,15 +42,18 @@ async function* callsOf(lines: AsyncGenerator<string>): AsyncGenerator<RecordedC
     }
     const end = replayEndSchema.safeParse(value);
     if (!end.success)
-      throw broken('The console sent a call in a shape this version does not know.', end.error);
-    if (end.data.calls !== calls) throw broken(`Of ${end.data.calls} recorded calls ${calls} came.`);
+      throw broken(
+        'The console sent a call in a form that this version of the command does not know.',
+        end.error,
+      );
+    if (end.data.calls !== calls) throw broken(`Of ${end.data.calls} recorded calls, ${calls} arrived.`);
     return { calls, unreadable: end.data.unreadable };
   }
-  throw broken('The recorded calls broke off before their end.');
+  throw broken('The connection ended before all recorded calls had arrived.');
 }
 
 function broken(detail: string, cause?: unknown): Failure {
-  return new Failure('replay_broken', detail, { cause, next: 'Run the command again.' });
+  return new Failure('replay_broken', detail, { cause, next: 'Repeat the command.' });
 }
 
 function jsonOf(text: string): unknown {

@@ -1,5 +1,4 @@
-/** A simulation in a person's words. */
-
+/** The result of a simulation as text. */
 import type {
   Agreement,
   ChangeGroup,
@@ -9,27 +8,30 @@ import type {
 } from '@interlock/policy-analysis';
 import { instant, table } from '../output.ts';
 
-/** What a simulation found, of which calls and against what. */
+/** The result of a simulation, with its calls and what was compared. */
 export interface SimulateResult extends SimulationReport {
   since: number;
   until: number;
   comparedWith: 'recorded' | { version: number; digest: string };
   candidateDigest: string;
-  /** How long it took until the candidate was compiled and the first calls were there, and in all. */
+  /** Until the candidate was compiled, until the first calls had arrived, and in all. */
   tookMs: { compiled: number; fetched: number; total: number };
 }
 
 const DIGEST_SHOWN = 12;
 
 /** Returns the report as text. */
-export function simulationText(told: SimulateResult): string {
+export function simulationText(result: SimulateResult): string {
   return [
-    headOf(told),
-    table(['', 'allow', 'ask', 'deny', 'error'], [row('base', told.base), row('candidate', told.candidate)]),
-    changesText(told),
-    labelsText(told),
-    repeatedText(told),
-    unreadableText(told),
+    headOf(result),
+    table(
+      ['', 'allow', 'ask', 'deny', 'error'],
+      [row('base', result.base), row('candidate', result.candidate)],
+    ),
+    changesText(result),
+    labelsText(result),
+    repeatedText(result),
+    unreadableText(result),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -38,7 +40,7 @@ export function simulationText(told: SimulateResult): string {
 function headOf({ calls, since, until, comparedWith, candidateDigest, tookMs }: SimulateResult): string {
   const base =
     comparedWith === 'recorded'
-      ? 'what was decided then'
+      ? 'the recorded decisions'
       : `version ${comparedWith.version} (${comparedWith.digest.slice(0, DIGEST_SHOWN)})`;
   return [
     `${calls} recorded calls, ${instant(since)} to ${instant(until)}, in ${(tookMs.total / 1_000).toFixed(1)} s`,
@@ -61,8 +63,8 @@ function changesText({ changed, wider, narrower, changes, ungrouped }: SimulateR
     namesOf(group.examples),
   ]);
   const more = ungrouped === 0 ? '' : `\n… and ${ungrouped} more.`;
-  const head = `${changed} verdicts change: ${wider} get further, ${narrower} less far.`;
-  return `${head}\n\n${table(['change', 'tool', 'rules', 'calls', 'such as'], rows)}${more}`;
+  const head = `${changed} verdicts change: ${wider} get wider, ${narrower} narrower.`;
+  return `${head}\n\n${table(['change', 'tool', 'rules', 'calls', 'for example'], rows)}${more}`;
 }
 
 function whyOf({ from, to, rulesBefore, rulesNow }: ChangeGroup): string {
@@ -72,18 +74,20 @@ function whyOf({ from, to, rulesBefore, rulesNow }: ChangeGroup): string {
 function rulesText(outcome: Outcome, rules: readonly string[]): string {
   if (rules.length > 0) return rules.join('+');
   if (outcome === 'deny') return '(no rule allows it)';
-  return outcome === 'ask' ? '(asked, approved)' : `(${outcome})`;
+  return outcome === 'ask' ? '(held, approved)' : `(${outcome})`;
 }
 
 function labelsText({ labels }: SimulateResult): string {
   if (labels === undefined) return '';
   const { base, candidate, missing, falselyAllowed } = labels;
   const rows = [agreementRow('base', base), agreementRow('candidate', candidate)];
-  const elsewhere = missing === 0 ? '' : `; ${missing} more judged calls are not among these`;
+  const elsewhere = missing === 0 ? '' : `; ${missing} more labelled calls are not among these`;
   const allowed =
-    falselyAllowed.length === 0 ? '' : `\nBad, and the candidate allows it: ${namesOf(falselyAllowed)}`;
-  const head = `${candidate.judged} of these calls were judged by people${elsewhere}.`;
-  const columns = ['', 'agree', 'bad but allowed', 'good but denied', 'good but asked'];
+    falselyAllowed.length === 0
+      ? ''
+      : `\nLabelled bad, but allowed by the candidate: ${namesOf(falselyAllowed)}`;
+  const head = `${candidate.judged} of these calls have a label${elsewhere}.`;
+  const columns = ['', 'agree', 'bad but allowed', 'good but denied', 'good but held'];
   return `${head}\n\n${table(columns, rows)}${allowed}`;
 }
 
@@ -95,15 +99,15 @@ function repeatedText({ repeated }: SimulateResult): string {
   if (repeated === undefined) return '';
   const { calls, different, differing } = repeated;
   if (different === 0)
-    return `${calls} of these calls the base decided itself; it says the same of each today.`;
-  return `NOT REPEATABLE: of ${calls} calls the base decided itself it says another thing of ${different} today: ${namesOf(differing)}`;
+    return `The base decided ${calls} of these calls when they were made, and decides each the same again.`;
+  return `NOT REPEATABLE: the base decided ${calls} of these calls when they were made, and decides ${different} of them otherwise now: ${namesOf(differing)}`;
 }
 
 function unreadableText({ unreadable: { calls, reasons } }: SimulateResult): string {
   if (calls === 0) return '';
   const lines = reasons.map(
     ({ why, calls: count, example }) =>
-      `  ${count}  ${why}${example === undefined ? '' : `, such as ${example}`}`,
+      `  ${count}  ${why}${example === undefined ? '' : `, for example ${example}`}`,
   );
   return [`${calls} records could not be replayed:`, ...lines].join('\n');
 }

@@ -17,12 +17,10 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { ApiClient } from '../client.ts';
 import { openReplay } from './replay.ts';
-import { instantOf, spanOf } from './span.ts';
 
 const factsSchema = z.record(z.string(), parsedJsonSchema);
 const DIGEST = 'd'.repeat(64);
 const AT = Date.UTC(2026, 0, 31);
-const DAY_MS = 86_400_000;
 
 const allowAll: Judge = { evaluate: () => answer('allow', 'allow_listed') };
 const denyAll: Judge = { evaluate: () => answer('deny', 'strict') };
@@ -215,24 +213,4 @@ describe('recorded calls that come line by line', () => {
     while (next.done !== true) next = await calls.next();
     return next.value;
   }
-});
-
-describe('a span of time', () => {
-  test.each(['yesterday', '7', '-7d', '1d2h', '2026-13-01', '', '31.01.2026'])('is not "%s"', (text) => {
-    expect(() => instantOf(text, AT)).toThrow('usage');
-  });
-
-  test('does not end before it begins', () => {
-    expect(() => spanOf({ since: '1h', until: '2h' }, AT)).toThrow('usage');
-  });
-
-  test.each([
-    ['7d', AT - 7 * DAY_MS],
-    ['2w', AT - 14 * DAY_MS],
-    ['90s', AT - 90_000],
-    ['2026-01-30', AT - DAY_MS],
-    ['2026-01-31T01:00:00+01:00', AT],
-  ])('begins at %s', (since, expected) => {
-    expect(spanOf({ since }, AT)).toEqual({ since: expected, until: AT });
-  });
 });

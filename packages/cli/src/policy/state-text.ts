@@ -1,4 +1,4 @@
-/** What is published, in a person's words. */
+/** What is published, as text. */
 import type { PolicyEntry, PolicyState, PolicyStatus } from '@interlock/contracts';
 import { instant, table } from '../output.ts';
 
@@ -21,14 +21,14 @@ export function stateText({ current, candidate, versions, deciders }: PolicyStat
 
 /** Returns an entry on one line. */
 export function entryText({ version, digest, publishedAt, by, reason, rollbackOf }: PolicyEntry): string {
-  const again = rollbackOf === undefined ? '' : `, version ${rollbackOf} again`;
+  const again = rollbackOf === undefined ? '' : `, content of version ${rollbackOf}`;
   const why = reason === undefined ? '' : `: ${reason}`;
   return `version ${version} (${digest.slice(0, DIGEST_SHOWN)}${again}), ${instant(publishedAt)} by ${by}${why}`;
 }
 
-/** Returns a table of what each decider holds. */
+/** Returns a table of the versions that each decider uses. */
 export function decidersText(deciders: readonly PolicyStatus[]): string {
-  if (deciders.length === 0) return 'No decider says what it holds.';
+  if (deciders.length === 0) return 'No decider has sent its status.';
   const rows = deciders.map(({ replica, current, candidate, rejected, at }) => [
     replica,
     current === undefined
@@ -38,7 +38,7 @@ export function decidersText(deciders: readonly PolicyStatus[]): string {
     rejected.map(({ as, version, detail }) => `${as} v${version}: ${detail}`).join(' '),
     instant(at),
   ]);
-  return table(['decider', 'decides by', 'candidate', 'refused', 'said at'], rows);
+  return table(['decider', 'decides by', 'candidate', 'rejected', 'reported at'], rows);
 }
 
 function versionsText(versions: readonly PolicyEntry[]): string {
@@ -54,5 +54,5 @@ function versionsText(versions: readonly PolicyEntry[]): string {
       reason ?? '',
     ]);
   const more = versions.length > VERSIONS_SHOWN ? `\n… and ${versions.length - VERSIONS_SHOWN} older.` : '';
-  return `${table(['version', 'digest', 'published', 'by', 'again', 'reason'], rows)}${more}`;
+  return `${table(['version', 'digest', 'published', 'by', 'content of', 'reason'], rows)}${more}`;
 }

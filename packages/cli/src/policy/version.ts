@@ -6,10 +6,10 @@ const VERSION = /^v?([1-9][0-9]{0,9})$/;
 export function versionNumber(text: string): number {
   const version = versionIn(text);
   if (version !== undefined) return version;
-  throw new InvalidArgumentError('It must be a version, such as 7.');
+  throw new InvalidArgumentError('Write a version, such as 7.');
 }
 
-/** Returns the version a text names, or undefined where it names none. */
+/** Returns the version a text names; undefined when it names none. */
 export function versionIn(text: string): number | undefined {
   const [, digits] = VERSION.exec(text) ?? [];
   return digits === undefined ? undefined : Number(digits);

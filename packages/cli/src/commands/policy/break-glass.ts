@@ -3,46 +3,46 @@ import { usage } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, print, table } from '../../output.ts';
-import { agentName, type CommonOptions, command } from '../options.ts';
+import { agentName, type ManagementOptions, managementCommand } from '../options.ts';
 
-interface BreakGlassOptions extends CommonOptions {
+interface BreakGlassOptions extends ManagementOptions {
   tools?: string[];
   reason?: string;
   for?: number;
   end?: boolean;
   list?: boolean;
-  as?: string;
 }
 
 type AgentName = ReturnType<typeof agentName>;
 
-/** `interlock policy break-glass`: lets one agent pass what policy would ask about, for a while and loudly. */
+/** `interlock policy break-glass`: opens an emergency, in which one agent's calls need no grant and no approval. */
 export function breakGlassCommand(): Command {
-  return command(
+  return managementCommand(
     'break-glass',
-    'let an agent pass what policy would ask about, for a while; denials stand, and every call is announced',
+    'let an agent call tools without a grant or an approval for a limited time; rules that deny still apply',
     'interlock policy break-glass acme/helper --tools refund --reason "the till is down" --for 30m',
   )
     .argument('[tenant/agent]', 'the agent', agentName)
-    .option('--tools <names>', "tools it may use, separated by commas; '*' for all", toolNames)
-    .option('--reason <text>', 'why: it is recorded with every call')
-    .option('--for <duration>', 'how long: 1m to 4h', duration)
-    .option('--end', 'end it now')
-    .option('--list', 'list what is open')
-    .option('--as <person>', 'who acts')
+    .option('--tools <names>', "the tools, separated by commas; '*' for all", toolNames)
+    .option('--reason <text>', 'the reason, recorded with every call')
+    .option('--for <duration>', 'the duration, from 1m to 4h', duration)
+    .option('--end', 'end the emergency now')
+    .option('--list', 'list the open emergencies')
     .action(runBreakGlass);
 }
 
 async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOptions): Promise<void> {
   const { end, list } = options;
-  if (end === true && list === true) throw usage('Either --end or --list.');
+  if (end === true && list === true) throw usage('Use either --end or --list.');
   if (list === true && agent === undefined) {
     const open = await listed(await managementClientOf(options));
     print(options, open, textOf(open.emergencies));
     return;
   }
   if (agent === undefined || list === true)
-    throw usage(list === true ? '--list takes no agent.' : 'Name the agent, or ask with --list.');
+    throw usage(
+      list === true ? '--list takes no agent.' : 'Name the agent, or list emergencies with --list.',
+    );
   if (end === true) {
     await endEmergency(agent, options);
     return;
@@ -60,7 +60,7 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
 
 function wanted(agent: AgentName, { tools, reason, for: forMs }: BreakGlassOptions): object {
   if (tools === undefined || reason === undefined || forMs === undefined)
-    throw usage('Breaking the glass needs --tools, --reason and --for.');
+    throw usage('An emergency needs --tools, --reason and --for.');
   return emergencyOpenSchema.parse({ ...agent, tools, reason, forMs });
 }
 
@@ -70,7 +70,7 @@ async function endEmergency({ tenant, agent }: AgentName, options: BreakGlassOpt
   const client = await managementClientOf(options);
   const path = `/v1/emergencies/${tenant}/${agent}`;
   const left = await client.request({ method: 'DELETE', path, reply: emergencyListSchema });
-  print(options, left, `The emergency of ${tenant}/${agent} is over.`);
+  print(options, left, `The emergency of ${tenant}/${agent} has ended.`);
 }
 
 async function listed(client: ApiClient) {
@@ -78,7 +78,7 @@ async function listed(client: ApiClient) {
 }
 
 function textOf(emergencies: EmergencyEntry[]): string {
-  if (emergencies.length === 0) return 'No glass is broken.';
+  if (emergencies.length === 0) return 'No emergency is open.';
   const rows = emergencies.map(({ tenant, agent, tools, by, expiresAt, reason }) => [
     `${tenant}/${agent}`,
     tools.join(','),
@@ -92,12 +92,12 @@ function textOf(emergencies: EmergencyEntry[]): string {
 function toolNames(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
   if (emergencyOpenSchema.shape.tools.safeParse(names).success) return names;
-  throw new InvalidArgumentError("It must be names of tools separated by commas, or '*'.");
+  throw new InvalidArgumentError("Write names of tools separated by commas, or '*'.");
 }
 
 function duration(text: string): number {
   const [, count, unit] = /^([0-9]{1,3})(m|h)$/.exec(text) ?? [];
   const forMs = Number(count ?? 0) * (unit === 'h' ? 3_600_000 : 60_000);
   if (emergencyOpenSchema.shape.forMs.safeParse(forMs).success) return forMs;
-  throw new InvalidArgumentError('It must be a time from 1m to 4h, such as 30m.');
+  throw new InvalidArgumentError('Write a duration from 1m to 4h, such as 30m.');
 }

@@ -14,15 +14,19 @@ interface BuildOptions extends CommonOptions {
   key?: string;
 }
 
-/** `interlock policy build`: compiles and signs a policy, on any machine that has the author's key. */
+/** `interlock policy build`: compiles and signs policies, on any machine that has the author's key. */
 export function buildCommand(): Command {
   return command(
     'build',
-    'compile policies into a bundle and sign it; nothing needs to run',
+    'compile policies into a bundle and sign it; Interlock need not run',
     'interlock policy build examples/quickstart/policies --out policy.tar.gz',
   )
-    .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--out <file>', 'the bundle; its signature stands beside it, with .jws added', 'policy.tar.gz')
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
+    .option(
+      '--out <file>',
+      'file for the bundle; its signature is written to the same name with .jws added',
+      'policy.tar.gz',
+    )
     .option(
       '--key <file>',
       "the author's key (INTERLOCK_AUTHOR_KEY_FILE; default: keys/author.json of the data folder)",
@@ -41,7 +45,7 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
   const rules = await rulesOf(folders);
   const bytes = await buildBundle({ opaBin: opaProgram(env), folders, signal: new AbortController().signal });
   const digest = sha256(bytes);
-  // What no decider would load is not signed.
+  // A bundle that no decider would load is not signed.
   openBundle({ version: 1, digest, bytes: bytes.byteLength }, bytes);
   const signature = `${out}.jws`;
   await writeFile(out, bytes);
@@ -57,7 +61,7 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
   const lines = [
     `digest   ${digest}`,
     `size     ${bytes.byteLength} bytes`,
-    `rules    ${rules.length}${own.length === 0 ? '' : `, of them yours: ${own.join(', ')}`}`,
+    `rules    ${rules.length}${own.length === 0 ? '' : `, of which yours: ${own.join(', ')}`}`,
     `written  ${shown(out)} and ${shown(signature)}, signed with ${author.keyId}`,
   ];
   print(options, built, lines.join('\n'));

@@ -16,11 +16,7 @@ import { foldersOf } from '../../folders.ts';
 import { plain, print } from '../../output.ts';
 import { entryOf, isFile, readPolicyState } from '../../policy/bundles.ts';
 import { versionIn } from '../../policy/version.ts';
-import { type CommonOptions, command } from '../options.ts';
-
-interface DiffOptions extends CommonOptions {
-  as?: string;
-}
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
 const NOTES = `
 A and B are each a version (7), "current", "candidate", a folder of policies, or a bundle that interlock policy build
@@ -28,19 +24,18 @@ wrote. Without B, it is the policies folder of the configuration; without A, it 
 
 /** `interlock policy diff`: which rules and data differ between two policies. */
 export function diffCommand(): Command {
-  return command(
+  return managementCommand(
     'diff',
     'show which rules and data were added, removed or changed, line by line',
     'interlock policy diff 3 4',
   )
     .argument('[a]', 'the policy before', 'current')
     .argument('[b]', 'the policy after')
-    .option('--as <person>', 'who asks')
     .addHelpText('after', NOTES)
     .action(runDiff);
 }
 
-async function runDiff(a: string, b: string | undefined, options: DiffOptions): Promise<void> {
+async function runDiff(a: string, b: string | undefined, options: ManagementOptions): Promise<void> {
   // One folder alone is the policy after.
   const [from, to] = b === undefined && !isPublished(a) ? ['current', a] : [a, b];
   const [before, after] = await Promise.all([sourcesOf(from, options), sourcesOf(to, options)]);
@@ -52,7 +47,7 @@ function isPublished(name: string): boolean {
   return name === 'current' || name === 'candidate' || versionIn(name) !== undefined;
 }
 
-async function sourcesOf(name: string | undefined, options: DiffOptions): Promise<BundleSources> {
+async function sourcesOf(name: string | undefined, options: ManagementOptions): Promise<BundleSources> {
   if (name !== undefined && isPublished(name)) {
     const client = await managementClientOf(options);
     return bundleSources(await publishedBytes(client, await readPolicyState(client), name));

@@ -13,15 +13,15 @@ interface DocsOptions extends CommonOptions {
 /** As long as compiling a policy may take. */
 const DEADLINE_MS = 60_000;
 
-/** `interlock policy docs`: what each rule stops, an example, and its data, from the rules' own METADATA. */
+/** `interlock policy docs`: describes each rule from its METADATA. */
 export function docsCommand(): Command {
   return command(
     'docs',
-    'write a page about every rule: what it stops, an example, its data',
+    'describe every rule: what it stops, an example, its data',
     'interlock policy docs examples/quickstart/policies --out RULES.md',
   )
-    .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--out <file>', 'write the page there instead of printing it')
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
+    .option('--out <file>', 'write the page to this file instead of printing it')
     .action(async (dir: string | undefined, options: DocsOptions) => {
       const signal = AbortSignal.timeout(DEADLINE_MS);
       const opaBin = opaProgram();

@@ -13,28 +13,26 @@ import { type ApiClient, managementClientOf } from '../../client.ts';
 import { plain, print } from '../../output.ts';
 import { entryOfDigest, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { explanationText } from '../../policy/explanation-text.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-interface ExplainOptions extends CommonOptions {
-  as?: string;
+interface ExplainOptions extends ManagementOptions {
   tenant?: string;
 }
 
 const NOTES = `
-Reads the sealed record of the call and asks the very policy that decided, of which the author's signature is verified:
-what every rule said, on which facts, and which single change leads to another verdict. Each is tried, none is guessed.
-Nothing is changed, nothing is sent.`;
+Reads the record of the call and evaluates the policy version that decided, after verifying its author's signature:
+what every rule said, on which facts, and which single change leads to another verdict. Each change is evaluated, not
+guessed. Nothing is changed, and nothing is sent.`;
 
-/** `interlock policy explain`: why one call was allowed, asked about or denied. */
+/** `interlock policy explain`: why one call was allowed, held or denied. */
 export function explainCommand(): Command {
-  return command(
+  return managementCommand(
     'explain',
-    'tell why a call was allowed, asked about or denied, and what would change that',
+    'explain why a call was allowed, held or denied, and what would change that',
     'interlock policy explain CALL',
   )
     .argument('<call>', 'the call')
-    .option('--tenant <tenant>', 'whose call, where several tenants have one of that name')
-    .option('--as <person>', 'who asks')
+    .option('--tenant <tenant>', 'the tenant of the call, when several tenants have a call of this id')
     .addHelpText('after', NOTES)
     .action(async (call: string, options: ExplainOptions) => {
       const explained = await explainRecorded(call, options);
@@ -50,7 +48,7 @@ async function explainRecorded(call: string, options: ExplainOptions): Promise<E
   return explainCall(story, await policiesOf(client, story, options));
 }
 
-/** Returns the policy of each decision: the very bundle of its digest. */
+/** Returns the policy of each decision: the bundle with its digest. */
 async function policiesOf(
   client: ApiClient,
   { decisions }: CallStory,
@@ -66,7 +64,7 @@ async function policiesOf(
   return new Map(await Promise.all(found));
 }
 
-const GONE = { gone: 'The policy that decided is not kept any more, so it cannot be asked again.' };
+const GONE = { gone: 'The policy version that decided is no longer kept, so it cannot be evaluated again.' };
 
 async function policyOf(
   client: ApiClient,

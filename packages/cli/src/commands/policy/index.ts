@@ -15,12 +15,12 @@ import { suggestCommand } from './suggest.ts';
 import { testCommand } from './test.ts';
 
 const NOTES = `
-Rules are written and tested on any machine; what changes the running policy is signed with the author's key.
+Rules are written and tested on any machine; what is published is signed with the author's key.
 
 Example:
-  $ interlock policy test examples/quickstart/policies`;
+  $ interlock policy test my-interlock/policies`;
 
-/** `interlock policy`: from a rule's first test to the policy that decides, and back. */
+/** `interlock policy`: everything from a rule's first test to its publication and rollback. */
 export function policyCommand(): Command {
   return new Command('policy')
     .description('write, test, publish and understand policies')

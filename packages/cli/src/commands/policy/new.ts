@@ -8,30 +8,30 @@ import { foldersOf } from '../../folders.ts';
 import { print } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 
-/** What a folder that is a package may be called. */
+/** A rule's folder is its Rego package. */
 const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** `interlock policy new`: a folder with a rule, its test and its cases. */
+/** `interlock policy new`: creates a rule with its test and its cases. */
 export function newCommand(): Command {
   return command(
     'new',
-    'make a rule with its test and its cases, to be changed',
+    'create a rule with its test and its cases, as a start for your own',
     'interlock policy new office_hours examples/quickstart/policies',
   )
     .argument('<name>', 'name of the rule: a-z, 0-9 and _')
-    .argument('[dir]', "folder of policies; the configuration's when left out")
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
     .action(runNew);
 }
 
 async function runNew(name: string, dir: string | undefined, options: CommonOptions): Promise<void> {
-  if (!RULE_NAME.test(name)) throw usage(`A rule's name is made of a-z, 0-9 and _; "${name}" is not.`);
+  if (!RULE_NAME.test(name)) throw usage(`A rule's name consists of a-z, 0-9 and _; "${name}" does not.`);
   const own = await ownFolder(dir, foldersOf(options).config);
   for (const taken of [own, BASE_POLICIES].map((folder) => path.join(folder, 'rules', name)))
     if (await exists(taken))
-      throw new Failure('rule_exists', `${shown(taken)} is there already.`, { next: 'Choose another name.' });
+      throw new Failure('rule_exists', `${shown(taken)} already exists.`, { next: 'Choose another name.' });
   const files: string[] = [];
-  for (const [place, content] of Object.entries(ruleFiles(name))) {
-    const file = path.join(own, place);
+  for (const [inside, content] of Object.entries(ruleFiles(name))) {
+    const file = path.join(own, inside);
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content, { flag: 'wx' });
     files.push(shown(file));
@@ -39,6 +39,6 @@ async function runNew(name: string, dir: string | undefined, options: CommonOpti
   print(
     options,
     { rule: name, files },
-    `${files.join('\n')}\n\nChange them, then: interlock policy test ${shown(own)}`,
+    `${files.join('\n')}\n\nEdit them, then run: interlock policy test ${shown(own)}`,
   );
 }

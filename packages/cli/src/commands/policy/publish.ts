@@ -3,32 +3,30 @@ import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-interface PublishOptions extends CommonOptions {
+interface PublishOptions extends ManagementOptions {
   reason?: string;
   bundle?: string;
   signature?: string;
-  as?: string;
 }
 
 const NOTES = `
-Calls go on meanwhile: each is decided by the policy before or by the new one, whole. Every decider checks the author's
-signature and its canaries before it takes the bundle; the command ends when all have, and with exit code 1 when one
-refused it.`;
+Calls go on meanwhile, and each is decided by one version. Every decider verifies the author's signature and checks that
+the bundle allows no call that names nobody. The command ends when all deciders use the bundle, and with exit code 1
+when one rejected it.`;
 
-/** `interlock policy publish`: makes a policy the one that decides. */
+/** `interlock policy publish`: puts a policy into force. */
 export function publishCommand(): Command {
-  return command(
+  return managementCommand(
     'publish',
-    'compile, sign and publish policies, and wait until every decider took them',
+    'compile, sign and publish policies, and wait until every decider uses them',
     'interlock policy publish examples/quickstart/policies --reason "refunds up to 50"',
   )
-    .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--reason <text>', 'why, for the record')
-    .option('--bundle <file>', 'a bundle that interlock policy build wrote, instead of a folder')
-    .option('--signature <file>', 'its signature (default: the bundle with .jws added)')
-    .option('--as <person>', 'who acts')
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
+    .option('--reason <text>', 'the reason, for the record')
+    .option('--bundle <file>', 'publish this bundle of interlock policy build instead of a folder')
+    .option('--signature <file>', 'file of its signature (default: the name of the bundle with .jws added)')
     .addHelpText('after', NOTES)
     .action(runPublish);
 }
@@ -39,6 +37,8 @@ async function runPublish(dir: string | undefined, options: PublishOptions): Pro
   const { entry, changed } = await submit(client, signed, { as: 'current', reason: options.reason });
   const deciders = await untilTaken(client, 'current', entry);
   const { version, digest } = entry;
-  const head = changed ? `Published ${entryText(entry)}.` : `Unchanged: this is ${entryText(entry)}.`;
+  const head = changed
+    ? `Published ${entryText(entry)}.`
+    : `Unchanged: already in force is ${entryText(entry)}.`;
   print(options, { version, digest, changed, deciders }, `${head}\n\n${decidersText(deciders)}`);
 }

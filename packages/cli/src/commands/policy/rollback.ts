@@ -7,24 +7,22 @@ import { readPolicyState } from '../../policy/bundles.ts';
 import { submitted, untilTaken } from '../../policy/publishing.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
 import { versionNumber } from '../../policy/version.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-interface RollbackOptions extends CommonOptions {
+interface RollbackOptions extends ManagementOptions {
   to?: number;
   reason?: string;
-  as?: string;
 }
 
-/** `interlock policy rollback`: publishes the content of an earlier version as a new one. */
+/** `interlock policy rollback`: publishes the content of an earlier version as a new version. */
 export function rollbackCommand(): Command {
-  return command(
+  return managementCommand(
     'rollback',
-    'let an earlier version decide again, as a new version',
+    'put the content of an earlier version into force again, as a new version',
     'interlock policy rollback --reason "refunds were too wide"',
   )
-    .option('--to <version>', 'the version to go back to (default: the one before)', versionNumber)
-    .option('--reason <text>', 'why, for the record')
-    .option('--as <person>', 'who acts')
+    .option('--to <version>', 'the version to return to (default: the one before)', versionNumber)
+    .option('--reason <text>', 'the reason, for the record')
     .action(runRollback);
 }
 
@@ -46,7 +44,7 @@ async function runRollback(options: RollbackOptions): Promise<void> {
   print(options, { version, digest, rollbackOf, deciders }, text);
 }
 
-/** Going back twice goes further back: a rollback counts as the version whose content it is. */
+/** A second rollback returns further: a rollback counts as the version whose content it has. */
 function versionBefore({ current, versions }: PolicyState): PolicyEntry {
   const from = current?.rollbackOf ?? current?.version ?? 0;
   const found = versions.find(
@@ -54,7 +52,7 @@ function versionBefore({ current, versions }: PolicyState): PolicyEntry {
       version < from && rollbackOf === undefined && digest !== current?.digest,
   );
   if (found !== undefined) return found;
-  throw new Failure('policy_version_unknown', 'There is no version before the one that decides.', {
+  throw new Failure('policy_version_unknown', 'No version was published before the one in force.', {
     next: 'See interlock policy status.',
   });
 }

@@ -11,37 +11,32 @@ import { instant, plain, print, table } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
 import { openReplay } from '../../policy/replay.ts';
-import { spanOf } from '../../policy/span.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { type SpanOptions, spanOf, withSpan } from '../../span.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-interface ActorOptions extends CommonOptions {
-  as?: string;
-}
-
-interface StartOptions extends ActorOptions {
+interface StartOptions extends ManagementOptions {
   reason?: string;
   bundle?: string;
   signature?: string;
 }
 
-interface ReportOptions extends ActorOptions {
+interface ReportOptions extends ManagementOptions, SpanOptions {
   since: string;
-  until?: string;
   all?: boolean;
 }
 
 /** What `shadow report --json` prints. */
-interface Told extends DisagreementReport {
+interface ShadowReport extends DisagreementReport {
   since: number;
   until: number;
   candidate: { version: number; digest: string } | undefined;
 }
 
-/** `interlock policy shadow`: a candidate decides beside the policy, without effect. */
+/** `interlock policy shadow`: a candidate decides every call too, without effect. */
 export function shadowCommand(): Command {
   return new Command('shadow')
-    .description('let a candidate decide beside the policy, without effect, and tell where it disagrees')
+    .description('let a candidate decide every call too, without effect, and report where it disagrees')
     .addCommand(startCommand())
     .addCommand(statusCommand())
     .addCommand(stopCommand())
@@ -49,16 +44,15 @@ export function shadowCommand(): Command {
 }
 
 function startCommand(): Command {
-  return command(
+  return managementCommand(
     'start',
     'publish policies as the candidate',
     'interlock policy shadow start examples/quickstart/policies',
   )
-    .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--reason <text>', 'why, for the record')
-    .option('--bundle <file>', 'a bundle that interlock policy build wrote, instead of a folder')
-    .option('--signature <file>', 'its signature (default: the bundle with .jws added)')
-    .option('--as <person>', 'who acts')
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
+    .option('--reason <text>', 'the reason, for the record')
+    .option('--bundle <file>', 'publish this bundle of interlock policy build instead of a folder')
+    .option('--signature <file>', 'file of its signature (default: the name of the bundle with .jws added)')
     .action(async (dir: string | undefined, options: StartOptions) => {
       const signed = await bundleFor(dir, options);
       const client = await managementClientOf(options);
@@ -71,44 +65,44 @@ function startCommand(): Command {
 }
 
 function statusCommand(): Command {
-  return command('status', 'tell which candidate is asked, and who asks it', 'interlock policy shadow status')
-    .option('--as <person>', 'who asks')
-    .action(async (options: ActorOptions) => {
-      const { candidate, deciders } = await readPolicyState(await managementClientOf(options));
-      const head =
-        candidate === undefined ? 'There is no candidate.' : `The candidate is ${entryText(candidate)}.`;
-      print(options, { candidate: candidate ?? null, deciders }, `${head}\n\n${decidersText(deciders)}`);
-    });
+  return managementCommand(
+    'status',
+    'show the candidate and which deciders use it',
+    'interlock policy shadow status',
+  ).action(async (options: ManagementOptions) => {
+    const { candidate, deciders } = await readPolicyState(await managementClientOf(options));
+    const head =
+      candidate === undefined ? 'No candidate is published.' : `The candidate is ${entryText(candidate)}.`;
+    print(options, { candidate: candidate ?? null, deciders }, `${head}\n\n${decidersText(deciders)}`);
+  });
 }
 
 function stopCommand(): Command {
-  return command('stop', 'take the candidate away', 'interlock policy shadow stop')
-    .option('--as <person>', 'who acts')
-    .action(async (options: ActorOptions) => {
+  return managementCommand('stop', 'withdraw the candidate', 'interlock policy shadow stop').action(
+    async (options: ManagementOptions) => {
       const client = await managementClientOf(options);
       const reply = policyStateSchema;
       const state = await client.request({ method: 'DELETE', path: '/v1/policy/candidate', reply });
-      print(options, state, 'There is no candidate any more. What it said stays on record.');
-    });
+      print(options, state, 'The candidate is withdrawn. Its recorded verdicts stay in the audit trail.');
+    },
+  );
 }
 
 function reportCommand(): Command {
-  return command(
+  const report = managementCommand(
     'report',
-    'tell where the candidate disagreed, from the audit',
+    'list the recorded calls that the candidate would have decided otherwise',
     'interlock policy shadow report --since 1d',
-  )
-    .option('--since <when>', 'calls from then: 7d, 12h, 2026-01-31 or 2026-01-31T08:00:00Z', '7d')
-    .option('--until <when>', 'calls up to then (default: now)')
-    .option('--all', 'also what earlier candidates said')
-    .option('--as <person>', 'who asks')
+  );
+  return withSpan(report, 'calls', '7d')
+    .option('--all', 'include the verdicts of earlier candidates')
     .action(async (options: ReportOptions) => {
-      const told = await tell(options);
-      print(options, told, plain(reportText(told)));
+      const result = await collect(options);
+      print(options, result, plain(reportText(result)));
     });
 }
 
-async function tell(options: ReportOptions): Promise<Told> {
+async function collect(options: ReportOptions): Promise<ShadowReport> {
   const span = spanOf(options, systemClock.nowMs());
   const client = await managementClientOf(options);
   const { candidate } = await readPolicyState(client);
@@ -120,7 +114,7 @@ async function tell(options: ReportOptions): Promise<Told> {
   return { ...span, candidate: named, ...collected.report() };
 }
 
-function reportText({ since, until, calls, disagreements, groups, ungrouped }: Told): string {
+function reportText({ since, until, calls, disagreements, groups, ungrouped }: ShadowReport): string {
   const head = `${calls} decided calls, ${instant(since)} to ${instant(until)}: the candidate disagreed about ${disagreements}.`;
   if (groups.length === 0) return head;
   const rows = groups.map((group) => [
@@ -132,7 +126,7 @@ function reportText({ since, until, calls, disagreements, groups, ungrouped }: T
     group.examples.map(({ call }) => call).join(', '),
   ]);
   const more = ungrouped === 0 ? '' : `\n… and ${ungrouped} more.`;
-  return `${head}\n\n${table(['change', 'tool', 'rules', 'candidate', 'calls', 'such as'], rows)}${more}`;
+  return `${head}\n\n${table(['change', 'tool', 'rules', 'candidate', 'calls', 'for example'], rows)}${more}`;
 }
 
 function whyOf({ from, to, rulesBefore, rulesNow }: DisagreementGroup): string {
@@ -142,5 +136,5 @@ function whyOf({ from, to, rulesBefore, rulesNow }: DisagreementGroup): string {
 function rulesText(verdict: string, rules: readonly string[]): string {
   if (rules.length > 0) return rules.join('+');
   if (verdict === 'deny') return '(no rule allows it)';
-  return verdict === 'ask' ? '(asked, approved)' : `(${verdict})`;
+  return verdict === 'ask' ? '(held, approved)' : `(${verdict})`;
 }

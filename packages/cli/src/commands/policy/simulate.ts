@@ -9,19 +9,17 @@ import { entryOf, openCandidate, openPublished, readPolicyState } from '../../po
 import { openProgress } from '../../policy/progress.ts';
 import { openReplay } from '../../policy/replay.ts';
 import { type SimulateResult, simulationText } from '../../policy/simulation-text.ts';
-import { spanOf } from '../../policy/span.ts';
-import { type CommonOptions, command, wholeNumber } from '../options.ts';
+import { type SpanOptions, spanOf, withSpan } from '../../span.ts';
+import { type ManagementOptions, managementCommand, wholeNumber } from '../options.ts';
 
-interface SimulateOptions extends CommonOptions {
+interface SimulateOptions extends ManagementOptions, SpanOptions {
   since: string;
-  until?: string;
   candidate: string;
   agent?: string;
   tool?: string;
   base: 'recorded' | 'current' | number;
   failOn: FailOn;
   limit: number;
-  as?: string;
 }
 
 const failOns = ['changes', 'wider', 'false-allows', 'never'] as const;
@@ -29,61 +27,59 @@ type FailOn = (typeof failOns)[number];
 const EXAMPLES = 3;
 
 const NOTES = `
-Compares what was decided then (or with --base what that policy says now) with what the candidate says of the same
-calls, on the same facts. A call that a person approved counts as asked about. Nothing is changed, nothing is sent.
+Compares the recorded decisions (or with --base the decisions of that policy) with those of the candidate about the same
+calls, on the same facts. A call that a person approved counts as held. Nothing is changed, and nothing is sent.
 
-Exit codes: 0 nothing to stop for, 1 what --fail-on names happened, 2 used wrongly, 3 nobody there to ask.
-  --fail-on changes       any call's verdict changes (the default)
-  --fail-on wider         a call gets further than before: denied to asked or allowed, asked to allowed
+Exit codes: 0 passed, 1 the condition of --fail-on holds, 2 wrong usage, 3 Interlock cannot be reached.
+  --fail-on changes       the verdict of a call changes (the default)
+  --fail-on wider         a call gets further than before: from deny to ask or allow, or from ask to allow
   --fail-on false-allows  the candidate allows a call that a person labelled bad (see interlock policy label)
-  --fail-on never         only look
-Whatever it names, records of which none could be replayed end with 1, and so does a base that says of its own calls
-today another thing than it said then.`;
+  --fail-on never         no condition
+Except with never, the exit code is also 1 when no record could be replayed, and when the base decides a call of its own
+otherwise than it is recorded.`;
 
-/** `interlock policy simulate`: recorded calls against a candidate. */
+/** `interlock policy simulate`: decides recorded calls again by a candidate. */
 export function simulateCommand(): Command {
-  return command(
+  const simulate = managementCommand(
     'simulate',
-    'replay recorded calls against a candidate, and tell whose verdict changes',
+    'decide recorded calls again by a candidate, and list the verdicts that change',
     'interlock policy simulate --since 7d --candidate policies --fail-on wider',
-  )
-    .requiredOption('--candidate <dir>', 'folder of policies, or a bundle that interlock policy build wrote')
-    .option('--since <when>', 'calls from then: 7d, 12h, 2026-01-31 or 2026-01-31T08:00:00Z', '7d')
-    .option('--until <when>', 'calls up to then (default: now)')
-    .option('--agent <agent>', 'of this agent')
-    .option('--tool <tool>', 'of this tool')
+  );
+  return withSpan(simulate, 'calls', '7d')
+    .requiredOption('--candidate <dir>', 'folder of policies, or a bundle of interlock policy build')
+    .option('--agent <agent>', 'calls of this agent')
+    .option('--tool <tool>', 'calls of this tool')
     .option(
       '--base <policy>',
-      'compare with what was "recorded", "current", or a version',
+      'the decisions to compare with: "recorded", those of "current", or of a version',
       baseName,
       'recorded',
     )
     .addOption(
-      new Option('--fail-on <what>', 'when to end with exit code 1').choices(failOns).default('changes'),
+      new Option('--fail-on <what>', 'the condition for exit code 1').choices(failOns).default('changes'),
     )
-    .option('--limit <n>', 'examples of each kind of change', wholeNumber, EXAMPLES)
-    .option('--as <person>', 'who asks')
+    .option('--limit <n>', 'how many examples of each kind of change are listed', wholeNumber, EXAMPLES)
     .addHelpText('after', NOTES)
     .action(runSimulate);
 }
 
 async function runSimulate(options: SimulateOptions): Promise<void> {
-  const result = await simulate(options);
+  const result = await runSimulation(options);
   print(options, result, plain(simulationText(result)));
   if (mustFail(options.failOn, result)) process.exitCode = exitCodes.failed;
 }
 
-async function simulate(options: SimulateOptions): Promise<SimulateResult> {
+async function runSimulation(options: SimulateOptions): Promise<SimulateResult> {
   const { agent, tool, limit } = options;
   const beganMs = performance.now();
   const since = (ms = performance.now()) => Math.round(ms - beganMs);
   const took = { compiled: 0, fetched: 0 };
   using progress = openProgress();
-  progress.show('compiling the candidate, reading the audit …');
+  progress.show('compiling the candidate, reading the audit trail …');
   const span = spanOf(options, systemClock.nowMs());
   const client = await managementClientOf(options);
   const stop = new AbortController();
-  const [candidate, base, { labels }, replay] = await ending(
+  const [candidate, base, { labels }, replay] = await abortingRest(
     stop,
     Promise.all([
       openCandidate(options.candidate, options, stop.signal).then((policy) => {
@@ -131,8 +127,8 @@ function judgeOf({ policy, digest }: HeldPolicy) {
   return { digest, evaluate: (input: object) => policy.evaluate(input) };
 }
 
-/** Waits for work; when it fails, what it has under way is ended. */
-async function ending<T>(stop: AbortController, work: Promise<T>): Promise<T> {
+/** Waits for work; when one part fails, the others are aborted. */
+async function abortingRest<T>(stop: AbortController, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -143,9 +139,9 @@ async function ending<T>(stop: AbortController, work: Promise<T>): Promise<T> {
 
 function mustFail(failOn: FailOn, report: SimulationReport): boolean {
   const { calls, unreadable, changed, wider, labels, repeated } = report;
-  // Records of which none could be replayed prove nothing of the candidate.
+  // When no record could be replayed, nothing is known of the candidate.
   if (failOn !== 'never' && calls === 0 && unreadable.calls > 0) return true;
-  // A policy that says something else of the same input decides by something the record does not hold.
+  // A policy that decides the same input differently depends on something that is not recorded.
   if (failOn !== 'never' && (repeated?.different ?? 0) > 0) return true;
   switch (failOn) {
     case 'changes':
@@ -165,5 +161,5 @@ function baseName(text: string): SimulateOptions['base'] {
   const name = text.toLowerCase();
   if (name === 'recorded' || name === 'current') return name;
   if (/^v?[1-9][0-9]{0,9}$/.test(name)) return Number(name.replace('v', ''));
-  throw new InvalidArgumentError('It must be "recorded", "current" or a version.');
+  throw new InvalidArgumentError('Write "recorded", "current" or a version.');
 }

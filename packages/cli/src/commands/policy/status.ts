@@ -3,18 +3,16 @@ import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { stateText } from '../../policy/state-text.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-/** `interlock policy status`: what is published, and what each decider holds. */
+/** `interlock policy status`: shows what is published, and what each decider uses. */
 export function statusCommand(): Command {
-  return command(
+  return managementCommand(
     'status',
-    'tell which policy decides, which is the candidate, and what each decider holds',
+    'show the policy in force, the candidate, and the versions that each decider uses',
     'interlock policy status',
-  )
-    .option('--as <person>', 'who asks')
-    .action(async (options: CommonOptions & { as?: string }) => {
-      const state = await readPolicyState(await managementClientOf(options));
-      print(options, state, stateText(state));
-    });
+  ).action(async (options: ManagementOptions) => {
+    const state = await readPolicyState(await managementClientOf(options));
+    print(options, state, stateText(state));
+  });
 }

@@ -15,45 +15,41 @@ import { type ApiClient, managementClientOf } from '../../client.ts';
 import { instant, oneLine, plain, print } from '../../output.ts';
 import { entryOf, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress, type Progress } from '../../policy/progress.ts';
-import { openReplay, type Span } from '../../policy/replay.ts';
-import { spanOf } from '../../policy/span.ts';
-import { type CommonOptions, command } from '../options.ts';
+import { openReplay, type ReplayFilter } from '../../policy/replay.ts';
+import { type SpanOptions, spanOf, withSpan } from '../../span.ts';
+import { type ManagementOptions, managementCommand } from '../options.ts';
 
-interface SuggestOptions extends CommonOptions {
+interface SuggestOptions extends ManagementOptions, SpanOptions {
   since: string;
-  until?: string;
   agent?: string;
   tool?: string;
   for: Wish;
-  as?: string;
 }
 
 const wishes = ['denied', 'judged-good'] as const satisfies Wish[];
 
 const NOTES = `
-Reads recorded calls and writes the narrowest grants that would have allowed them: one for each agent and tool, with
-the values their arguments had. Nothing is changed: look at each grant and put those you mean into policies/data.yaml,
-under config.allow_listed. What other rules deny or ask about stays as it is.
+Reads recorded calls and prints the narrowest grants that would have allowed them: one for each agent and tool, with
+the values of their arguments. Nothing is changed: review each grant, and put those you want into policies/data.yaml,
+under config.allow_listed. Other rules still deny and ask as before.
 
-  --for denied        calls that no rule allowed (the default), but not those a person judged bad
-  --for judged-good   calls that were not allowed and that a person judged good (see interlock policy label)`;
+  --for denied        calls that no rule allowed (the default), except those that a person labelled bad
+  --for judged-good   calls that were not allowed and that a person labelled good (see interlock policy label)`;
 
 /** `interlock policy suggest`: the narrowest grants that would have allowed recorded calls. */
 export function suggestCommand(): Command {
-  return command(
+  const suggest = managementCommand(
     'suggest',
-    'write the narrowest grants that would have allowed recorded calls',
+    'print the narrowest grants that would have allowed recorded calls',
     'interlock policy suggest --since 7d --agent clerk',
-  )
-    .option('--since <when>', 'calls from then: 7d, 12h, 2026-01-31 or 2026-01-31T08:00:00Z', '7d')
-    .option('--until <when>', 'calls up to then (default: now)')
-    .option('--agent <agent>', 'of this agent')
-    .option('--tool <tool>', 'of this tool')
-    .addOption(new Option('--for <calls>', 'which calls are to be allowed').choices(wishes).default('denied'))
-    .option('--as <person>', 'who asks')
+  );
+  return withSpan(suggest, 'calls', '7d')
+    .option('--agent <agent>', 'calls of this agent')
+    .option('--tool <tool>', 'calls of this tool')
+    .addOption(new Option('--for <calls>', 'the calls to allow').choices(wishes).default('denied'))
     .addHelpText('after', NOTES)
     .action(async (options: SuggestOptions) => {
-      const result = await suggest(options);
+      const result = await runSuggest(options);
       print(options, result, plain(suggestionText(result)));
     });
 }
@@ -67,7 +63,7 @@ interface SuggestResult extends Suggestion {
   policyDigest: string;
 }
 
-async function suggest(options: SuggestOptions): Promise<SuggestResult> {
+async function runSuggest(options: SuggestOptions): Promise<SuggestResult> {
   using progress = openProgress();
   const span = spanOf(options, systemClock.nowMs());
   const client = await managementClientOf(options);
@@ -90,7 +86,7 @@ async function suggest(options: SuggestOptions): Promise<SuggestResult> {
       found.map(({ grant }) => grant),
     ),
   );
-  // Every agent's and every tool's calls: a grant that reaches beyond its own must show.
+  // The calls of every agent and tool: a grant that allows others too must be reported.
   const check = createCheck(wanted, found, { before, after });
   await eachCall(client, span, progress, (call) => check.take(call));
   return { ...span, policyVersion: entry.version, policyDigest: entry.digest, ...check.result() };
@@ -98,11 +94,11 @@ async function suggest(options: SuggestOptions): Promise<SuggestResult> {
 
 async function eachCall(
   client: ApiClient,
-  span: Span,
+  filter: ReplayFilter,
   progress: Progress,
   take: (call: RecordedCall) => void,
 ): Promise<void> {
-  const replay = await openReplay(client, span);
+  const replay = await openReplay(client, filter);
   let done = 0;
   for await (const call of replay.calls()) {
     take(call);
@@ -113,26 +109,26 @@ async function eachCall(
 
 function suggestionText({ grants, wanted, left, becomes, others, since, until }: SuggestResult): string {
   const head = `# ${wanted} calls to allow, ${instant(since)} to ${instant(until)}`;
-  if (wanted === 0) return `${head}: there is nothing to grant.`;
+  if (wanted === 0) return `${head}: no grant is needed.`;
   const listed = grants.map(({ grant, calls, free }) => {
-    const remark = free.length === 0 ? '' : `; any value at ${oneLine(free.join(', '))}: look at it yourself`;
+    const remark = free.length === 0 ? '' : `; any value at ${oneLine(free.join(', '))}: review it`;
     return `${indented(`# ${calls} calls${remark}`)}\n${indented(stringify([grant], YAML).trimEnd())}`;
   });
   const { allow, ask, deny, error } = becomes;
   return [
     head,
-    ...(left === 0 ? [] : [`# made from the first ${wanted - left}; ${left} more were only checked`]),
-    `# with these grants ${allow} are allowed, ${ask} asked about, ${deny + error} still denied by other rules`,
+    ...(left === 0 ? [] : [`# made from the first ${wanted - left}; the other ${left} were only checked`]),
+    `# with these grants ${allow} are allowed, ${ask} held, ${deny + error} still denied by other rules`,
     others.wider === 0
-      ? `# none of the ${others.calls} other recorded calls gets further`
-      : `# ${others.wider} of the ${others.calls} other recorded calls get further, too: ${others.examples.join(', ')}`,
+      ? `# the verdict of none of the ${others.calls} other recorded calls gets wider`
+      : `# the verdict of ${others.wider} of the ${others.calls} other recorded calls gets wider, too: ${others.examples.join(', ')}`,
     'config:',
     '  allow_listed:',
     ...listed,
   ].join('\n');
 }
 
-/** A text of several lines is written as one: no value of a call looks like a grant. */
+/** A text of several lines is written on one line: no value of a call can look like a grant. */
 const YAML = { lineWidth: 110, blockQuote: false } as const;
 
 function indented(text: string): string {

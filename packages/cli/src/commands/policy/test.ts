@@ -10,16 +10,16 @@ interface TestOptions extends CommonOptions {
   coverageMin?: number;
 }
 
-/** `interlock policy test`: Rego tests, cases in YAML, and how much of each rule they reach. */
+/** `interlock policy test`: runs Rego tests and cases in YAML, and measures how much of each rule they reach. */
 export function testCommand(): Command {
   return command(
     'test',
-    'run the tests and cases of policies; nothing needs to run',
+    'run the tests and cases of policies; Interlock need not run',
     'interlock policy test examples/quickstart/policies --coverage-min 90',
   )
-    .argument('[dir]', "folder of policies; the configuration's when left out")
-    .option('--run <pattern>', 'only tests and cases whose rule or name matches this regular expression')
-    .option('--coverage-min <percent>', 'fail when tests reach less of a rule', percent)
+    .argument('[dir]', 'folder of policies (default: that of the configuration)')
+    .option('--run <pattern>', 'run only tests and cases whose rule or name matches this regular expression')
+    .option('--coverage-min <percent>', 'fail when the tests of a rule reach less of its lines', percent)
     .action(runTest);
 }
 
@@ -49,5 +49,5 @@ function textOf({ passed, tests, cases, rules, failures, coverage, tookMs }: Pol
 function percent(text: string): number {
   const share = Number(text);
   if (/^\d{1,3}(\.\d)?$/.test(text) && share <= 100) return share;
-  throw new InvalidArgumentError('It must be a number from 0 to 100.');
+  throw new InvalidArgumentError('Write a number from 0 to 100.');
 }
