@@ -169,6 +169,18 @@ test('only what is asked for runs, and nothing is said of the rest', async () =>
   expect(report.coverage).toBeUndefined();
 });
 
+test('[P-policy-tested] YAML files that are no cases by their name or folder are named, and data is not', async () => {
+  const named = 'cautious_cases.yaml';
+  await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_case.yaml': '' });
+  for (const file of ['data.yaml', named, path.join('cases', named)]) {
+    await mkdir(path.dirname(path.join(own, file)), { recursive: true });
+    await writeFile(path.join(own, file), 'config: {}\n');
+  }
+  const { ignored } = await testPolicies([base, own], { signal, only: 'nothing' });
+  const expected = [named, path.join('cases', named), path.join('rules', 'cautious', 'cautious_case.yaml')];
+  expect(ignored).toEqual(expected.map((file) => path.join(own, file)).sort());
+});
+
 describe('a new rule', () => {
   beforeEach(async () => {
     // Its cases say what comes of it together with the rules that come with Interlock.

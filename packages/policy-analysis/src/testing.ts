@@ -2,7 +2,14 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { PolicyAnswer } from '@interlock/contracts';
-import { buildBundle, type CaseResult, type PolicyCase, readCases, runCases } from '@interlock/policy';
+import {
+  buildBundle,
+  type CaseResult,
+  ignoredFiles,
+  type PolicyCase,
+  readCases,
+  runCases,
+} from '@interlock/policy';
 import { systemClock, usage } from '@interlock/shell';
 import { coverageOf, percentOf, type RuleCoverage } from './coverage.ts';
 import type { FailedExpression } from './failed-expression.ts';
@@ -22,6 +29,8 @@ export interface PolicyReport {
   cases: number;
   rules: number;
   failures: TestFailure[];
+  /** YAML files whose name or folder is not that of cases: nothing in them was run. */
+  ignored: string[];
   /** Absent where only some tests ran, or one failed. */
   coverage?: { percent: number; rules: RuleCoverage[] };
   tookMs: number;
@@ -65,6 +74,7 @@ export async function testPolicies(
     cases: cases.length,
     rules: rules.length,
     failures,
+    ignored: (await ignoredFiles(ownOf(folders))).map(shown),
     ...(coverage === undefined ? {} : { coverage }),
     tookMs: Math.round(systemClock.monotonicMs() - startedMs),
   };
@@ -75,11 +85,15 @@ export async function testPolicies(
  * another's rules and data may say otherwise.
  */
 async function casesOf(folders: readonly string[], only: string | undefined): Promise<PolicyCase[]> {
-  const cases = await readCases(folders.at(-1) ?? BASE_POLICIES);
+  const cases = await readCases(ownOf(folders));
   const pattern = only === undefined ? undefined : patternOf(only);
   return pattern === undefined
     ? cases
     : cases.filter(({ file, name }) => pattern.test(`${path.basename(file, '_cases.yaml')} ${name}`));
+}
+
+function ownOf(folders: readonly string[]): string {
+  return folders.at(-1) ?? BASE_POLICIES;
 }
 
 function patternOf(text: string): RegExp {

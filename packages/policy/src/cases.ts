@@ -5,14 +5,14 @@
  * `data.yaml`; `given` is what makes this call special. What a case says stands before what its file says, and that
  * before the policy's own data and the plain call.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Fault, type PolicyAnswer, policyAnswerSchema, policyInputSchema } from '@interlock/contracts';
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { readArchive } from './archive.ts';
-import { namesIn } from './files.ts';
+import { exists, namesIn } from './files.ts';
 import { localTimes } from './local-times.ts';
 import { Policy } from './rego.ts';
 
@@ -77,14 +77,29 @@ export interface CaseResult {
  * say together. Throws `configuration_invalid` with file and line.
  */
 export async function readCases(folder: string): Promise<PolicyCase[]> {
+  const cases: PolicyCase[] = [];
+  for (const file of await caseFiles(folder)) cases.push(...parseCases(file, await readFile(file, 'utf8')));
+  return cases;
+}
+
+/** Returns the YAML files of a policy folder that hold neither its data nor cases that `readCases` reads. */
+export async function ignoredFiles(folder: string): Promise<string[]> {
+  const read = new Set([path.join(folder, 'data.yaml'), ...(await caseFiles(folder))]);
+  const names = (await exists(folder)) ? await readdir(folder, { recursive: true }) : [];
+  return names
+    .filter((name) => /\.ya?ml$/.test(name))
+    .map((name) => path.join(folder, name))
+    .filter((file) => !read.has(file))
+    .sort();
+}
+
+async function caseFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   for (const name of await namesIn(path.join(folder, 'rules')))
     files.push(...(await casesIn(path.join(folder, 'rules', name))));
   files.push(...(await casesIn(path.join(folder, 'main'))));
   if (files.length > FILES_MAX) throw invalid(folder, 1, `there are more than ${FILES_MAX} files of cases`);
-  const cases: PolicyCase[] = [];
-  for (const file of files) cases.push(...parseCases(file, await readFile(file, 'utf8')));
-  return cases;
+  return files;
 }
 
 /** Reads the cases of one file's text. Throws `configuration_invalid` with file and line. */

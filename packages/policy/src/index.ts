@@ -7,7 +7,7 @@ export {
   signBundle,
   verifyBundle,
 } from './bundle.ts';
-export { type CaseResult, type PolicyCase, parseCases, readCases, runCases } from './cases.ts';
+export { type CaseResult, ignoredFiles, type PolicyCase, parseCases, readCases, runCases } from './cases.ts';
 export { type DescribeOptions, describeRules, type RuleDescription, rulesPage } from './docs.ts';
 export { exists, namesIn } from './files.ts';
 export { FUNCTIONS } from './functions.ts';

@@ -31,7 +31,7 @@ async function runTest(dir: string | undefined, options: TestOptions): Promise<v
   if (!report.passed) process.exitCode = exitCodes.failed;
 }
 
-function textOf({ passed, tests, cases, rules, failures, coverage, tookMs }: PolicyReport): string {
+function textOf({ passed, tests, cases, rules, failures, ignored, coverage, tookMs }: PolicyReport): string {
   const failed = failures.map(
     ({ file, line, name, expected, came }) =>
       `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      came      ${came}\n`,
@@ -39,8 +39,13 @@ function textOf({ passed, tests, cases, rules, failures, coverage, tookMs }: Pol
   const missing = (coverage?.rules ?? []).filter(({ missed }) => missed.length > 0);
   const rows = missing.map(({ rule, percent: share, missed }) => [rule, `${share} %`, missed.join(', ')]);
   const reached = coverage === undefined ? '' : `, tests reach ${coverage.percent} % of their lines`;
+  const warnings = ignored.map(
+    (file) =>
+      `WARNING  ${file} was not read: cases belong in rules/<rule>/ or main/, in a file whose name ends in _cases.yaml`,
+  );
   return [
     ...failed,
+    ...warnings,
     ...(rows.length === 0 ? [] : [`${table(['rule', 'reached', 'no test reaches'], rows)}\n`]),
     `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests and ${cases} cases of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
   ].join('\n');
