@@ -5,14 +5,16 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { pointerOf } from '@interlock/contracts';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import fc, { type Arbitrary } from 'fast-check';
 import type { z } from 'zod';
-import { type OpenApi, type operationSchema, schemaSchema, valueFor } from './openapi-values.ts';
+import { type OpenApi, type operationSchema, valueFor } from './openapi-values.ts';
 
 const ANSWER_TIMEOUT_MS = 60_000;
 const DOCUMENT = 'openapi';
+const PROBLEM = 'application/problem+json';
 /** A request as it is sent. */
 export interface Drawn {
   operation: string;
@@ -196,25 +198,22 @@ export async function sendDrawn(origin: string, { method, path, headers, body }:
 export function judgeOf(document: OpenApi): (drawn: Drawn, answered: Answered) => string | undefined {
   const ajv = addFormats.default(new Ajv2020({ strict: false }));
   ajv.addSchema(document, DOCUMENT);
-  const fits = (schema: unknown, value: unknown): string | undefined => {
-    const { $ref } = schemaSchema.parse(schema);
-    const absolute = $ref === undefined ? schemaSchema.parse(schema) : { $ref: `${DOCUMENT}${$ref}` };
-    return ajv.validate(absolute, value) ? undefined : ajv.errorsText();
+  const misfit = (path: readonly PropertyKey[], text: string): string | undefined => {
+    const $ref = `${DOCUMENT}#${encodeURI(pointerOf(path))}`;
+    return ajv.validate({ $ref }, JSON.parse(text)) ? undefined : ajv.errorsText();
   };
   return ({ operation, method }, { status, headers, text }) => {
     const [verb = '', path = ''] = operation.split(' ');
-    const wanted = document.paths[path]?.[verb === 'POST' ? 'post' : 'get'];
     const mediaType = headers['content-type'] ?? 'none';
+    const responses = document.paths[path]?.[verb === 'POST' ? 'post' : 'get']?.responses;
+    if (method === verb && responses?.[status]?.content[mediaType] !== undefined)
+      return misfit(
+        ['paths', path, verb.toLowerCase(), 'responses', status, 'content', mediaType, 'schema'],
+        text,
+      );
     // What the document does not name is answered as the document's problems are.
-    const content =
-      method === verb
-        ? wanted?.responses[status]?.content
-        : [400, 404, 405].includes(status) && {
-            'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-          };
-    if (!content) return `status ${status} is not documented`;
-    const documented = content[mediaType];
-    if (documented === undefined) return `media type ${mediaType} is not documented for ${status}`;
-    return fits(documented.schema, JSON.parse(text));
+    if (method !== verb && [400, 404, 405].includes(status) && mediaType === PROBLEM)
+      return misfit(['components', 'schemas', 'Problem'], text);
+    return `status ${status} with the media type ${mediaType} is not documented`;
   };
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 const VALUE_DEPTH = 4;
 
 /** The keywords the document uses. */
-export const schemaSchema = z.looseObject({
+const schemaSchema = z.looseObject({
   $ref: z.string().optional(),
   type: z.string().optional(),
   enum: z.array(z.json()).optional(),

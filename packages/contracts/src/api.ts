@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { jsonSchemaSchema, toolLabelSchema } from './entries.ts';
 import { limits } from './events.ts';
-import { faultCodes } from './faults.ts';
+import { faultCodes, faultCodesOf } from './faults.ts';
 import { idSchema, instantMsSchema } from './ids.ts';
 
-/** `POST /v1/calls`: what an agent asks for. */
+/** What ingress may answer an agent. */
+const agentCodeSchema = z.enum(faultCodesOf('agents'));
+
+/** `POST /v1/calls`: the tool that an agent calls, and the arguments. */
 export const callRequestSchema = z.strictObject({
   tool: idSchema,
   arguments: z.record(z.string(), z.json()),
@@ -12,21 +15,21 @@ export const callRequestSchema = z.strictObject({
 });
 export type CallRequest = z.infer<typeof callRequestSchema>;
 
-/** The outcome of a call that was carried out, or may have been. */
+/** The outcome of a call that was carried out, or may have been carried out. */
 export const callOutcomeSchema = z.strictObject({
   call: idSchema,
   outcome: z.enum(['succeeded', 'failed', 'unknown']),
-  /** JSON where the upstream answered JSON, else its text. Absent when it was not kept or is not known. */
+  /** JSON where the upstream answered JSON, else its text. Absent where it was not kept or is not known. */
   result: z.json().optional(),
   mediaType: z.string().optional(),
   upstreamStatus: z.int().optional(),
-  code: z.enum(faultCodes).optional(),
+  code: agentCodeSchema.optional(),
   /** True when the outcome was stored earlier and this answer repeats it. */
   replayed: z.boolean().optional(),
 });
 export type CallOutcome = z.infer<typeof callOutcomeSchema>;
 
-/** 202: a person is asked, or the call is still under way. */
+/** 202: the call waits for a person's approval, or it is still running. */
 export const callPendingSchema = z.strictObject({
   call: idSchema,
   state: z.enum(['held', 'running']),
@@ -34,7 +37,7 @@ export const callPendingSchema = z.strictObject({
 });
 export type CallPending = z.infer<typeof callPendingSchema>;
 
-/** A problem document (RFC 9457). */
+/** A problem document (RFC 9457), of ingress or of the management API. */
 export const problemSchema = z.strictObject({
   type: z.string(),
   title: z.string(),
@@ -49,6 +52,9 @@ export const problemSchema = z.strictObject({
   next: z.string(),
 });
 export type Problem = z.infer<typeof problemSchema>;
+
+/** A problem document of ingress. */
+export const agentProblemSchema = problemSchema.extend({ code: agentCodeSchema });
 
 /** `GET /v1/tools`. */
 export const toolListSchema = z.strictObject({
@@ -66,14 +72,14 @@ export const toolListSchema = z.strictObject({
 const nameSchema = z.string().min(1).max(256);
 
 /**
- * `POST /access/v1/evaluation` (AuthZEN Authorization API 1.0, section 6). Members that are not known here are passed
- * over, as the standard has it for what other deployments add.
+ * `POST /access/v1/evaluation` (AuthZEN Authorization API 1.0, section 6). Unknown members are ignored, as the standard
+ * demands for what other deployments add.
  */
 export const evaluationSchema = z.looseObject({
-  /** The agent a call would be made by. */
+  /** The agent that would make the call. */
   subject: z.looseObject({ type: nameSchema, id: nameSchema }),
   action: z.looseObject({ name: nameSchema }),
-  /** The tool a call would be made of. */
+  /** The tool that would be called. */
   resource: z.looseObject({
     type: nameSchema,
     id: nameSchema,
@@ -82,7 +88,7 @@ export const evaluationSchema = z.looseObject({
   context: z.looseObject({ purpose: z.string().max(1_000).optional() }).optional(),
 });
 
-/** `POST /access/v1/evaluations` (section 7): what stands above is the default of each question. */
+/** `POST /access/v1/evaluations` (section 7): members beside `evaluations` are the defaults of each of them. */
 export const evaluationsSchema = z.looseObject({
   ...evaluationSchema.partial().shape,
   evaluations: z.array(evaluationSchema.partial()).max(limits.evaluations).optional(),
@@ -95,19 +101,19 @@ export const evaluationsSchema = z.looseObject({
     .optional(),
 });
 
-/** What policy says of a question: `decision` is true only where it allows. */
+/** What policy decides: `decision` is true only where it allows. */
 export const evaluationDecisionSchema = z.looseObject({
   decision: z.boolean(),
   context: z
     .looseObject({
-      /** The question's id in the audit. */
+      /** The id of the evaluation in the audit trail. */
       evaluation: idSchema.optional(),
       verdict: z.enum(['allow', 'ask', 'deny']).optional(),
       reasons: z.array(z.strictObject({ rule: z.string(), text: z.string() })).optional(),
       obligations: z.array(z.looseObject({ name: idSchema })).optional(),
       policyDigest: z.string().optional(),
       /** Why there is no verdict. */
-      code: z.enum(faultCodes).optional(),
+      code: agentCodeSchema.optional(),
       error: z.strictObject({ status: z.int(), message: z.string() }).optional(),
     })
     .optional(),

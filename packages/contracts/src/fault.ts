@@ -5,10 +5,12 @@ export interface FaultOptions {
   detail?: string;
   /** JSON Pointer (RFC 6901) to the place at fault. */
   pointer?: string;
-  /** The policy rule that said no. */
+  /** The policy rule or the limit that refused. */
   rule?: string;
   /** How long to wait before asking again. */
   retryAfterMs?: number;
+  /** What the caller can do, where that is not what the code says in general. */
+  next?: string;
   cause?: unknown;
 }
 
@@ -22,6 +24,7 @@ export class Fault extends Error {
   readonly pointer: string | undefined;
   readonly rule: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly next: string;
 
   constructor(code: FaultCode, options: FaultOptions = {}) {
     const detail = options.detail ?? faults[code].text;
@@ -32,6 +35,7 @@ export class Fault extends Error {
     this.pointer = options.pointer;
     this.rule = options.rule;
     this.retryAfterMs = options.retryAfterMs;
+    this.next = options.next ?? faults[code].next;
   }
 
   /** HTTP status that answers this fault. */

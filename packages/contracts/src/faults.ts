@@ -1,25 +1,38 @@
+/** The outside interfaces that answer with problem documents: ingress serves agents, the console serves people. */
+export type Api = 'agents' | 'management';
+
 interface FaultDefinition {
   /** HTTP status of the answer. */
   status: number;
-  /** Public text used when nobody says more. */
+  /** The interfaces that may answer this code. A code without one stands in logs and in checks of our signatures alone. */
+  apis: readonly Api[];
+  /** Public text used where nobody gives a more exact one: what happened. */
   text: string;
-  /** What the caller can do next. */
+  /** Whether sending the request again helps and from when, and what else the caller can do. */
   next: string;
   /** True when the same request may succeed later without being changed. */
   retryable: boolean;
 }
 
-const FIX = 'Correct the request and send it again.';
-const ASK = 'Ask the operator of this gateway.';
-const WAIT = 'Wait and send the same request again with the same Idempotency-Key.';
-const LOOK = 'Ask for the outcome at /v1/calls/{call}; do not send the call again under another key.';
+const AGENTS: readonly Api[] = ['agents'];
+const MANAGEMENT: readonly Api[] = ['management'];
+const BOTH: readonly Api[] = ['agents', 'management'];
+const NEITHER: readonly Api[] = [];
 
-function refusal(status: number, text: string, next: string = FIX): FaultDefinition {
-  return { status, text, next, retryable: false };
+const FIX = 'Sending the same request again does not help: correct it first.';
+const OPERATOR = 'Sending the same request again does not help: ask the operator of Interlock.';
+const ADMIN = 'Sending the same request again does not help: ask an administrator of Interlock.';
+const AGAIN = 'Send the same request again after a few seconds, with the same Idempotency-Key if it had one.';
+const RETRY_AFTER = 'Send the same request again after the number of seconds in the header Retry-After.';
+const OUTCOME =
+  'Ask for the outcome at /v1/calls/{call}. Do not send the call under another Idempotency-Key: it could be carried out twice.';
+
+function refusal(status: number, apis: readonly Api[], text: string, next: string = FIX): FaultDefinition {
+  return { status, apis, text, next, retryable: false };
 }
 
-function passing(status: number, text: string, next: string = WAIT): FaultDefinition {
-  return { status, text, next, retryable: true };
+function passing(status: number, apis: readonly Api[], text: string, next: string = AGAIN): FaultDefinition {
+  return { status, apis, text, next, retryable: true };
 }
 
 /**
@@ -28,138 +41,293 @@ function passing(status: number, text: string, next: string = WAIT): FaultDefini
  */
 export const faults = {
   // The request itself
-  body_malformed: refusal(400, 'The body is not well-formed JSON.'),
-  body_duplicate_key: refusal(400, 'The body names the same member twice.'),
-  unicode_malformed: refusal(400, 'A string is not well-formed Unicode.'),
-  body_too_large: refusal(413, 'The body is larger than this gateway takes.'),
-  body_too_deep: refusal(400, 'The body is nested deeper than this gateway takes.'),
-  string_too_long: refusal(400, 'A string is longer than this gateway takes.'),
-  body_invalid: refusal(400, 'The body does not have the expected shape.'),
-  content_type_unsupported: refusal(415, 'The body must be application/json.'),
-  header_invalid: refusal(400, 'A header has a value this gateway does not take.'),
-  query_invalid: refusal(400, 'A query parameter has a value this gateway does not take.'),
-  id_invalid: refusal(400, 'An identifier holds characters that identifiers may not have.'),
-  request_timeout: passing(408, 'The request did not arrive in time.'),
-  route_unknown: refusal(404, 'There is nothing at this address.'),
-  method_not_allowed: refusal(405, 'This address does not take this method.'),
-  key_missing: refusal(401, 'An API key is needed.', 'Send it as "Authorization: Bearer <key>".'),
-  key_invalid: refusal(401, 'The API key is not valid, has expired or was revoked.', ASK),
-  call_unknown: refusal(404, 'There is no such call.', 'Check the call id and the key it was made with.'),
+  body_malformed: refusal(400, BOTH, 'The body is not well-formed JSON.'),
+  body_duplicate_key: refusal(400, AGENTS, 'An object in the body has the same member twice.'),
+  unicode_malformed: refusal(400, BOTH, 'A string in the body is not well-formed Unicode.'),
+  body_too_large: refusal(413, BOTH, 'The body is larger than the limit.'),
+  body_too_deep: refusal(400, AGENTS, 'The body is nested deeper than the limit.'),
+  string_too_long: refusal(400, AGENTS, 'A string in the body is longer than the limit.'),
+  body_invalid: refusal(400, BOTH, 'The body does not have the expected shape.'),
+  content_type_unsupported: refusal(415, BOTH, 'The content type must be application/json.'),
+  header_invalid: refusal(400, BOTH, 'A header is missing or has a value that is not allowed.'),
+  query_invalid: refusal(400, BOTH, 'A query parameter is unknown or has a value that is not allowed.'),
+  id_invalid: refusal(400, BOTH, 'An identifier is too long or has characters that are not allowed.'),
+  request_timeout: passing(408, AGENTS, 'The request did not arrive within its time limit.'),
+  route_unknown: refusal(404, BOTH, 'This address does not exist.'),
+  method_not_allowed: refusal(
+    405,
+    AGENTS,
+    'This address does not accept this method.',
+    'Use a method that the header Allow names.',
+  ),
+  key_missing: refusal(
+    401,
+    AGENTS,
+    'The request has no API key.',
+    'Send the key as "Authorization: Bearer <key>".',
+  ),
+  key_invalid: refusal(
+    401,
+    AGENTS,
+    'The API key is unknown, expired or revoked.',
+    'Sending the same request again does not help: ask the operator of Interlock for a new key.',
+  ),
+  call_unknown: refusal(
+    404,
+    BOTH,
+    'No call with this id is known.',
+    'Check the id. An agent can ask for its own calls only.',
+  ),
   idempotency_key_reused: refusal(
     422,
-    'This Idempotency-Key was used with another request.',
-    'Use a new key.',
+    AGENTS,
+    'This Idempotency-Key was used for a different request.',
+    'Send the request with a new Idempotency-Key.',
   ),
-  idempotency_key_expired: refusal(422, 'This Idempotency-Key is past its window.', 'Use a new key.'),
+  idempotency_key_expired: refusal(
+    422,
+    AGENTS,
+    'This Idempotency-Key was used too long ago, or too often.',
+    'Check what became of the earlier call, then send the request with a new Idempotency-Key.',
+  ),
   // Validation against the tool
-  tool_unknown: refusal(404, 'There is no such tool.', 'List the tools at /v1/tools.'),
+  tool_unknown: refusal(404, AGENTS, 'No tool has this name.', 'List the tools at /v1/tools.'),
   tool_changed: refusal(
     409,
-    'The tool changed after the call was decided.',
-    'List the tools and call again.',
+    AGENTS,
+    'The tool changed after policy decided about this call.',
+    'Read the tool again at /v1/tools and make a new call.',
   ),
-  tool_unusable: refusal(503, 'The definition of this tool cannot be used, so it cannot be called.', ASK),
-  arguments_invalid: refusal(422, 'The arguments do not match the schema of the tool.'),
-  arguments_too_large: refusal(413, 'The arguments are larger than this gateway takes.'),
+  tool_unusable: refusal(
+    503,
+    AGENTS,
+    'The definition of this tool has an error, so the tool cannot be called.',
+    OPERATOR,
+  ),
+  arguments_invalid: refusal(
+    422,
+    AGENTS,
+    'The arguments do not match the input schema of the tool.',
+    'Correct the arguments: /v1/tools has the schema.',
+  ),
+  arguments_too_large: refusal(413, AGENTS, 'The arguments are larger than the limit.'),
   // Decision
   policy_denied: refusal(
     403,
-    'Policy does not allow this call.',
-    'Do something else; repeating it will not help.',
+    AGENTS,
+    'Policy denied this call.',
+    'Policy denies the same call again: change the call, or ask the operator of Interlock.',
   ),
-  policy_default: refusal(403, 'No policy allows this call.', ASK),
-  policy_error: passing(503, 'Policy could not decide, so the call was refused.'),
-  policy_missing: passing(503, 'No valid policy is loaded, so the call was refused.'),
+  policy_default: refusal(
+    403,
+    AGENTS,
+    'No policy rule allows this call.',
+    'The same call is refused until the operator of Interlock grants it.',
+  ),
+  policy_error: passing(503, AGENTS, 'Policy failed to decide, so the call was refused. Nothing was done.'),
+  policy_missing: passing(
+    503,
+    AGENTS,
+    'No valid policy is loaded, so the call was refused. Nothing was done.',
+  ),
   obligation_unknown: refusal(
     403,
-    'Policy obliges this gateway to something it does not know, so the call was refused.',
-    ASK,
+    AGENTS,
+    'Policy allows this call only under an obligation that Interlock does not support, so the call was refused.',
+    OPERATOR,
   ),
-  statement_invalid: refusal(403, 'The decision that came with the call is not authentic.', ASK),
+  statement_invalid: refusal(
+    403,
+    BOTH,
+    'A signed statement or a sealed record does not verify, so it was not used.',
+    OPERATOR,
+  ),
   // Limits
-  rate_limited: passing(429, 'Too many calls in this window.', 'Wait as long as Retry-After says.'),
-  concurrency_limited: passing(429, 'Too many calls at once.', 'Wait for a call to finish.'),
+  rate_limited: passing(429, AGENTS, 'Too many calls were made in this time window.', RETRY_AFTER),
+  concurrency_limited: passing(
+    429,
+    AGENTS,
+    'Too many calls are running at the same time.',
+    'Send the same request again after one of the running calls has ended.',
+  ),
   spend_limited: refusal(
     429,
-    'The budget for this window is spent.',
-    'Ask the operator or wait for the next window.',
+    AGENTS,
+    'The budget of this time window is spent.',
+    'Make a new call in the next time window, or ask the operator of Interlock for a larger budget.',
   ),
-  spend_amount_missing: refusal(422, 'The call does not say what it spends.'),
-  agent_flood: passing(
-    429,
-    'This agent sends more than this gateway takes.',
-    'Wait as long as Retry-After says.',
+  spend_amount_missing: refusal(422, AGENTS, 'The arguments do not contain the amount that the call spends.'),
+  agent_flood: passing(429, AGENTS, 'This agent sends more requests than it may.', RETRY_AFTER),
+  killed: refusal(
+    403,
+    AGENTS,
+    'A kill switch stops this call.',
+    'The same call is refused until the operator of Interlock turns the switch off.',
   ),
-  killed: refusal(403, 'The kill switch is on for this call.', ASK),
   // Approvals
-  approval_denied: refusal(403, 'A person denied this call.', 'Do something else.'),
+  approval_denied: refusal(
+    403,
+    AGENTS,
+    'A person denied this call.',
+    'Change the call before you ask again.',
+  ),
   approval_expired: refusal(
     403,
-    'Nobody approved this call in time.',
-    'Ask the person to look, then call again.',
+    AGENTS,
+    'Nobody answered the question about this call in time.',
+    'Make a new call, and ask an approver to answer it.',
   ),
-  approval_insufficient: refusal(403, 'Policy still does not allow this call after approval.', ASK),
-  approval_impossible: refusal(403, 'Nobody may approve this call.', ASK),
-  answer_not_allowed: refusal(403, 'This person may not answer this question.', 'Ask another approver.'),
+  approval_insufficient: refusal(
+    403,
+    AGENTS,
+    'A person approved this call, but policy does not allow it.',
+    OPERATOR,
+  ),
+  approval_impossible: refusal(403, AGENTS, 'This call needs an approval that nobody may give.', OPERATOR),
+  answer_not_allowed: refusal(
+    403,
+    MANAGEMENT,
+    'This person may not answer this question.',
+    'Ask a person who has one of the roles that the question names.',
+  ),
   answer_mismatch: refusal(
     409,
-    'The answer is not about the question that was asked.',
-    'Look at the question again.',
+    MANAGEMENT,
+    'The answer is about a different question than the open one.',
+    'Read the open question again, and answer that one.',
   ),
-  question_closed: refusal(409, 'The question has been answered or has expired.', 'Look at the call.'),
-  question_unknown: refusal(404, 'There is no such question.', 'List the open questions.'),
+  question_closed: refusal(
+    409,
+    MANAGEMENT,
+    'The question was answered already, or it expired.',
+    'The audit trail shows what became of the call.',
+  ),
+  question_unknown: refusal(404, MANAGEMENT, 'This question does not exist.', 'List the open questions.'),
   // Credentials
-  credential_unknown: refusal(503, 'The credential this tool needs is not set.', ASK),
-  credential_unusable: refusal(503, 'The credential this tool needs cannot be used.', ASK),
-  lease_refused: refusal(403, 'The broker refused to lease the credential.', ASK),
+  credential_unknown: refusal(503, AGENTS, 'The credential that this tool needs is not set.', OPERATOR),
+  credential_unusable: refusal(503, AGENTS, 'The credential that this tool needs cannot be used.', OPERATOR),
+  lease_refused: refusal(403, AGENTS, 'The broker refused to lease the credential for this call.', OPERATOR),
   // Execution
-  deadline_passed: passing(503, 'The call ran out of time before anything was done. Nothing was done.'),
-  cancelled: passing(503, 'The agent hung up before anything was done. Nothing was done.'),
-  ledger_full: passing(503, 'The ledger is nearly full, so nothing new starts. Nothing was done.', ASK),
-  poison: refusal(503, 'The call could not be handled after several tries. Nothing was done.', ASK),
-  dependency_unavailable: passing(503, 'A part of the gateway is not available. Nothing was done.'),
-  outcome_unknown: refusal(504, 'It is not known yet whether the call was carried out.', LOOK),
-  internal: refusal(500, 'The gateway made a mistake.', ASK),
+  deadline_passed: passing(
+    503,
+    AGENTS,
+    'The call reached its deadline before it was started. Nothing was done.',
+  ),
+  cancelled: passing(
+    503,
+    AGENTS,
+    'The agent closed the connection before the call was started. Nothing was done.',
+    'Send the same request again if the call is still wanted.',
+  ),
+  ledger_full: passing(
+    503,
+    BOTH,
+    'The ledger is nearly full, so no new call is started.',
+    'Ask the operator of Interlock to make room; after that the same request can succeed.',
+  ),
+  poison: refusal(503, AGENTS, 'The call failed inside Interlock several times. Nothing was done.', OPERATOR),
+  dependency_unavailable: passing(503, BOTH, 'A part of Interlock that this request needs is not available.'),
+  outcome_unknown: refusal(504, BOTH, 'It is not known yet whether the request was carried out.', OUTCOME),
+  internal: refusal(
+    500,
+    BOTH,
+    'Interlock failed to handle the request because of an error of its own.',
+    'Ask the operator of Interlock, who finds the error in the log. Repeat a call only under the same Idempotency-Key.',
+  ),
   // Outbound HTTP
-  egress_destination_refused: refusal(403, 'The destination is not allowed for this tool.', ASK),
+  egress_destination_refused: refusal(403, BOTH, 'This tool may not send to this destination.', OPERATOR),
   egress_address_refused: refusal(
     403,
-    'The destination resolves to an address that may not be reached.',
-    ASK,
+    BOTH,
+    'The destination has a network address that tools may not send to.',
+    OPERATOR,
   ),
-  egress_unreachable: passing(502, 'The destination could not be reached.'),
-  egress_timeout: passing(504, 'The destination did not answer in time.'),
-  egress_too_large: refusal(502, 'The answer of the destination is larger than this tool takes.', ASK),
-  egress_broken: passing(502, 'The connection to the destination broke.'),
-  egress_expired: passing(503, 'The claim ran out before the first byte was sent. Nothing was sent.'),
-  template_argument_missing: refusal(422, 'The URL of the tool needs an argument that is not there.'),
-  template_argument_refused: refusal(422, 'An argument cannot be placed in the URL of the tool.'),
-  header_argument_refused: refusal(422, 'An argument cannot be placed in a header.'),
-  upstream_changed: refusal(409, 'The upstream server now describes this tool differently.', ASK),
-  upstream_failed: passing(502, 'The upstream server could not carry out the call.'),
+  egress_unreachable: passing(502, BOTH, 'The destination could not be reached.'),
+  egress_timeout: passing(504, BOTH, 'The destination did not answer in time.'),
+  egress_too_large: refusal(502, BOTH, 'The answer of the destination is larger than the limit.', OPERATOR),
+  egress_broken: passing(502, BOTH, 'The connection to the destination broke.'),
+  egress_expired: passing(
+    503,
+    AGENTS,
+    'The time limit of the call ended before the first byte was sent. Nothing was sent.',
+  ),
+  template_argument_missing: refusal(
+    422,
+    AGENTS,
+    'The URL of the tool needs an argument that the call does not have.',
+  ),
+  template_argument_refused: refusal(
+    422,
+    AGENTS,
+    'An argument has a value that may not stand in the URL of the tool.',
+  ),
+  header_argument_refused: refusal(422, AGENTS, 'An argument has a value that may not stand in a header.'),
+  upstream_changed: refusal(
+    409,
+    BOTH,
+    'The MCP server describes this tool differently now than in the definition that was agreed to.',
+    'Sending the same request again does not help: ask an administrator of Interlock to check the new definition.',
+  ),
+  upstream_failed: passing(502, BOTH, 'The upstream server could not carry out the call.'),
   // Message signatures (RFC 9421), for API owners who verify our requests
-  signature_missing: refusal(401, 'The request carries no signature.'),
-  signature_malformed: refusal(401, 'The signature of the request is malformed.'),
-  signature_expired: refusal(401, 'The signature of the request is too old or not yet valid.'),
-  signature_key_unknown: refusal(401, 'The signature was made with an unknown key.'),
-  signature_mismatch: refusal(401, 'The signature does not match the request.'),
-  signature_body_mismatch: refusal(401, 'The body does not match the signed digest.'),
+  signature_missing: refusal(401, NEITHER, 'The request has no signature.'),
+  signature_malformed: refusal(401, NEITHER, 'The signature of the request is malformed.'),
+  signature_expired: refusal(401, NEITHER, 'The signature of the request has expired or is not valid yet.'),
+  signature_key_unknown: refusal(401, NEITHER, 'The signature was made with an unknown key.'),
+  signature_mismatch: refusal(401, NEITHER, 'The signature does not match the request.'),
+  signature_body_mismatch: refusal(401, NEITHER, 'The body does not match the digest that was signed.'),
   // Management
-  token_missing: refusal(401, 'A token is needed.', 'Log in: the token of a person from people.yaml.'),
-  token_invalid: refusal(401, 'The token is not valid.', 'Ask an administrator.'),
-  role_missing: refusal(403, 'This person does not have the role this needs.', 'Ask an administrator.'),
-  configuration_invalid: refusal(422, 'The configuration is not valid.'),
+  token_missing: refusal(
+    401,
+    MANAGEMENT,
+    'The request has no access token.',
+    'Send the token of a person in people.yaml as "Authorization: Bearer <token>".',
+  ),
+  token_invalid: refusal(401, MANAGEMENT, 'The access token is not valid.', ADMIN),
+  role_missing: refusal(403, MANAGEMENT, 'This person does not have the role that this needs.', ADMIN),
+  configuration_invalid: refusal(
+    422,
+    BOTH,
+    'The configuration is not valid.',
+    'Sending the same request again does not help until the configuration is corrected.',
+  ),
   bundle_unsigned: refusal(
     403,
-    'No author the operator certifies signed this policy bundle.',
-    "Sign it with the author's key.",
+    MANAGEMENT,
+    'No author whom the operator certified signed this policy bundle.',
+    "Sign the bundle with the author's key, then publish it.",
   ),
-  policy_version_unknown: refusal(404, 'There is no such policy version, or its bundle is no longer kept.'),
-  name_unknown: refusal(404, 'There is nothing by this name.'),
-  name_taken: refusal(409, 'There is something by this name already.'),
-  entry_forged: refusal(500, 'A stored entry is not signed by the management door.', ASK),
-  trace_unknown: refusal(404, 'There is no trace of this call here.'),
-  audit_unavailable: passing(503, 'The audit store is not available.', 'Try again.'),
+  policy_version_unknown: refusal(
+    404,
+    MANAGEMENT,
+    'This policy version does not exist, or its bundle is no longer kept.',
+    'Read which versions there are, and name one of them.',
+  ),
+  name_unknown: refusal(404, MANAGEMENT, 'Nothing has this name.', 'List the names, and use one of them.'),
+  name_taken: refusal(
+    409,
+    MANAGEMENT,
+    'This name is taken.',
+    'Use another name, or change what has this one.',
+  ),
+  entry_forged: refusal(
+    500,
+    BOTH,
+    'A stored management entry has no valid signature of the console, so it was not used.',
+    OPERATOR,
+  ),
+  trace_unknown: refusal(
+    404,
+    MANAGEMENT,
+    'No trace of this call is kept here.',
+    'The audit trail shows what became of the call.',
+  ),
+  audit_unavailable: passing(
+    503,
+    MANAGEMENT,
+    'The audit store is not available.',
+    'Send the same request again after a few seconds.',
+  ),
 } as const satisfies Record<string, FaultDefinition>;
 
 /** A stable error code. */
@@ -167,3 +335,8 @@ export type FaultCode = keyof typeof faults;
 
 /** Every code, for schemas and documentation. */
 export const faultCodes = Object.keys(faults) as [FaultCode, ...FaultCode[]];
+
+/** Returns the codes that an interface may answer. */
+export function faultCodesOf(api: Api): FaultCode[] {
+  return faultCodes.filter((code) => faults[code].apis.includes(api));
+}

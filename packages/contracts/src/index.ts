@@ -1,4 +1,5 @@
 export {
+  agentProblemSchema,
   type CallOutcome,
   type CallPending,
   type CallRequest,
@@ -108,7 +109,7 @@ export {
   sealContext,
 } from './events.ts';
 export { Fault, type FaultOptions } from './fault.ts';
-export { type FaultCode, faultCodes, faults } from './faults.ts';
+export { type Api, type FaultCode, faultCodes, faultCodesOf, faults } from './faults.ts';
 export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export {
@@ -191,7 +192,7 @@ export {
   sqlStatementSchema,
   type Verdict,
 } from './policy.ts';
-export { problemOf } from './problem.ts';
+export { problemOf, type Refusal } from './problem.ts';
 export { type QuestionEntry, questionEntrySchema } from './questions.ts';
 export {
   type AuditRecord,

@@ -1,13 +1,19 @@
 import type { Problem } from './api.ts';
-import type { Fault } from './fault.ts';
-import { faults } from './faults.ts';
+import { type FaultCode, faults } from './faults.ts';
 
-/** Returns the problem document (RFC 9457) of a fault or of a stored refusal, about a call where there is one. */
-export function problemOf(
-  refusal: Pick<Fault, 'code' | 'detail'> & { rule?: string | undefined; pointer?: string | undefined },
-  call?: string,
-): Problem {
-  const { text, next, status } = faults[refusal.code];
+/** What a problem document is made of: a fault, or a refusal as it is stored. */
+export interface Refusal {
+  code: FaultCode;
+  detail: string;
+  rule?: string | undefined;
+  pointer?: string | undefined;
+  next?: string | undefined;
+}
+
+/** Returns the problem document (RFC 9457) of a refusal, about a call where there is one. */
+export function problemOf(refusal: Refusal, call?: string): Problem {
+  const { text, status } = faults[refusal.code];
+  const next = refusal.next ?? faults[refusal.code].next;
   return {
     type: `urn:interlock:fault:${refusal.code}`,
     title: text,

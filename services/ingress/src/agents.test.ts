@@ -36,14 +36,14 @@ describe('an API key', () => {
     expect(() => keys.authenticate(header, 0)).toThrow(code);
   });
 
-  test('[P-ingress-keys] is refused from the instant it expires', () => {
+  test('[P-ingress-keys] is refused from the instant at which it expires', () => {
     const keys = new AgentKeys();
     keys.change('acme.bot', agentWith({ [one]: 100 }));
     expect(keys.authenticate(`Bearer ${one}`, 99).agent).toBe('bot');
     expect(() => keys.authenticate(`Bearer ${one}`, 100)).toThrow('key_invalid');
   });
 
-  test('works beside its successor while both stand, and no longer', () => {
+  test('works beside its successor as long as its entry has both, and no longer', () => {
     const keys = new AgentKeys();
     keys.change('acme.bot', agentWith({ [one]: 100, [two]: 200 }));
     expect(keys.authenticate(`bearer ${one}`, 0)).toBe(keys.authenticate(`Bearer ${two}`, 0));
@@ -53,7 +53,7 @@ describe('an API key', () => {
     expect(() => keys.authenticate(`Bearer ${two}`, 0)).toThrow('key_invalid');
   });
 
-  test('[P-unsure-means-no] is not looked at while the copy of the agents may be behind', () => {
+  test('[P-unsure-means-no] is not compared while the copy of the agents may be behind', () => {
     const authenticate = authenticator({ current: false, onChange: () => undefined });
     expect(() => authenticate(`Bearer ${one}`, 0)).toThrow('dependency_unavailable');
   });

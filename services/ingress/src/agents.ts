@@ -14,7 +14,7 @@ export class AgentKeys {
   readonly #byHash = new Map<string, KnownKey>();
   readonly #hashes = new Map<string, string[]>();
 
-  /** Takes an agent's entry as it stands now; without one, its keys are gone. */
+  /** Takes over an agent's entry as it is now; without one, the agent's keys are removed. */
   change(entryKey: string, agent: AgentEntry | undefined): void {
     for (const hash of this.#hashes.get(entryKey) ?? []) this.#drop(hash, entryKey);
     this.#hashes.delete(entryKey);
@@ -28,7 +28,7 @@ export class AgentKeys {
 
   /**
    * Returns the agent whose key stands in an Authorization header. Throws `key_missing` or `key_invalid`.
-   * Keys are 256 random bits and only their hash is compared, so the time of the look-up tells nothing of a key.
+   * Keys are 256 random bits and only their hash is compared, so the time of the look-up reveals nothing about a key.
    */
   authenticate(authorization: string | undefined, nowMs: number): AgentEntry {
     if (authorization === undefined) throw new Fault('key_missing');
@@ -43,7 +43,7 @@ export class AgentKeys {
   }
 }
 
-/** Returns an agent as it stands now. Throws `dependency_unavailable` while the copy may be behind. */
+/** Returns an agent as it is now. Throws `dependency_unavailable` while the copy may be behind. */
 export function currentAgent(
   watch: Pick<EntryWatch<'agents'>, 'current' | 'get'>,
   tenant: string,

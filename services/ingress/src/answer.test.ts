@@ -10,7 +10,7 @@ describe('an answer', () => {
     expect(JSON.stringify(answer.body)).not.toContain('{call}');
   });
 
-  test('[P-limits-headers] rounds the wait up to whole seconds, and names the limit in a form a header may hold', () => {
+  test('[P-limits-headers] rounds the wait up to whole seconds, and names the limit in a form that a header may have', () => {
     const fault = new Fault('rate_limited', { rule: 'per "agent"\r\nx', retryAfterMs: 1_001 });
     expect(answerRefusal(fault).headers).toMatchObject({
       'retry-after': '2',
@@ -18,12 +18,12 @@ describe('an answer', () => {
     });
   });
 
-  test('says nothing of an error nobody foresaw', () => {
+  test('does not repeat the message of an unexpected error', () => {
     const fault = faultOf(new TypeError('a secret of the inside'));
     expect(JSON.stringify(answerRefusal(fault).body)).not.toContain('secret');
   });
 
-  test('that a person is asked says where to look and until when', () => {
+  test('that the call waits for an approval says where to ask for the outcome and until when', () => {
     const answer = answerHeld({ call: 'c_1', expiresAt: 5 });
     expect(answer).toMatchObject({ status: 202, body: { call: 'c_1', state: 'held', expiresAt: 5 } });
     expect(answer.headers['location']).toBe('/v1/calls/c_1');

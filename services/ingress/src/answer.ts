@@ -3,21 +3,20 @@ import {
   type CallPending,
   Fault,
   type FaultCode,
+  type Problem,
   problemOf,
   type Question,
-  type Refused,
+  type Refusal,
   type Settled,
 } from '@interlock/contracts';
 
-/** What is sent, but for the header lines every answer has. */
-export interface Answer {
-  status: number;
-  mediaType: 'application/json' | 'application/problem+json';
-  body: object;
-  headers: Record<string, string>;
-}
+/** An answer, without the headers that every answer has. */
+export type Answer = { status: number; headers: Record<string, string> } & (
+  | { mediaType: 'application/json'; body: object }
+  | { mediaType: 'application/problem+json'; body: Problem }
+);
 
-/** Codes of the HTTP framework's own refusals, and ours. */
+/** The fault for each error code of the HTTP framework. */
 const frameworkCodes: Readonly<Record<string, FaultCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'content_type_unsupported',
@@ -26,7 +25,7 @@ const frameworkCodes: Readonly<Record<string, FaultCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'id_invalid',
 };
 
-/** Returns what was thrown as a fault. What nobody foresaw is `internal`, and says nothing of itself. */
+/** Returns what was thrown as a fault. An unexpected error is `internal`, and its message is not answered. */
 export function faultOf(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
@@ -36,14 +35,10 @@ export function faultOf(thrown: unknown): Fault {
   return new Fault('internal', { cause: thrown });
 }
 
-type Refusal = Pick<Refused, 'code' | 'detail'> & {
-  rule?: string | undefined;
-  pointer?: string | undefined;
-  retryAfterMs?: number | undefined;
-};
+type Answerable = Refusal & { retryAfterMs?: number | undefined };
 
 /** Answers a fault or a stored refusal, about a call where there is one. */
-export function answerRefusal(refusal: Refusal, call?: string): Answer {
+export function answerRefusal(refusal: Answerable, call?: string): Answer {
   const body = problemOf(refusal, call);
   return {
     status: body.status,
@@ -54,18 +49,17 @@ export function answerRefusal(refusal: Refusal, call?: string): Answer {
 }
 
 /**
- * Answers a request under an Idempotency-Key that could not be looked up. It did nothing itself, but an earlier one
- * under the same key may have: so this is 504, and never 503.
+ * Answers a request under an Idempotency-Key whose call could not be read. The request did nothing itself, but an
+ * earlier one under the same key may have: so this is 504, and never 503.
  */
 export function answerDoubt(): Answer {
   const detail =
-    'This request did nothing; what an earlier one under its Idempotency-Key did cannot be read now.';
-  const answer = answerRefusal({ code: 'outcome_unknown', detail });
-  const next = 'Send the same request again with the same Idempotency-Key.';
-  return { ...answer, body: { ...answer.body, next } };
+    'This request did nothing. What an earlier request under its Idempotency-Key did cannot be read now.';
+  const next = 'Send the same request again after a few seconds, with the same Idempotency-Key.';
+  return answerRefusal({ code: 'outcome_unknown', detail, next });
 }
 
-/** Answers that the call is carried out, or may be, with its result where it is known. */
+/** Answers that the call was carried out, or may have been, with its result where it is known. */
 export function answerOutcome(
   settled: Settled,
   { result, replayed }: { result: Pick<CallOutcome, 'result' | 'mediaType'>; replayed: boolean },
@@ -86,7 +80,7 @@ export function answerHeld({ call, expiresAt }: Pick<Question, 'call' | 'expires
   return answerPending({ call, state: 'held', expiresAt });
 }
 
-/** Answers that the call is under way. */
+/** Answers that the call is still running. */
 export function answerRunning(call: string): Answer {
   return answerPending({ call, state: 'running' });
 }
@@ -104,8 +98,8 @@ function callHeader(call: string | undefined): Record<string, string> {
   return call === undefined ? {} : { 'interlock-call': call };
 }
 
-/** Some statuses are only whole with a header line. A 429 names its limit where the refusal does. */
-function statusHeaders(status: number, { rule, retryAfterMs }: Refusal): Record<string, string> {
+/** Some statuses need a header. A 429 names its limit where the refusal does. */
+function statusHeaders(status: number, { rule, retryAfterMs }: Answerable): Record<string, string> {
   const headers: Record<string, string> = {};
   const seconds = retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(retryAfterMs / 1_000));
   if (seconds !== undefined) headers['retry-after'] = String(seconds);
@@ -115,7 +109,7 @@ function statusHeaders(status: number, { rule, retryAfterMs }: Refusal): Record<
   return headers;
 }
 
-/** A name inside a quoted string of RFC 9651. */
+/** A name that may stand in a quoted string of RFC 9651. */
 function limitName(rule: string | undefined): string {
   return (rule ?? 'calls').replace(/[^A-Za-z0-9._-]/g, '_');
 }

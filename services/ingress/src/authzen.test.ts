@@ -1,24 +1,24 @@
 import { Fault, type RpcReply, type RpcRequest, sha256 } from '@interlock/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { agentKeys, type Door, startDoor } from './door.fixture.ts';
+import { agentKeys, type IngressFixture, startIngress } from './ingress.fixture.ts';
 
-type Question = RpcRequest<'decider.evaluate'>;
-type Said = RpcReply<'decider.evaluate'>;
+type Request = RpcRequest<'decider.evaluate'>;
+type Reply = RpcReply<'decider.evaluate'>;
 
-let door: Door;
-const questions: Question[] = [];
+let ingress: IngressFixture;
+const questions: Request[] = [];
 beforeAll(async () => {
-  door = await startDoor();
-  await door.decider.serve('decider.evaluate', async (question) => {
+  ingress = await startIngress();
+  await ingress.decider.serve('decider.evaluate', async (question) => {
     questions.push(question);
-    return said(question);
+    return replyTo(question);
   });
 });
-afterAll(() => door?.[Symbol.asyncDispose]());
+afterAll(() => ingress?.[Symbol.asyncDispose]());
 
-/** The text of the note is what the decider says of it. */
-function said({ arguments: text }: Question): Said {
+/** The text of the note is the verdict that the decider returns. */
+function replyTo({ arguments: text }: Request): Reply {
   const { text: wish } = z.object({ text: z.string() }).parse(JSON.parse(text));
   if (wish === 'away') throw new Fault('policy_missing');
   const verdict = z.enum(['allow', 'ask', 'deny']).parse(wish);
@@ -43,7 +43,7 @@ async function post(
   body: unknown,
   init: { key?: string; headers?: Record<string, string> } = {},
 ) {
-  return await door.ask(path, {
+  return await ingress.ask(path, {
     method: 'POST',
     body: typeof body === 'string' ? body : JSON.stringify(body),
     ...(init.key === undefined ? {} : { key: init.key }),
@@ -64,14 +64,14 @@ async function decidedAll(body: object, key?: string) {
 }
 
 async function refusalOf(evaluated: string) {
-  return (await door.executor.readCall('acme', evaluated))?.body;
+  return (await ingress.executor.readCall('acme', evaluated))?.body;
 }
 
-describe('[P-authzen] an enforcement point is not told yes', () => {
+describe('[P-authzen] an enforcement point gets no permit', () => {
   test.each([
     ['about another agent without the role for it', evaluation('allow', 'neighbour'), 'policy_denied'],
-    ['about an agent nobody knows', evaluation('allow', 'nobody'), 'policy_denied'],
-    ['about a tool nobody knows', evaluation('allow', 'bot', 'nothing'), 'tool_unknown'],
+    ['about an unknown agent', evaluation('allow', 'nobody'), 'policy_denied'],
+    ['about an unknown tool', evaluation('allow', 'bot', 'nothing'), 'tool_unknown'],
     ['about arguments that do not fit the tool', evaluation(7), 'arguments_invalid'],
     ['about another action', { ...evaluation('allow'), action: { name: 'read' } }, 'policy_denied'],
     [
@@ -101,7 +101,7 @@ describe('[P-authzen] an enforcement point is not told yes', () => {
     });
   });
 
-  test('where no policy is there: that is an error', async () => {
+  test('where no policy is loaded, but an error', async () => {
     const answer = await post('/access/v1/evaluation', evaluation('away'));
     expect(answer).toMatchObject({ status: 503, body: { code: 'policy_missing' } });
   });
@@ -119,8 +119,8 @@ describe('[P-authzen] an enforcement point is not told yes', () => {
   });
 });
 
-describe('[P-authzen] an enforcement point is told what policy says', () => {
-  test('about itself, with everything that was asked', async () => {
+describe('[P-authzen] an enforcement point gets the decision of policy', () => {
+  test('about itself, decided on everything in its request', async () => {
     const { decision, context } = await decided({
       ...evaluation('allow'),
       context: { purpose: 'to see', time: 'ignored' },
@@ -133,12 +133,12 @@ describe('[P-authzen] an enforcement point is told what policy says', () => {
     });
   });
 
-  test('about others of its tenant where it has the role', async () => {
+  test('about other agents of its tenant where it has the role', async () => {
     expect((await decided(evaluation('allow', 'neighbour'), agentKeys.gate)).decision).toBe(true);
     expect(questions.at(-1)).toMatchObject({ agent: 'neighbour', asker: 'gate' });
   });
 
-  test('about many at once, with defaults that each question may replace', async () => {
+  test('about several calls at once, with defaults that each evaluation may replace', async () => {
     const { resource, ...others } = evaluation('allow');
     const told = await decidedAll({
       ...others,
@@ -153,7 +153,7 @@ describe('[P-authzen] an enforcement point is told what policy says', () => {
     expect(told[3]?.context).toMatchObject({ code: 'body_invalid', pointer: '/evaluations/3/resource' });
   });
 
-  test('and no further than the semantic of the request says', async () => {
+  test('up to the decision at which the semantic of the request stops', async () => {
     const evaluations = ['allow', 'deny', 'ask', 'allow'].map((text) => evaluation(text));
     const withSemantic = async (evaluations_semantic: string, list = evaluations) =>
       (await decidedAll({ evaluations: list, options: { evaluations_semantic } })).map(
@@ -164,19 +164,19 @@ describe('[P-authzen] an enforcement point is told what policy says', () => {
     expect(await withSemantic('permit_on_first_permit', evaluations.slice(1))).toEqual([false, false, true]);
   });
 
-  test('once, where a request for many names no list', async () => {
+  test('once, where a request for several has no list', async () => {
     const answer = await post('/access/v1/evaluations', evaluation('allow'));
     expect(decisionSchema.parse(answer.body).decision).toBe(true);
   });
 
-  test('and its own request id comes back, if it is one', async () => {
+  test('with its own request id, where that is valid', async () => {
     const headers = { 'x-request-id': 'r-1' };
     const answer = await post('/access/v1/evaluation', evaluation('allow'), { headers });
     expect(answer.headers.get('x-request-id')).toBe('r-1');
   });
 
-  test('at the addresses its metadata names', async () => {
-    const { body } = await door.ask('/.well-known/authzen-configuration');
+  test('at the addresses that the metadata names', async () => {
+    const { body } = await ingress.ask('/.well-known/authzen-configuration');
     const metadata = z.record(z.string(), z.string()).parse({ ...body, call: 'x' });
     expect(new URL(metadata['access_evaluation_endpoint'] ?? '').pathname).toBe('/access/v1/evaluation');
     expect(new URL(metadata['access_evaluations_endpoint'] ?? '').pathname).toBe('/access/v1/evaluations');

@@ -1,10 +1,10 @@
 /**
- * The door of other enforcement points: AuthZEN Authorization API 1.0. It answers what policy says of a call that is
- * carried out elsewhere.
+ * The interface for other enforcement points: AuthZEN Authorization API 1.0. It answers what policy decides about a
+ * call that is carried out elsewhere.
  *
- * 1. Same engine, same audit: a decision is on the ledger before it is told, and so is a refusal of this door.
- * 2. An agent asks about itself; only one with the role `enforcement-point` asks about others, of its own tenant.
- * 3. `decision` is true only where policy allows. `ask` is false, and the context says so.
+ * Z1. A decision is on the ledger before it is answered, and so is a refusal by ingress.
+ * Z2. An agent asks about itself; only one with the role `enforcement-point` asks about other agents of its tenant.
+ * Z3. `decision` is true only where policy allows. `ask` gives false, and the context says so.
  */
 import type { Bus } from '@interlock/bus';
 import {
@@ -20,18 +20,17 @@ import {
   newId,
   sha256,
 } from '@interlock/contracts';
-import { refusedEvent } from '@interlock/gate';
-import type { Keyring } from '@interlock/keys';
 import { z } from 'zod';
 import type { Answer } from './answer.ts';
 import type { JsonObject } from './close-schema.ts';
+import { type RefuseParts, refuseCall } from './refuse.ts';
 import { readShape } from './request.ts';
 import type { KnownTool } from './schema.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** Questions of one request that are with the decider at once. */
+/** Evaluations of one request that the decider works on at the same time. */
 const PARALLEL = 8;
-/** A decision takes milliseconds; longer means that no decider is there. */
+/** A decision takes milliseconds; after this, no decider is running. */
 const DECIDE_TIMEOUT_MS = 5_000;
 const ROLE = 'enforcement-point';
 const ACTION = 'execute_tool';
@@ -40,78 +39,74 @@ const objectSchema = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'must be an object',
 );
-/** What the parser gave is JSON already, so arguments are not walked again. */
-const askedSchema = evaluationSchema.extend({
+/** The parser returns nothing but JSON, so the arguments are not checked again. */
+const wantedSchema = evaluationSchema.extend({
   resource: evaluationSchema.shape.resource.extend({
     properties: z.looseObject({ arguments: objectSchema.optional() }).optional(),
   }),
 });
-type Evaluation = z.infer<typeof askedSchema>;
+type Evaluation = z.infer<typeof wantedSchema>;
 
-const askedManySchema = evaluationsSchema
+const wantedManySchema = evaluationsSchema
   .pick({ evaluations: true, options: true })
   .extend({ evaluations: z.array(objectSchema).max(limits.evaluations).optional() });
-type Semantic = NonNullable<z.infer<typeof askedManySchema>['options']>['evaluations_semantic'];
+type Semantic = NonNullable<z.infer<typeof wantedManySchema>['options']>['evaluations_semantic'];
 
-/** An answer as AuthZEN has it; what is in the context is ours. */
+/** An answer as AuthZEN defines it; the members of the context are ours. */
 interface Decision {
   decision: boolean;
   context: object;
 }
 
-export interface AuthzenParts {
-  bus: Pick<Bus, 'ask' | 'refuse'>;
+export type AuthzenParts = RefuseParts & {
+  bus: Pick<Bus, 'ask'>;
   /** Throw `dependency_unavailable` while the copy may be behind. */
   tools: (name: string) => KnownTool | undefined;
   agents: (tenant: string, agent: string) => AgentEntry | undefined;
-  keyring: Keyring;
-  nowMs: () => number;
-}
+};
 
-/** Who asks, from where, and what it may still ask in this window. */
+/** Who asks, and from where. */
 export interface Asking {
   asker: AgentEntry;
   origin: Call['origin'];
-  /** Takes room for more questions of the same request. Throws `agent_flood`. */
-  spend: (questions: number) => void;
+  /** Counts further evaluations of the same request against the agent's caps. Throws `agent_flood`. */
+  spend: (evaluations: number) => void;
 }
 
 /** `POST /access/v1/evaluation` (section 6). Throws faults of the body, and `dependency_unavailable`. */
 export async function evaluate(body: Buffer, asking: Asking, parts: AuthzenParts): Promise<Answer> {
-  const evaluation = readShape(askedSchema, parseStrictJson(body, limits));
+  const evaluation = readShape(wantedSchema, parseStrictJson(body, limits));
   return answer(await decide(evaluation, asking, parts));
 }
 
 /**
- * `POST /access/v1/evaluations` (section 7): members given above are the defaults of each question. Without questions
- * it is one evaluation. Questions stop where the semantic says so.
+ * `POST /access/v1/evaluations` (section 7): members beside `evaluations` are the defaults of each. Without
+ * `evaluations` it is a single one. The semantic of the request says after which decision the rest is left out.
  */
 export async function evaluateAll(body: Buffer, asking: Asking, parts: AuthzenParts): Promise<Answer> {
   const document = readShape(objectSchema, parseStrictJson(body, limits));
-  const { evaluations = [], options } = readShape(askedManySchema, document);
+  const { evaluations = [], options } = readShape(wantedManySchema, document);
   if (evaluations.length === 0) return await evaluate(body, asking, parts);
   asking.spend(evaluations.length - 1);
   const { evaluations: _, options: __, ...defaults } = document;
-  const questions = evaluations.map((one, index) => async () => {
+  const deciding = evaluations.map((one, index) => async () => {
     try {
-      return await decide(
-        readShape(askedSchema, { ...defaults, ...one }, ['evaluations', index]),
-        asking,
-        parts,
-      );
+      const evaluation = readShape(wantedSchema, { ...defaults, ...one }, ['evaluations', index]);
+      return await decide(evaluation, asking, parts);
     } catch (error) {
       if (error instanceof Fault) return failed(error);
       throw error;
     }
   });
-  return answer({ evaluations: await inTurn(questions, options?.evaluations_semantic ?? 'execute_all') });
+  const semantic = options?.evaluations_semantic ?? 'execute_all';
+  return answer({ evaluations: await decideAll(deciding, semantic) });
 }
 
-async function inTurn(questions: (() => Promise<Decision>)[], semantic: Semantic): Promise<Decision[]> {
+async function decideAll(deciding: (() => Promise<Decision>)[], semantic: Semantic): Promise<Decision[]> {
   const decisions: Decision[] = [];
   const width = semantic === 'execute_all' ? PARALLEL : 1;
-  for (let next = 0; next < questions.length; next += width) {
-    decisions.push(...(await Promise.all(questions.slice(next, next + width).map((ask) => ask()))));
+  for (let next = 0; next < deciding.length; next += width) {
+    decisions.push(...(await Promise.all(deciding.slice(next, next + width).map((one) => one()))));
     const last = decisions.at(-1)?.decision;
     if (semantic === 'deny_on_first_deny' && last === false) break;
     if (semantic === 'permit_on_first_permit' && last === true) break;
@@ -124,12 +119,12 @@ async function decide(evaluation: Evaluation, asking: Asking, parts: AuthzenPart
   const value = evaluation.resource.properties?.arguments ?? {};
   const text = canonicalJson(value);
   try {
-    const { subject, tool } = named(evaluation, asking, parts);
+    const { subject, tool } = resolve(evaluation, asking, parts);
     if (Buffer.byteLength(text) > limits.argumentsBytes) throw new Fault('arguments_too_large');
     tool.check(value);
     const { tenant, agent, user, session } = subject;
     const purpose = evaluation.context?.purpose;
-    const said = await parts.bus.ask(
+    const reply = await parts.bus.ask(
       'decider.evaluate',
       {
         ...{ tenant, agent, user, session, call, asker: asking.asker.agent },
@@ -139,45 +134,47 @@ async function decide(evaluation: Evaluation, asking: Asking, parts: AuthzenPart
       },
       DECIDE_TIMEOUT_MS,
     );
-    return { decision: said.verdict === 'allow', context: { evaluation: call, ...said } };
+    // Z3
+    return { decision: reply.verdict === 'allow', context: { evaluation: call, ...reply } };
   } catch (error) {
     if (!(error instanceof Fault) || error.retryable) throw error;
     return await refuse(error, { call, evaluation, text }, asking, parts);
   }
 }
 
-/** Returns whom and what a question is about. Throws `policy_denied` or `tool_unknown` where there is no such thing. */
-function named(
+/** Returns the agent and the tool of an evaluation. Throws `policy_denied` or `tool_unknown`. */
+function resolve(
   { subject, action, resource }: Evaluation,
   { asker }: Asking,
   { agents, tools }: AuthzenParts,
 ): { subject: AgentEntry; tool: KnownTool } {
-  if (subject.type !== 'agent') throw unknown(`Subjects are of the type "agent".`);
-  if (action.name !== ACTION) throw unknown(`The only action is "${ACTION}".`);
-  if (resource.type !== 'tool') throw unknown(`Resources are of the type "tool".`);
+  if (subject.type !== 'agent') throw denied('The type of the subject must be "agent".');
+  if (action.name !== ACTION) throw denied(`The action must be "${ACTION}".`);
+  if (resource.type !== 'tool') throw denied('The type of the resource must be "tool".');
+  // Z2
   if (subject.id !== asker.agent && !asker.roles.includes(ROLE))
-    throw unknown(`Only an agent with the role "${ROLE}" may ask about others.`);
+    throw denied(`Only an agent with the role "${ROLE}" may ask about other agents.`);
   // Checked before it becomes part of a key.
   const id = idSchema.safeParse(subject.id);
   const about = id.success ? agents(asker.tenant, id.data) : undefined;
-  if (about === undefined) throw unknown('There is no such agent in your tenant.');
+  if (about === undefined) throw denied('Your tenant has no agent with this name.');
   const tool = idSchema.safeParse(resource.id).success ? tools(resource.id) : undefined;
   if (tool === undefined) throw new Fault('tool_unknown');
   return { subject: about, tool };
 }
 
-function unknown(detail: string): Fault {
+function denied(detail: string): Fault {
   return new Fault('policy_denied', { detail });
 }
 
 const UNKNOWN = 'unknown';
 
-/** Writes a refusal of this door and then tells it. Throws `dependency_unavailable` where it cannot be written. */
+/** Z1: writes a refusal by ingress, then answers it. Throws `dependency_unavailable` where it cannot be written. */
 async function refuse(
   fault: Fault,
   { call, evaluation, text }: { call: string; evaluation: Evaluation; text: string },
   { asker }: Asking,
-  { bus, keyring, nowMs }: AuthzenParts,
+  parts: AuthzenParts,
 ): Promise<Decision> {
   const idOr = (id: string) => idSchema.safeParse(id).data ?? UNKNOWN;
   const { tenant } = asker;
@@ -185,11 +182,11 @@ async function refuse(
   const about = { tenant, agent, call, tool, argumentsDigest: sha256(text) };
   const kept = Buffer.byteLength(text) > limits.argumentsBytes ? {} : { arguments: text };
   const evidence = { call: { ...about, ...kept }, detail: { door: 'authzen', asker: asker.agent } };
-  await bus.refuse(refusedEvent({ call: about, by: 'ingress', fault, evidence }, keyring, nowMs()));
+  await refuseCall({ call: about, fault, evidence }, parts);
   return failed(fault, call);
 }
 
-/** Section 7.2.1 has errors in the context of a question. */
+/** Section 7.2.1 puts errors into the context of a decision. */
 function failed({ code, detail, pointer }: Fault, evaluation?: string): Decision {
   const error = { status: faults[code].status, message: detail };
   return {

@@ -1,120 +1,153 @@
 /**
- * From a request to an answer.
+ * A call from its request to its answer: made, published, followed, answered.
  *
- * 1. The waiter is opened before anything is read or published.
- * 2. Once a call may be on the line, 503 is said only after our own refusal was stored; a doubt is 504.
- * 3. A request under a used Idempotency-Key is answered from what the ledger says of its call.
+ * C1. The waiter is opened before anything is read or published.
+ * C2. A call whose publication is in doubt is followed like one that was published (F1, F3).
+ * C3. A request under a used Idempotency-Key is answered from what the ledger says of its call.
  */
-import type { Bus, BusLog } from '@interlock/bus';
+import type { Bus } from '@interlock/bus';
 import { type AgentEntry, type Call, Fault, limits, newId } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
-import { type Answer, answerRefusal } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { ATTEMPTS, callIdOf } from './call-id.ts';
-import type { Followed, Follower } from './follow.ts';
-import { planOf } from './outcome.ts';
-import { type CallAsked, callOf } from './request.ts';
+import { answerEnding, type Ending, type EndingParts, faultEnding } from './ending.ts';
+import { type FollowedCall, type FollowParts, follow } from './follow.ts';
+import { refuseCall } from './refuse.ts';
+import { callOf, type ParsedCall } from './request.ts';
 import type { KnownTool } from './schema.ts';
-import type { Waiter } from './waits.ts';
+import { planOf, readStanding, type Standing } from './standing.ts';
+import type { Waiter, Waits } from './waits.ts';
 
-export interface CallParts {
-  bus: Pick<Bus, 'connected' | 'publish' | 'sendCancel'>;
-  follower: Follower;
-  /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
-  tools: (name: string) => KnownTool | undefined;
-  callIdKey: Secret;
-  log: BusLog;
-  replica: string;
-}
+export type CallParts = FollowParts &
+  EndingParts & {
+    bus: Pick<Bus, 'connected' | 'publish' | 'sendCancel'>;
+    waits: Pick<Waits, 'open'>;
+    /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
+    tools: (name: string) => KnownTool | undefined;
+    callIdKey: Secret;
+    replica: string;
+  };
 
 export interface Submission {
   agent: AgentEntry;
-  asked: CallAsked;
+  parsed: ParsedCall;
   idempotencyKey: string | undefined;
   /** Where the request came from. */
   origin: Call['origin'];
   /** When the request arrived, on the monotonic clock: the call's limit runs from here. */
   arrivedMs: number;
-  /** Aborted when the agent hangs up before it is answered. */
+  /** Aborted when the agent closes the connection before it is answered. */
   gone: AbortSignal;
 }
 
 /** Makes a call, or follows the one its Idempotency-Key names, and answers when the outcome is stored. */
 export async function submit(submission: Submission, parts: CallParts): Promise<Answer> {
-  const { agent, asked, idempotencyKey } = submission;
-  const { bus, follower } = parts;
-  if (!bus.connected) throw new Fault('dependency_unavailable');
+  const { agent: entry, parsed, idempotencyKey } = submission;
+  const { tenant, agent } = entry;
+  if (!parts.bus.connected)
+    throw new Fault('dependency_unavailable', {
+      detail: 'Ingress is disconnected from NATS. Nothing was done.',
+    });
   if (idempotencyKey === undefined) {
-    using waiter = follower.open(agent, newId('c'), true);
-    return await make(submission, waiter, parts);
+    // C1
+    using waiter = parts.waits.open({ tenant, agent, call: newId('c'), making: true });
+    return await answerEnding(await make(submission, waiter, parts), waiter, parts);
   }
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const call = callIdOf(
-      { tenant: agent.tenant, agent: agent.agent, idempotencyKey, attempt },
-      parts.callIdKey,
-    );
-    using waiter = follower.open(agent, call, true);
-    const standing = await follower.standing(waiter.waited);
-    const plan = planOf(standing, asked, follower.nowMs());
-    if (plan === 'make') return await make(submission, waiter, parts);
-    if (plan === 'reused') return answerRefusal(new Fault('idempotency_key_reused'), call);
-    if (plan === 'expired') return answerRefusal(new Fault('idempotency_key_expired'), call);
-    if (plan === 'follow') return await follower.answer(standing, followed(submission, waiter));
+    const call = callIdOf({ tenant, agent, idempotencyKey, attempt }, parts.callIdKey);
+    // C1
+    using waiter = parts.waits.open({ tenant, agent, call, making: true });
+    // C3
+    const standing = await readStanding(waiter.waited, parts);
+    const plan = planOf(standing, parsed, parts.clock.nowMs());
+    if (plan === 'next') continue;
+    const ending = await endingOf({ plan, standing }, submission, waiter, parts);
+    return await answerEnding(ending, waiter, parts);
   }
   throw new Fault('idempotency_key_expired', {
-    detail: 'Too many tries were made under this Idempotency-Key.',
+    detail: `This Idempotency-Key was tried ${ATTEMPTS} times.`,
   });
 }
 
-async function make(submission: Submission, waiter: Waiter, parts: CallParts): Promise<Answer> {
-  const { agent, asked, idempotencyKey, origin } = submission;
-  const { bus, follower, log, replica } = parts;
-  const tool = parts.tools(asked.tool);
-  const fault = tool === undefined ? new Fault('tool_unknown', { pointer: '/tool' }) : faultIn(tool, asked);
-  if (tool === undefined || fault !== undefined)
-    return await refuse(fault ?? new Fault('tool_unknown'), followed(submission, waiter), follower);
-  const call = callOf(agent, asked, {
+async function endingOf(
+  { plan, standing }: { plan: Exclude<ReturnType<typeof planOf>, 'next'>; standing: Standing },
+  submission: Submission,
+  waiter: Waiter,
+  parts: CallParts,
+): Promise<Ending> {
+  switch (plan) {
+    case 'make':
+      return await make(submission, waiter, parts);
+    case 'follow':
+      return await follow(standing, followedCall(submission, waiter), parts);
+    case 'reused':
+      return faultEnding('idempotency_key_reused');
+    case 'expired':
+      return faultEnding('idempotency_key_expired');
+    default:
+      return plan satisfies never;
+  }
+}
+
+async function make(submission: Submission, waiter: Waiter, parts: CallParts): Promise<Ending> {
+  const { agent, parsed, idempotencyKey, origin } = submission;
+  const followed = followedCall(submission, waiter);
+  const checked = check(parsed, parts.tools);
+  if (checked instanceof Fault) return await refuse(checked, followed, parts);
+  const call = callOf(agent, parsed, {
     call: waiter.waited.call,
-    toolVersion: tool.version,
-    replica,
+    toolVersion: checked.version,
+    replica: parts.replica,
     keepResult: idempotencyKey !== undefined,
     origin,
-    nowMs: follower.nowMs(),
+    nowMs: parts.clock.nowMs(),
   });
-  try {
-    // Not stored means that the same call is on the line already: its outcome is this one's too.
-    await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
-  } catch (error) {
-    // It may be on the line all the same, so it is followed to its deadline like one that is.
-    log.warn({ err: error, call: call.call }, 'it is not known whether a call reached the line');
-  }
-  const { gone } = submission;
-  // Nobody can ask again for a call without a key, so what has not started need not start.
-  if (idempotencyKey === undefined)
-    gone.addEventListener('abort', () => bus.sendCancel(replica, call.call), { once: true });
-  return await follower.toTheEnd(followed(submission, waiter, call));
+  await publish(call, parts);
+  if (idempotencyKey === undefined) cancelWhenGone(submission.gone, call, parts);
+  return await follow({ kind: 'published' }, { ...followed, evidence: { call } }, parts);
 }
 
-function faultIn(tool: KnownTool, asked: CallAsked): Fault | undefined {
+/** Returns the tool of a request, or the fault that the request is refused with. */
+function check({ tool: name, argumentsValue }: ParsedCall, tools: CallParts['tools']): KnownTool | Fault {
+  const tool = tools(name);
+  if (tool === undefined) return new Fault('tool_unknown', { pointer: '/tool' });
   try {
-    tool.check(asked.argumentsValue);
-    return undefined;
+    tool.check(argumentsValue);
+    return tool;
   } catch (error) {
     if (error instanceof Fault) return error;
     throw error;
   }
 }
 
-/** Writes a refusal of the door. Throws `dependency_unavailable` when it cannot be written: nothing was published. */
-async function refuse(fault: Fault, asked: Followed, follower: Follower): Promise<Answer> {
-  const refused = follower.refusalOf(asked, fault);
-  if ((await follower.refuse(refused)).stored) return answerRefusal(refused, refused.call);
-  return await follower.answer(await follower.standing(asked.who), asked);
+/** Writes a refusal of what was not published. Throws `dependency_unavailable` where it cannot be written. */
+async function refuse(fault: Fault, followed: FollowedCall, parts: CallParts): Promise<Ending> {
+  const { who, evidence } = followed;
+  const { refused, stored } = await refuseCall({ call: who, fault, evidence }, parts);
+  if (stored) return { kind: 'refused', refused };
+  // An equal request under the same Idempotency-Key was faster.
+  return await follow(await readStanding(who, parts), followed, parts);
 }
 
-function followed({ agent, asked, arrivedMs }: Submission, waiter: Waiter, call?: Call): Followed {
+async function publish(call: Call, { bus, log }: CallParts): Promise<void> {
+  try {
+    // Not stored means that the same call is published already: its outcome is this one's too.
+    await bus.publish('requested', { tenant: call.tenant, call: call.call }, { call }, 0);
+  } catch (err) {
+    // C2
+    log.warn({ err, call: call.call }, 'not known whether a call was published: following it');
+  }
+}
+
+/** Nobody can ask again for a call without a key, so what has not started need not start. */
+function cancelWhenGone(gone: AbortSignal, { call }: Call, { bus, replica }: CallParts): void {
+  gone.addEventListener('abort', () => bus.sendCancel(replica, call), { once: true });
+}
+
+function followedCall({ agent, parsed, arrivedMs }: Submission, waiter: Waiter): FollowedCall {
   const { tenant, user, session } = agent;
-  const { tool, argumentsDigest, argumentsText } = asked;
+  const { tool, argumentsDigest, argumentsText } = parsed;
   const who = { tenant, agent: agent.agent, call: waiter.waited.call, tool, argumentsDigest };
-  const told = { ...who, user, session, arguments: argumentsText };
-  return { who, evidence: { call: call ?? told }, waiter, deadlineMs: arrivedMs + limits.callMs };
+  const evidence = { call: { ...who, user, session, arguments: argumentsText } };
+  return { who, evidence, waiter, deadlineMs: arrivedMs + limits.callMs };
 }

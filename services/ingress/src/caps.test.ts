@@ -8,7 +8,7 @@ function take(all: Caps, nowMs: number, agent = 'a') {
 }
 
 describe("an agent's caps", () => {
-  test('[P-ingress-caps] refuse what comes faster than the rate and say when to come again', () => {
+  test('[P-ingress-caps] refuse what comes faster than the rate, and say how long to wait', () => {
     const all = new Caps();
     for (const _ of [1, 2]) {
       const taken = take(all, 0);
@@ -19,7 +19,7 @@ describe("an agent's caps", () => {
     expect(take(all, 100).taken).toBe(true);
   });
 
-  test('[P-ingress-caps] refuse the rest of a request whose parts are more than the tokens left, and take none', () => {
+  test('[P-ingress-caps] refuse the rest of a request that needs more tokens than are left, and take none', () => {
     const all = new Caps();
     take(all, 0);
     expect(all.spend('a', caps, 2, 0)).toBe(100);
@@ -27,7 +27,7 @@ describe("an agent's caps", () => {
     expect(all.spend('a', caps, 1, 0)).toBe(100);
   });
 
-  test('[P-ingress-caps] refuse more calls in flight than allowed, until one is done', () => {
+  test('[P-ingress-caps] refuse more calls in flight than allowed, until one has ended', () => {
     const all = new Caps();
     const first = take(all, 0);
     take(all, 0);
@@ -36,7 +36,7 @@ describe("an agent's caps", () => {
     expect(take(all, 10_000).taken).toBe(true);
   });
 
-  test('give a place back once, however often it is released', () => {
+  test('count a call as ended once, however often it is released', () => {
     const all = new Caps();
     const first = take(all, 0);
     take(all, 0);
@@ -48,7 +48,7 @@ describe("an agent's caps", () => {
     expect(take(all, 20_000).taken).toBe(false);
   });
 
-  test('never hold more than the burst, and count agents apart', () => {
+  test('never have more tokens than the burst, and count agents separately', () => {
     const all = new Caps();
     expect(take(all, 0, 'b').taken).toBe(true);
     const later = [1, 2, 3].map(() => {

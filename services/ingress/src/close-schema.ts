@@ -1,17 +1,17 @@
 /**
- * Closes a tool's schema, so that an argument its author never named is refused (docs/decisions/026).
+ * Closes a tool's schema, so that an argument which its author did not name is refused
+ * (docs/decisions/026). All of this happens on a copy:
  *
- * The rule, on a private copy:
- * 1. An object schema that names `properties` and says nothing about others gets `additionalProperties: false`.
- * 2. Where it is put together (`$ref`, `allOf`, `anyOf`, `oneOf`, `if`, `dependentSchemas` …) it gets
- *    `unevaluatedProperties: false` at the place of use instead: the parts see each other's properties.
- *    The parts themselves, and definitions, stay open at their own level.
- * 3. It stays open where its author left a way for any object: `additionalProperties`, `unevaluatedProperties` or
- *    `patternProperties` stand there, or one alternative of `anyOf` or `oneOf` takes any object, or a reference
- *    cannot be followed here.
- * 4. Under `not`, `if`, `contains` and `propertyNames` nothing changes: there, stricter parts make a looser whole.
- * 5. Closing can only refuse more. Parts of `oneOf`, and references from the places of 4, could break that, so
- *    `monotone` says whether the copy alone is enough; if not, the caller asks the original too.
+ * K1. An object schema that names `properties` and does not mention others gets `additionalProperties: false`.
+ * K2. A composed one (`$ref`, `allOf`, `anyOf`, `oneOf`, `if`, `dependentSchemas` …) gets `unevaluatedProperties: false`
+ *     instead, where it is used: its parts see each other's properties. The parts themselves, and definitions, stay open
+ *     at their own level.
+ * K3. It stays open where its author allowed any object: it has `additionalProperties`, `unevaluatedProperties` or
+ *     `patternProperties`, or one alternative of `anyOf` or `oneOf` accepts any object, or a reference cannot be
+ *     followed here.
+ * K4. Under `not`, `if`, `contains` and `propertyNames` nothing changes: there, stricter parts make a looser whole.
+ * K5. Closing can only refuse more. Parts of `oneOf`, and references from the places of K4, could break that, so
+ *     `monotone` says whether the copy alone is enough; if not, the caller checks against the original too.
  */
 export interface ClosedSchema {
   schema: JsonObject;
@@ -37,7 +37,7 @@ const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
 const OPENERS = ['additionalProperties', 'unevaluatedProperties', 'patternProperties'];
 const NOT_MONOTONE = ['oneOf', 'not', 'if', 'contains', 'propertyNames'];
 const COMPOSED = [...BRANCH_LISTS, 'if', ...BRANCH_MAPS, ...REFERENCES];
-/** Words about a schema that say nothing about values. */
+/** Keywords that do not restrict values. */
 const ANNOTATIONS = new Set(['title', 'description', '$comment', 'examples', 'default', 'deprecated']);
 
 /** Returns a closed copy of a schema. The schema itself is not changed. */
@@ -45,14 +45,14 @@ export function closeSchema(original: JsonObject): ClosedSchema {
   const schema = structuredClone(original);
   const reader = new Reader(schema);
   closeValue(schema, reader);
-  // What only a reference reaches, outside of the known folders of definitions, is closed below its own level too.
+  // What only a reference reaches, outside the known places of definitions, is closed below its own level too.
   for (const target of reader.targets) closePart(target, reader);
   return { schema, monotone: !reader.sawNotMonotone };
 }
 
 type Reading = 'names' | 'open' | 'silent';
 
-/** What has to be known of the whole schema while one place is looked at. */
+/** What must be known of the whole schema while one place is closed. */
 class Reader {
   readonly #root: JsonObject;
   readonly #entered = new Set<JsonObject>();
@@ -68,6 +68,7 @@ class Reader {
   enter(schema: JsonObject): boolean {
     if (this.#entered.has(schema)) return false;
     this.#entered.add(schema);
+    // K5
     if (NOT_MONOTONE.some((keyword) => Object.hasOwn(schema, keyword))) this.sawNotMonotone = true;
     const target = this.follow(schema['$ref']);
     if (target !== undefined) this.targets.add(target);
@@ -94,16 +95,19 @@ function closeValue(schema: unknown, reader: Reader): void {
   const names = readingOf(schema, reader) === 'names';
   const isOpened = OPENERS.some((keyword) => Object.hasOwn(schema, keyword));
   descend(schema, reader);
+  // K3
   if (!names || isOpened) return;
+  // K1, K2
   const isComposed = COMPOSED.some((keyword) => Object.hasOwn(schema, keyword));
   schema[isComposed ? 'unevaluatedProperties' : 'additionalProperties'] = false;
 }
 
-/** A part of a composition, or a definition: open at its own level, closed below it. */
+/** A part of a composition, or a definition (K2): open at its own level, closed below it. */
 function closePart(schema: unknown, reader: Reader): void {
   if (isObject(schema) && reader.enter(schema)) descend(schema, reader);
 }
 
+/** K4: the keywords that are not named here are not descended into. */
 function descend(schema: JsonObject, reader: Reader): void {
   for (const keyword of [...DEFINITIONS, ...BRANCH_MAPS]) {
     for (const part of values(schema[keyword])) closePart(part, reader);
@@ -115,12 +119,12 @@ function descend(schema: JsonObject, reader: Reader): void {
   for (const keyword of VALUE_MAPS) for (const value of values(schema[keyword])) closeValue(value, reader);
 }
 
-/** What a schema says of an object's members: it `names` them, it is `open` to any, or it is `silent` about them. */
+/** Whether a schema `names` an object's members, is `open` to any, or is `silent` about them. */
 function readingOf(schema: unknown, reader: Reader): Reading {
   if (!isObject(schema)) return 'silent';
   const known = reader.readings.get(schema);
   if (known !== undefined) return known;
-  // A schema that comes back to itself adds nothing to what it says already; each is read once.
+  // A schema that refers to itself adds nothing new; each is read once.
   reader.readings.set(schema, 'silent');
   const reading = read(schema, reader);
   reader.readings.set(schema, reading);
@@ -152,8 +156,8 @@ function alternatives(parts: unknown[], reader: Reader): Reading {
 
 function takesAnyObject(schema: unknown): boolean {
   if (!isObject(schema)) return schema === true;
-  const said = Object.keys(schema).filter((keyword) => !ANNOTATIONS.has(keyword));
-  return said.length === 0 || (said.length === 1 && schema['type'] === 'object');
+  const keywords = Object.keys(schema).filter((keyword) => !ANNOTATIONS.has(keyword));
+  return keywords.length === 0 || (keywords.length === 1 && schema['type'] === 'object');
 }
 
 function unescapeToken(token: string): string {

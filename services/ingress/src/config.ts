@@ -7,7 +7,7 @@ import { z } from 'zod';
 /** Ingress's own variables. */
 export const configSchema = z.object({
   INTERLOCK_INGRESS_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
-  /** The address other enforcement points know this door by; by default the one it listens at. */
+  /** The URL that other enforcement points use for ingress; by default the address it listens at. */
   INTERLOCK_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   INTERLOCK_CALL_ID_KEY_FILE: z.string().describe('a file with at least 32 random bytes in base64url'),
 });

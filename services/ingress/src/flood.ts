@@ -4,9 +4,9 @@ import { refusedEvent } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
 import type { Clock } from '@interlock/shell';
 
-/** One record per agent and window: a flood must not become a flood on the ledger. */
+/** One record per agent in this time: a flood of requests must not become a flood on the ledger. */
 const WINDOW_MS = 10_000;
-/** The body of a call over the cap is not read, so its tool is not known; an identifier has to stand there. */
+/** The body of a call over the cap is not read, so its tool is unknown; the event needs an identifier there. */
 const UNREAD_TOOL = '-';
 
 interface Flood {
@@ -22,7 +22,7 @@ export interface FloodOptions {
   log: BusLog;
 }
 
-/** Counts calls over an agent's caps, and writes each agent's as one refusal at the end of a window. */
+/** Counts calls over an agent's caps, and writes those of each agent as one refusal at the end of a window. */
 export class Floods implements AsyncDisposable {
   readonly #floods = new Map<string, Flood>();
   readonly #options: FloodOptions;
@@ -59,9 +59,12 @@ export class Floods implements AsyncDisposable {
       const evidence = { detail: { count: flood.count } };
       const refused = refusedEvent({ call: who, by: 'ingress', fault, evidence }, keyring, clock.nowMs());
       await bus.refuse({ ...refused, count: flood.count });
-    } catch (error) {
-      // Nothing was let through; what is lost is the count of one window, and it stands in the log.
-      log.warn({ err: error, tenant, agent, count: flood.count }, 'a flood was not written to the ledger');
+    } catch (err) {
+      // No call was let through; only the count of one window is missing on the ledger, and the log has it.
+      log.warn(
+        { err, tenant, agent, count: flood.count },
+        'could not write a flood of refused calls to the ledger',
+      );
     }
   }
 }

@@ -11,23 +11,23 @@ import {
 import { unseal } from '@interlock/keys';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { agentKeys, type Door, startDoor } from './door.fixture.ts';
+import { agentKeys, type IngressFixture, startIngress } from './ingress.fixture.ts';
 
 const CLAIM_MS = 5_000;
 
-let door: Door;
+let ingress: IngressFixture;
 let approver: Bus;
 beforeAll(async () => {
-  door = await startDoor();
-  approver = await door.house.busOf('approver');
+  ingress = await startIngress();
+  approver = await ingress.testBus.busOf('approver');
 });
-afterAll(() => door?.[Symbol.asyncDispose]());
+afterAll(() => ingress?.[Symbol.asyncDispose]());
 
-/** Does what an executor does; `sent` is the body that goes to the door, `settled` the one that is stored. */
+/** Does what an executor does; `sent` is the body that ingress receives, `settled` the one whose digest is stored. */
 async function execute(call: Call, sent: string, settled: string = sent): Promise<void> {
-  const claimed = await door.executor.claim('started', door.claimOf(call, CLAIM_MS), 0);
+  const claimed = await ingress.executor.claim('started', ingress.claimOf(call, CLAIM_MS), 0);
   if (!claimed.stored) throw new Error('the call is claimed already');
-  door.executor.sendResult(call.replyTo, call.call, Buffer.from(sent));
+  ingress.executor.sendResult(call.replyTo, call.call, Buffer.from(sent));
   const { tenant, agent, tool, argumentsDigest, keepResult } = call;
   const result = {
     digest: sha256(settled),
@@ -38,7 +38,7 @@ async function execute(call: Call, sent: string, settled: string = sent): Promis
     ...{ tenant, agent, tool, argumentsDigest, keepResult, call: call.call, at: Date.now() },
     ...{ outcome: 'succeeded', upstreamStatus: 200, result, redactions: 0, labels: [], executor: 'exe_test' },
   };
-  await door.executor.settle(body, claimed.sequence);
+  await ingress.executor.settle(body, claimed.sequence);
 }
 
 /** Asks a person about a call, as the approver does. */
@@ -49,30 +49,30 @@ async function hold(call: Call): Promise<void> {
     ...{ reasons: [], roles: ['approver'], separateDuties: false },
     ...{ askedAt: Date.now(), expiresAt: Date.now() + 60_000 },
   };
-  const sealed = door.sealedFor('console', 'held', call.call);
+  const sealed = ingress.sealedFor('console', 'held', call.call);
   const address = { tenant, call: call.call };
   await approver.publish('asked', address, { question, questionDigest: digestOf(question), sealed }, 0);
 }
 
-describe('the door', () => {
-  test('[P-line-refusal-is-an-event] [P-ingress-arguments] puts nothing on the line that it refuses, and writes the refusal with what was asked for', async () => {
-    const refused = await door.note({ text: 7 });
+describe('ingress', () => {
+  test('[P-line-refusal-is-an-event] [P-ingress-arguments] publishes no call that it refuses, and writes the refusal with the arguments', async () => {
+    const refused = await ingress.note({ text: 7 });
     expect(refused.body).toMatchObject({ code: 'arguments_invalid', pointer: '/arguments/text' });
-    const last = await door.executor.readCall('acme', refused.body.call);
+    const last = await ingress.executor.readCall('acme', refused.body.call);
     if (last?.step !== 'refused') throw new Error('the refusal is not on the ledger');
     const box = unseal(
       last.body.evidence,
-      (await door.house.keysOf('auditor')).seal,
+      (await ingress.testBus.keysOf('auditor')).seal,
       sealContext('evidence', refused.body.call),
     );
     const evidence = evidenceSchema.parse(JSON.parse(box.toString('utf8')));
     expect(evidence.call).toMatchObject({ arguments: '{"text":7}', user: 'user-of-bot', session: 'ses-bot' });
-    expect(door.requested.some(({ event }) => event.call.call === refused.body.call)).toBe(false);
+    expect(ingress.requested.some(({ event }) => event.call.call === refused.body.call)).toBe(false);
   });
 
-  test('[P-identity-from-key] takes who calls from the key alone', async () => {
-    const answer = door.note({ text: 'who' });
-    const { event, address } = await door.onTheLine('who');
+  test('[P-identity-from-key] takes the identity of the caller from the key alone', async () => {
+    const answer = ingress.note({ text: 'who' });
+    const { event, address } = await ingress.publishedCall('who');
     expect(event.call).toMatchObject({
       tenant: 'acme',
       agent: 'bot',
@@ -86,9 +86,9 @@ describe('the door', () => {
     expect(await answer).toMatchObject({ status: 200, body: { call: event.call.call, result: 'done' } });
   });
 
-  test('[P-result-digest] hands out no body but the one that was settled', async () => {
-    const answer = door.note({ text: 'swapped' });
-    const { event } = await door.onTheLine('swapped');
+  test('[P-result-digest] answers no body but the one that was settled', async () => {
+    const answer = ingress.note({ text: 'swapped' });
+    const { event } = await ingress.publishedCall('swapped');
     await execute(event.call, '"forged"', '"genuine"');
     const { status, body } = await answer;
     expect({ status, body }).toEqual({
@@ -97,57 +97,57 @@ describe('the door', () => {
     });
   });
 
-  test('tells a call to its own agent, and to no other agent or tenant that it exists', async () => {
-    const answer = door.note({ text: 'mine' });
-    const { call } = (await door.onTheLine('mine')).event;
-    expect((await door.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ state: 'running' });
-    expect((await door.ask(`/v1/calls/${call.call}`, { key: agentKeys.neighbour })).body.code).toBe(
+  test('answers about a call to its own agent, and does not confirm to others that it exists', async () => {
+    const answer = ingress.note({ text: 'mine' });
+    const { call } = (await ingress.publishedCall('mine')).event;
+    expect((await ingress.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ state: 'running' });
+    expect((await ingress.ask(`/v1/calls/${call.call}`, { key: agentKeys.neighbour })).body.code).toBe(
       'call_unknown',
     );
     await execute(call, '1');
     expect((await answer).status).toBe(200);
-    expect((await door.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ outcome: 'succeeded' });
+    expect((await ingress.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ outcome: 'succeeded' });
     for (const key of [agentKeys.neighbour, agentKeys.stranger])
-      expect((await door.ask(`/v1/calls/${call.call}`, { key })).body).toMatchObject({
+      expect((await ingress.ask(`/v1/calls/${call.call}`, { key })).body).toMatchObject({
         status: 404,
         code: 'call_unknown',
       });
   });
 
   test('answers 202 once the question is stored', async () => {
-    const answer = door.note({ text: 'held' });
-    const { call } = (await door.onTheLine('held')).event;
+    const answer = ingress.note({ text: 'held' });
+    const { call } = (await ingress.publishedCall('held')).event;
     await hold(call);
     const { status, headers, body } = await answer;
     expect({ status, body }).toMatchObject({ status: 202, body: { call: call.call, state: 'held' } });
     expect(headers.get('location')).toBe(`/v1/calls/${call.call}`);
   });
 
-  test('[P-idempotency-key] puts one call on the line for twenty requests under one Idempotency-Key at once', async () => {
+  test('[P-idempotency-key] publishes one call for twenty simultaneous requests under one Idempotency-Key', async () => {
     const headers = { 'idempotency-key': 'twenty' };
-    const answers = Array.from({ length: 20 }, () => door.note({ text: 'twenty' }, headers));
-    const { call } = (await door.onTheLine('twenty')).event;
+    const answers = Array.from({ length: 20 }, () => ingress.note({ text: 'twenty' }, headers));
+    const { call } = (await ingress.publishedCall('twenty')).event;
     await execute(call, '20');
     for (const { status, body } of await Promise.all(answers))
       expect({ status, call: body.call }).toEqual({ status: 200, call: call.call });
-    expect(door.requested.filter(({ event }) => event.call.arguments.includes('twenty'))).toHaveLength(1);
-    const other = await door.note({ text: 'other' }, headers);
+    expect(ingress.requested.filter(({ event }) => event.call.arguments.includes('twenty'))).toHaveLength(1);
+    const other = await ingress.note({ text: 'other' }, headers);
     expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
   });
 
-  test('makes a new call under the same Idempotency-Key after a refusal that passes', async () => {
+  test('makes a new call under the same Idempotency-Key after a retryable refusal', async () => {
     const headers = { 'idempotency-key': 'again' };
-    const first = door.note({ text: 'again' }, headers);
-    const { call } = (await door.onTheLine('again')).event;
+    const first = ingress.note({ text: 'again' }, headers);
+    const { call } = (await ingress.publishedCall('again')).event;
     const { tenant, agent, tool } = call;
-    await door.executor.refuse({
+    await ingress.executor.refuse({
       ...{ tenant, agent, tool, call: call.call, at: Date.now(), by: 'executor', code: 'ledger_full' },
-      ...{ detail: 'full', evidence: door.sealedFor('auditor', 'evidence', call.call) },
+      ...{ detail: 'full', evidence: ingress.sealedFor('auditor', 'evidence', call.call) },
     });
     expect(await first).toMatchObject({ status: 503, body: { call: call.call, code: 'ledger_full' } });
-    const second = door.note({ text: 'again' }, headers);
+    const second = ingress.note({ text: 'again' }, headers);
     const next = await eventually(() =>
-      door.requested.find(
+      ingress.requested.find(
         ({ event }) => event.call.arguments.includes('again') && event.call.call !== call.call,
       ),
     );
@@ -155,11 +155,11 @@ describe('the door', () => {
     expect(await second).toMatchObject({ status: 200, body: { call: next.event.call.call } });
   });
 
-  // Last, since the bus does not come back.
-  test('[P-answer-claims-no-more] says 503 when the bus is away, and 504 under an Idempotency-Key that may have been used', async () => {
-    await door.house.nats.server.kill();
-    await eventually(async () => (await door.note({ text: 'x' })).status === 503);
-    const under = await door.note({ text: 'x' }, { 'idempotency-key': 'twenty' });
+  // Last, since NATS is not started again.
+  test('[P-answer-claims-no-more] answers 503 while it is disconnected from NATS, and 504 under an Idempotency-Key that may have been used', async () => {
+    await ingress.testBus.nats.server.kill();
+    await eventually(async () => (await ingress.note({ text: 'x' })).status === 503);
+    const under = await ingress.note({ text: 'x' }, { 'idempotency-key': 'twenty' });
     expect(under).toMatchObject({ status: 504, body: { code: 'outcome_unknown' } });
   });
 });

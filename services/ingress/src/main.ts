@@ -7,13 +7,13 @@ import { submit } from './calls.ts';
 import { Caps } from './caps.ts';
 import { configSchema, readCallIdKey } from './config.ts';
 import { Floods } from './flood.ts';
-import { Follower } from './follow.ts';
-import { describeDoor } from './openapi.ts';
+import { lookUp } from './look-up.ts';
+import { describeApi } from './openapi.ts';
 import { buildServer } from './server.ts';
 import { watchTools } from './tools.ts';
 import { Waits } from './waits.ts';
 
-/** Ingress: the door agents come through. */
+/** Ingress: the HTTP server of the agents' API. */
 export const ingressService = defineService({
   name: 'ingress',
   config: configSchema,
@@ -25,40 +25,35 @@ export const ingressService = defineService({
     const agents = stack.use(await bus.entries('agents').watch());
     const toolEntries = stack.use(await bus.entries('tools').watch());
     const floods = stack.use(new Floods({ bus, keyring, clock, log }));
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('agents', () => agents.current || 'the agents are not read yet');
     health.add('tools', () => toolEntries.current || 'the tools are not read yet');
 
     const waits = new Waits();
-    await bus.onStored('settled', (body) => waits.hear({ step: 'settled', body }));
-    await bus.onStored('refused', (body) => waits.hear({ step: 'refused', body }));
-    await bus.onStored('asked', (body) => waits.hear({ step: 'asked', body }));
-    await bus.onResult(replica, (call, body) => waits.hearBody(call, body));
+    await bus.onStored('settled', (body) => waits.deliver({ step: 'settled', body }));
+    await bus.onStored('refused', (body) => waits.deliver({ step: 'refused', body }));
+    await bus.onStored('asked', (body) => waits.deliver({ step: 'asked', body }));
+    await bus.onResult(replica, (call, body) => waits.deliverBody(call, body));
 
-    const questions = bus.records('questions', questionEntrySchema);
-    const results = { blobs: bus.blobs('results'), sealKey: keys.seal };
-    const follower = new Follower({ bus, questions, results, waits, keyring, clock, log });
     const tools = watchTools(toolEntries);
-    const parts = { bus, follower, tools: tools.get, callIdKey, log, replica };
+    const parts = {
+      ...{ bus, waits, keyring, clock, log, callIdKey, replica, tools: tools.get },
+      questions: bus.records('questions', questionEntrySchema),
+      results: { blobs: bus.blobs('results'), sealKey: keys.seal },
+      agents: (tenant: string, agent: string) => currentAgent(agents, tenant, agent),
+    };
     const { app, drain } = buildServer({
       authenticate: authenticator(agents),
       callCaps: new Caps(),
-      lookCaps: new Caps(),
+      lookUpCaps: new Caps(),
       onFlood: (agentKey, agent) => floods.add(agentKey, agent),
       submit: (submission) => submit(submission, parts),
-      look: (agent, call, waitMs) => follower.look(agent, call, waitMs),
+      lookUp: (agent, call, waitMs) => lookUp(agent, call, waitMs, parts),
       evaluateCaps: new Caps(),
-      evaluate: (body, asking, batch) =>
-        (batch === 'one' ? evaluate : evaluateAll)(body, asking, {
-          bus,
-          tools: tools.get,
-          agents: (tenant, agent) => currentAgent(agents, tenant, agent),
-          keyring,
-          nowMs: () => clock.nowMs(),
-        }),
+      evaluate: (body, asking, batch) => (batch === 'one' ? evaluate : evaluateAll)(body, asking, parts),
       describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
       listTools: tools.list,
-      description: describeDoor(),
+      description: describeApi(),
       clock,
       log,
     });

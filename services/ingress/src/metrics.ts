@@ -4,10 +4,14 @@ const answers = counter('interlock_ingress_answers_total', 'Answers sent, by rou
   'route',
   'status',
 ]);
-const seconds = histogram('interlock_ingress_answer_seconds', 'From a request to its answer.', ['route']);
+const seconds = histogram(
+  'interlock_ingress_answer_seconds',
+  'From the arrival of a request, when its headers are read, to its answer.',
+  ['route'],
+);
 
-/** Counts one answer and the time it took. */
-export function countAnswer(route: string, status: number, elapsedMs: number): void {
+/** Counts one answer, and the time it took where the arrival of its request is known. */
+export function countAnswer(route: string, status: number, elapsedMs: number | undefined): void {
   answers.inc({ route, status: String(status) });
-  seconds.observe({ route }, elapsedMs / 1_000);
+  if (elapsedMs !== undefined) seconds.observe({ route }, elapsedMs / 1_000);
 }

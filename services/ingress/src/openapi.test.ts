@@ -1,31 +1,54 @@
-import { faultCodes, faults } from '@interlock/contracts';
+import { Fault, type FaultCode, faultCodes, faultCodesOf, faults } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { describeDoor } from './openapi.ts';
+import { answerRefusal } from './answer.ts';
+import { describeApi } from './openapi.ts';
 import { isDocumented, methodsAt, routeNames, routes, statusesOf } from './routes.ts';
 
+const codeSchema = z.object({
+  properties: z.object({ code: z.object({ enum: z.array(z.string()) }).optional() }).optional(),
+});
+const responseSchema = z.object({
+  content: z.record(z.string(), z.object({ schema: codeSchema })),
+});
 const documentSchema = z.object({
   paths: z.record(
     z.string(),
-    z.record(z.string(), z.object({ responses: z.record(z.string(), z.unknown()) })),
+    z.record(z.string(), z.object({ responses: z.record(z.string(), responseSchema) })),
   ),
-  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
+  components: z.object({ schemas: z.record(z.string(), codeSchema) }),
 });
 
-const text = JSON.stringify(describeDoor());
+const text = JSON.stringify(describeApi());
 const document = documentSchema.parse(JSON.parse(text));
 
-describe('the description of the door', () => {
-  test.each(Object.values(routes))(
-    '[P-ingress-openapi] names every status that $method $url may answer',
-    (route) => {
-      const name = Object.entries(routes).find(([, one]) => one === route)?.[0] ?? '';
-      const path = document.paths[route.url.replace(':call', '{call}')];
-      const statuses = Object.keys(path?.[route.method.toLowerCase()]?.responses ?? {}).map(Number);
-      expect(statuses).toEqual(statusesOf(routesKey(name)));
-      for (const code of route.codes) expect(statuses).toContain(faults[code].status);
+describe("the description of the agents' API", () => {
+  test.each(routeNames)(
+    '[P-ingress-openapi] names every status and every code that %s may answer',
+    (name) => {
+      const { method, url, codes } = routes[name];
+      const responses =
+        document.paths[url.replace(':call', '{call}')]?.[method.toLowerCase()]?.responses ?? {};
+      expect(Object.keys(responses).map(Number)).toEqual(statusesOf(name));
+      for (const code of codes)
+        expect(
+          codesIn(responses[faults[code].status]?.content['application/problem+json']?.schema),
+        ).toContain(code);
     },
   );
+
+  test('[P-ingress-openapi] names exactly the codes that belong to that API', () => {
+    const wanted = faultCodesOf('agents').sort();
+    const named = Object.values(document.paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ responses }) => Object.values(responses))
+      .flatMap(({ content }) => Object.values(content).flatMap(({ schema }) => codesIn(schema)));
+    expect([...new Set(named)].sort()).toEqual(wanted);
+    expect(codesIn(document.components.schemas['Problem']).sort()).toEqual(wanted);
+    const elsewhere = faultCodes.filter((code) => !faults[code].apis.includes('agents'));
+    expect(elsewhere.length).toBeGreaterThan(0);
+    for (const code of elsewhere) expect(text).not.toContain(`"${code}"`);
+  });
 
   test('refers to nothing that is not in it', () => {
     const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference ?? '');
@@ -35,11 +58,20 @@ describe('the description of the door', () => {
       expect(document.components.schemas).toHaveProperty([reference.split('/').at(-1) ?? '']);
     }
   });
+});
 
-  test('covers every code that a call may be refused with', () => {
-    const refusing = faultCodes.filter((code) => !/^(signature|token|name|trace|audit|question)_/.test(code));
-    for (const code of refusing) expect(isDocumented('POST /v1/calls', faults[code].status), code).toBe(true);
-    expect(isDocumented('POST /v1/calls', 418)).toBe(false);
+describe('[P-ingress-openapi] an answer about a call', () => {
+  const isNamed = (code: FaultCode) => isDocumented('POST /v1/calls', answerRefusal(new Fault(code), 'c_1'));
+
+  test('has no code of another API', () => {
+    for (const code of faultCodes) expect(isNamed(code), code).toBe(faults[code].apis.includes('agents'));
+  });
+
+  test('has no status that its route does not name', () => {
+    const answer = { status: 418, mediaType: 'application/json', body: {}, headers: {} } as const;
+    expect(isDocumented('POST /v1/calls', answer)).toBe(false);
+    expect(isDocumented('POST /v1/calls', { ...answer, status: 202 })).toBe(true);
+    expect(isDocumented('GET /v1/tools', { ...answer, status: 202 })).toBe(false);
   });
 });
 
@@ -50,11 +82,11 @@ describe('an address', () => {
     ['/v1/tools', ['GET']],
     ['/v1/calls/c1/x', undefined],
     ['/', undefined],
-  ])('%s takes %j', (path, methods) => {
+  ])('%s accepts %j', (path, methods) => {
     expect(methodsAt(path)).toEqual(methods);
   });
 });
 
-function routesKey(name: string): keyof typeof routes {
-  return z.enum(routeNames).parse(name);
+function codesIn(schema: z.infer<typeof codeSchema> | undefined): string[] {
+  return schema?.properties?.code?.enum ?? [];
 }

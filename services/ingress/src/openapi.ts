@@ -1,5 +1,6 @@
-/** The door's description (OpenAPI 3.1), made from the schemas that check requests and the table of routes. */
+/** The description of the agents' API (OpenAPI 3.1), made from the schemas that check requests and the table of routes. */
 import {
+  agentProblemSchema,
   callOutcomeSchema,
   callPendingSchema,
   callRequestSchema,
@@ -8,9 +9,9 @@ import {
   evaluationDecisionsSchema,
   evaluationSchema,
   evaluationsSchema,
+  type FaultCode,
   faults,
   idSchema,
-  problemSchema,
   toolListSchema,
 } from '@interlock/contracts';
 import { z } from 'zod';
@@ -26,27 +27,30 @@ const schemas = {
   Decision: evaluationDecisionSchema,
   Decisions: evaluationDecisionsSchema,
   DecisionPoint: decisionPointSchema,
-  Problem: problemSchema,
+  Problem: agentProblemSchema,
   Id: idSchema,
 };
 type SchemaName = keyof typeof schemas;
 
 const callHeader = header('The id of the call.', { type: 'string' });
 const headersOf: Readonly<Record<number, object>> = {
-  202: { Location: header('Where to ask for the outcome.', { type: 'string' }) },
+  202: { Location: header('The address of the outcome.', { type: 'string' }) },
   401: { 'WWW-Authenticate': header('`Bearer`.', { type: 'string' }) },
   429: {
     'Retry-After': header('Seconds to wait.', { type: 'integer' }),
-    RateLimit: header('The limit that was reached, what is left of it and when it fills.', {
-      type: 'string',
-    }),
+    RateLimit: header(
+      'The limit that was reached, what is left of it, and in how many seconds there is more.',
+      {
+        type: 'string',
+      },
+    ),
     'RateLimit-Policy': header("The agent's own cap, where that was reached.", { type: 'string' }),
   },
-  405: { Allow: header('The methods this address takes.', { type: 'string' }) },
+  405: { Allow: header('The methods that this address accepts.', { type: 'string' }) },
 };
 
 /** Returns the description as a JSON value. */
-export function describeDoor(): object {
+export function describeApi(): object {
   return {
     openapi: '3.1.1',
     info: {
@@ -95,7 +99,7 @@ function postCall(): object {
 function getCall(): object {
   return {
     operationId: 'getCall',
-    summary: "Tells the outcome of one of the agent's own calls.",
+    summary: "Returns the outcome of one of the agent's own calls.",
     security: [{ key: [] }],
     parameters: [
       { name: 'call', in: 'path', required: true, schema: ref('Id') },
@@ -122,7 +126,7 @@ function getTools(): object {
 function postEvaluation(): object {
   return {
     operationId: 'evaluate',
-    summary: 'Says what policy says of a call that is carried out elsewhere (AuthZEN 1.0).',
+    summary: 'Returns what policy decides about a call that is carried out elsewhere (AuthZEN 1.0).',
     security: [{ key: [] }],
     requestBody: { required: true, content: { 'application/json': { schema: ref('Evaluation') } } },
     responses: responsesOf('POST /access/v1/evaluation', { 200: 'Decision' }),
@@ -132,7 +136,7 @@ function postEvaluation(): object {
 function postEvaluations(): object {
   return {
     operationId: 'evaluateAll',
-    summary: 'The same of several calls; members above the list are its defaults (AuthZEN 1.0).',
+    summary: 'The same for several calls; members beside the list are the defaults of each (AuthZEN 1.0).',
     security: [{ key: [] }],
     requestBody: { required: true, content: { 'application/json': { schema: ref('Evaluations') } } },
     responses: responsesOf('POST /access/v1/evaluations', { 200: 'Decisions' }),
@@ -142,7 +146,7 @@ function postEvaluations(): object {
 function getDecisionPoint(): object {
   return {
     operationId: 'describeDecisionPoint',
-    summary: 'Where this decision point is asked (AuthZEN 1.0).',
+    summary: 'Returns the addresses of this decision point (AuthZEN 1.0).',
     security: [],
     responses: responsesOf('GET /.well-known/authzen-configuration', { 200: 'DecisionPoint' }),
   };
@@ -151,7 +155,7 @@ function getDecisionPoint(): object {
 function getDescription(): object {
   return {
     operationId: 'describe',
-    summary: 'This description.',
+    summary: 'Returns this description.',
     security: [],
     responses: responsesOf('GET /openapi.json', {}),
   };
@@ -162,8 +166,7 @@ function responsesOf(name: RouteName, successes: Readonly<Record<number, SchemaN
   const responses = statusesOf(name).map((status) => {
     const problems = routes[name].codes.filter((code) => faults[code].status === status);
     const isProblem = problems.length > 0;
-    const success = successes[status];
-    const schema = isProblem ? ref('Problem') : success === undefined ? { type: 'object' } : ref(success);
+    const schema = isProblem ? problemWith(problems) : successSchema(successes[status]);
     const headers = { ...(isAboutCall ? { 'Interlock-Call': callHeader } : {}), ...headersOf[status] };
     const content = { [isProblem ? 'application/problem+json' : 'application/json']: { schema } };
     const description = isProblem ? problems.map((code) => `\`${code}\``).join(', ') : successText(status);
@@ -172,11 +175,20 @@ function responsesOf(name: RouteName, successes: Readonly<Record<number, SchemaN
   return Object.fromEntries(responses);
 }
 
-function successText(status: number): string {
-  return status === 202 ? 'A person is asked, or the call is under way.' : 'The answer.';
+/** A problem document with one of the codes that a route answers with a status. */
+function problemWith(codes: readonly FaultCode[]): object {
+  return { ...ref('Problem'), properties: { code: { enum: codes } } };
 }
 
-/** Definitions that a schema brings along become components of their own, where a reference finds them. */
+function successSchema(name: SchemaName | undefined): object {
+  return name === undefined ? { type: 'object' } : ref(name);
+}
+
+function successText(status: number): string {
+  return status === 202 ? 'The call waits for an approval, or it is still running.' : 'The answer.';
+}
+
+/** Definitions inside a schema become components of their own, where references find them. */
 function componentSchemas(): object {
   const components: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(schemas)) {

@@ -3,7 +3,7 @@ import { originOf } from './origin.ts';
 
 describe('where a request came from', () => {
   test.each([undefined, '', 'unknown', '::ffff:1.2.3', '192.0.2.1, 198.51.100.1'])(
-    'is not made up: %s',
+    'is not invented: %s',
     (text) => {
       expect(originOf(text)).toBeUndefined();
     },

@@ -5,8 +5,8 @@ import type { Call } from '@interlock/contracts';
 const MAPPED = /^::ffff:([0-9.]+)$/i;
 
 /**
- * Returns where a request came from, as the socket says: a header could be the agent's own invention.
- * An IPv4 address is written as one, also where the socket speaks IPv6. Undefined when the socket is gone.
+ * Returns the network address of a request, from the socket: an agent could write anything into a header.
+ * An IPv4 address is written as one, also on an IPv6 socket. Undefined after the socket was closed.
  */
 export function originOf(remoteAddress: string | undefined): Call['origin'] {
   if (remoteAddress === undefined) return undefined;

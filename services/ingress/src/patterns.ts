@@ -2,14 +2,14 @@
 import { RE2JS } from 're2js';
 
 /**
- * A compiled pattern may have this many instructions, which bounds the work per character: the largest that RE2's
- * own limit of 1,000 repetitions gives to one class is about 2,000.
+ * Instructions that a compiled pattern may have, which bounds the work per character. RE2's own limit of 1,000
+ * repetitions gives one character class about 2,000.
  */
 const PROGRAM_SIZE = 4_096;
 
 /**
- * Compiles an ECMA-262 pattern for RE2. Throws a TypeError when RE2 cannot take it (look-around and back-references
- * need time that is not linear) or when it is too large.
+ * Compiles an ECMA-262 pattern for RE2. Throws a TypeError for a pattern that RE2 does not support (look-around and
+ * back-references need more than linear time) or that is too large.
  */
 export function compilePattern(pattern: string): { test: (text: string) => boolean; toString: () => string } {
   const compiled = compile(pattern);

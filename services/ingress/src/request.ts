@@ -16,7 +16,7 @@ import { parseStrictJson } from './strict-json.ts';
 /** The largest request: the largest arguments, and room for tool, purpose and white space. */
 export const BODY_BYTES = limits.argumentsBytes + 16 * 1_024;
 
-/** What the parser gave is JSON already: walking and copying arguments of half a megabyte again proves nothing. */
+/** The parser returns nothing but JSON: walking and copying arguments of half a megabyte again would prove nothing. */
 const requestSchema = z.strictObject({
   ...callRequestSchema.shape,
   arguments: z.custom<JsonObject>(
@@ -26,7 +26,7 @@ const requestSchema = z.strictObject({
 });
 
 /** A well-formed request, before its tool is looked up. */
-export interface CallAsked {
+export interface ParsedCall {
   tool: string;
   argumentsValue: JsonObject;
   /** Canonical JSON (RFC 8785). */
@@ -39,7 +39,7 @@ export interface CallAsked {
  * Reads a request's body. Throws the faults of `parseStrictJson`, `body_invalid` with a pointer, or
  * `arguments_too_large`.
  */
-export function readRequest(body: Buffer): CallAsked {
+export function readRequest(body: Buffer): ParsedCall {
   const {
     tool,
     arguments: argumentsValue,
@@ -51,7 +51,7 @@ export function readRequest(body: Buffer): CallAsked {
   return { tool, argumentsValue, argumentsText, argumentsDigest: sha256(argumentsText), purpose };
 }
 
-/** Reads a part of a body, `at` its place in it. Throws `body_invalid` with the pointer of the first thing wrong. */
+/** Reads a part of a body; `at` is its path. Throws `body_invalid` with the pointer of the first error. */
 export function readShape<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -62,7 +62,7 @@ export function readShape<S extends z.ZodType>(
   const issue = parsed.error.issues[0];
   if (issue === undefined) throw new Fault('body_invalid');
   const extra = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  const words = issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message;
+  const words = issue.code === 'unrecognized_keys' ? 'unknown member' : issue.message;
   throw new Fault('body_invalid', {
     detail: `The body does not have the expected shape: ${words}.`,
     pointer: pointerOf([...at, ...issue.path, ...extra]).slice(0, 1_024),
@@ -79,10 +79,10 @@ export interface CallMaking {
   nowMs: number;
 }
 
-/** Returns the call of a request. Who calls comes from the agent's entry and from nowhere else. */
-export function callOf(agent: AgentEntry, asked: CallAsked, making: CallMaking): Call {
+/** Returns the call of a request. Who calls is taken from the agent's entry and from nothing else. */
+export function callOf(agent: AgentEntry, parsed: ParsedCall, making: CallMaking): Call {
   const { tenant, user, session } = agent;
-  const { tool, argumentsText, argumentsDigest, purpose } = asked;
+  const { tool, argumentsText, argumentsDigest, purpose } = parsed;
   const { call, toolVersion, replica, keepResult, origin, nowMs } = making;
   const bound = { tenant, agent: agent.agent, user, session, tool, toolVersion, argumentsDigest };
   return {

@@ -42,22 +42,22 @@ describe('a result', () => {
   test.each([
     ['another body', kept('{"answer":43}')],
     ["another call's box", kept(text, sealContext('result', 'c2'))],
-    ['what is no box', { blobs: { get: async () => Buffer.from(text) }, sealKey }],
+    ['something that is not a sealed box', { blobs: { get: async () => Buffer.from(text) }, sealKey }],
     ['nothing', nothingKept],
   ])('is absent where %s was kept', async (_, sources) => {
     expect(await resultOf(settledWith(text), undefined, sources)).toEqual({});
   });
 
-  test('is handed out from what was kept when it is the body that was settled', async () => {
+  test('is read from what was kept where that is the body that was settled', async () => {
     const shown = await resultOf(settledWith(text), undefined, kept(text));
     expect(shown).toEqual({ result: { answer: 42 }, mediaType: 'application/json' });
   });
 
-  test('[P-result-digest] is taken from the channel only when its digest is the settled one', async () => {
+  test('[P-result-digest] is taken from the channel only where its digest is the settled one', async () => {
     const waits = new Waits();
     using waiter = waits.open({ tenant: 'acme', agent: 'bot', call: 'c1', making: true });
-    waits.hearBody('c1', Buffer.from('{"answer":43}'));
-    waits.hearBody('c1', Buffer.from(text));
+    waits.deliverBody('c1', Buffer.from('{"answer":43}'));
+    waits.deliverBody('c1', Buffer.from(text));
     expect((await resultOf(settledWith(text), waiter, nothingKept)).result).toEqual({ answer: 42 });
   });
 
@@ -65,11 +65,11 @@ describe('a result', () => {
     ['{"a":1}', 'application/problem+json; charset=utf-8', { a: 1 }],
     ['{"a":', 'application/json', '{"a":'],
     ['1', 'text/plain', '1'],
-  ])('%j of the type %s is shown as %j', (body, mediaType, result) => {
+  ])('%j of the type %s is answered as %j', (body, mediaType, result) => {
     expect(showBody(Buffer.from(body), mediaType)).toEqual({ result, mediaType });
   });
 
-  test('that is no text is shown in base64', () => {
+  test('that is not text is answered in base64', () => {
     expect(showBody(Uint8Array.of(0xff, 0), 'image/png').result).toEqual({ base64: '/wA=' });
   });
 });

@@ -4,7 +4,7 @@ import { type CallOutcome, type Settled, sealContext, sealedSchema, sha256 } fro
 import { type ServiceKeys, unseal } from '@interlock/keys';
 import type { Waiter } from './waits.ts';
 
-/** A body travels beside its outcome and may come in a little later. */
+/** A body is sent beside its outcome and may arrive a little later. */
 const BODY_GRACE_MS = 2_000;
 const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)\s*(;|$)/i;
 
@@ -16,8 +16,8 @@ export interface ResultSources {
 }
 
 /**
- * Returns a settled call's result, from the channel where `waiter` listens, else from what was kept. A body whose
- * SHA-256 is not the settled one is never handed out; without one the result is absent.
+ * Returns a settled call's result: from the channel where `waiter` is given, else from what was kept. A body whose
+ * SHA-256 is not the settled one is never answered; without a body the result is absent.
  * Throws `dependency_unavailable` while the kept results cannot be read.
  */
 export async function resultOf(
@@ -28,15 +28,15 @@ export async function resultOf(
   const { result, tenant, call } = settled;
   if (result === undefined) return {};
   const fits = (body: Uint8Array) => body.byteLength === result.bytes && sha256(body) === result.digest;
-  const heard = await waiter?.body(fits, BODY_GRACE_MS);
-  if (heard !== undefined) return showBody(heard, result.mediaType);
+  const received = await waiter?.body(fits, BODY_GRACE_MS);
+  if (received !== undefined) return showBody(received, result.mediaType);
   if (!settled.keepResult) return {};
   const kept = await blobs.get(`${tenant}.${call}`);
   const body = kept === undefined ? undefined : open(kept, call, sealKey);
   return body !== undefined && fits(body) ? showBody(body, result.mediaType) : {};
 }
 
-/** Returns a body as JSON where it is JSON, else as text; bytes that are no text as `{ base64 }`. */
+/** Returns a body as JSON where it is JSON, else as text; bytes that are not text as `{ base64 }`. */
 export function showBody(body: Uint8Array, mediaType: string): ShownResult {
   if (!isUtf8(body)) return { result: { base64: Buffer.from(body).toString('base64') }, mediaType };
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
@@ -44,12 +44,12 @@ export function showBody(body: Uint8Array, mediaType: string): ShownResult {
   try {
     return { result: JSON.parse(text), mediaType };
   } catch {
-    // The upstream says JSON and means something else: its words are shown as they are.
+    // The upstream declares JSON and sends something else, which is answered as it is.
     return { result: text, mediaType };
   }
 }
 
-/** A box that does not open counts as not kept: the outcome is known, its body is not. */
+/** A sealed box that does not open counts as not kept: the outcome is known, its body is not. */
 function open(kept: Uint8Array, call: string, sealKey: ServiceKeys['seal']): Buffer | undefined {
   try {
     const sealed = sealedSchema.parse(JSON.parse(Buffer.from(kept).toString('utf8')));

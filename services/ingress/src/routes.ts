@@ -1,30 +1,8 @@
-import { type FaultCode, faultCodes, faults } from '@interlock/contracts';
+import { type FaultCode, faultCodesOf, faults } from '@interlock/contracts';
+import type { Answer } from './answer.ts';
 
-/** Codes that only the management door, or an API's own check of our signature, gives. */
-const ELSEWHERE = new Set<FaultCode>([
-  'signature_missing',
-  'signature_malformed',
-  'signature_expired',
-  'signature_key_unknown',
-  'signature_mismatch',
-  'signature_body_mismatch',
-  'token_missing',
-  'token_invalid',
-  'role_missing',
-  'configuration_invalid',
-  'name_unknown',
-  'name_taken',
-  'entry_forged',
-  'trace_unknown',
-  'audit_unavailable',
-  'answer_not_allowed',
-  'answer_mismatch',
-  'question_closed',
-  'question_unknown',
-]);
-
-/** What a stored refusal, and so an answer about a call, may say. */
-const callCodes = faultCodes.filter((code) => !ELSEWHERE.has(code));
+/** A stored refusal, and so an answer about a call, may have any code of the agents' API. */
+const callCodes = faultCodesOf('agents');
 
 const anyCodes: FaultCode[] = ['header_invalid', 'request_timeout', 'dependency_unavailable', 'internal'];
 const bodyCodes: FaultCode[] = [
@@ -42,12 +20,12 @@ const agentCodes: FaultCode[] = ['key_missing', 'key_invalid', 'agent_flood', ..
 interface Route {
   method: 'GET' | 'POST';
   url: string;
-  /** Statuses of answers that are no problem. */
+  /** Statuses of answers that are not problem documents. */
   successes: readonly number[];
   codes: readonly FaultCode[];
 }
 
-/** Every route and everything it may answer: what is sent is checked against it, and the description is made of it. */
+/** Every route and everything it may answer: each answer is checked against it, and the description is made from it. */
 export const routes = {
   'POST /v1/calls': { method: 'POST', url: '/v1/calls', successes: [200, 202], codes: callCodes },
   'GET /v1/calls/{call}': { method: 'GET', url: '/v1/calls/:call', successes: [200, 202], codes: callCodes },
@@ -93,14 +71,17 @@ export function statusesOf(name: RouteName): number[] {
   );
 }
 
-const documented = new Map(routeNames.map((name) => [name, new Set(statusesOf(name))] as const));
+const codesOf = new Map(routeNames.map((name) => [name, new Set<FaultCode>(routes[name].codes)]));
 
-/** True when a route's description names a status. */
-export function isDocumented(name: RouteName, status: number): boolean {
-  return documented.get(name)?.has(status) === true;
+/** True where the description of a route names an answer: its fault, or the status of one that is no problem document. */
+export function isDocumented(name: RouteName, answer: Answer): boolean {
+  if (answer.mediaType === 'application/problem+json')
+    return codesOf.get(name)?.has(answer.body.code) === true;
+  const successes: readonly number[] = routes[name].successes;
+  return successes.includes(answer.status);
 }
 
-/** Returns the methods an address takes, or undefined when there is nothing at it. */
+/** Returns the methods that an address accepts, or undefined for an address that does not exist. */
 export function methodsAt(path: string): string[] | undefined {
   const methods = Object.values(routes)
     .filter(({ url }) => url === path || (url === '/v1/calls/:call' && /^\/v1\/calls\/[^/]+$/.test(path)))

@@ -34,7 +34,7 @@ describe('arguments', () => {
     expect(refusalOf(file, argumentsValue)).toMatchObject({ code: 'arguments_invalid', pointer });
   });
 
-  test('that fit are taken', () => {
+  test('that match are accepted', () => {
     expect(refusalOf(file, { path: 'a', size: 1 })).toBeUndefined();
   });
 
@@ -42,17 +42,17 @@ describe('arguments', () => {
     '{"path":"a","__proto__":{"size":1}}',
     '{"path":"a","constructor":{}}',
     '{"path":"a","toString":1}',
-  ])('cannot smuggle a name of the language: %s', (body) => {
+  ])('cannot use a name that JavaScript itself uses: %s', (body) => {
     expect(refusalOf(file, parsed(body))?.code).toBe('arguments_invalid');
   });
 
-  test('do not have what only the language gives every object', () => {
+  test('do not have what JavaScript gives every object', () => {
     const schema = { type: 'object', properties: { constructor: {} }, required: ['constructor'] };
     expect(refusalOf(schema, {})).toMatchObject({ pointer: '/arguments/constructor' });
     expect(refusalOf(schema, parsed('{"constructor":1}'))).toBeUndefined();
   });
 
-  test('are refused in words that do not quote them', () => {
+  test('are refused without being quoted', () => {
     const schema = {
       type: 'object',
       properties: { secret: { enum: ['a'] }, mail: { type: 'string', format: 'email', maxLength: 4 } },
@@ -61,13 +61,13 @@ describe('arguments', () => {
     expect(refusalOf(schema, { mail: 'hunter2' })?.detail).not.toContain('hunter2');
   });
 
-  test('are held to formats', () => {
+  test('are checked against formats', () => {
     const schema = { type: 'object', properties: { when: { type: 'string', format: 'date-time' } } };
     expect(refusalOf(schema, { when: 'tomorrow' })).toMatchObject({ pointer: '/arguments/when' });
     expect(refusalOf(schema, { when: '2026-01-01T00:00:00Z' })).toBeUndefined();
   });
 
-  test('that would take a backtracking matcher years are refused at once', async () => {
+  test('that a backtracking matcher would need years for are refused in under a second', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
     const check = compileCheck(schema);
     const took = await processorMs(() =>
@@ -104,7 +104,7 @@ describe('a schema', () => {
     [{ $ref: 'https://example.com/other.json' }, 'resolve'],
     [{ type: 'object', description: 'x'.repeat(70_000) }, '64 KiB'],
     [parsed(`${'{"items":'.repeat(40)}{}${'}'.repeat(40)}`), 'deeper than'],
-  ])('that cannot be used makes the tool unusable and says why: %#', (schema, words) => {
+  ])('with an error makes the tool unusable and says why: %#', (schema, words) => {
     const refusal = refusalOf(schema, {});
     expect(refusal?.code).toBe('tool_unusable');
     expect(refusal?.detail).toContain(words);
@@ -143,7 +143,7 @@ describe('a schema', () => {
     expect(refusalOf(schema, { b: 'x' })).toBeUndefined();
   });
 
-  test('made of alternatives takes the members of the one that fits, and no other', () => {
+  test('made of alternatives accepts the members of the one that matches, and no other', () => {
     const kind = (name: string) => ({
       properties: { kind: { const: name }, [name]: text },
       required: ['kind'],
@@ -153,14 +153,14 @@ describe('a schema', () => {
     expect(refusalOf(schema, { kind: 'mail', post: 'x' })).toMatchObject({ pointer: '/arguments/post' });
   });
 
-  test('of which exactly one part must fit is not made to fit by closing', () => {
+  test('of which exactly one part must match does not match more by closing', () => {
     const part = (name: string) => ({ properties: { a: { type: 'object', properties: { [name]: text } } } });
     expect(refusalOf({ type: 'object', oneOf: [part('x'), part('y')] }, { a: { x: 'z' } })?.code).toBe(
       'arguments_invalid',
     );
   });
 
-  test('with a condition takes what the branch adds', () => {
+  test('with a condition accepts what the branch adds', () => {
     const schema = {
       type: 'object',
       properties: { a: text },
@@ -172,7 +172,7 @@ describe('a schema', () => {
     expect(refusalOf(schema, { b: 'y' })).toMatchObject({ pointer: '/arguments/b' });
   });
 
-  test('that contains itself is closed at every turn', () => {
+  test('that contains itself is closed at every level', () => {
     const schema = { type: 'object', properties: { name: text, children: { items: { $ref: '#' } } } };
     expect(refusalOf(schema, { children: [{ children: [{ name: 'x' }] }] })).toBeUndefined();
     expect(refusalOf(schema, { children: [{ children: [{ nam: 'x' }] }] })).toMatchObject({
@@ -180,7 +180,7 @@ describe('a schema', () => {
     });
   });
 
-  test('whose references fan out is read in time that grows with its size', async () => {
+  test('whose references multiply is read in time that grows with its size', async () => {
     const definitions: JsonObject = { d0: { properties: { a: text } } };
     for (let level = 1; level < 200; level += 1) {
       const next = { $ref: `#/$defs/d${level - 1}` };

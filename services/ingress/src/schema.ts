@@ -8,16 +8,16 @@ import formats from 'ajv-formats';
 import { closeSchema, type JsonObject } from './close-schema.ts';
 import { compilePattern } from './patterns.ts';
 
-/** A schema's JSON text, in UTF-16 units: generated code grows with it. */
+/** Length of a schema's JSON text in UTF-16 units: the generated code grows with it. */
 const SCHEMA_LENGTH = 64 * 1_024;
-/** Nesting of a schema: both the closing and the compiling recurse. */
+/** Nesting of a schema: closing it and compiling it both recurse. */
 const SCHEMA_DEPTH = 32;
-/** What the ledger takes as a pointer. */
+/** The longest pointer that an event may have. */
 const POINTER_LENGTH = 1_024;
-/** Words of a validator that go into an answer. */
+/** How much of a validator's message goes into an answer. */
 const MESSAGE_LENGTH = 500;
 
-/** A tool as the door knows it. */
+/** A tool with what ingress needs to check a call of it. */
 export interface KnownTool {
   tool: Tool;
   version: string;
@@ -25,7 +25,7 @@ export interface KnownTool {
   check: (argumentsValue: JsonObject) => void;
 }
 
-/** Makes a tool ready to be called; its schema is compiled when it is first called. */
+/** Prepares a tool; its schema is compiled at the first call. */
 export function knowTool(tool: Tool): KnownTool {
   let check: ((argumentsValue: JsonObject) => void) | undefined;
   return {
@@ -38,15 +38,15 @@ export function knowTool(tool: Tool): KnownTool {
   };
 }
 
-/** Compiles the check of arguments against a schema; what is wrong with the schema is thrown by the check. */
+/** Compiles the check of arguments against a schema; an error in the schema is thrown by the check. */
 export function compileCheck(schema: JsonObject): (argumentsValue: JsonObject) => void {
   let validators: ValidateFunction[];
   try {
     validators = compile(schema);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message.slice(0, MESSAGE_LENGTH) : 'it cannot be compiled';
+    const reason = cause instanceof Error ? cause.message.slice(0, MESSAGE_LENGTH) : 'it cannot be compiled';
     const unusable = new Fault('tool_unusable', {
-      detail: `The tool's schema cannot be used: ${said}.`,
+      detail: `The input schema of the tool has an error: ${reason}.`,
       cause,
     });
     return () => {
@@ -67,7 +67,7 @@ function compile(schema: JsonObject): ValidateFunction[] {
   const dialect = dialectOf(schema);
   metaOf(dialect).validateSchema(schema, true);
   const closed = closeSchema(schema);
-  // An instance per schema: two tools may use the same $id for different things.
+  // One instance for each schema: two tools may use the same $id for different schemas.
   const validators = [compilerOf(dialect).compile(closed.schema)];
   if (!closed.monotone) validators.push(compilerOf(dialect).compile(schema));
   return validators;
@@ -104,7 +104,7 @@ const options: Options = {
 
 const metas = new Map<Dialect, Ajv>();
 
-/** The schema of schemas is compiled once per dialect: it takes longer than most tools' own. */
+/** The meta-schema is compiled once per dialect: that takes longer than compiling most tools' schemas. */
 function metaOf(dialect: Dialect): Ajv {
   const known = metas.get(dialect);
   if (known !== undefined) return known;
@@ -137,13 +137,13 @@ function create(dialect: Dialect, chosen: Options): Ajv {
 
 function equip(ajv: Ajv): Ajv {
   formats.default(ajv);
-  // ajv compares each item with each other; arguments of half a megabyte may hold many.
+  // ajv compares each item with every other one, and arguments of half a megabyte may have many items.
   ajv.removeKeyword('uniqueItems');
   ajv.addKeyword({
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
-    error: { message: 'must not hold the same item twice' },
+    error: { message: 'must not contain the same item twice' },
     validate: (wanted: boolean, list: unknown[]) => !wanted || hasUniqueItems(list),
   });
   return ajv;
@@ -153,7 +153,7 @@ function hasUniqueItems(list: unknown[]): boolean {
   return new Set(list.map((item) => canonicalJson(item))).size === list.length;
 }
 
-/** The last error is the outermost: of an `anyOf`, the one about the whole and not about one alternative. */
+/** The last error is the outermost: of an `anyOf`, the one about the whole instead of one alternative. */
 function refusalOf(errors: ErrorObject[]): Fault {
   const error = errors.at(-1);
   if (error === undefined) return new Fault('arguments_invalid');
@@ -164,19 +164,19 @@ function refusalOf(errors: ErrorObject[]): Fault {
   });
 }
 
-/** Members that are missing or too many are pointed at themselves, not at the object around them. */
+/** The pointer to a missing or an unknown member names the member itself, not the object around it. */
 function memberOf({ params }: ErrorObject): string {
   const name: unknown =
     params['missingProperty'] ?? params['additionalProperty'] ?? params['unevaluatedProperty'];
   return typeof name === 'string' ? pointerOf([name]) : '';
 }
 
-/** Words about the schema, which the agent may read at /v1/tools, and never about the value. */
+/** Describes an error by the schema, which the agent may read at /v1/tools, and never by the value. */
 function wordsOf({ keyword, message }: ErrorObject): string {
   switch (keyword) {
     case 'additionalProperties':
     case 'unevaluatedProperties':
-      return 'the tool knows no such argument';
+      return 'the tool has no such argument';
     case 'required':
       return 'an argument is missing';
     case 'enum':

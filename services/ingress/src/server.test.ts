@@ -5,7 +5,7 @@ import { systemClock } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentKeys, authenticator } from './agents.ts';
 import { Caps } from './caps.ts';
-import { describeDoor } from './openapi.ts';
+import { describeApi } from './openapi.ts';
 import { buildServer, type ServerParts } from './server.ts';
 
 const key = `ilk_${'a'.repeat(43)}`;
@@ -29,19 +29,19 @@ keys.change('acme.bot', agentNamed('bot', key, 1_000));
 keys.change('acme.capped', agentNamed('capped', cappedKey, 1));
 const floods: string[] = [];
 
-/** Nothing in these tests gets as far as a call: what does would be a bug, and shows as one. */
+/** No request of these tests may reach a call: one that does ends as an unexpected error. */
 const parts: ServerParts = {
   authenticate: (authorization, nowMs) => keys.authenticate(authorization, nowMs),
   callCaps: new Caps(),
-  lookCaps: new Caps(),
+  lookUpCaps: new Caps(),
   onFlood: (agentKey) => floods.push(agentKey),
   submit: () => Promise.reject(new Error('a secret of the inside')),
-  look: () => Promise.reject(new Error('a secret of the inside')),
+  lookUp: () => Promise.reject(new Error('a secret of the inside')),
   evaluateCaps: new Caps(),
   evaluate: () => Promise.reject(new Error('a secret of the inside')),
   describeDecisionPoint: (listening) => ({ listening }),
   listTools: () => [],
-  description: describeDoor(),
+  description: describeApi(),
   clock: systemClock,
   log: quiet,
 };
@@ -69,8 +69,8 @@ async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<stri
   return await problemAt('/v1/calls', { method: 'POST', body, headers: { ...known, ...headers } });
 }
 
-describe('the door refuses', () => {
-  test('a request without a key, or with a wrong one, before it reads the body', async () => {
+describe("the server of the agents' API refuses", () => {
+  test('a request without a key or with a wrong one, before it reads the body', async () => {
     const missing = await problemAt('/v1/calls', { method: 'POST', body: '{' });
     expect(missing.problem).toMatchObject({ code: 'key_missing', status: 401 });
     expect(missing.headers.get('www-authenticate')).toBe('Bearer');
@@ -133,7 +133,7 @@ describe('the door refuses', () => {
     ['PUT', '/v1/calls/c1', 'GET'],
     ['POST', '/v1/tools', 'GET'],
     ['PATCH', '/openapi.json', 'GET'],
-  ])('the method %s at %s and says what it takes', async (method, path, allow) => {
+  ])('the method %s at %s, and says what it accepts', async (method, path, allow) => {
     const { problem, headers } = await problemAt(path, { method });
     expect(problem.code).toBe('method_not_allowed');
     expect(headers.get('allow')).toBe(allow);
@@ -143,65 +143,69 @@ describe('the door refuses', () => {
     expect((await problemAt('/v1/calls/%zz', { headers: known })).problem.code).toBe('id_invalid');
   });
 
-  test('what is not HTTP, or has headers without end, with a problem too', async () => {
+  test('what is not HTTP or has too many headers, with a problem document too', async () => {
     expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"header_invalid"/);
     expect(await raw(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain(
       '"code":"header_invalid"',
     );
   });
 
-  test('[P-ingress-caps] an agent above its cap, telling it when to come again, and counts the flood', async () => {
+  test('[P-ingress-caps] an agent above its cap, with the time to wait, and counts the flood', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
-    const { problem, headers: told } = await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
+    const { problem, headers: limited } = await problemAt('/v1/calls', {
+      method: 'POST',
+      body: '{',
+      headers,
+    });
     expect(problem).toMatchObject({ code: 'agent_flood', status: 429 });
-    expect(told.get('retry-after')).toBe('1');
-    expect(told.get('ratelimit')).toBe('"agent";r=0;t=1');
-    expect(told.get('ratelimit-policy')).toBe('"agent";q=1;w=1');
+    expect(limited.get('retry-after')).toBe('1');
+    expect(limited.get('ratelimit')).toBe('"agent";r=0;t=1');
+    expect(limited.get('ratelimit-policy')).toBe('"agent";q=1;w=1');
     expect(floods).toEqual(['acme.capped']);
   });
 
-  test('[P-authzen] more evaluations than the agent may ask, counted apart from its calls', async () => {
+  test('[P-authzen] more evaluations than the agent may ask for, counted separately from its calls', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     const evaluate = () => fetch(`${url}/access/v1/evaluation`, { method: 'POST', headers, body: '{}' });
     expect((await evaluate()).status).toBe(500);
     const { problem } = await problemAt('/access/v1/evaluation', { method: 'POST', headers, body: '{}' });
     expect(problem).toMatchObject({ status: 429, code: 'agent_flood' });
-    // Calls are counted apart, so their flood is told as before and no evaluation is among it.
+    // Calls are counted separately: no evaluation is among the flood of calls.
     expect(floods).toEqual(['acme.capped']);
   });
 });
 
-describe('the door', () => {
-  test('[P-ingress-bad-input] says nothing of a mistake of its own but that it made one', async () => {
+describe("the server of the agents' API", () => {
+  test('[P-ingress-bad-input] does not answer more about an error of its own than that there was one', async () => {
     const { problem } = await post('{"tool":"t","arguments":{}}');
     expect(problem.code).toBe('internal');
     expect(JSON.stringify(problem)).not.toMatch(/secret|Error|\.ts/);
   });
 
   test('[P-answer-claims-no-more] claims that nothing was done only where no earlier request under the key can have done it', async () => {
-    const away = buildServer({
+    const disconnected = buildServer({
       ...parts,
       authenticate: authenticator({ current: false, onChange: () => undefined }),
     });
-    const at = await away.app.listen({ host: '127.0.0.1', port: 0 });
+    const at = await disconnected.app.listen({ host: '127.0.0.1', port: 0 });
     const ask = async (headers: Record<string, string>) =>
       problemSchema.parse(
         await (await fetch(`${at}/v1/calls`, { method: 'POST', body: '{}', headers })).json(),
       );
     expect((await ask(known)).code).toBe('dependency_unavailable');
     expect((await ask({ ...known, 'idempotency-key': 'k' })).code).toBe('outcome_unknown');
-    await away.drain(() => undefined);
+    await disconnected.drain(() => undefined);
   });
 
-  test('answers what is under way before it closes, and takes nothing new', async () => {
+  test('answers running requests before it closes, and accepts no new ones', async () => {
     const asked = Promise.withResolvers<void>();
-    const told = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
     const leaving = buildServer({
       ...parts,
-      look: async () => {
+      lookUp: async () => {
         asked.resolve();
-        await told.promise;
+        await released.promise;
         throw new Fault('call_unknown');
       },
     });
@@ -209,13 +213,13 @@ describe('the door', () => {
     const waiting = fetch(`${at}/v1/calls/c1`, { headers: known });
     await asked.promise;
     const drained = leaving.drain(() => undefined);
-    told.resolve();
+    released.resolve();
     expect((await waiting).status).toBe(404);
     await drained;
     await expect(fetch(`${at}/v1/tools`, { headers: known })).rejects.toThrow();
   });
 
-  test('describes itself to anybody and lists tools to agents', async () => {
+  test('describes itself to everybody and lists tools to agents', async () => {
     expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
     const tools = await fetch(`${url}/v1/tools`, { headers: known });
     expect(await tools.json()).toEqual({ tools: [] });

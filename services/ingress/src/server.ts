@@ -1,9 +1,10 @@
 /**
- * The fence around fastify: the REST door.
+ * The fence around fastify: the HTTP server of the agents' API.
  *
- * 1. Every answer is one of ours: framework errors, unknown routes and broken HTTP become problem documents.
- * 2. Who asks, and whether it may ask now, is settled before a byte of the body is read.
- * 3. A place among the agent's calls in flight is given back when its call is answered, whatever its socket does.
+ * H1. Every answer is one of ours: framework errors, unknown routes and broken HTTP become problem documents, and an
+ *     answer that the description does not name is not sent.
+ * H2. The agent is authenticated and counted against its caps before a byte of the body is read.
+ * H3. A request counts as in flight until it is answered, whatever its socket does.
  */
 import type { Socket } from 'node:net';
 import type { BusLog } from '@interlock/bus';
@@ -15,19 +16,19 @@ import { type Answer, answerDoubt, answerRefusal, faultOf } from './answer.ts';
 import type { Asking } from './authzen.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
-import type { Caps, Taken } from './caps.ts';
+import type { Caps } from './caps.ts';
 import { countAnswer } from './metrics.ts';
 import { originOf } from './origin.ts';
 import { BODY_BYTES, readRequest } from './request.ts';
-import { isDocumented, methodsAt, type RouteName, routes } from './routes.ts';
+import { isDocumented, methodsAt, type RouteName, routeNames, routes } from './routes.ts';
 import { traceCall } from './trace.ts';
 
-/** Names, credentials and trace context of an agent fit many times over. */
+/** Much more than the names, the key and the trace context of an agent need. */
 const HEADER_BYTES = 16 * 1_024;
-/** A whole request arrives within this; a slow loris does not. */
+/** Limits for the headers and for the whole request, against clients that send slowly on purpose. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often late requests are looked for. */
+/** How often late requests are searched for. */
 const LATE_CHECK_MS = 1_000;
 /** Longer than the longest answer takes: the call's limit, the longest claim, and the settling of an orphan. */
 const SOCKET_TIMEOUT_MS = 200_000;
@@ -35,10 +36,10 @@ const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS = 10_000;
 /** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
 const DRAIN_MS = 10_000;
-/** What the last answers may take to leave, and slow uploads to fail. */
+/** After that, how long the last answers may take to be sent, and slow uploads to fail. */
 const CUT_MS = 2_000;
 const SWEEP_MS = 100;
-/** An identifier has 64 characters; a longer one is told so by name. */
+/** An identifier has 64 characters; a longer one than this gets its own error. */
 const PARAMETER_LENGTH = 256;
 const CONTENT_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
@@ -53,15 +54,15 @@ const parametersSchema = z.object({ call: z.string() });
 
 export interface ServerParts {
   authenticate: (authorization: string | undefined, nowMs: number) => AgentEntry;
-  /** Calls, and everything else an agent may ask, are capped apart: looking does not use up calling. */
+  /** Calls, look-ups and evaluations have separate caps: looking up calls does not use up making them. */
   callCaps: Caps;
-  lookCaps: Caps;
+  lookUpCaps: Caps;
   evaluateCaps: Caps;
   onFlood: (agentKey: string, agent: AgentEntry) => void;
   submit: (submission: Submission) => Promise<Answer>;
-  look: (agent: AgentEntry, call: string, waitMs: number) => Promise<Answer>;
+  lookUp: (agent: AgentEntry, call: string, waitMs: number) => Promise<Answer>;
   evaluate: (body: Buffer, asking: Asking, batch: 'one' | 'many') => Promise<Answer>;
-  /** What enforcement points read first, given the address of this door. */
+  /** The metadata that enforcement points read first, given the address this server listens at. */
   describeDecisionPoint: (listening: string) => object;
   listTools: () => object[];
   description: object;
@@ -69,26 +70,28 @@ export interface ServerParts {
   log: BusLog;
 }
 
-interface Visit {
+/** A request of an authenticated agent. */
+interface AgentRequest {
   agent: AgentEntry;
   arrivedMs: number;
+  /** Ends its being in flight. */
   release: () => void;
-  /** True from when the handler gives the place back, and not the socket. */
+  /** True from when the handler releases it, and no longer the closing of the socket. */
   handled: boolean;
-  /** Aborted when the agent hangs up before it is answered. */
+  /** Aborted when the agent closes the connection before it is answered. */
   gone: AbortController;
 }
 
 export interface Server {
   app: FastifyInstance;
   /**
-   * Stops taking requests and resolves when those under way are answered. After `DRAIN_MS` it calls `giveUp`, so that
-   * what still waits is answered with what is known; what is open even then is cut.
+   * Accepts no more requests and resolves when the running ones are answered. After `DRAIN_MS` it calls `giveUp`, so
+   * that requests that still wait are answered with what is known; connections that are open even then are cut.
    */
   drain: (giveUp: () => void) => Promise<void>;
 }
 
-/** Builds the door. It does not listen yet. */
+/** Builds the server. It does not listen yet. */
 export function buildServer(parts: ServerParts): Server {
   const app = fastify({
     logger: false,
@@ -105,11 +108,11 @@ export function buildServer(parts: ServerParts): Server {
       maxHeaderSize: HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: LATE_CHECK_MS,
-      // Its own answer to a missing Host has no body; every route answers the same under any name.
+      // Node's own answer to a missing Host has no body. Every route answers the same under any name.
       requireHostHeader: false,
     },
-    frameworkErrors: (error, _request, reply) =>
-      void send(reply, undefined, answerRefusal(faultOf(error)), parts.log),
+    frameworkErrors: (error, request, reply) =>
+      void send(request, reply, answerRefusal(faultOf(error)), parts),
     clientErrorHandler: answerBrokenHttp,
   });
   app.server.maxConnections = CONNECTIONS;
@@ -117,16 +120,15 @@ export function buildServer(parts: ServerParts): Server {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   let closing = false;
   app.addHook('onRequest', async (request, reply) => {
-    // What is nowhere is told before a byte of the body is read.
-    if (request.is404) return await answerNowhere(request, reply, parts.log);
-    if (request.method === 'POST' && request.routeOptions.url === '/v1/calls')
-      names.set(request, 'POST /v1/calls');
+    received.set(request, { route: routeOf(request), arrivedMs: parts.clock.monotonicMs() });
+    // An unknown address is answered before a byte of the body is read.
+    if (request.is404) return await answerUnknownRoute(request, reply, parts);
     if (!closing) return;
     reply.header('connection', 'close');
-    throw new Fault('dependency_unavailable', { detail: 'This door is closing. Nothing was done.' });
+    throw new Fault('dependency_unavailable', { detail: 'This ingress is shutting down. Nothing was done.' });
   });
-  app.setErrorHandler((thrown, request, reply) => answerThrown(thrown, request, reply, parts.log));
-  app.setNotFoundHandler((request, reply) => answerNowhere(request, reply, parts.log));
+  app.setErrorHandler((thrown, request, reply) => answerThrown(thrown, request, reply, parts));
+  app.setNotFoundHandler((request, reply) => answerUnknownRoute(request, reply, parts));
   addRoutes(app, parts);
   return {
     app,
@@ -138,7 +140,7 @@ export function buildServer(parts: ServerParts): Server {
 }
 
 async function close(app: FastifyInstance, giveUp: () => void): Promise<void> {
-  // A connection that was answered after closing began is idle, and would stay open for its keep-alive time.
+  // A connection whose last answer was sent after closing began is idle, and would stay open for its keep-alive time.
   const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
   const late = setTimeout(giveUp, DRAIN_MS);
   const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS + CUT_MS);
@@ -151,74 +153,73 @@ async function close(app: FastifyInstance, giveUp: () => void): Promise<void> {
   }
 }
 
-const names = new WeakMap<FastifyRequest, RouteName>();
+/** Of each request: which route it is for, where it is for one, and when it arrived on the monotonic clock. */
+const received = new WeakMap<FastifyRequest, { route: RouteName | undefined; arrivedMs: number }>();
+
+function routeOf({ method, routeOptions, is404 }: FastifyRequest): RouteName | undefined {
+  if (is404) return undefined;
+  return routeNames.find((name) => routes[name].method === method && routes[name].url === routeOptions.url);
+}
 
 function addRoutes(app: FastifyInstance, parts: ServerParts): void {
-  const visits = new WeakMap<FastifyRequest, Visit>();
-  const admit = (name: RouteName, caps: Caps) => async (request: FastifyRequest, reply: FastifyReply) => {
-    names.set(request, name);
-    const visit = enter(request, caps, parts);
-    visits.set(request, visit);
+  const requests = new WeakMap<FastifyRequest, AgentRequest>();
+  const admit = (caps: Caps) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const admitted = enter(request, caps, parts);
+    requests.set(request, admitted);
     reply.raw.once('close', () => {
-      if (!reply.raw.writableEnded) visit.gone.abort();
-      if (!visit.handled) visit.release();
+      if (!reply.raw.writableEnded) admitted.gone.abort();
+      if (!admitted.handled) admitted.release();
     });
-    if (routes[name].method === 'POST') checkContentType(request);
+    if (request.method === 'POST') checkContentType(request);
   };
-  const visited = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    answer: (visit: Visit) => Promise<Answer> | Answer,
-  ) => {
-    const visit = visits.get(request);
-    if (visit === undefined) throw new Fault('key_missing');
-    visit.handled = true;
-    try {
-      await send(reply, names.get(request), await answer(visit), parts.log);
-    } finally {
-      visit.release();
-    }
-  };
+  const handle =
+    (answer: (admitted: AgentRequest, request: FastifyRequest) => Promise<Answer> | Answer) =>
+    async (request: FastifyRequest, reply: FastifyReply) => {
+      const admitted = requests.get(request);
+      if (admitted === undefined) throw new Fault('key_missing');
+      admitted.handled = true;
+      try {
+        await send(request, reply, await answer(admitted, request), parts);
+      } finally {
+        // H3
+        admitted.release();
+      }
+    };
+  const { callCaps, lookUpCaps, evaluateCaps } = parts;
   app.post('/v1/calls', {
-    onRequest: admit('POST /v1/calls', parts.callCaps),
-    handler: (request, reply) => visited(request, reply, (visit) => postCall(request, visit, parts)),
+    onRequest: admit(callCaps),
+    handler: handle((admitted, request) => postCall(request, admitted, parts)),
   });
   app.get('/v1/calls/:call', {
-    onRequest: admit('GET /v1/calls/{call}', parts.lookCaps),
-    handler: (request, reply) => visited(request, reply, ({ agent }) => getCall(request, agent, parts)),
+    onRequest: admit(lookUpCaps),
+    handler: handle(({ agent }, request) => getCall(request, agent, parts)),
   });
   app.get('/v1/tools', {
-    onRequest: admit('GET /v1/tools', parts.lookCaps),
-    handler: (request, reply) => visited(request, reply, () => plain({ tools: parts.listTools() })),
+    onRequest: admit(lookUpCaps),
+    handler: handle(() => plain({ tools: parts.listTools() })),
   });
-  for (const [name, batch] of evaluationRoutes) {
-    app.post(routes[name].url, {
-      onRequest: admit(name, parts.evaluateCaps),
-      handler: (request, reply) => visited(request, reply, (visit) => ask(request, visit, parts, batch)),
+  for (const [url, batch] of evaluationRoutes)
+    app.post(url, {
+      onRequest: admit(evaluateCaps),
+      handler: handle((admitted, request) => postEvaluation(request, admitted, parts, batch)),
     });
-  }
-  app.get('/.well-known/authzen-configuration', async (request, reply) => {
-    const name = 'GET /.well-known/authzen-configuration';
-    names.set(request, name);
-    await send(reply, name, plain(parts.describeDecisionPoint(listeningAt(app))), parts.log);
-  });
-  app.get('/openapi.json', async (request, reply) => {
-    names.set(request, 'GET /openapi.json');
-    await send(reply, 'GET /openapi.json', plain(parts.description), parts.log);
-  });
+  app.get('/.well-known/authzen-configuration', (request, reply) =>
+    send(request, reply, plain(parts.describeDecisionPoint(listeningAt(app))), parts),
+  );
+  app.get('/openapi.json', (request, reply) => send(request, reply, plain(parts.description), parts));
 }
 
 const evaluationRoutes = [
-  ['POST /access/v1/evaluation', 'one'],
-  ['POST /access/v1/evaluations', 'many'],
+  [routes['POST /access/v1/evaluation'].url, 'one'],
+  [routes['POST /access/v1/evaluations'].url, 'many'],
 ] as const;
 
-/** What identifies a request to an enforcement point is told back as it came (AuthZEN 1.0, section 10.1.3). */
+/** The id that an enforcement point gave its request is returned as it came (AuthZEN 1.0, section 10.1.3). */
 const REQUEST_ID = /^[\x21-\x7E]{1,128}$/;
 
-async function ask(
+async function postEvaluation(
   request: FastifyRequest,
-  { agent, arrivedMs }: Visit,
+  { agent, arrivedMs }: AgentRequest,
   { evaluate, evaluateCaps }: ServerParts,
   batch: 'one' | 'many',
 ): Promise<Answer> {
@@ -243,14 +244,18 @@ function listeningAt(app: FastifyInstance): string {
   return `http://${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`;
 }
 
-async function postCall(request: FastifyRequest, visit: Visit, parts: ServerParts): Promise<Answer> {
+async function postCall(
+  request: FastifyRequest,
+  admitted: AgentRequest,
+  parts: ServerParts,
+): Promise<Answer> {
   return await traceCall(request.headers, async (name) => {
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
-    const asked = readRequest(bodyOf(request));
-    name(asked.tool);
-    const { agent, arrivedMs, gone } = visit;
+    const parsed = readRequest(bodyOf(request));
+    name(parsed.tool);
+    const { agent, arrivedMs, gone } = admitted;
     const origin = originOf(request.socket.remoteAddress);
-    return await parts.submit({ agent, asked, idempotencyKey, origin, arrivedMs, gone: gone.signal });
+    return await parts.submit({ agent, parsed, idempotencyKey, origin, arrivedMs, gone: gone.signal });
   });
 }
 
@@ -258,17 +263,17 @@ async function getCall(request: FastifyRequest, agent: AgentEntry, parts: Server
   const { call } = parametersSchema.parse(request.params);
   const query = querySchema.safeParse(request.query);
   if (!query.success)
-    throw new Fault('query_invalid', { detail: 'Only wait is known here: 0 to 30, in seconds.' });
-  return await parts.look(agent, call, query.data.wait);
+    throw new Fault('query_invalid', { detail: 'The only parameter is wait: 0 to 30 seconds.' });
+  return await parts.lookUp(agent, call, query.data.wait);
 }
 
-/** Settles who asks and takes a place among its requests in flight. */
-function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): Visit {
+/** H2: authenticates the agent and counts its request as in flight. */
+function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): AgentRequest {
   const { authenticate, clock, callCaps, onFlood } = parts;
   const agent = authenticate(request.headers.authorization, clock.nowMs());
   const agentKey = keyOf(agent);
   const arrivedMs = clock.monotonicMs();
-  const taken: Taken = caps.take(agentKey, agent.caps, arrivedMs);
+  const taken = caps.take(agentKey, agent.caps, arrivedMs);
   if (taken.taken)
     return { agent, arrivedMs, release: taken.release, handled: false, gone: new AbortController() };
   if (caps === callCaps) onFlood(agentKey, agent);
@@ -279,7 +284,7 @@ function keyOf({ tenant, agent }: AgentEntry): string {
   return `${tenant}.${agent}`;
 }
 
-/** A refusal by the agent's own caps, which it is told. */
+/** A refusal by the agent's own caps, which the answer names. */
 class Flooded extends Fault {
   readonly policy: string;
 
@@ -302,50 +307,58 @@ async function answerThrown(
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  log: BusLog,
+  parts: Pick<ServerParts, 'clock' | 'log'>,
 ): Promise<void> {
   const fault = faultOf(thrown);
-  const route = names.get(request);
-  if (fault.code === 'internal') log.error({ err: thrown, route }, 'a request failed');
+  const route = received.get(request)?.route;
+  if (fault.code === 'internal') parts.log.error({ err: thrown, route }, 'a request failed');
   // docs/decisions/008
   const isDoubtful = fault.code === 'dependency_unavailable' && 'idempotency-key' in request.headers;
   const answer = isDoubtful && route === 'POST /v1/calls' ? answerDoubt() : answerRefusal(fault);
   if (fault instanceof Flooded) answer.headers['ratelimit-policy'] = fault.policy;
-  await send(reply, route, answer, log);
+  await send(request, reply, answer, parts);
 }
 
-async function answerNowhere(request: FastifyRequest, reply: FastifyReply, log: BusLog): Promise<void> {
+async function answerUnknownRoute(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: Pick<ServerParts, 'clock' | 'log'>,
+): Promise<void> {
   const methods = methodsAt(request.url.split('?', 1)[0] ?? '');
-  if (methods === undefined)
-    return await send(reply, undefined, answerRefusal(new Fault('route_unknown')), log);
-  const answer = answerRefusal(new Fault('method_not_allowed'));
-  answer.headers['allow'] = methods.join(', ');
-  await send(reply, undefined, answer, log);
+  const answer = answerRefusal(new Fault(methods === undefined ? 'route_unknown' : 'method_not_allowed'));
+  if (methods !== undefined) answer.headers['allow'] = methods.join(', ');
+  await send(request, reply, answer, parts);
 }
 
 async function send(
+  request: FastifyRequest,
   reply: FastifyReply,
-  route: RouteName | undefined,
   answer: Answer,
-  log: BusLog,
+  { clock, log }: Pick<ServerParts, 'clock' | 'log'>,
 ): Promise<void> {
-  let shown = answer;
-  if (route !== undefined && !isDocumented(route, answer.status)) {
-    log.error(
-      { route, status: answer.status },
-      'an answer was not sent because its status is not documented',
-    );
-    shown = answerRefusal(new Fault('internal'));
-  }
-  countAnswer(route ?? 'none', shown.status, reply.elapsedTime);
+  const { route, arrivedMs } = received.get(request) ?? { route: undefined, arrivedMs: undefined };
+  const sent = documented(route, answer, log);
+  const elapsedMs = arrivedMs === undefined ? undefined : clock.monotonicMs() - arrivedMs;
+  countAnswer(route ?? 'none', sent.status, elapsedMs);
   await reply
-    .status(shown.status)
-    .headers({ 'cache-control': 'no-store', ...shown.headers, 'content-type': shown.mediaType })
-    // As bytes, since fastify adds a charset to texts, which these media types do not have.
-    .send(Buffer.from(JSON.stringify(shown.body)));
+    .status(sent.status)
+    .headers({ 'cache-control': 'no-store', ...sent.headers, 'content-type': sent.mediaType })
+    // As bytes: fastify adds a charset to texts, which these media types do not have.
+    .send(Buffer.from(JSON.stringify(sent.body)));
 }
 
-/** Answers what never became a request: broken HTTP, headers that are too large, a request that does not arrive. */
+/** H1: returns the answer, or `internal` in its place where the description of its route does not name it. */
+function documented(route: RouteName | undefined, answer: Answer, log: BusLog): Answer {
+  if (route === undefined || isDocumented(route, answer)) return answer;
+  const code = answer.mediaType === 'application/problem+json' ? answer.body.code : undefined;
+  log.error(
+    { route, status: answer.status, code },
+    'did not send an answer that /openapi.json does not name',
+  );
+  return answerRefusal(new Fault('internal'));
+}
+
+/** Answers what did not become a request: broken HTTP, headers that are too large, a request that arrives too slowly. */
 function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

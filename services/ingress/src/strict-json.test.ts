@@ -15,7 +15,7 @@ function refusalOf(text: string | Buffer): { code: string; pointer: string | und
     if (error instanceof Fault) return { code: error.code, pointer: error.pointer };
     throw error;
   }
-  throw new Error('It was taken.');
+  throw new Error('The text was accepted.');
 }
 
 describe('strict JSON', () => {
@@ -55,7 +55,7 @@ describe('strict JSON', () => {
     expect(refusalOf(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])).code).toBe('unicode_malformed');
   });
 
-  test('takes what is nested up to the limit and refuses one level more', () => {
+  test('accepts nesting up to the limit and refuses one level more', () => {
     expect(parseStrictJson(Buffer.from('[[[[1]]]]'), limits)).toEqual([[[[1]]]]);
     expect(refusalOf('[[[[[1]]]]]')).toEqual({ code: 'body_too_deep', pointer: '/0/0/0/0' });
   });
@@ -71,7 +71,7 @@ describe('strict JSON', () => {
   });
 
   test.each(['1e400', '-1e999', '9007199254740993', '[12345678901234567890]'])(
-    'refuses the number %s, which would change on the way',
+    'refuses the number %s, which would change when parsed',
     (text) => {
       expect(refusalOf(text).code).toBe('body_malformed');
     },
@@ -83,7 +83,7 @@ describe('strict JSON', () => {
     expect(Object.hasOwn({}, 'a')).toBe(false);
   });
 
-  test('reads every well-formed value of any writer as JSON.parse does', () => {
+  test('reads every well-formed value as JSON.parse does, however it was written', () => {
     const wide = { depth: 100, stringLength: 1_000_000 };
     fastCheck.assert(
       fastCheck.property(

@@ -1,9 +1,9 @@
 /**
- * JSON as strict as RFC 8785 needs it: what two readers could understand differently is refused.
+ * JSON as strict as RFC 8785 needs it: text that two parsers could read differently is refused.
  *
- * 1. `JSON.parse` judges the grammar first, so the scan after it runs over well-formed text and only measures.
- * 2. The scan reads each character once and its recursion ends at the depth limit.
- * 3. Names are compared after their escapes are resolved: `"a"` and `"\u0061"` are the same member.
+ * J1. `JSON.parse` checks the grammar first, so the scan after it runs over well-formed text and only measures.
+ * J2. The scan reads each character once, and its recursion ends at the depth limit.
+ * J3. Names are compared after their escapes are resolved: `"a"` and `"\u0061"` are the same member.
  */
 import { isUtf8 } from 'node:buffer';
 import { Fault, pointerOf } from '@interlock/contracts';
@@ -25,11 +25,11 @@ const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
-/** JSON's white space is 9, 10, 13 and 32, and nothing else up to here occurs between tokens. */
+/** JSON's white space is 9, 10, 13 and 32; no other character up to this one occurs between tokens. */
 const LAST_SPACE = 0x20;
 /** Every integer written in fewer characters than this is held exactly. */
 const SHORT_NUMBER = 16;
-/** A pointer shown to a client; the ledger takes 1,024 characters. */
+/** The longest pointer that an event may have. */
 const POINTER_LENGTH = 1_024;
 
 /**
@@ -40,6 +40,7 @@ const POINTER_LENGTH = 1_024;
 export function parseStrictJson(bytes: Buffer, limits: JsonLimits): unknown {
   if (!isUtf8(bytes)) throw new Fault('unicode_malformed', { detail: 'The body is not UTF-8.' });
   const text = bytes.toString('utf8');
+  // J1
   const value = parse(text);
   new Scan(text, limits).value(0);
   return value;
@@ -49,12 +50,12 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's message quotes the body, so it goes no further.
+    // The parser's message quotes the body, so it is not passed on.
     throw new Fault('body_malformed');
   }
 }
 
-/** One walk over text that `JSON.parse` took. */
+/** One pass over text that `JSON.parse` accepted. */
 class Scan {
   readonly #text: string;
   readonly #limits: JsonLimits;
@@ -105,6 +106,7 @@ class Scan {
   }
 
   #enter(depth: number): void {
+    // J2
     if (depth > this.#limits.depth) throw this.#fault('body_too_deep');
     this.#step();
   }
@@ -115,6 +117,7 @@ class Scan {
     while (this.#escaped(end)) end = this.#text.indexOf('"', end + 1);
     this.#at = end + 1;
     const raw = this.#text.slice(start + 1, end);
+    // J3
     const content = raw.includes('\\') ? String(JSON.parse(`"${raw}"`)) : raw;
     if (content.length > this.#limits.stringLength) throw this.#fault('string_too_long');
     if (!content.isWellFormed()) throw this.#fault('unicode_malformed');
@@ -137,11 +140,11 @@ class Scan {
     if (!Number.isFinite(held) || (isInteger && !isHeld(held, written)))
       throw this.#fault(
         'body_malformed',
-        'A number is outside what JSON readers agree on: send it as a string.',
+        'JSON parsers read a number in the body differently: send it as a string.',
       );
   }
 
-  /** Moves past a number or a literal, which ends where a comma, a bracket or white space stands. */
+  /** Moves past a number or a literal, which ends at a comma, a bracket or white space. */
   #word(): void {
     let code = this.#text.charCodeAt(this.#at);
     while (code > LAST_SPACE && code !== COMMA && code !== CLOSE_ARRAY && code !== CLOSE_OBJECT) {
@@ -162,14 +165,14 @@ class Scan {
   }
 
   #fault(code: ConstructorParameters<typeof Fault>[0], detail?: string): Fault {
-    // A member name may itself be too long or ill-formed, and then its place says enough.
+    // A member name may itself be too long or ill-formed: then there is no pointer.
     const pointer = pointerOf(this.#path);
     const shown = pointer.length <= POINTER_LENGTH && pointer.isWellFormed() ? { pointer } : {};
     return new Fault(code, { ...shown, ...(detail === undefined ? {} : { detail }) });
   }
 }
 
-/** True when an integer stands in the text as it is, or as ECMAScript writes the number it is read as. */
+/** True when the text has the very integer that it is read as, or has it as ECMAScript writes that number. */
 function isHeld(held: number, written: string): boolean {
   return String(held) === written || BigInt(held) === BigInt(written);
 }

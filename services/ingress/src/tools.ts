@@ -5,11 +5,11 @@ import { type KnownTool, knowTool } from './schema.ts';
 export interface Tools {
   /** Throws `dependency_unavailable` while the copy may be behind. */
   get(name: string): KnownTool | undefined;
-  /** What the agent may read of every tool: its schema as its author wrote it. */
+  /** What agents may read of each tool: its schema as its author wrote it. */
   list(): object[];
 }
 
-/** Keeps a live copy of the tools; each is made ready once per version. */
+/** Keeps a live copy of the tools; each version is prepared once. */
 export function watchTools(watch: Pick<EntryWatch<'tools'>, 'current' | 'onChange'>): Tools {
   const tools = new Map<string, KnownTool>();
   watch.onChange((name, tool) => {

@@ -5,8 +5,8 @@ import type { Answer } from './answer.ts';
 const tracer = trace.getTracer('interlock.ingress');
 
 /**
- * Runs a call in a server span that continues the caller's trace. `name` tells the span which tool is called, once
- * it is known. The span holds no arguments and no results.
+ * Runs a call in a server span that continues the caller's trace. `name` names the span after the tool, once that is
+ * known. The span has no arguments and no results.
  */
 export async function traceCall(
   headers: IncomingHttpHeaders,
@@ -21,7 +21,7 @@ export async function traceCall(
     async (span) => {
       try {
         const answered = await answer((tool) => nameSpan(span, tool));
-        tellOutcome(span, answered);
+        recordOutcome(span, answered);
         return answered;
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR });
@@ -38,7 +38,7 @@ function nameSpan(span: Span, tool: string): void {
   span.setAttributes({ 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': tool });
 }
 
-function tellOutcome(span: Span, { status, headers }: Answer): void {
+function recordOutcome(span: Span, { status, headers }: Answer): void {
   const call = headers['interlock-call'];
   span.setAttribute('http.response.status_code', status);
   if (call !== undefined) span.setAttribute('interlock.call', call);

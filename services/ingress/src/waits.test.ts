@@ -23,32 +23,32 @@ function settled(tenant: string, call = 'c1'): EventBody<'settled'> {
 const waited = { tenant: 'acme', agent: 'bot', call: 'c1', making: true };
 
 describe('a request that waits', () => {
-  test("does not hear of another tenant's call of the same id", async () => {
+  test("gets no event of another tenant's call with the same id", async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
-    waits.hear({ step: 'settled', body: settled('other') });
+    waits.deliver({ step: 'settled', body: settled('other') });
     expect(await waiter.next(1, true)).toBeUndefined();
   });
 
-  test('hears an outcome that came before it asked, and one that comes later', async () => {
+  test('gets an outcome that was delivered before it waited, and one that is delivered later', async () => {
     const waits = new Waits();
     using early = waits.open(waited);
     const later = early.next(A_LONG_TIME_MS, true);
-    waits.hear({ step: 'settled', body: settled('acme') });
+    waits.deliver({ step: 'settled', body: settled('acme') });
     expect((await later)?.step).toBe('settled');
     expect((await early.next(0, true))?.step).toBe('settled');
   });
 
-  test('takes only the body that fits', async () => {
+  test('gets only the body that fits', async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
     const right = waiter.body((body) => body[0] === 1, A_LONG_TIME_MS);
-    waits.hearBody('c1', Uint8Array.of(2));
-    waits.hearBody('c1', Uint8Array.of(1));
+    waits.deliverBody('c1', Uint8Array.of(2));
+    waits.deliverBody('c1', Uint8Array.of(1));
     expect(await right).toEqual(Uint8Array.of(1));
   });
 
-  test('is let go when the process ends, and so is everyone after it', async () => {
+  test('stops waiting when the process stops, as do all later ones', async () => {
     const waits = new Waits();
     using waiter = waits.open(waited);
     const never = waiter.next(A_LONG_TIME_MS, true);
@@ -58,7 +58,7 @@ describe('a request that waits', () => {
     expect(await late.next(A_LONG_TIME_MS, true)).toBeUndefined();
   });
 
-  test('leaves nothing behind', () => {
+  test('is forgotten when it ends', () => {
     const waits = new Waits();
     {
       using _waiter = waits.open(waited);

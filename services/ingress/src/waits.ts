@@ -1,42 +1,46 @@
 /**
- * Who waits for which call on this replica. A waiter is opened before the call is published, so that no outcome
- * can come before somebody listens. What is heard is only told to waiters of the same tenant.
+ * The requests that wait on this replica, each for one call.
+ *
+ * W1. A waiter is opened before its call is published, so no outcome can arrive before somebody waits for it.
+ * W2. An event is delivered only to waiters of its own tenant.
  */
 import type { EventBody } from '@interlock/contracts';
 
+/** A stored event that a request may be answered with. */
 export type Ended =
   | { step: 'settled'; body: EventBody<'settled'> }
   | { step: 'refused'; body: EventBody<'refused'> };
-export type Heard = Ended | { step: 'asked'; body: EventBody<'asked'> };
+export type CallEvent = Ended | { step: 'asked'; body: EventBody<'asked'> };
 
-/** A claim that is made again may send a second body; the digest says which of the two counts. */
+/** A claim that is made again may send a second body; the digest decides which of the two counts. */
 const BODIES = 2;
 
-/** One request that waits for one call. */
-export interface Waiter extends Disposable {
-  readonly waited: Waited;
-  /**
-   * Resolves when the call ended, or a person is asked and `orAsked` is set; undefined after
-   * `timeoutMs`, or when waiting ends because the process does.
-   */
-  next(timeoutMs: number, orAsked: boolean): Promise<Heard | undefined>;
-  /** Resolves with the first body that fits, or undefined after `timeoutMs`. */
-  body(fits: (body: Uint8Array) => boolean, timeoutMs: number): Promise<Uint8Array | undefined>;
-}
-
-export interface Waited {
+/** The call a request waits for, and the agent that must own it. */
+export interface WaitedCall {
   tenant: string;
   agent: string;
   call: string;
 }
 
-export type Opened = Waited & {
-  /** True for the request that makes the call: it is under way though nothing durable tells of it yet. */
+export type Opening = WaitedCall & {
+  /** True for the request that makes the call: until the call is decided, this replica alone knows of it. */
   making: boolean;
 };
 
+/** One request that waits for one call. */
+export interface Waiter extends Disposable {
+  readonly waited: WaitedCall;
+  /**
+   * Resolves when the call ended, or when a person is asked and `orAsked` is set; undefined after `timeoutMs`, or
+   * when the process stops.
+   */
+  next(timeoutMs: number, orAsked: boolean): Promise<CallEvent | undefined>;
+  /** Resolves with the first body that fits, or undefined after `timeoutMs`. */
+  body(fits: (body: Uint8Array) => boolean, timeoutMs: number): Promise<Uint8Array | undefined>;
+}
+
 export class Waits {
-  readonly #waiters = new Map<string, Set<OneWaiter>>();
+  readonly #waiters = new Map<string, Set<CallWaiter>>();
   #drained = false;
 
   /** True once nobody may wait any more. */
@@ -44,62 +48,63 @@ export class Waits {
     return this.#drained;
   }
 
-  /** Calls that somebody waits for. */
+  /** Calls that at least one request waits for. */
   get size(): number {
     return this.#waiters.size;
   }
 
-  open(waited: Opened): Waiter {
-    const group = this.#waiters.get(waited.call) ?? new Set<OneWaiter>();
-    this.#waiters.set(waited.call, group);
-    const waiter = new OneWaiter(waited, () => {
+  open(opening: Opening): Waiter {
+    const group = this.#waiters.get(opening.call) ?? new Set<CallWaiter>();
+    this.#waiters.set(opening.call, group);
+    const waiter = new CallWaiter(opening, () => {
       group.delete(waiter);
-      if (group.size === 0 && this.#waiters.get(waited.call) === group) this.#waiters.delete(waited.call);
+      if (group.size === 0 && this.#waiters.get(opening.call) === group) this.#waiters.delete(opening.call);
     });
     if (this.#drained) waiter.drain();
     group.add(waiter);
     return waiter;
   }
 
-  /** True when an agent's call was made here and somebody still waits for it. */
-  has({ tenant, agent, call }: Waited): boolean {
+  /** True when an agent's call was made here and a request still waits for it. */
+  has({ tenant, agent, call }: WaitedCall): boolean {
     return [...(this.#waiters.get(call) ?? [])].some(
-      (waiter) => waiter.waited.making && waiter.waited.tenant === tenant && waiter.waited.agent === agent,
+      ({ waited }) => waited.making && waited.tenant === tenant && waited.agent === agent,
     );
   }
 
-  hear(heard: Heard): void {
-    const { tenant, call } = heard.step === 'asked' ? heard.body.question : heard.body;
+  deliver(event: CallEvent): void {
+    const { tenant, call } = event.step === 'asked' ? event.body.question : event.body;
+    // W2
     for (const waiter of this.#waiters.get(call) ?? [])
-      if (waiter.waited.tenant === tenant) waiter.hear(heard);
+      if (waiter.waited.tenant === tenant) waiter.deliver(event);
   }
 
-  hearBody(call: string, body: Uint8Array): void {
-    for (const waiter of this.#waiters.get(call) ?? []) waiter.hearBody(body);
+  deliverBody(call: string, body: Uint8Array): void {
+    for (const waiter of this.#waiters.get(call) ?? []) waiter.deliverBody(body);
   }
 
-  /** Ends every waiting, now and later. */
+  /** Ends all waiting, now and later. */
   drain(): void {
     this.#drained = true;
     for (const group of this.#waiters.values()) for (const waiter of group) waiter.drain();
   }
 }
 
-class OneWaiter implements Waiter {
-  readonly waited: Opened;
+class CallWaiter implements Waiter {
+  readonly waited: Opening;
   readonly #leave: () => void;
   readonly #bodies: Uint8Array[] = [];
-  readonly #pending = new Set<() => void>();
+  readonly #checks = new Set<() => void>();
   #ended: Ended | undefined;
-  #asked: Heard | undefined;
+  #asked: CallEvent | undefined;
   #drained = false;
 
-  constructor(waited: Opened, leave: () => void) {
+  constructor(waited: Opening, leave: () => void) {
     this.waited = waited;
     this.#leave = leave;
   }
 
-  next(timeoutMs: number, orAsked: boolean): Promise<Heard | undefined> {
+  next(timeoutMs: number, orAsked: boolean): Promise<CallEvent | undefined> {
     return this.#until(() => this.#ended ?? (orAsked ? this.#asked : undefined), timeoutMs);
   }
 
@@ -107,21 +112,21 @@ class OneWaiter implements Waiter {
     return this.#until(() => this.#bodies.find(fits), timeoutMs);
   }
 
-  hear(heard: Heard): void {
-    if (heard.step === 'asked') this.#asked = heard;
-    else this.#ended = heard;
-    this.#look();
+  deliver(event: CallEvent): void {
+    if (event.step === 'asked') this.#asked = event;
+    else this.#ended = event;
+    this.#check();
   }
 
-  hearBody(body: Uint8Array): void {
+  deliverBody(body: Uint8Array): void {
     if (this.#bodies.length === BODIES) this.#bodies.shift();
     this.#bodies.push(body);
-    this.#look();
+    this.#check();
   }
 
   drain(): void {
     this.#drained = true;
-    this.#look();
+    this.#check();
   }
 
   [Symbol.dispose](): void {
@@ -130,24 +135,24 @@ class OneWaiter implements Waiter {
   }
 
   #until<T>(find: () => T | undefined, timeoutMs: number): Promise<T | undefined> {
-    const there = find();
-    if (there !== undefined || this.#drained || timeoutMs <= 0) return Promise.resolve(there);
+    const present = find();
+    if (present !== undefined || this.#drained || timeoutMs <= 0) return Promise.resolve(present);
     return new Promise((resolve) => {
-      const look = () => {
+      const check = () => {
         const found = find();
         if (found !== undefined || this.#drained) finish(found);
       };
       const finish = (found: T | undefined) => {
         clearTimeout(timer);
-        this.#pending.delete(look);
+        this.#checks.delete(check);
         resolve(found);
       };
       const timer = setTimeout(() => finish(find()), timeoutMs);
-      this.#pending.add(look);
+      this.#checks.add(check);
     });
   }
 
-  #look(): void {
-    for (const look of this.#pending) look();
+  #check(): void {
+    for (const check of this.#checks) check();
   }
 }

@@ -1,4 +1,4 @@
-/** Ingress on a real bus; the tests speak for the console, the decider, the executor and the approver. */
+/** Ingress on a real bus; the tests act as the console, the decider, the executor and the approver. */
 import type { Bus, Delivery } from '@interlock/bus';
 import {
   type Call,
@@ -29,23 +29,25 @@ export interface Answered {
   body: z.infer<typeof bodySchema>;
 }
 
-export interface Door extends AsyncDisposable {
-  readonly house: TestBus;
+export interface IngressFixture extends AsyncDisposable {
+  readonly testBus: TestBus;
   readonly executor: Bus;
   readonly decider: Bus;
-  /** Every call that came to the decider. */
+  /** Every call that the decider received. */
   readonly requested: readonly Delivery<'requested'>[];
   ask(path: string, init?: RequestInit & { key?: string }): Promise<Answered>;
   /** Calls the tool `note`. */
   note(argumentsValue: object, headers?: Record<string, string>): Promise<Answered>;
-  /** Returns the next call on the line whose only argument is this text. */
-  onTheLine(text: string): Promise<Delivery<'requested'>>;
+  /** Returns the published call whose only argument is this text. */
+  publishedCall(text: string): Promise<Delivery<'requested'>>;
   /** Returns the claim an executor makes of a call. */
   claimOf(call: Call, claimMs: number): Claim;
+  /** Reads `/metrics` of the process. */
+  metrics(): Promise<string>;
   sealedFor(service: 'auditor' | 'console', purpose: 'evidence' | 'held', call: string): Sealed;
 }
 
-/** Both an outcome and a problem may name the call. */
+/** Outcomes name the call, and problems may. */
 const bodySchema = z.looseObject({ call: z.string().default(''), code: z.string().optional() });
 
 const noteTool = toolSchema.parse({
@@ -56,26 +58,26 @@ const noteTool = toolSchema.parse({
 });
 
 /** Starts ingress with a tool and three agents. */
-export async function startDoor(): Promise<Door> {
+export async function startIngress(): Promise<IngressFixture> {
   await using stack = new AsyncDisposableStack();
-  const house = stack.use(await startTestBus());
-  const office = await house.busOf('console');
-  await putAgent(office, { tenant: 'acme', agent: 'bot', key: agentKeys.bot });
-  await putAgent(office, { tenant: 'acme', agent: 'neighbour', key: agentKeys.neighbour });
-  await putAgent(office, { tenant: 'globex', agent: 'bot', key: agentKeys.stranger });
-  await putAgent(office, {
+  const testBus = stack.use(await startTestBus());
+  const consoleBus = await testBus.busOf('console');
+  await putAgent(consoleBus, { tenant: 'acme', agent: 'bot', key: agentKeys.bot });
+  await putAgent(consoleBus, { tenant: 'acme', agent: 'neighbour', key: agentKeys.neighbour });
+  await putAgent(consoleBus, { tenant: 'globex', agent: 'bot', key: agentKeys.stranger });
+  await putAgent(consoleBus, {
     tenant: 'acme',
     agent: 'gate',
     key: agentKeys.gate,
     roles: ['enforcement-point'],
   });
-  await office.entries('tools').put('note', noteTool);
-  const started = await house.start([ingressService]);
-  const executor = await house.busOf('executor');
-  const decider = await house.busOf('decider');
-  const requested = await hearRequested(decider);
+  await consoleBus.entries('tools').put('note', noteTool);
+  const started = await testBus.start([ingressService]);
+  const executor = await testBus.busOf('executor');
+  const decider = await testBus.busOf('decider');
+  const requested = await collectRequested(decider);
   await eventually(async () => (await fetch(new URL('/readyz', started.healthUrl))).ok);
-  const ask: Door['ask'] = async (path, { key = agentKeys.bot, headers, ...init } = {}) => {
+  const ask: IngressFixture['ask'] = async (path, { key = agentKeys.bot, headers, ...init } = {}) => {
     const response = await fetch(new URL(path, started.services[0]?.url), {
       ...init,
       headers: { authorization: `Bearer ${key}`, ...headers },
@@ -83,23 +85,24 @@ export async function startDoor(): Promise<Door> {
     const body = bodySchema.parse(await response.json());
     return { status: response.status, headers: response.headers, body };
   };
-  const sealedFor: Door['sealedFor'] = (service, purpose, call) =>
-    seal('{}', house.keyring.sealKeysOf(service, Date.now()), sealContext(purpose, call));
+  const sealedFor: IngressFixture['sealedFor'] = (service, purpose, call) =>
+    seal('{}', testBus.keyring.sealKeysOf(service, Date.now()), sealContext(purpose, call));
   const owned = stack.move();
   return {
-    house,
+    testBus,
     executor,
     decider,
     requested,
     ask,
     sealedFor,
+    metrics: async () => await (await fetch(new URL('/metrics', started.healthUrl))).text(),
     note: async (argumentsValue, headers = {}) =>
       await ask('/v1/calls', {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ tool: 'note', arguments: argumentsValue }),
       }),
-    onTheLine: async (text) => {
+    publishedCall: async (text) => {
       const wanted = JSON.stringify({ text });
       return await eventually(() => requested.find(({ event }) => event.call.arguments === wanted));
     },
@@ -109,18 +112,18 @@ export async function startDoor(): Promise<Door> {
 }
 
 async function putAgent(
-  office: Bus,
+  consoleBus: Bus,
   { tenant, agent, key, roles = [] }: { tenant: string; agent: string; key: string; roles?: string[] },
 ) {
   const nowMs = Date.now();
-  await office.entries('agents').put(`${tenant}.${agent}`, {
+  await consoleBus.entries('agents').put(`${tenant}.${agent}`, {
     ...{ tenant, agent, user: `user-of-${agent}`, roles, session: `ses-${agent}` },
     keys: [{ keyId: 'k1', hash: sha256(key), createdAt: nowMs, notAfter: nowMs + 3_600_000 }],
     caps: { ratePerSecond: 1_000, burst: 1_000, inFlight: 100 },
   });
 }
 
-async function hearRequested(decider: Bus): Promise<Delivery<'requested'>[]> {
+async function collectRequested(decider: Bus): Promise<Delivery<'requested'>[]> {
   const requested: Delivery<'requested'>[] = [];
   await decider.step('decider', {
     verb: (delivery) => {
@@ -128,7 +131,7 @@ async function hearRequested(decider: Bus): Promise<Delivery<'requested'>[]> {
       return undefined;
     },
     poison: () => {
-      throw new Error('nothing here is poison');
+      throw new Error('A delivery was handled too often.');
     },
     concurrency: 1,
   });

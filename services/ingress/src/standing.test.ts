@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '@interlock/bus';
 import { limits, type QuestionEntry } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { ORPHAN_GRACE_MS, planOf, standingOf } from './outcome.ts';
+import { ORPHAN_GRACE_MS, planOf, standingOf } from './standing.ts';
 
 const NOW_MS = 2_000;
 const digest = 'a'.repeat(64);
@@ -78,7 +78,7 @@ function questionIn(state: QuestionEntry['state'], resolvedAt?: number): Questio
 }
 
 describe('where a call stands', () => {
-  test('is told by the ledger before the question', () => {
+  test('is decided by the ledger before the question', () => {
     expect(standingOf(refused('policy_denied'), questionIn('open'), 0).kind).toBe('refused');
     expect(standingOf(settled, questionIn('approved', 1), 0).kind).toBe('settled');
   });
@@ -94,7 +94,7 @@ describe('where a call stands', () => {
     });
   });
 
-  test('is under way until its claim ran out and an orphan had its time, whatever the clocks say', () => {
+  test('is running until its claim ran out and its orphan had time to settle, whatever the clocks show', () => {
     expect(standingOf(started, undefined, 4_000)).toMatchObject({ leftMs: 7_000 + ORPHAN_GRACE_MS });
     expect(standingOf(started, undefined, 99_000)).toMatchObject({ leftMs: ORPHAN_GRACE_MS });
     expect(standingOf(started, undefined, -99_000)).toMatchObject({ leftMs: 10_000 + ORPHAN_GRACE_MS });
@@ -123,12 +123,12 @@ describe('a request under a used Idempotency-Key', () => {
     expect(planOf(standingOf(undefined, questionIn('open'), 0), request, NOW_MS)).toBe('follow');
   });
 
-  test('is tried again after a refusal that may pass, and made when nothing is known', () => {
+  test('is tried again after a retryable refusal, and makes the call when nothing is known of it', () => {
     expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request, NOW_MS)).toBe('next');
     expect(planOf(standingOf(undefined, undefined, 0), request, NOW_MS)).toBe('make');
   });
 
-  test('[P-idempotency-key] is refused when its call ended before the window', () => {
+  test('[P-idempotency-key] is refused when its call ended longer ago than the window', () => {
     const lateMs = 1_000 + limits.idempotencyWindowMs + 1;
     for (const ledger of [settled, refused('rate_limited'), refused('policy_denied')]) {
       expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs)).toBe('expired');

@@ -1,13 +1,15 @@
 /**
- * What may be said of a call, from what is known of it.
+ * Where a call stands, from what is stored of it.
  *
- * 1. The ledger outweighs the question: what started, settled or was refused is no longer held.
- * 2. A started call may still settle until its claim runs out; then its orphan is settled by somebody.
+ * S1. The ledger outweighs the question: what started, settled or was refused is no longer held.
+ * S2. A started call may still settle until its claim runs out; after that its orphan is settled by an executor.
  */
-import type { LedgerEntry } from '@interlock/bus';
+import type { Bus, LedgerEntry, Records } from '@interlock/bus';
 import { faults, limits, type QuestionEntry, type Refused, type Settled } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
+import type { CallEvent } from './waits.ts';
 
-/** After a claim ran out, how long its settling as an orphan may take before nobody waits any more. */
+/** After a claim ran out, how long a request waits for the claim to be settled as an orphan. */
 export const ORPHAN_GRACE_MS = 5_000;
 
 type Claimed = Extract<LedgerEntry, { step: 'started' | 'restarted' }>['body'];
@@ -15,12 +17,45 @@ type Asked = QuestionEntry['question'];
 
 export type Standing =
   | { kind: 'absent' }
-  | { kind: 'settled'; settled: Settled }
+  /** `live` where the outcome was received as it was stored: its body may still arrive on the channel. */
+  | { kind: 'settled'; settled: Settled; live: boolean }
   | { kind: 'refused'; refused: Refused }
   | { kind: 'started'; claim: Claimed; leftMs: number }
   | { kind: 'held'; question: Asked }
-  /** The question is answered or expired, and the line goes on until then at the latest. */
+  /** The question was answered or expired, and the call goes on for this long at most. */
   | { kind: 'resolved'; question: Asked; leftMs: number };
+
+export interface StandingSources {
+  bus: Pick<Bus, 'readCall'>;
+  questions: Pick<Records<QuestionEntry>, 'get'>;
+  clock: Pick<Clock, 'nowMs'>;
+}
+
+/** Reads where a call stands. Throws `dependency_unavailable`. */
+export async function readStanding(
+  { tenant, call }: { tenant: string; call: string },
+  { bus, questions, clock }: StandingSources,
+): Promise<Standing> {
+  const [ledger, question] = await Promise.all([
+    bus.readCall(tenant, call),
+    questions.get(`${tenant}.${call}`),
+  ]);
+  return standingOf(ledger, question?.value, clock.nowMs());
+}
+
+/** Returns where a call stands after an event that was just stored. */
+export function standingOfEvent(event: CallEvent): Standing {
+  switch (event.step) {
+    case 'settled':
+      return { kind: 'settled', settled: event.body, live: true };
+    case 'refused':
+      return { kind: 'refused', refused: event.body };
+    case 'asked':
+      return { kind: 'held', question: event.body.question };
+    default:
+      return event satisfies never;
+  }
+}
 
 /** Returns where a call stands. Instants of other machines are bounded by the limits they may not exceed. */
 export function standingOf(
@@ -28,6 +63,7 @@ export function standingOf(
   entry: QuestionEntry | undefined,
   nowMs: number,
 ): Standing {
+  // S1
   if (ledger !== undefined) return standingOnLedger(ledger, nowMs);
   if (entry === undefined) return { kind: 'absent' };
   const { question } = entry;
@@ -39,13 +75,14 @@ export function standingOf(
 function standingOnLedger(ledger: LedgerEntry, nowMs: number): Standing {
   switch (ledger.step) {
     case 'settled':
-      return { kind: 'settled', settled: ledger.body };
+      return { kind: 'settled', settled: ledger.body, live: false };
     case 'refused':
       return { kind: 'refused', refused: ledger.body };
     case 'evaluated':
       return { kind: 'absent' };
     case 'started':
     case 'restarted': {
+      // S2
       const claim = ledger.body;
       const leftMs = clamp(claim.at + claim.claimMs - nowMs, claim.claimMs) + ORPHAN_GRACE_MS;
       return { kind: 'started', claim, leftMs };
@@ -55,14 +92,14 @@ function standingOnLedger(ledger: LedgerEntry, nowMs: number): Standing {
   }
 }
 
-/** Whose call it is, and what was asked for: what a second request under the same key is compared with. */
+/** Whose call it is and what it asks for: a second request under the same key is compared with it. */
 export interface Origin {
   agent: string;
   tool: string;
   argumentsDigest: string | undefined;
 }
 
-/** Returns a call's origin, or undefined when nothing is known of the call. */
+/** Returns a call's origin, or undefined where nothing is known of the call. */
 export function originOf(standing: Standing): Origin | undefined {
   switch (standing.kind) {
     case 'absent':
@@ -81,7 +118,7 @@ export function originOf(standing: Standing): Origin | undefined {
   }
 }
 
-/** True when a request is the one that made the call. A refusal that does not tell the arguments fits any. */
+/** True when a request asks for what the call asked for. A refusal without the digest of the arguments fits any. */
 export function isSameRequest(origin: Origin, request: { tool: string; argumentsDigest: string }): boolean {
   const { tool, argumentsDigest } = origin;
   return (
@@ -90,8 +127,9 @@ export function isSameRequest(origin: Origin, request: { tool: string; arguments
 }
 
 /**
- * What to do with a request whose Idempotency-Key names a call that stands so: make it, take the key's next id,
- * refuse it because the key was used for something else or is past its window, or follow the call to its end.
+ * Returns what to do with a request whose Idempotency-Key names a call that stands so: make the call, take the next
+ * call id of the key, refuse the request because the key was used for something else or is past its window, or follow
+ * the call to its end.
  */
 export function planOf(
   standing: Standing,
@@ -105,7 +143,7 @@ export function planOf(
   return standing.kind === 'refused' && faults[standing.refused.code].retryable ? 'next' : 'follow';
 }
 
-/** The ledger keeps an ended call for a while after its window, so that a late key is refused and not taken for a new one. */
+/** The ledger keeps an ended call for a while after its window, so that a late key is refused and not mistaken for a new one. */
 function isPastWindow(standing: Standing, nowMs: number): boolean {
   const ended =
     standing.kind === 'settled'
