@@ -130,6 +130,8 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
     files: /\.test\.ts$|^test\/|^vitest\.config\.ts$|\.fixture\.ts$/,
   },
   { vendor: /^@nats-io\//, files: /^packages\/bus\/src\// },
+  // Every bounded map that drops what was used longest ago, wherever it stands.
+  { vendor: /^lru-cache$/, files: /^(packages|services)\/[^/]+\/src\// },
   { vendor: /^undici$/, files: /^packages\/egress\/src\/agent\.ts$/ },
   { vendor: /^ipaddr\.js$/, files: /^packages\/egress\/src\/address\.ts$/ },
   { vendor: /^http-message-signatures$/, files: /^packages\/egress\/src\/signature\.test\.ts$/ },

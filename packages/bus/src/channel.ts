@@ -1,13 +1,14 @@
 /** The two-way channel between a call's door and its executor: result bodies in frames one way, cancellation the other. */
 import { channelSubject, limits } from '@interlock/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { LRUCache } from 'lru-cache';
 import type { Connection } from './connection.ts';
 import { tracedHeaders } from './envelope.ts';
 
 const FRAME_HEADER = 'Interlock-Frame';
 const FRAME_PATTERN = /^([0-9]{1,3})\/([0-9]{1,3})$/;
 const FRAMES_MAX = Math.ceil(limits.resultBytes / limits.frameBytes);
-/** Bodies that are being put together at once; beyond it the oldest is dropped. */
+/** Bodies that are being put together at once; beyond it the one that waits longest for a frame is dropped. */
 const BODIES_MAX = 4_096;
 
 /** Sends a result's body in frames of at most `limits.frameBytes`. */
@@ -28,7 +29,7 @@ export function receiveFrames(
   replica: string,
   listener: (call: string, body: Uint8Array) => void,
 ): Promise<void> {
-  const bodies = new Map<string, Uint8Array[]>();
+  const bodies = new LRUCache<string, Uint8Array[]>({ max: BODIES_MAX });
   return connection.listen(channelSubject(replica, '*', 'out'), (message) => {
     const call = message.subject.split('.').at(-2);
     const [, index, count] = FRAME_PATTERN.exec(message.headers?.get(FRAME_HEADER) ?? '') ?? [];
@@ -42,8 +43,6 @@ export function receiveFrames(
       bodies.delete(call);
       listener(call, Buffer.concat(frames));
     }
-    const [oldest] = bodies.keys();
-    if (bodies.size > BODIES_MAX && oldest !== undefined) bodies.delete(oldest);
   });
 }
 

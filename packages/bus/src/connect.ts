@@ -4,7 +4,7 @@ import type { Bus, BusOptions } from './bus.ts';
 import { receiveCancels, receiveFrames, sendCancel, sendFrames } from './channel.ts';
 import { openConnection } from './connection.ts';
 import { createConsume } from './consume.ts';
-import { openEntries } from './entries.ts';
+import { openEntries, verifiedTexts } from './entries.ts';
 import {
   followClaims,
   followStream,
@@ -39,7 +39,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const publisher = createPublisher({ connection, js, reader, clock, source });
   const consume = createConsume(connection, js, log);
   const following = { connection, js, jsm, keys, clock, log, source };
-  const buckets = { connection, js, jsm, log, keys, keyring, clock, verified: new Map() };
+  const buckets = { connection, js, jsm, log, keys, keyring, clock, verified: verifiedTexts() };
 
   return {
     service,

@@ -7,6 +7,7 @@
  */
 import { type EntryBucket, type EntryValue, entrySchemas, Fault } from '@interlock/contracts';
 import { type Keyring, type ServiceKeys, signStatement, verifyStatement } from '@interlock/keys';
+import { LRUCache } from 'lru-cache';
 import type { BucketContext } from './bucket.ts';
 import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
 import { textOf } from './envelope.ts';
@@ -19,8 +20,10 @@ export interface EntryContext extends BucketContext {
   keyring: Keyring;
   clock: BusClock;
   /** What was verified last, by bucket and key. */
-  verified: Map<string, Remembered>;
+  verified: VerifiedTexts;
 }
+
+type VerifiedTexts = LRUCache<string, Remembered>;
 
 /** The very text that verified, and when. */
 interface Remembered {
@@ -41,6 +44,11 @@ const WRITE_TRIES = 4;
 const REMEMBER_MS = 1_000;
 /** Entries remembered at once, of all buckets. */
 const REMEMBERED_MAX = 1_024;
+
+/** Makes what one connection remembers of all its buckets. */
+export function verifiedTexts(): VerifiedTexts {
+  return new LRUCache<string, Remembered>({ max: REMEMBERED_MAX });
+}
 
 /** Opens a bucket of signed entries. */
 export function openEntries<B extends EntryBucket>(at: EntryContext, bucket: B): Entries<B> {
@@ -74,10 +82,9 @@ function verify<B extends EntryBucket>(
   const name = `${bucket}/${key}`;
   const atMs = at.clock.monotonicMs();
   const known = at.verified.get(name);
-  // The map's key names the bucket, so what is remembered under it is of that bucket's type.
+  // The cache's key names the bucket, so what is remembered under it is of that bucket's type.
   if (known?.text === text && atMs - known.atMs < REMEMBER_MS) return known.entry as Verified<B>;
   const entry = verifyText(at, bucket, { key, text });
-  if (at.verified.size >= REMEMBERED_MAX) at.verified.clear();
   at.verified.set(name, { text, atMs, entry });
   return entry;
 }

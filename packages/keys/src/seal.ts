@@ -13,13 +13,14 @@ import {
   randomBytes,
 } from 'node:crypto';
 import { Fault, type Sealed } from '@interlock/contracts';
+import { LRUCache } from 'lru-cache';
 import { readBox, writeBox } from './box.ts';
 import { publicKeyFromRaw, rawPublicKey, type SealKey } from './keyring.ts';
 
 const BOX_KEY_BYTES = 32;
 /** S2: whoever reads one sender key out of a process opens no more boxes than these. */
 const BOXES_PER_SENDER_KEY = 65_536;
-/** Senders whose agreement with one recipient is remembered: every executor that is alive, and some that were. */
+/** Senders that are remembered: every executor that runs, and some that ran. */
 const SENDERS_REMEMBERED = 64;
 
 interface Sender {
@@ -30,11 +31,11 @@ interface Sender {
   boxes: number;
 }
 
-/** What a recipient's key agreed on, by the sender's public key; gone with the recipient's key. */
-const agreements = new WeakMap<KeyObject, Map<string, KeyObject>>();
+/** The public keys of senders. */
+const senderKeys = new LRUCache<string, KeyObject>({ max: SENDERS_REMEMBERED });
 
-/** The public keys of those senders. */
-const senderKeys = new Map<string, KeyObject>();
+/** What a recipient's key and a sender's key agreed on; gone with either of them. */
+const agreements = new WeakMap<KeyObject, WeakMap<KeyObject, KeyObject>>();
 
 let currentSender: Sender | undefined;
 
@@ -83,12 +84,13 @@ function sharedWith(sender: Sender, recipient: KeyObject): KeyObject {
 
 /** A sender makes many boxes under one key, so their agreement is worked out once. */
 function agreed(privateKey: KeyObject, sender: string): KeyObject {
-  const bySender = agreements.get(privateKey) ?? new Map<string, KeyObject>();
+  const bySender = agreements.get(privateKey) ?? new WeakMap<KeyObject, KeyObject>();
   agreements.set(privateKey, bySender);
-  const known = bySender.get(sender);
+  const publicKey = senderKey(sender);
+  const known = bySender.get(publicKey);
   if (known !== undefined) return known;
-  const shared = agree(privateKey, senderKey(sender));
-  remember(bySender, sender, shared);
+  const shared = agree(privateKey, publicKey);
+  bySender.set(publicKey, shared);
   return shared;
 }
 
@@ -97,14 +99,8 @@ function senderKey(sender: string): KeyObject {
   const known = senderKeys.get(sender);
   if (known !== undefined) return known;
   const key = publicKeyFromRaw('X25519', sender);
-  remember(senderKeys, sender, key);
+  senderKeys.set(sender, key);
   return key;
-}
-
-function remember(bySender: Map<string, KeyObject>, sender: string, key: KeyObject): void {
-  const [oldest] = bySender.keys();
-  if (oldest !== undefined && bySender.size >= SENDERS_REMEMBERED) bySender.delete(oldest);
-  bySender.set(sender, key);
 }
 
 function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {

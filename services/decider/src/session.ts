@@ -9,6 +9,7 @@
 import type { Records, RecordWatch, StoredRecord } from '@interlock/bus';
 import { type Call, Fault, type Session } from '@interlock/contracts';
 import { Queue } from '@interlock/shell';
+import { LRUCache } from 'lru-cache';
 
 /** Sessions remembered in this process; the others are read again from their store. */
 const REMEMBERED_MAX = 10_000;
@@ -49,7 +50,7 @@ export async function openSessions(
 
 class StoredSessions implements Sessions {
   readonly #records: Records<Session>;
-  readonly #remembered: Remembered;
+  readonly #remembered: LRUCache<string, StoredRecord<Session>>;
   #watch: RecordWatch | undefined;
   readonly #opening = new Map<string, Promise<StoredRecord<Session>>>();
   /** The writes of each session that has any: one replica's calls do not race each other. */
@@ -57,15 +58,14 @@ class StoredSessions implements Sessions {
 
   constructor(records: Records<Session>, capacity: number) {
     this.#records = records;
-    this.#remembered = new Remembered(capacity);
+    this.#remembered = new LRUCache({ max: capacity });
   }
 
   /** Begins to hear of what other replicas write of sessions that are known here, or are just being read. */
   async listen(): Promise<void> {
     this.#watch = await this.#records.watch((key, value, revision) => {
-      if (value === undefined || revision === undefined) this.#remembered.forget(key);
-      else if (this.#remembered.has(key) || this.#opening.has(key))
-        this.#remembered.hear(key, { value, revision });
+      if (value === undefined || revision === undefined) this.#remembered.delete(key);
+      else if (this.#remembered.has(key) || this.#opening.has(key)) this.#remember(key, { value, revision });
     });
   }
 
@@ -100,13 +100,13 @@ class StoredSessions implements Sessions {
 
   async #open(key: string, call: Named, nowMs: number): Promise<StoredRecord<Session>> {
     const stored = await this.#records.get(key);
-    if (stored !== undefined) return this.#remembered.hear(key, stored);
+    if (stored !== undefined) return this.#remember(key, stored);
     const fresh = freshSession(call, nowMs);
     const revision = await this.#records.put(key, fresh, 0);
     // Where another replica was faster, what it wrote is the session.
     return revision === undefined
       ? await this.#readAgain(key)
-      : this.#remembered.hear(key, { value: fresh, revision });
+      : this.#remember(key, { value: fresh, revision });
   }
 
   async #change(call: Named, nowMs: number, change: (session: Session) => Session): Promise<void> {
@@ -133,7 +133,7 @@ class StoredSessions implements Sessions {
       if (value === stored.value) return;
       const revision = await this.#records.put(key, value, stored.revision);
       if (revision !== undefined) {
-        this.#remembered.hear(key, { value, revision });
+        this.#remember(key, { value, revision });
         return;
       }
       stored = await this.#readAgain(key);
@@ -147,44 +147,15 @@ class StoredSessions implements Sessions {
     const stored = await this.#records.get(key);
     if (stored === undefined)
       throw new Fault('dependency_unavailable', { detail: 'The session cannot be read.' });
-    return this.#remembered.hear(key, stored);
-  }
-}
-
-/** Sessions in memory, the one used longest ago first. */
-class Remembered {
-  readonly #capacity: number;
-  readonly #sessions = new Map<string, StoredRecord<Session>>();
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
+    return this.#remember(key, stored);
   }
 
-  has(key: string): boolean {
-    return this.#sessions.has(key);
-  }
-
-  get(key: string): StoredRecord<Session> | undefined {
-    const known = this.#sessions.get(key);
-    if (known === undefined) return undefined;
-    this.#sessions.delete(key);
-    this.#sessions.set(key, known);
-    return known;
-  }
-
-  /** Takes note of a stored session, unless a newer one is known, and returns the newer. */
-  hear(key: string, stored: StoredRecord<Session>): StoredRecord<Session> {
-    const known = this.#sessions.get(key);
+  /** Remembers a stored session, unless a newer one is known, and returns the newer. */
+  #remember(key: string, stored: StoredRecord<Session>): StoredRecord<Session> {
+    const known = this.#remembered.peek(key);
     const newer = known !== undefined && known.revision >= stored.revision ? known : stored;
-    this.#sessions.delete(key);
-    this.#sessions.set(key, newer);
-    const [oldest] = this.#sessions.keys();
-    if (this.#sessions.size > this.#capacity && oldest !== undefined) this.#sessions.delete(oldest);
+    this.#remembered.set(key, newer);
     return newer;
-  }
-
-  forget(key: string): void {
-    this.#sessions.delete(key);
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import type { ClaimNotice, LedgerEntry } from '@interlock/bus';
 import type { Claim } from '@interlock/contracts';
+import { LRUCache } from 'lru-cache';
 
 /** Covers the difference between the server's clock and ours, and the way of the last byte. */
 const GRACE_MS = 2_000;
@@ -51,7 +52,7 @@ export class Orphans {
   readonly #nowMs: () => number;
   readonly #look: (notice: ClaimNotice) => Promise<void>;
   readonly #inHand = new Map<string, ClaimNotice | undefined>();
-  readonly #settled = new Set<string>();
+  readonly #settled = new LRUCache<string, true>({ max: SETTLED_MAX });
   readonly #looking = new Set<Promise<void>>();
 
   /** `look` settles a claim past its limit; when it rejects, the notice comes again. */
@@ -70,10 +71,7 @@ export class Orphans {
 
   /** Says that this executor settled a call. */
   settled(call: CallName): void {
-    const key = keyOf(call);
-    const [oldest] = this.#settled;
-    if (oldest !== undefined && this.#settled.size >= SETTLED_MAX) this.#settled.delete(oldest);
-    this.#settled.add(key);
+    this.#settled.set(keyOf(call), true);
   }
 
   /** Says that a call is out of this executor's hands, settled or not. */
