@@ -22,6 +22,17 @@ async function create(agent: string, more: object = {}): Promise<AgentKey> {
   return key;
 }
 
+/** Returns every operation of the management API, as the console's own code names them. */
+async function operationsOfConsole(): Promise<{ method: string; url: string }[]> {
+  const files = await filesBelow(path.resolve(import.meta.dirname, '../services/console/src'));
+  return files
+    .filter(({ file }) => !file.endsWith('.test.ts'))
+    .flatMap(({ bytes }) => [
+      ...bytes.toString('utf8').matchAll(/method: '([A-Z]+)',\s+url: '(\/v1\/[^']+)'/g),
+    ])
+    .map(([, method = '', url = '']) => ({ method, url: url.replaceAll(/:\w+/g, 'acme') }));
+}
+
 async function list({ key }: AgentKey): Promise<HttpAnswer> {
   return await send(new URL('/v1/tools', line.interlock.ingress), { token: key });
 }
@@ -86,7 +97,31 @@ describe('an API key', () => {
     expect(await call(first)).toBe('key_invalid');
   });
 
-  test('[P-ingress-keys] that was revoked stays so when the door starts again', async () => {
+  test('[P-agent-cannot-manage] opens no operation of management, neither at the console nor at ingress', async () => {
+    const { key } = line.agent('helper');
+    const alice = line.person('alice');
+    const state = async () => {
+      const read = ['tools', 'policy', 'credentials', 'approvals', 'kill', 'agents', 'people', 'emergencies'];
+      return (await Promise.all(read.map((name) => alice.get(`/v1/${name}`)))).map(({ text }) => text);
+    };
+    const before = await state();
+    const operations = await operationsOfConsole();
+    expect(operations.length).toBeGreaterThan(25);
+    for (const { method, url } of operations) {
+      const request = { method, token: key, ...(method === 'GET' ? {} : { body: {} }) };
+      const refused = await send(new URL(url, line.interlock.console), request);
+      expect({ method, url, status: refused.status }).toEqual({ method, url, status: 401 });
+      const unknown = await send(new URL(url, line.interlock.ingress), request);
+      if (`${method} ${url}` === 'GET /v1/tools') continue;
+      expect({ method, url, status: unknown.status }).toEqual({
+        ...{ method, url },
+        status: url === '/v1/tools' ? 405 : 404,
+      });
+    }
+    expect(await state()).toEqual(before);
+  });
+
+  test('[P-ingress-keys] that was revoked stays so when ingress starts again', async () => {
     const made = await create('gone');
     await line.person('alice').post('/v1/agents/acme/gone/revoke', {});
     await line.interlock.restart('ingress');

@@ -5,14 +5,22 @@ import type { HttpAnswer } from './http.ts';
 import { type CallOptions, type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
+const DAY_MS = 86_400_000;
 const SOON_MS = 4_000;
 const WAIT_SECONDS = 20;
 
 let line: Line;
 beforeAll(async () => {
   line = await startLine({
-    // `ask` may be answered by anybody who approves; `idem` by somebody else than the user; `slow` soon.
-    tools: { idem: { labels: ['destructive'] }, slow: { labels: ['destructive'] } },
+    // `ask` may be answered by anybody who approves; `idem` by somebody else than the user; `slow` soon; `read` spends.
+    tools: {
+      idem: { labels: ['destructive'] },
+      slow: { labels: ['destructive'] },
+      read: { labels: ['destructive'], spends: '/id' },
+    },
+    limits: [
+      { name: 'budget', per: ['agent'], match: { tool: 'read' }, spend: { amount: 10, windowMs: DAY_MS } },
+    ],
     approvals: {
       rules: [
         { tool: 'idem', separateDuties: true },
@@ -110,6 +118,19 @@ describe('a held call', () => {
     expect(effectsOf(call)).toBe(0);
     await line.person('alice').post('/v1/kill', { ...kill, on: false });
     await eventually(async () => (await fate()).outcome === 'succeeded');
+  });
+
+  test('[P-line-no-way-round] that was approved is still stopped by a budget that was spent meanwhile', async () => {
+    const spending = { id: 6 };
+    const [first, second] = [await line.call('read', spending), await line.call('read', spending)];
+    expect([first.status, second.status]).toEqual([202, 202]);
+    const outcomeOf = async ({ body: { call = '' } }: HttpAnswer) => {
+      await line.person('bob').answer(call, 'approve');
+      return (await line.look(call, { waitSeconds: WAIT_SECONDS })).body;
+    };
+    expect((await outcomeOf(first)).outcome).toBe('succeeded');
+    expect(await outcomeOf(second)).toMatchObject({ status: 429, code: 'spend_limited' });
+    expect(effectsOf(second.body.call ?? '')).toBe(0);
   });
 
   test('[P-approval-exact-call] [P-idempotency-key] stays one call and one question under one Idempotency-Key', async () => {

@@ -2,6 +2,7 @@ import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { send } from './http.ts';
+import { joinBus } from './inside.ts';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
@@ -41,7 +42,15 @@ async function evaluated(tool: string) {
     .parse(body);
 }
 
-test('[P-authzen] what another enforcement point is told stands in the audit, and nothing was carried out', async () => {
+test('[P-authzen] the answer to another enforcement point is on the ledger before it is returned', async () => {
+  await using executor = await joinBus(line.interlock, 'executor');
+  for (const tool of ['idem', 'write', 'idem', 'write']) {
+    const { context } = await evaluated(tool);
+    expect(await executor.readStep('evaluated', 'acme', context.evaluation)).toBeDefined();
+  }
+});
+
+test('[P-authzen] the answer to another enforcement point is in the audit, and nothing was carried out', async () => {
   const allowed = await evaluated('idem');
   const denied = await evaluated('write');
   expect([allowed.decision, denied.decision]).toEqual([true, false]);

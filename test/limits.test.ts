@@ -72,7 +72,7 @@ describe('a limit', () => {
   });
 
   test(
-    '[P-limits-headers] of calls at once refuses while they last, and gives the place back afterwards',
+    '[P-limits-headers] of calls at once refuses while they last, and is free again afterwards',
     async () => {
       line.upstream.behave({ kind: 'hang' });
       const before = line.upstream.requests.length;
@@ -101,11 +101,13 @@ describe('an agent over its caps', () => {
       const key = line.interlock.context.agents['acme/flooder']?.key ?? '';
       const url = new URL('/v1/calls', line.interlock.ingress);
       const body = { tool: 'read', arguments: { id: 1 } };
+      const before = line.upstream.requests.length;
       const answers = await Promise.all(
         Array.from({ length: 40 }, () => send(url, { method: 'POST', token: key, body })),
       );
       const flooded = answers.filter(({ status }) => status === 429);
       expect(flooded.length).toBeGreaterThanOrEqual(35);
+      expect(line.upstream.requests).toHaveLength(before + answers.length - flooded.length);
       for (const { body: problem, headers } of flooded) {
         expect(problem).toMatchObject({ code: 'agent_flood' });
         expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);

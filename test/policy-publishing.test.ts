@@ -140,6 +140,22 @@ describe('a bundle at the console’s door', () => {
 });
 
 test(
+  '[P-line-no-way-round] a call that was approved is still stopped by a stricter policy that was published meanwhile',
+  async () => {
+    await place.publish(place.bundles.one);
+    const held = await place.line.call('ask', { text: 'before the stricter policy' });
+    expect(held.status).toBe(202);
+    await place.publish(place.bundles.strict);
+    const call = held.body.call ?? '';
+    await place.line.person('bob').answer(call, 'approve');
+    const after = await place.line.look(call, { waitSeconds: 20 });
+    expect(after.body).toMatchObject({ status: 403, code: 'policy_denied', rule: 'no_writes' });
+    expect(place.line.upstream.effects.get(call)).toBeUndefined();
+  },
+  TEST_MS,
+);
+
+test(
   '[P-policy-reload] a dozen publishings and rollbacks under traffic lose no call and decide none twice, each by a policy that was in force',
   async () => {
     const decided = new Map<string, number[]>();

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { services } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -12,9 +13,12 @@ import { type Line, startLine, UPSTREAM_TOKEN } from './line.ts';
 
 const START_MS = 100_000;
 const CORE_BYTES = 3;
+/** Beside one file for each service. */
+const KEY_FILES = ['author.json', 'broker.kek.json', 'call-id.key', 'trace.token'];
 
 let line: Line;
 let echo: Server;
+let umask = 0;
 /** Authorization headers that came to the API. */
 const arrived: string[] = [];
 const answers: { call: string; said: string }[] = [];
@@ -36,6 +40,8 @@ function tellAll(authorization: string) {
 }
 
 beforeAll(async () => {
+  // Whatever the machine's own mask, what must be private is made private.
+  umask = process.umask(0);
   echo = createServer((incoming, response) => {
     const { authorization = '' } = incoming.headers;
     arrived.push(authorization);
@@ -75,6 +81,7 @@ beforeAll(async () => {
   answers.push({ call: again.body.call ?? '', said: sayingOf(again.headers, again.text) });
 }, START_MS);
 afterAll(async () => {
+  process.umask(umask);
   await line?.[Symbol.asyncDispose]();
   echo?.closeAllConnections();
   echo?.close();
@@ -151,26 +158,60 @@ describe('the credential, agents’ keys and people’s tokens', () => {
     }
   });
 
-  test('[P-secret-nowhere] are in no process’s arguments or environment, and neither is any key on disk', async () => {
-    const { data, services, servers } = line.interlock;
-    const folder = path.join(data, 'keys');
-    const keys = await Promise.all(
-      (await readdir(folder))
-        .filter((name) => name.endsWith('.json') || name === 'call-id.key')
-        .map((name) => readFile(path.join(folder, name), 'utf8')),
+  test('[P-secret-files] and every key stand on disk in known files that their user alone may read, in folders that nobody else may enter', async () => {
+    const { data } = line.interlock;
+    const wanted = [...secrets(), ...(await keysOnDisk())];
+    const holding = (await filesBelow(data))
+      .filter(({ bytes }) => wanted.some((secret) => bytes.includes(secret)))
+      .map(({ file }) => path.relative(data, file));
+    const keys = services.map((service) => `keys/${service}.json`);
+    expect(holding.sort()).toEqual(
+      [...keys, ...KEY_FILES.map((name) => `keys/${name}`), 'context.json', 'operator/operator.json'].sort(),
     );
-    // Anything as long as a key: seeds, private keys, the key-encryption key, the key of call ids.
-    const words = keys.flatMap((text) => text.match(/[A-Za-z0-9_+/=-]{43,}/g) ?? []);
-    expect(words.length).toBeGreaterThan(10);
-    for (const { name, pid } of [...services, ...servers]) {
+    for (const file of holding)
+      expect({ file, mode: await modeOf(data, file) }).toEqual({ file, mode: 0o600 });
+    // Beside them: logs, ports, the servers' configuration and stores, which hold what agents and people did.
+    expect(await modeOf(data, '.')).toBe(0o700);
+    const entries = await readdir(data, { withFileTypes: true });
+    const names = entries.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['logs', 'nats', 'nats.conf', 'redis', 'ferretdb']));
+    for (const entry of entries)
+      expect({ name: entry.name, mode: await modeOf(data, entry.name) }).toEqual({
+        name: entry.name,
+        mode: entry.isDirectory() ? 0o700 : 0o600,
+      });
+  });
+
+  test('[P-secret-nowhere] are in no process’s arguments or environment, and neither is any key on disk', async () => {
+    const { services: running, servers } = line.interlock;
+    // The token under which spans are sent is in the environment of every service, as OpenTelemetry takes it.
+    const traceToken = await readFile(path.join(line.interlock.data, 'keys', 'trace.token'), 'utf8');
+    const words = (await keysOnDisk()).filter((word) => word !== traceToken.trim());
+    for (const { name, pid } of [...running, ...servers]) {
       const seen = await seenOf(pid);
       const shown = words.filter((word) => seen.includes(word));
       expect({ name, leaks: [...leaksIn(seen), ...shown] }).toEqual({ name, leaks: [] });
       // Servers write over what they were started with; services do not.
-      if (services.some((service) => service.pid === pid)) expect(seen).toContain('INTERLOCK_KEYS=');
+      if (running.some((service) => service.pid === pid)) expect(seen).toContain('INTERLOCK_KEYS=');
     }
   });
 });
+
+/** Returns anything as long as a key in the files of keys: seeds, private keys, the key-encryption key. */
+async function keysOnDisk(): Promise<string[]> {
+  const { data } = line.interlock;
+  const files = [...services.map((service) => `${service}.json`), ...KEY_FILES].map((name) => `keys/${name}`);
+  const texts = await Promise.all(
+    [...files, 'operator/operator.json'].map((file) => readFile(path.join(data, file), 'utf8')),
+  );
+  const words = texts.flatMap((text) => text.match(/[A-Za-z0-9_+/=-]{43,}/g) ?? []);
+  expect(words.length).toBeGreaterThan(2 * files.length);
+  return words;
+}
+
+async function modeOf(folder: string, file: string): Promise<number> {
+  return (await stat(path.join(folder, file))).mode & 0o777;
+}
 
 /** Returns what other users of the machine may see of a process, and what its own user may. */
 async function seenOf(pid: number): Promise<string> {

@@ -40,9 +40,9 @@ async function tracedOf(of: string): Promise<CallTraces['traces'][number]> {
   return traces[0] ?? expect.unreachable();
 }
 
-/** Returns the traceparent of each event of a call, by its subject without tenant and call, as stored on disk. */
-async function eventsOf(of: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+/** Returns the headers of each event of a call, by its subject without tenant and call, as stored on disk. */
+async function eventsOf(of: string): Promise<Map<string, Record<string, string>>> {
+  const found = new Map<string, Record<string, string>>();
   for (const { bytes } of await filesBelow(path.join(line.interlock.data, 'nats'))) {
     const events = bytes
       .toString('latin1')
@@ -50,9 +50,15 @@ async function eventsOf(of: string): Promise<Map<string, string>> {
         /interlock\.(line|ledger)\.v1\.(\w+)[\w.-]*?\.([\w-]+?)(?:.{4})?NATS\/1\.0\r\n(.*?)\r\n\r\n/gs,
       );
     for (const [, family, step, named, headers = ''] of events)
-      if (named === of) found.set(`${family}.${step}`, /traceparent: (\S+)/.exec(headers)?.[1] ?? '');
+      if (named === of) found.set(`${family}.${step}`, fieldsOf(headers));
   }
   return found;
+}
+
+function fieldsOf(headers: string): Record<string, string> {
+  return Object.fromEntries(
+    [...headers.matchAll(/^([\w-]+): (.*?)\r?$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
 }
 
 describe('a call', () => {
@@ -78,7 +84,7 @@ describe('a call', () => {
     expect(trace.spans.filter(({ failed }) => failed)).toEqual([]);
   });
 
-  test('[P-trace-one] [P-events-cloudevents] carries its trace on every event and on the request to the API', async () => {
+  test('[P-trace-one] [P-events-cloudevents] is a CloudEvent at each step, and carries its trace on every event and on the request to the API', async () => {
     const events = await eventually(async () => {
       const found = await eventsOf(call);
       return found.size >= 5 && found;
@@ -86,7 +92,18 @@ describe('a call', () => {
     expect([...events.keys()].sort()).toEqual(
       ['ledger.settled', 'ledger.started', 'line.admitted', 'line.decided', 'line.requested'].sort(),
     );
-    for (const traceparent of events.values()) expect(traceparent).toContain(`00-${trace.traceId}-`);
+    for (const [name, fields] of events) {
+      const [family = '', step = ''] = name.split('.');
+      expect(fields).toMatchObject({
+        'ce-specversion': '1.0',
+        'ce-type': `io.interlock.${family}.${step}.v1`,
+        'ce-id': expect.stringContaining(call),
+        'ce-source': expect.stringMatching(/^interlock\/\w+$/),
+        'ce-time': expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        'content-type': 'application/json',
+        traceparent: expect.stringContaining(`00-${trace.traceId}-`),
+      });
+    }
     const [arrived] = line.upstream.requests.filter((request) => request.call === call);
     expect(arrived?.headers['traceparent']).toContain(`00-${trace.traceId}-`);
   });

@@ -15,6 +15,8 @@ const END_MS = 90_000;
 const CLAIM_MS = 3_000;
 /** The twin looks at a claim within seconds of its limit. */
 const TAKEN_OVER_MS = 30_000;
+/** Requests that ingress answers from the ledger while a claim is in doubt. */
+const LOOKS = 50;
 const EXECUTORS = ['executor', 'executor-2'] as const;
 
 let line: Line;
@@ -94,15 +96,19 @@ describe('[P-claim-monotonic] an executor that is paused before it hears that it
   );
 });
 
-describe('[P-ledger-read-back] an executor that does not hear whether its claim was stored', () => {
+describe('an executor that does not hear whether its claim was stored', () => {
   test(
-    'knows its own claim by its nonce and carries the call out once',
+    '[P-ledger-read-back] [P-ledger-claim-first] has no effect until it does, knows its own claim by its nonce, and carries the call out once',
     async () => {
       const journal = new Journal(line);
       const { withheld, reset } = proxy.withhold('interlock.ledger.v1.started.');
       const wish = journal.send('slow');
       await withheld;
-      await stage.until(wish, 'started');
+      const call = await stage.until(wish, 'started');
+      // As long as many other requests take, the call stands on the ledger and nothing has left.
+      for (let looks = 0; looks < LOOKS; looks += 1)
+        expect((await line.look(call)).body).toMatchObject({ state: 'running' });
+      expect(effectsOf(line, wish)).toEqual([]);
       reset();
       expect((await journal.untilKnown(wish))?.body.outcome).toBe('succeeded');
       expect(effectsOf(line, wish)).toHaveLength(1);

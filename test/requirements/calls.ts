@@ -15,7 +15,7 @@ export const callRequirements = {
   'P-line-refusal-is-an-event': {
     text: 'A refusal is an event that says code, public reason, rule, and what the caller can do next.',
     source: 'architecture: the line',
-    layer: 'unit',
+    layer: 'line',
   },
   'P-line-poison': {
     text: 'An event that its owner cannot handle is refused at the fifth delivery, and does not block the calls behind it.',
@@ -90,7 +90,7 @@ export const callRequirements = {
   'P-call-cancelled': {
     text: 'A call whose agent hangs up before it starts does not start, unless an Idempotency-Key lets it be asked for again.',
     source: 'services/ingress/README.md',
-    layer: 'unit',
+    layer: 'line',
   },
   'P-step-drain': {
     text: 'A process that stops finishes what it began and gives back what has not started.',

@@ -10,7 +10,7 @@ export const policyRequirements = {
   'P-default-deny': {
     text: 'What no rule allows is denied.',
     source: 'architecture: fail closed',
-    layer: 'unit',
+    layer: 'line',
   },
   'P-policy-agrees': {
     text: 'The compiled policy answers every call as OPA itself answers it.',

@@ -15,7 +15,7 @@ export const trustRequirements = {
   'P-secret-files': {
     text: 'Every file of an installation that holds a secret is readable by its user alone.',
     source: 'architecture: secrets',
-    layer: 'unit',
+    layer: 'line',
   },
   'P-agent-cannot-manage': {
     text: 'Nothing an agent can reach can change a tool, a policy, a credential, an approval, or the memory of its session.',
@@ -110,7 +110,7 @@ export const trustRequirements = {
   'P-approval-durable': {
     text: 'A question survives the death of every process, and a call has one question, ever.',
     source: 'services/approver/README.md',
-    layer: 'unit',
+    layer: 'fault',
   },
   'P-audit-finds-tampering': {
     text: 'Verification finds an edit, a drop, a reorder, a truncation, and a tail cut together with its last checkpoint.',

@@ -2,10 +2,18 @@
  * The configuration folder: what each of its files may say, and what the management door is handed when it is applied.
  */
 import { z } from 'zod';
-import { agentEntrySchema, approvalsEntrySchema, limitsEntrySchema, personEntrySchema } from './entries.ts';
+import {
+  agentEntrySchema,
+  approvalsEntrySchema,
+  httpTargetSchema,
+  limitsEntrySchema,
+  mcpTargetSchema,
+  mcpTransportSchema,
+  personEntrySchema,
+  toolSchema,
+} from './entries.ts';
 import { digestSchema, idSchema } from './ids.ts';
 import { signedSchema } from './statements.ts';
-import { httpTargetSchema, mcpTargetSchema, mcpTransportSchema, toolSchema } from './tool.ts';
 
 const FILES_MAX = 1_000;
 /** A policy bundle as base64 text: 16 MiB of bytes, far above any real one. */

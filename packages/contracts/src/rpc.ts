@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { credentialEntrySchema } from './entries.ts';
+import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './entries.ts';
 import { decisionRecordSchema, evidenceSchema, limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
@@ -7,7 +7,6 @@ import type { RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
-import { injectionSchema, mcpTransportSchema } from './tool.ts';
 
 /** An audit record as it is shown to a person: what the stream said, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({

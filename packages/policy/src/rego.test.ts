@@ -53,7 +53,7 @@ describe('an answer that is not one whole decision is an error, never an allow',
   });
 });
 
-describe('what breaks one decision does not break the next', () => {
+describe('[P-policy-bounded] what breaks one decision does not break the next', () => {
   test.each([
     ['an input deeper than the stack', () => ({ deep: nested(20_000) })],
     ['an input larger than is taken', () => ({ large: 'x'.repeat(INPUT_MAX_BYTES) })],
@@ -66,7 +66,7 @@ describe('what breaks one decision does not break the next', () => {
     expect(policy.evaluate({ ok: false })).toEqual(denied);
   });
 
-  test('[P-policy-bounded] a policy that would take for ever', async () => {
+  test('a policy that would take for ever', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if {
@@ -122,7 +122,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.memoryBytes).toBe(before);
   });
 
-  test('[P-default-deny] inputs that count as nothing are denied by default', async () => {
+  test('inputs that count as nothing are denied by default', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
     );

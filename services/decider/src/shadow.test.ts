@@ -1,4 +1,4 @@
-import { factsSchema, type PolicyInput, sha256 } from '@interlock/contracts';
+import { type PolicyInput, sha256 } from '@interlock/contracts';
 import { type HeldPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ const input: PolicyInput = policyInput(
       local: {},
       environment: 'test',
     },
-    parsed: factsSchema.parse({}),
+    parsed: { sql: [], shell: [], paths: [], recipients: [], destinations: [] },
   },
   0,
 );
