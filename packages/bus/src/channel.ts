@@ -1,6 +1,5 @@
-/** The two-way channel between a call's door and its executor: result bodies in frames one way, cancellation the other. */
+/** The two-way channel of a call, between the replica of ingress that holds it and its executor: result bodies in frames, and cancellation. */
 import { channelSubject, limits } from '@interlock/contracts';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import type { Connection } from './connection.ts';
 import { tracedHeaders } from './envelope.ts';
@@ -8,11 +7,16 @@ import { tracedHeaders } from './envelope.ts';
 const FRAME_HEADER = 'Interlock-Frame';
 const FRAME_PATTERN = /^([0-9]{1,3})\/([0-9]{1,3})$/;
 const FRAMES_MAX = Math.ceil(limits.resultBytes / limits.frameBytes);
-/** Bodies that are being put together at once; beyond it the one that waits longest for a frame is dropped. */
+/** Bodies of which some frames have arrived; beyond it the one that waited longest is dropped. */
 const BODIES_MAX = 4_096;
 
 /** Sends a result's body in frames of at most `limits.frameBytes`. */
-export function sendFrames(nats: NatsConnection, replyTo: string, call: string, body: Uint8Array): void {
+export function sendResult(
+  { nats }: Pick<Connection, 'nats'>,
+  replyTo: string,
+  call: string,
+  body: Uint8Array,
+): void {
   const frames = Math.max(1, Math.ceil(body.length / limits.frameBytes));
   for (let index = 0; index < frames; index += 1) {
     nats.publish(
@@ -23,9 +27,9 @@ export function sendFrames(nats: NatsConnection, replyTo: string, call: string, 
   }
 }
 
-/** Receives the frames of one replica and tells each body once it is whole. Frames out of order drop their body. */
-export function receiveFrames(
-  connection: Connection,
+/** Receives the frames sent to one replica and passes each body on once it is whole. A frame out of order drops its body. */
+export function onResult(
+  connection: Pick<Connection, 'listen'>,
   replica: string,
   listener: (call: string, body: Uint8Array) => void,
 ): Promise<void> {
@@ -47,12 +51,15 @@ export function receiveFrames(
 }
 
 /** Tells the executors that nobody waits for a call any more. */
-export function sendCancel(nats: NatsConnection, replica: string, call: string): void {
+export function sendCancel({ nats }: Pick<Connection, 'nats'>, replica: string, call: string): void {
   nats.publish(channelSubject(replica, call, 'in'));
 }
 
-/** Hears of calls nobody waits for. */
-export function receiveCancels(connection: Connection, listener: (call: string) => void): Promise<void> {
+/** Calls back with each call that nobody waits for any more. */
+export function onCancel(
+  connection: Pick<Connection, 'listen'>,
+  listener: (call: string) => void,
+): Promise<void> {
   return connection.listen(channelSubject('*', '*', 'in'), (message) => {
     const call = message.subject.split('.').at(-2);
     if (call !== undefined) listener(call);

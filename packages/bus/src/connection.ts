@@ -1,6 +1,6 @@
 import { Fault, type ServiceName } from '@interlock/contracts';
 import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
-import type { BusLog } from './bus.ts';
+import type { BusLog } from './options.ts';
 import { inboxPrefix } from './topology/accounts.ts';
 
 /** A server that does not answer pings for this long, twice, is left. */

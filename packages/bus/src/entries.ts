@@ -1,35 +1,61 @@
 /**
  * Signed management entries.
  *
- * 1. An entry counts only when the console's signature verifies and names the bucket and key it was read from.
- * 2. A version that is not higher than the one held is ignored: an old entry cannot be replayed as newer.
- * 3. A text that counts for nothing is known as such: whoever must act on the newest entry can refuse to act.
+ * E1 An entry counts only when the console's signature verifies and names the bucket and key the entry was read from.
+ * E2 A version that is not higher than the one held is ignored: an old entry cannot be replayed as a newer one.
+ * E3 A stored text that does not count is reported: whoever must act on the newest entry can refuse to act.
  */
 import { type EntryBucket, type EntryValue, entrySchemas, Fault } from '@interlock/contracts';
-import { type Keyring, type ServiceKeys, signStatement, verifyStatement } from '@interlock/keys';
+import { signStatement, verifyStatement } from '@interlock/keys';
 import { LRUCache } from 'lru-cache';
-import type { BucketContext } from './bucket.ts';
-import type { BusClock, Entries, Entry, EntryWatch, RefusedEntry } from './bus.ts';
+import { type BucketContext, readKey, readLast, type StoredValue, writeKey } from './bucket.ts';
+import type { BusContext } from './context.ts';
 import { textOf } from './envelope.ts';
-import { readAll, readEvery, readKey, readLast, type StoredValue, writeKey } from './records.ts';
-import { watchBucket } from './watch.ts';
+import { type BucketWatch, readAll, readEvery, watchBucket } from './watch.ts';
 
-/** What signing and verifying entries needs besides the bucket. */
-export interface EntryContext extends BucketContext {
-  keys: ServiceKeys;
-  keyring: Keyring;
-  clock: BusClock;
-  /** What was verified last, by bucket and key. */
-  verified: VerifiedTexts;
+/** A signed entry that was verified. */
+export interface Entry<B extends EntryBucket> {
+  key: string;
+  value: EntryValue<B>;
+  version: number;
 }
 
-type VerifiedTexts = LRUCache<string, Remembered>;
+/** Why a stored text does not count: no valid signature, an older version than the one held, or a deletion without a signature. */
+export type RefusedEntry = 'forged' | 'older' | 'deleted';
 
-/** The very text that verified, and when. */
-interface Remembered {
-  text: string;
-  atMs: number;
-  entry: Verified<EntryBucket>;
+/** A bucket of management entries. Only the console may write; every read is verified against its key. */
+export interface Entries<B extends EntryBucket> {
+  /** Reads from the leader. Throws `entry_forged` when the entry does not verify. */
+  get(key: string): Promise<Entry<B> | undefined>;
+  list(): Promise<Entry<B>[]>;
+  /** Lists the entries that verify, and the keys of those that do not or were deleted without a signature. */
+  survey(): Promise<{ entries: Entry<B>[]; refused: string[] }>;
+  /** Signs and writes, also over a text that does not verify. Returns the signed text. */
+  put(key: string, value: EntryValue<B>): Promise<string>;
+  /** Writes a signed removal. */
+  remove(key: string): Promise<string>;
+  watch(): Promise<EntryWatch<B>>;
+}
+
+/** A live, verified copy of a bucket of signed entries. */
+export interface EntryWatch<B extends EntryBucket> extends BucketWatch {
+  get(key: string): EntryValue<B> | undefined;
+  all(): Entry<B>[];
+  /** Calls back after each change, and once for each entry held already. A removed entry has no value. */
+  onChange(listener: (key: string, value: EntryValue<B> | undefined) => void): void;
+  /**
+   * Keys whose newest stored text does not count (E3). The copy keeps the entry it held; a reader that may only act on
+   * the newest entry must check here. A key leaves when an entry that counts is stored.
+   */
+  readonly refused: ReadonlyMap<string, RefusedEntry>;
+  /** Calls back for each key that enters `refused`, once for those in it already, and without a reason when it leaves. */
+  onRefused(listener: (key: string, why: RefusedEntry | undefined) => void): void;
+}
+
+/** What signing and verifying entries needs besides the bucket. */
+export interface EntryContext extends BucketContext, Pick<BusContext, 'keys' | 'keyring' | 'clock'> {
+  /** What was verified last, by bucket and key. */
+  verified: VerifiedEntries;
 }
 
 /** A verified entry; without a value where it was removed. */
@@ -39,15 +65,24 @@ interface Verified<B extends EntryBucket> {
   value: EntryValue<B> | undefined;
 }
 
+/** The very text that verified, when, and what it says. */
+interface Remembered {
+  text: string;
+  atMs: number;
+  entry: Verified<EntryBucket>;
+}
+
+export type VerifiedEntries = LRUCache<string, Remembered>;
+
 const WRITE_TRIES = 4;
-/** A text that verified is not verified again for so long: by then the key that signed it may have run out. */
+/** A text that verified is not verified again for so long; after that, the key that signed it may have expired. */
 const REMEMBER_MS = 1_000;
 /** Entries remembered at once, of all buckets. */
 const REMEMBERED_MAX = 1_024;
 
-/** Makes what one connection remembers of all its buckets. */
-export function verifiedTexts(): VerifiedTexts {
-  return new LRUCache<string, Remembered>({ max: REMEMBERED_MAX });
+/** Remembers what was verified, for a moment: reading an entry again costs no second signature check. */
+export function createVerifiedEntries(): VerifiedEntries {
+  return new LRUCache({ max: REMEMBERED_MAX });
 }
 
 /** Opens a bucket of signed entries. */
@@ -72,7 +107,7 @@ function present<B extends EntryBucket>({ key, version, value }: Verified<B>): E
   return value === undefined ? undefined : { key, version, value };
 }
 
-/** Verifies a stored entry, unless this very text of it was verified just now. Throws `entry_forged`. */
+/** Verifies a stored entry (E1), unless this very text of it was verified just now. Throws `entry_forged`. */
 function verify<B extends EntryBucket>(
   at: EntryContext,
   bucket: B,
@@ -82,7 +117,7 @@ function verify<B extends EntryBucket>(
   const name = `${bucket}/${key}`;
   const atMs = at.clock.monotonicMs();
   const known = at.verified.get(name);
-  // The cache's key names the bucket, so what is remembered under it is of that bucket's type.
+  // The name begins with the bucket, so the entry under it is of that bucket's type.
   if (known?.text === text && atMs - known.atMs < REMEMBER_MS) return known.entry as Verified<B>;
   const entry = verifyText(at, bucket, { key, text });
   at.verified.set(name, { text, atMs, entry });
@@ -97,12 +132,15 @@ function verifyText<B extends EntryBucket>(
   try {
     const statement = verifyStatement(text, 'entry', keyring, clock.nowMs());
     if (statement.bucket !== bucket || statement.key !== key)
-      throw new Fault('entry_forged', { detail: 'An entry stands under another name.' });
+      throw new Fault('entry_forged', { detail: 'The entry was signed for another bucket or key.' });
     const { version } = statement;
     if (statement.value === null) return { key, version, value: undefined };
     return { key, version, value: entrySchemas[bucket].parse(statement.value) as EntryValue<B> };
   } catch (cause) {
-    throw new Fault('entry_forged', { detail: `The entry ${bucket}/${key} does not verify.`, cause });
+    throw new Fault('entry_forged', {
+      detail: `The stored entry ${bucket}/${key} has no valid signature of the console.`,
+      cause,
+    });
   }
 }
 
@@ -127,14 +165,17 @@ function verifiedOrNot<B extends EntryBucket>(
   try {
     return verify(at, bucket, stored);
   } catch (error) {
-    at.log.error({ err: error, bucket, key: stored.key }, 'a stored entry counts for nothing');
+    at.log.error(
+      { err: error, bucket, key: stored.key },
+      'ignored a stored entry that does not verify; write the entry again to mend it',
+    );
     return undefined;
   }
 }
 
 /**
- * A version is the clock's milliseconds, or one more than the last: so it is higher than any the key ever had, also
- * where somebody put an older text or none of ours in its place.
+ * Signs an entry and writes it. Its version is the clock's milliseconds, or one more than the last: higher than any the
+ * key ever had (E2), even where an older or a foreign text was put in its place.
  */
 async function write<B extends EntryBucket>(
   at: EntryContext,
@@ -153,33 +194,33 @@ async function write<B extends EntryBucket>(
     if ((await writeKey(at, bucket, key, new TextEncoder().encode(signed), revision)) !== undefined)
       return signed;
   }
-  throw new Fault('dependency_unavailable', { detail: 'The entry is being written by somebody else.' });
+  throw new Fault('dependency_unavailable', { detail: 'Other writers changed the entry at the same time.' });
 }
 
 async function watchEntries<B extends EntryBucket>(at: EntryContext, bucket: B): Promise<EntryWatch<B>> {
   const held = new Map<string, Verified<B>>();
   const refused = new Map<string, RefusedEntry>();
   const listeners: ((key: string, value: EntryValue<B> | undefined) => void)[] = [];
-  const doubters: ((key: string, why: RefusedEntry | undefined) => void)[] = [];
-  const judge = (key: string, why: RefusedEntry | undefined): void => {
+  const refusedListeners: ((key: string, why: RefusedEntry | undefined) => void)[] = [];
+  const setRefused = (key: string, why: RefusedEntry | undefined): void => {
     if (refused.get(key) === why) return;
     if (why === undefined) refused.delete(key);
     else refused.set(key, why);
-    for (const doubter of doubters) doubter(key, why);
+    for (const listener of refusedListeners) listener(key, why);
   };
-  const watch = await watchBucket(at, bucket, {
+  const watch = watchBucket(at, bucket, {
     onCurrent: () => undefined,
     onValue: (key, stored) => {
-      // A raw deletion is not a management act: only a signed removal takes an entry away.
-      if (stored === undefined) return judge(key, 'deleted');
+      // Only a signed removal removes an entry.
+      if (stored === undefined) return setRefused(key, 'deleted');
       const verified = verifiedOrNot(at, bucket, { key, data: stored.data });
-      if (verified === undefined) return judge(key, 'forged');
+      if (verified === undefined) return setRefused(key, 'forged');
       const last = held.get(key)?.version ?? 0;
       if (verified.version > last) {
         held.set(key, verified);
         for (const listener of listeners) listener(key, verified.value);
       }
-      judge(key, verified.version < last ? 'older' : undefined);
+      setRefused(key, verified.version < last ? 'older' : undefined);
     },
   });
   return {
@@ -193,9 +234,9 @@ async function watchEntries<B extends EntryBucket>(at: EntryContext, bucket: B):
       for (const { key, value } of held.values()) if (value !== undefined) listener(key, value);
     },
     refused,
-    onRefused: (doubter) => {
-      doubters.push(doubter);
-      for (const [key, why] of refused) doubter(key, why);
+    onRefused: (listener) => {
+      refusedListeners.push(listener);
+      for (const [key, why] of refused) listener(key, why);
     },
     [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose](),
   };

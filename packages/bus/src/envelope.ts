@@ -12,7 +12,7 @@ import { type MsgHdrs, MsgHdrsImpl } from '@nats-io/transport-node';
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 
 const CLAIM_HEADER = 'Interlock-Claim-Ms';
-/** What would end a header and begin another. */
+/** A line end in a value would begin another header. */
 const LINE_END = /[\r\n]/;
 
 /** What an event needs besides its body. */
@@ -58,15 +58,16 @@ export function eventHeaders(type: string, id: string, source: string, nowMs: nu
 }
 
 /**
- * Returns headers with the active trace among them. They are made at once: set one by one, the client spells every name
- * anew and looks through all of them, which is a tenth of what a call allocates.
+ * Returns headers, the active trace among them. They are built in one piece: set one by one, the client normalises every
+ * name again and searches all of them, which is a tenth of what a call allocates.
  */
 export function tracedHeaders(fields: Readonly<Record<string, string>>): MsgHdrs {
   const traced = { ...fields };
   propagation.inject(context.active(), traced);
   const listed: Record<string, string[]> = {};
   for (const [name, value] of Object.entries(traced)) {
-    if (LINE_END.test(value)) throw new Fault('internal', { detail: `The header ${name} has a line end.` });
+    if (LINE_END.test(value))
+      throw new Fault('internal', { detail: `The value of the header ${name} has a line end.` });
     listed[name] = [value];
   }
   return MsgHdrsImpl.fromRecord(listed);
@@ -90,7 +91,7 @@ export function activeTraceparent(): string | undefined {
   return carrier[TRACEPARENT];
 }
 
-/** Does work as part of a trace that was kept, unless that trace is active already. */
+/** Runs work as part of a trace whose `traceparent` was stored, unless that trace is active already. */
 export function inTrace<T>(traceparent: string | undefined, work: () => T): T {
   if (traceparent === undefined) return work();
   const kept = propagation.extract(ROOT_CONTEXT, { [TRACEPARENT]: traceparent });
@@ -99,7 +100,7 @@ export function inTrace<T>(traceparent: string | undefined, work: () => T): T {
   return context.with(kept, work);
 }
 
-/** Returns how long a claim holds, from the headers of its event; undefined when they do not say. */
+/** Returns how long a claim holds, from the headers of its event; undefined when there is no such header. */
 export function claimMsOf(fields: MsgHdrs | undefined): number | undefined {
   const text = fields?.get(CLAIM_HEADER) ?? '';
   return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
@@ -112,18 +113,18 @@ export function textOf(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
-/** Parses an event's body by its step. Throws `body_invalid` when the body is not what the step says. */
+/** Parses an event's body. Throws `body_malformed` or `body_invalid` when it does not have the shape of its step. */
 export function parseBody<S extends Step>(step: S, data: Uint8Array): EventBody<S> {
   let json: unknown;
   try {
     json = JSON.parse(textOf(data));
   } catch (cause) {
-    throw new Fault('body_malformed', { detail: `An event ${step} is not JSON.`, cause });
+    throw new Fault('body_malformed', { detail: `The event ${step} is not JSON.`, cause });
   }
   const parsed = eventSchemas[step].safeParse(json);
   if (!parsed.success)
     throw new Fault('body_invalid', {
-      detail: `An event ${step} does not have its shape.`,
+      detail: `The event ${step} does not have the shape of its step.`,
       cause: parsed.error,
     });
   return parsed.data as EventBody<S>;

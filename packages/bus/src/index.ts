@@ -1,29 +1,20 @@
-export type {
-  Blobs,
-  Bus,
-  BusClock,
-  BusLog,
-  BusOptions,
-  ClaimNotice,
-  Consumed,
-  Delivery,
-  Entries,
-  Entry,
-  EntryWatch,
-  LedgerEntry,
-  Next,
-  Published,
-  Records,
-  RecordWatch,
-  RefusedEntry,
-  StepOptions,
-  StoredRecord,
-  StreamRecord,
-  StreamState,
-} from './bus.ts';
+export type { AuditStreams } from './audit-streams.ts';
+export type { Blobs } from './blobs.ts';
+export type { Buckets } from './buckets.ts';
+export type { Bus } from './bus.ts';
+export type { ClaimNotice } from './claims.ts';
 export { connectBus } from './connect.ts';
+export type { Entries, Entry, EntryWatch, RefusedEntry } from './entries.ts';
 export { activeTraceparent, inTrace } from './envelope.ts';
+export type { Ledger, LedgerEntry } from './ledger.ts';
 export { connectObserver, type Observer, type Sighting } from './observer.ts';
+export type { BusClock, BusLog, BusOptions } from './options.ts';
+export type { Peers } from './peers.ts';
 export { connectProvisioner, type Provisioner } from './provisioner.ts';
+export type { Published } from './publish.ts';
+export type { StreamRecord, StreamState } from './read-stream.ts';
+export type { Records, RecordWatch, StoredRecord } from './records.ts';
+export type { Delivery, Next, StepOptions } from './run-step.ts';
+export type { Steps } from './steps.ts';
 export { accountName, grantsOf, natsServerConfig, type ServerConfigOptions } from './topology/accounts.ts';
 export { type BusKey, createBusKeys, publicBusKey } from './topology/keys.ts';

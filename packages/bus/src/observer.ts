@@ -10,8 +10,8 @@ import {
 import type { Secret } from '@interlock/keys';
 import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import type { BusLog } from './bus.ts';
 import { openConnection } from './connection.ts';
+import type { BusLog } from './options.ts';
 
 const API_TIMEOUT_MS = 2_000;
 const NO_MESSAGE = 10037;

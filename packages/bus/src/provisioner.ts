@@ -1,8 +1,8 @@
 /** The provisioner's side of the bus: it alone joins the account that holds the streams. */
 import type { Secret } from '@interlock/keys';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { BusLog } from './bus.ts';
 import { openConnection } from './connection.ts';
+import type { BusLog } from './options.ts';
 import { type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
 
 const API_TIMEOUT_MS = 10_000;

@@ -1,94 +1,36 @@
-/** Publishing against an expected sequence, and what a rejection means. */
-import {
-  type CallAddress,
-  type Claim,
-  callFilter,
-  type EventBody,
-  Fault,
-  type LedgerStep,
-  parseSubject,
-  type Step,
-} from '@interlock/contracts';
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  type StoredMsg,
-} from '@nats-io/jetstream';
+/** Publishing an event of a call against an expected sequence (B1), and what a rejection means (B2). */
+import { type CallAddress, callFilter, type EventBody, Fault, type Step } from '@interlock/contracts';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { BusClock, LedgerEntry, Published } from './bus.ts';
-import type { Connection } from './connection.ts';
-import { envelopeOf, parseBody } from './envelope.ts';
+import type { BusContext } from './context.ts';
+import { envelopeOf } from './envelope.ts';
+import { isStreamFull, isSubjectFull, isWrongSequence } from './server-errors.ts';
 
-/** How long a stored acknowledgement may take: an fsync on a busy disk, not a network that is gone. */
+/** How long an acknowledgement may take: a sync on a busy disk, not a network that is gone. */
 const ACK_TIMEOUT_MS = 3_000;
-/**
- * A claim whose acknowledgement is lost is published this often before the caller hears that it is not known: see
- * docs/decisions/023.
- */
-const CLAIM_TRIES = 2;
 
-const WRONG_LAST_SEQUENCE = [10071, 10164];
-const SUBJECT_FULL = 10077;
-const STREAM_FULL = [10077, 10047];
-const NO_MESSAGE = 10037;
+export type Published = { stored: true; sequence: number } | { stored: false };
 
-export interface Publisher {
-  publish<S extends Step>(
-    step: S,
-    address: CallAddress,
-    body: EventBody<S>,
-    expected: number | 'any',
-  ): Promise<Published>;
-  claim(step: 'started' | 'restarted', claim: Claim, expected: number): Promise<Published>;
-  readCall(tenant: string, call: string): Promise<LedgerEntry | undefined>;
-  readStep<S extends LedgerStep>(
-    step: S,
-    tenant: string,
-    call: string,
-  ): Promise<{ body: EventBody<S>; sequence: number } | undefined>;
-}
-
-export interface PublisherOptions {
-  connection: Connection;
-  js: JetStreamClient;
-  /** Reads single messages, within a limit of its own. */
-  reader: JetStreamManager;
-  clock: BusClock;
-  /** CloudEvents `source` of everything published. */
-  source: string;
-}
+/** What publishing needs. */
+export type PublishContext = Pick<BusContext, 'connection' | 'js' | 'clock' | 'source'>;
 
 const tracer = trace.getTracer('interlock');
 
-/** Makes the one place that publishes events of a call. */
-export function createPublisher(options: PublisherOptions): Publisher {
-  const publisher: Publisher = {
-    publish: (step, address, body, expected) => publishEvent(options, step, address, body, expected),
-    claim: (step, claim, expected) => claimCall(options, publisher, step, claim, expected),
-    readCall: async (tenant, call) => {
-      const message = await readLast(options, callFilter('started', { tenant, call }));
-      return message === undefined ? undefined : ledgerEntry(message);
-    },
-    readStep: async (step, tenant, call) => {
-      const message = await readLast(options, `interlock.ledger.v1.${step}.${tenant}.${call}`);
-      return message === undefined
-        ? undefined
-        : { body: parseBody(step, message.data), sequence: message.seq };
-    },
-  };
-  return publisher;
-}
-
-async function publishEvent<S extends Step>(
-  { connection, js, clock, source }: PublisherOptions,
+/**
+ * Publishes an event of a call. `stored: false` means that the step is taken. Throws `ledger_full`, and
+ * `dependency_unavailable` when it is not known whether the event was stored.
+ */
+export async function publishEvent<S extends Step>(
+  { connection, js, clock, source }: PublishContext,
   step: S,
   address: CallAddress,
   body: EventBody<S>,
   expected: number | 'any',
 ): Promise<Published> {
   if (!connection.connected)
-    throw new Fault('dependency_unavailable', { detail: 'The bus is away. Nothing was published.' });
+    throw new Fault('dependency_unavailable', {
+      detail: 'The gateway is disconnected from NATS. Nothing was published.',
+    });
   return tracer.startActiveSpan(
     `publish ${step}`,
     { kind: SpanKind.PRODUCER, attributes: publishAttributes(step, address) },
@@ -107,11 +49,13 @@ async function publishEvent<S extends Step>(
         const ack = await js.publish(subject, data, { headers, timeout: ACK_TIMEOUT_MS, ...expect });
         return { stored: true, sequence: ack.seq };
       } catch (cause) {
-        if (isTaken(cause)) return { stored: false };
+        if (isWrongSequence(cause) || isSubjectFull(cause)) return { stored: false };
         span.setStatus({ code: SpanStatusCode.ERROR, message: 'not known whether it was stored' });
-        if (cause instanceof JetStreamApiError && STREAM_FULL.includes(cause.code))
-          throw new Fault('ledger_full', { cause });
-        throw new Fault('dependency_unavailable', { detail: 'The bus did not acknowledge an event.', cause });
+        if (isStreamFull(cause)) throw new Fault('ledger_full', { cause });
+        throw new Fault('dependency_unavailable', {
+          detail: 'NATS did not acknowledge an event, so it is not known whether the event was stored.',
+          cause,
+        });
       } finally {
         span.end();
       }
@@ -129,77 +73,19 @@ function publishAttributes(step: Step, { call, tenant }: CallAddress) {
   };
 }
 
-/** A rejected publish means that the step is taken. */
-function isTaken(error: unknown): boolean {
-  if (!(error instanceof JetStreamApiError)) return false;
-  return (
-    WRONG_LAST_SEQUENCE.includes(error.code) ||
-    (error.code === SUBJECT_FULL && /per subject/.test(error.message))
-  );
-}
-
-/**
- * Claims a call. Where the acknowledgement is lost, the very same claim is published again: what is absent now may
- * still arrive, so only the server's rejection tells that something stands, and the nonce tells whose it is.
- */
-async function claimCall(
-  options: PublisherOptions,
-  publisher: Publisher,
-  step: 'started' | 'restarted',
-  claim: Claim,
-  expected: number,
-): Promise<Published> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const published = await publishEvent(options, step, claim, claim, expected);
-      return published.stored ? published : await readBack(publisher, step, claim);
-    } catch (fault) {
-      const isDoubtful = fault instanceof Fault && fault.code === 'dependency_unavailable';
-      if (!isDoubtful || !options.connection.connected || attempt >= CLAIM_TRIES) throw fault;
-    }
-  }
-}
-
-/** After a rejection: own nonce means mine. */
-async function readBack(
-  publisher: Publisher,
-  step: 'started' | 'restarted',
-  claim: Claim,
-): Promise<Published> {
-  const found = await publisher.readStep(step, claim.tenant, claim.call);
-  if (found === undefined || found.body.nonce !== claim.nonce) return { stored: false };
-  return { stored: true, sequence: found.sequence };
-}
-
-/** Reads from the leader. Throws `dependency_unavailable` when it does not answer in time. */
-async function readLast(
-  { connection, reader }: PublisherOptions,
-  filter: string,
-): Promise<StoredMsg | undefined> {
-  if (!connection.connected)
-    throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.' });
+/** Publishes what is no step of a call, and expects no sequence. Throws `dependency_unavailable`. */
+export async function publishPlain(
+  { js }: Pick<BusContext, 'js'>,
+  subject: string,
+  body: string,
+  headers: MsgHdrs,
+): Promise<void> {
   try {
-    return (await reader.streams.getMessage('LEDGER', { last_by_subj: filter })) ?? undefined;
+    await js.publish(subject, body, { headers, timeout: ACK_TIMEOUT_MS });
   } catch (cause) {
-    if (cause instanceof JetStreamApiError && cause.code === NO_MESSAGE) return undefined;
-    throw new Fault('dependency_unavailable', { detail: 'The ledger cannot be read.', cause });
-  }
-}
-
-function ledgerEntry({ subject, data, seq: sequence }: StoredMsg): LedgerEntry {
-  const step = parseSubject(subject)?.step;
-  switch (step) {
-    case 'started':
-      return { step, body: parseBody(step, data), sequence };
-    case 'restarted':
-      return { step, body: parseBody(step, data), sequence };
-    case 'settled':
-      return { step, body: parseBody(step, data), sequence };
-    case 'refused':
-      return { step, body: parseBody(step, data), sequence };
-    case 'evaluated':
-      return { step, body: parseBody(step, data), sequence };
-    default:
-      throw new Fault('internal', { detail: 'The ledger holds a subject that is not the lifecycle’s.' });
+    throw new Fault('dependency_unavailable', {
+      detail: 'NATS did not acknowledge an event, so it is not known whether the event was stored.',
+      cause,
+    });
   }
 }

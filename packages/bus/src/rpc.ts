@@ -12,9 +12,9 @@ import {
 import type { Msg } from '@nats-io/transport-node';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { z } from 'zod';
-import type { BusLog } from './bus.ts';
 import type { Connection } from './connection.ts';
 import { extractTrace, textOf, tracedHeaders } from './envelope.ts';
+import type { BusLog } from './options.ts';
 
 const envelopeSchema = z.union([
   z.strictObject({ ok: parsedJsonSchema }),
@@ -25,7 +25,7 @@ const envelopeSchema = z.union([
 
 const tracer = trace.getTracer('interlock');
 
-/** Answers every request of a verb, from when it resolves. What is not a Fault is a bug: it is logged, and the asker hears `internal`. */
+/** Answers every request of a verb, from when it resolves. An error that is no Fault is a bug: it is logged, and the caller gets `internal`. */
 export function serveRpc<N extends RpcName>(
   connection: Connection,
   log: BusLog,
@@ -43,7 +43,8 @@ export function serveRpc<N extends RpcName>(
       message.respond(JSON.stringify({ ok: await answer(parsed.data as RpcRequest<N>) }));
     } catch (error) {
       const fault = error instanceof Fault ? error : new Fault('internal', { cause: error });
-      if (fault.code === 'internal') log.error({ err: error, rpc: name }, 'a request could not be answered');
+      if (fault.code === 'internal')
+        log.error({ err: error, rpc: name }, 'could not answer a request: an unexpected error');
       const { code, detail, pointer } = fault;
       message.respond(
         JSON.stringify({ fault: { code, detail, ...(pointer === undefined ? {} : { pointer }) } }),
@@ -69,14 +70,15 @@ function parseJson(name: RpcName, data: Uint8Array): unknown {
   }
 }
 
-/** Asks a verb. Throws the server's Fault, or `dependency_unavailable` when nobody answers in time. */
+/** Sends a request. Throws the server's Fault, or `dependency_unavailable` when no reply comes in time. */
 export async function askRpc<N extends RpcName>(
   { nats, connected }: Connection,
   name: N,
   request: RpcRequest<N>,
   timeoutMs: number,
 ): Promise<RpcReply<N>> {
-  if (!connected) throw new Fault('dependency_unavailable', { detail: 'The bus is away.' });
+  if (!connected)
+    throw new Fault('dependency_unavailable', { detail: 'The gateway is disconnected from NATS.' });
   return tracer.startActiveSpan(
     `ask ${name}`,
     { kind: SpanKind.CLIENT, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
@@ -93,7 +95,7 @@ export async function askRpc<N extends RpcName>(
           message: cause instanceof Fault ? cause.code : 'unanswered',
         });
         if (cause instanceof Fault) throw cause;
-        throw new Fault('dependency_unavailable', { detail: `Nobody answered ${name} in time.`, cause });
+        throw new Fault('dependency_unavailable', { detail: `No service answered ${name} in time.`, cause });
       } finally {
         span.end();
       }

@@ -1,38 +1,33 @@
 /**
- * Reading a bucket: what is there, then what comes.
+ * Reading a bucket: every key it holds, then every change.
  *
- * 1. A watch's copy is current from the end of the first full reading until the bus goes away; then the bucket is
- *    read anew and whole, so that nothing missed stays missed. It is not current again before that: what came while
- *    the bus was away is in no copy from before, and what such a reading had in hand counts for nothing.
- * 2. A reading takes its consumer away with it. The server keeps one that nobody hears for five minutes and takes a
- *    thousand for a bucket: left behind, they would shut every reader out.
+ * W1 A watch's copy is current from the end of the first full reading until the connection to NATS is lost. Then the
+ *    whole bucket is read again, because changes may have been missed, and the copy is current only after that.
+ * W2 A reading deletes its consumer. The server keeps an unused one for five minutes and takes a thousand for a bucket:
+ *    left behind, they would lock every reader out.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { BucketName } from '@interlock/contracts';
+import { type BucketName, Fault } from '@interlock/contracts';
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
-import type { BucketContext } from './bucket.ts';
+import { type BucketContext, type StoredValue, withinLimit } from './bucket.ts';
+import { startLoop } from './loop.ts';
 
 const RESTART_DELAY_MS = 250;
 
 export interface WatchListener {
   /** Without a value where the key was deleted. */
   onValue(key: string, value: { data: Uint8Array; revision: number } | undefined): void;
-  /** All that was there when the reading began has been told. */
+  /** Everything the bucket held when the reading began was passed to `onValue`. */
   onCurrent(): void;
 }
 
 export interface BucketWatch extends AsyncDisposable {
+  /** False while the copy may be behind (W1). */
   readonly current: boolean;
 }
 
 /** Watches every key of a bucket until disposed. */
-export async function watchBucket(
-  at: BucketContext,
-  bucket: BucketName,
-  listener: WatchListener,
-): Promise<BucketWatch> {
+export function watchBucket(at: BucketContext, bucket: BucketName, listener: WatchListener): BucketWatch {
   const { connection, log } = at;
-  const stopping = new AbortController();
   let current = false;
   let failing = false;
   const onCurrent = () => {
@@ -43,38 +38,80 @@ export async function watchBucket(
   const forget = connection.onReconnect(() => {
     current = false;
   });
-  const running = (async () => {
-    while (!stopping.signal.aborted && !connection.nats.isClosed()) {
+  const loop = startLoop({
+    connection,
+    turn: async (stopping) => {
       try {
-        await readBucket(at, bucket, { ...listener, onCurrent }, stopping.signal);
-      } catch (error) {
-        // Told once for each failure that lasts; while the bus is away nothing else can be expected.
-        const level = failing || !connection.connected ? 'debug' : 'warn';
-        log[level]({ err: error, bucket }, 'a bucket could not be read and is read again');
-        failing = true;
+        await readBucket(at, bucket, { ...listener, onCurrent }, stopping);
+      } finally {
+        current = false;
       }
-      current = false;
-      await delay(RESTART_DELAY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  })();
+    },
+    onError: (error) => {
+      // A failure that lasts is logged once, and one that a lost connection explains is no news.
+      const level = failing || !connection.connected ? 'debug' : 'warn';
+      log[level]({ err: error, bucket }, 'could not read a bucket; trying again');
+      failing = true;
+    },
+    restMs: RESTART_DELAY_MS,
+    retryMs: RESTART_DELAY_MS,
+  });
   return {
     get current() {
       return current && connection.connected;
     },
     [Symbol.asyncDispose]: async () => {
       forget();
-      stopping.abort();
-      await running;
+      await loop[Symbol.asyncDispose]();
     },
   };
 }
 
+/** Reads every key of a bucket. Throws `dependency_unavailable`. */
+export async function readAll(at: BucketContext, bucket: BucketName): Promise<StoredValue[]> {
+  return (await readEvery(at, bucket)).stored;
+}
+
+/** Reads every key of a bucket, and names those whose last message is a deletion. Throws `dependency_unavailable`. */
+export async function readEvery(
+  at: BucketContext,
+  bucket: BucketName,
+): Promise<{ stored: StoredValue[]; deleted: string[] }> {
+  return await withinLimit(at, async (signal) => {
+    const found = new Map<string, StoredValue>();
+    const deleted = new Set<string>();
+    const whole = new AbortController();
+    await readBucket(
+      at,
+      bucket,
+      {
+        onValue: (key, value) => {
+          if (value === undefined) {
+            found.delete(key);
+            deleted.add(key);
+          } else {
+            found.set(key, { key, ...value });
+            deleted.delete(key);
+          }
+        },
+        onCurrent: () => whole.abort(),
+      },
+      AbortSignal.any([signal, whole.signal]),
+    );
+    if (!whole.signal.aborted)
+      throw new Fault('dependency_unavailable', {
+        detail: 'The connection to NATS was lost while a bucket was read.',
+      });
+    return { stored: [...found.values()], deleted: [...deleted] };
+  });
+}
+
 /**
- * Reads every key of a bucket and goes on reading until the signal, or until the connection was lost and is there
- * again: what came in between is then missing. Rejects when the server makes no consumer.
+ * Reads every key of a bucket and every change after that, until the signal is aborted or the connection was lost and
+ * made again: what changed in between is then missing (W1). Rejects when the server makes no consumer.
  */
-export async function readBucket(
-  { connection, js, log }: Pick<BucketContext, 'connection' | 'js' | 'log'>,
+async function readBucket(
+  { connection, js, log }: BucketContext,
   bucket: BucketName,
   listener: WatchListener,
   signal: AbortSignal,
@@ -97,13 +134,13 @@ export async function readBucket(
     let { num_pending: left } = await consumer.info(true);
     messages = await consumer.consume();
     if (left === 0 && !ended) listener.onCurrent();
-    // Ended meanwhile: there was nothing to stop then.
+    // `end` may have run before there were messages to stop.
     if (ended) messages.stop();
     for await (const message of messages) {
       if (ended) break;
       listener.onValue(message.subject.slice(prefix.length), storedIn(message));
       if (left === 0) continue;
-      // What was replaced while it was read comes after all the rest, so that counting it in does no harm.
+      // A key that is written during the reading arrives after all the others, so counting it is harmless.
       left = message.info.pending === 0 ? 0 : left - 1;
       if (left === 0) listener.onCurrent();
     }
@@ -111,10 +148,13 @@ export async function readBucket(
     signal.removeEventListener('abort', end);
     forget();
     end();
+    // W2
     if (connection.connected)
       await consumer?.delete().catch((error: unknown) => {
-        // The server removes it by itself, later.
-        log.debug({ err: error, bucket }, 'a consumer was left behind');
+        log.debug(
+          { err: error, bucket },
+          'could not delete the consumer of a reading; the server does, later',
+        );
       });
   }
 }

@@ -113,9 +113,13 @@ export { type Api, type FaultCode, faultCodes, faultCodesOf, faults } from './fa
 export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export {
-  type ApprovalStep,
+  type AuditedStream,
+  auditConsumers,
+  auditedStreams,
   type BucketName,
   buckets,
+  type ClaimStep,
+  type Consumed,
   type ConsumerName,
   channel,
   consumers,
@@ -124,18 +128,19 @@ export {
   keyHolders,
   type LedgerStep,
   type Lifecycle,
-  type LineStep,
   lifecycle,
   type RpcName,
-  readers,
   rpcs,
   type ServiceName,
   type Step,
+  type StepConsumer,
+  type StepOf,
   type StoredStep,
   type StreamName,
   type Successor,
   services,
   stored,
+  streams,
 } from './lifecycle.ts';
 export {
   type AgentKey,
@@ -224,7 +229,6 @@ export {
 } from './statements.ts';
 export {
   anchorSubject,
-  bucketStreams,
   type CallAddress,
   callFilter,
   channelSubject,
@@ -232,7 +236,6 @@ export {
   controlPatterns,
   controlSubject,
   parseSubject,
-  republished,
   rpcSubject,
   stepPattern,
   stepSubject,

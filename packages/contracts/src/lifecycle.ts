@@ -1,10 +1,10 @@
 /**
- * Who may say what, and what may follow. Types, NATS accounts, streams, consumers, permissions and tests
+ * Which service may publish what, and what may follow. Types, NATS accounts, streams, consumers, permissions and tests
  * are derived from the tables of this file; nothing else grants anything.
  *
- * 1. A step has one stream and its owners; `follows` names the steps it may succeed.
- * 2. On the LINE a successor replaces its predecessor: it is published against the predecessor's sequence.
- * 3. On the LEDGER a call gets `started` or `refused`, never both, and `settled` once.
+ * L1 A step has one stream and its owners; `follows` names the steps it may succeed.
+ * L2 On the LINE a successor replaces its predecessor: it is published against the predecessor's sequence.
+ * L3 On the LEDGER a call gets `started` or `refused`, never both, and `settled` once.
  */
 
 /** Every service that has a NATS account. */
@@ -25,7 +25,27 @@ export type ServiceName = (typeof services)[number];
 export const keyHolders = [...services, 'author'] as const;
 export type KeyHolder = (typeof keyHolders)[number];
 
-export type StreamName = 'LINE' | 'LEDGER' | 'APPROVALS' | 'CONTROL' | 'ANCHORS';
+interface StreamDefinition {
+  /** What its subjects begin with. */
+  prefix: string;
+  /** What the subject of an event begins with when the server publishes it once more, after storing it. */
+  storedPrefix?: string;
+  /** Who reads single messages from its leader, and its state. */
+  readers: readonly ServiceName[];
+}
+
+export const streams = {
+  LINE: { prefix: 'interlock.line.v1', readers: [] },
+  LEDGER: {
+    prefix: 'interlock.ledger.v1',
+    storedPrefix: 'interlock.done.v1',
+    readers: ['ingress', 'broker', 'executor', 'auditor'],
+  },
+  APPROVALS: { prefix: 'interlock.approval.v1', storedPrefix: 'interlock.asked.v1', readers: ['auditor'] },
+  CONTROL: { prefix: 'interlock.control.v1', readers: ['auditor'] },
+  ANCHORS: { prefix: 'interlock.anchor.v1', readers: ['auditor'] },
+} as const satisfies Record<string, StreamDefinition>;
+export type StreamName = keyof typeof streams;
 
 interface StepDefinition {
   stream: StreamName;
@@ -57,9 +77,12 @@ export const lifecycle = {
 
 export type Lifecycle = typeof lifecycle;
 export type Step = keyof Lifecycle;
-export type LineStep = 'requested' | 'decided' | 'held' | 'admitted';
-export type LedgerStep = 'started' | 'restarted' | 'settled' | 'refused' | 'evaluated';
-export type ApprovalStep = 'asked' | 'answered' | 'resolved';
+
+/** The steps of a stream. */
+export type StepOf<S extends StreamName> = {
+  [N in Step]: Lifecycle[N]['stream'] extends S ? N : never;
+}[Step];
+export type LedgerStep = StepOf<'LEDGER'>;
 
 /** The steps that may follow a step. */
 export type Successor<S extends Step> = {
@@ -69,7 +92,7 @@ export type Successor<S extends Step> = {
 interface ConsumerDefinition {
   stream: StreamName;
   service: ServiceName;
-  /** Steps it delivers; a CONTROL consumer delivers everything. */
+  /** Steps it delivers; where none is named, every message of the stream. */
   steps: readonly Step[];
   /** How long a delivery may stay unacknowledged before it is delivered again. */
   ackWaitMs: number;
@@ -99,14 +122,44 @@ export const consumers = {
   'auditor-approvals': { ...consumer('APPROVALS', 'auditor', []), ackWaitMs: 30_000 },
   'auditor-control': { ...consumer('CONTROL', 'auditor', []), ackWaitMs: 30_000 },
 } as const satisfies Record<string, ConsumerDefinition>;
-export type ConsumerName = keyof typeof consumers;
+type Consumers = typeof consumers;
+export type ConsumerName = keyof Consumers;
 
-function consumer<S extends readonly Step[], V extends ServiceName>(
-  stream: StreamName,
+/** The steps that a durable consumer delivers. */
+export type Consumed<C extends ConsumerName> = Consumers[C]['steps'][number];
+
+/** The consumers whose deliveries are answered by the next step of the call. */
+export type StepConsumer = {
+  [C in ConsumerName]: Consumers[C] extends { headersOnly: false; steps: readonly [Step, ...Step[]] }
+    ? C
+    : never;
+}[ConsumerName];
+
+/** The steps that claim a call. */
+export type ClaimStep = Consumed<'executor-claims'>;
+
+type AuditConsumer = {
+  [C in ConsumerName]: Consumers[C]['steps'] extends readonly [] ? C : never;
+}[ConsumerName];
+
+/** The streams that the auditor reads whole, each by its consumer. */
+export type AuditedStream = Consumers[AuditConsumer]['stream'];
+export const auditConsumers = Object.fromEntries(
+  (Object.keys(consumers) as ConsumerName[])
+    .filter((name) => consumers[name].steps.length === 0)
+    .map((name) => [consumers[name].stream, name]),
+) as Record<AuditedStream, AuditConsumer>;
+export const auditedStreams = Object.keys(auditConsumers) as [AuditedStream, ...AuditedStream[]];
+
+function consumer<N extends StreamName, V extends ServiceName, const S extends readonly StepOf<N>[]>(
+  stream: N,
   service: V,
   steps: S,
 ) {
-  return { stream, service, steps, ackWaitMs: STEP_WAIT_MS, maxAckPending: STEP_PENDING, headersOnly: false };
+  return {
+    ...{ stream, service, steps, ackWaitMs: STEP_WAIT_MS, maxAckPending: STEP_PENDING },
+    headersOnly: false as const,
+  };
 }
 
 interface BucketDefinition {
@@ -177,15 +230,6 @@ export const stored = {
   asked: ['ingress'],
 } as const satisfies Partial<Record<Step, readonly ServiceName[]>>;
 export type StoredStep = keyof typeof stored;
-
-/** Who reads single messages of a durable stream from its leader, and who reads its state. */
-export const readers = {
-  LINE: [],
-  LEDGER: ['ingress', 'broker', 'executor', 'auditor'],
-  APPROVALS: ['auditor'],
-  CONTROL: ['auditor'],
-  ANCHORS: ['auditor'],
-} as const satisfies Record<StreamName, readonly ServiceName[]>;
 
 /** The two ends of the channel between a call's door and its executor. */
 export const channel = { door: 'ingress', executor: 'executor' } as const satisfies Record<

@@ -3,14 +3,14 @@ import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './en
 import { decisionRecordSchema, evidenceSchema, limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
-import type { RpcName } from './lifecycle.ts';
+import { auditedStreams, type RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
 
 /** An audit record as it is shown to a person: what the stream said, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({
-  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  stream: z.enum(auditedStreams),
   sequence: z.int().positive(),
   step: z.string(),
   tenant: idSchema.optional(),
@@ -52,7 +52,7 @@ export const auditProblemSchema = z.strictObject({
     'anchor-forged',
     'unexpected',
   ]),
-  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  stream: z.enum(auditedStreams),
   sequence: z.int().nonnegative(),
   detail: z.string(),
 });
@@ -60,7 +60,7 @@ export const auditProblemSchema = z.strictObject({
 export const auditVerificationSchema = z.strictObject({
   intact: z.boolean(),
   /** Records that were checked, by stream. */
-  checked: z.strictObject({ LEDGER: z.int(), APPROVALS: z.int(), CONTROL: z.int() }),
+  checked: z.record(z.enum(auditedStreams), z.int()),
   anchors: z.int(),
   problems: z.array(auditProblemSchema).max(100),
 });

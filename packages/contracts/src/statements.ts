@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
-import type { KeyHolder } from './lifecycle.ts';
+import { auditedStreams, type KeyHolder } from './lifecycle.ts';
 
 /** Who calls, for whom, and which call: all of it from authentication. */
 export const identitySchema = z.strictObject({
@@ -99,7 +99,7 @@ const entrySchema = z.strictObject({
 
 const anchorSchema = z.strictObject({
   type: z.literal('anchor'),
-  stream: z.enum(['LEDGER', 'APPROVALS', 'CONTROL']),
+  stream: z.enum(auditedStreams),
   /** When the stream was made (RFC 3339): sequences of another stream of that name do not mix. */
   created: z.string(),
   /** The last sequence under this anchor. */

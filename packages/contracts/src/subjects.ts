@@ -1,5 +1,4 @@
 import {
-  buckets,
   type ConsumerName,
   consumers,
   controllers,
@@ -9,6 +8,7 @@ import {
   type Step,
   type StoredStep,
   type StreamName,
+  streams,
 } from './lifecycle.ts';
 
 /** The call an event belongs to, as its subject names it. */
@@ -17,29 +17,21 @@ export interface CallAddress {
   call: string;
 }
 
-const families = {
-  LINE: 'interlock.line.v1',
-  LEDGER: 'interlock.ledger.v1',
-  APPROVALS: 'interlock.approval.v1',
-  CONTROL: 'interlock.control.v1',
-  ANCHORS: 'interlock.anchor.v1',
-} as const satisfies Record<StreamName, string>;
-
 /** Returns the subject an event of a step is published on. */
 export function stepSubject(step: Step, { tenant, call }: CallAddress): string {
   const { stream, token } = lifecycle[step];
-  return `${families[stream]}.${token}.${tenant}.${call}`;
+  return `${streams[stream].prefix}.${token}.${tenant}.${call}`;
 }
 
 /** Returns the subject pattern of every event of a step. */
 export function stepPattern(step: Step): string {
   const { stream, token } = lifecycle[step];
-  return `${families[stream]}.${token}.>`;
+  return `${streams[stream].prefix}.${token}.>`;
 }
 
 /** Returns the subject pattern of every event of a stream. */
 export function streamPattern(stream: StreamName): string {
-  return `${families[stream]}.>`;
+  return `${streams[stream].prefix}.>`;
 }
 
 /** Returns the filters of a durable consumer. */
@@ -50,23 +42,24 @@ export function consumerPatterns(name: ConsumerName): string[] {
 
 /** Returns the subject of a management act: what kind of thing, what was done, for which tenant (`all` for none). */
 export function controlSubject(kind: string, verb: string, tenant: string): string {
-  return `${families.CONTROL}.${kind}.${verb}.${tenant}`;
+  return `${streams.CONTROL.prefix}.${kind}.${verb}.${tenant}`;
 }
 
 /** Returns the subject patterns a service may tell of on CONTROL. */
 export function controlPatterns(service: ServiceName): string[] {
   const told: Partial<Record<ServiceName, readonly string[]>> = controllers;
-  return (told[service] ?? []).map((pattern) => `${families.CONTROL}.${pattern}.*`);
+  return (told[service] ?? []).map((pattern) => `${streams.CONTROL.prefix}.${pattern}.*`);
 }
 
 /** Returns the subject of a stream's signed checkpoints. */
 export function anchorSubject(stream: StreamName): string {
-  return `${families.ANCHORS}.${stream}`;
+  return `${streams.ANCHORS.prefix}.${stream}`;
 }
 
-/** Returns the subject a ledger or approval event appears on after it was stored. */
+/** Returns the subject pattern under which the server publishes the events of a step once more, after storing them. */
 export function storedPattern(step: StoredStep): string {
-  return step === 'asked' ? 'interlock.asked.v1.requested.>' : `interlock.done.v1.${step}.>`;
+  const { stream, token } = lifecycle[step];
+  return `${streams[stream].storedPrefix}.${token}.>`;
 }
 
 /** Returns the subject of a request-reply verb. */
@@ -79,15 +72,6 @@ export function channelSubject(replica: string, call: string, direction: 'in' | 
   return `interlock.channel.v1.${replica}.${call}.${direction}`;
 }
 
-/** Names of all KV buckets' streams. */
-export const bucketStreams = Object.keys(buckets).map((name) => `KV_${name}`);
-
-/** Republishing a stream after storing: which subjects appear again, and under what. */
-export const republished = {
-  LEDGER: { src: 'interlock.ledger.v1.>', dest: 'interlock.done.v1.>' },
-  APPROVALS: { src: 'interlock.approval.v1.>', dest: 'interlock.asked.v1.>' },
-} as const;
-
 /**
  * Returns the filter under which a step's publish expects its sequence: the call's wildcard in the stream, and the
  * step's own subject for `resolved`, so that answers may stand before it. This is the only spelling there is:
@@ -95,17 +79,17 @@ export const republished = {
  */
 export function callFilter(step: Step, address: CallAddress): string {
   if (step === 'resolved') return stepSubject(step, address);
-  return `${families[lifecycle[step].stream]}.*.${address.tenant}.${address.call}`;
+  return `${streams[lifecycle[step].stream].prefix}.*.${address.tenant}.${address.call}`;
 }
 
 /** Returns the step and the call a subject names, or undefined when it is none of the lifecycle's. */
 export function parseSubject(subject: string): { step: Step; address: CallAddress } | undefined {
   const tokens = subject.split('.');
-  const family = tokens.slice(0, 3).join('.');
+  const prefix = tokens.slice(0, 3).join('.');
   const [token, tenant, call, ...more] = tokens.slice(3);
   if (tenant === undefined || call === undefined || more.length > 0) return undefined;
   const step = stepNames.find(
-    (name) => families[lifecycle[name].stream] === family && lifecycle[name].token === token,
+    (name) => streams[lifecycle[name].stream].prefix === prefix && lifecycle[name].token === token,
   );
   return step === undefined ? undefined : { step, address: { tenant, call } };
 }

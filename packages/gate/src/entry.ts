@@ -2,7 +2,7 @@
  * "What management says, from our own copy, or else from the leader." A copy that may be behind, or does not agree
  * with what a call says, is no ground to refuse the call: it may only be late, so the leader is asked first.
  */
-import type { Bus, Entries, EntryWatch } from '@interlock/bus';
+import type { Buckets, Entries, EntryWatch } from '@interlock/bus';
 import type { EntryBucket, EntryValue } from '@interlock/contracts';
 
 /** A bucket of signed entries: a live, verified copy in memory, and the leader. */
@@ -13,7 +13,7 @@ export interface EntrySource<B extends EntryBucket> {
 
 /** Watches a bucket until disposed. */
 export async function openSource<B extends EntryBucket>(
-  bus: Pick<Bus, 'entries'>,
+  bus: Buckets,
   bucket: B,
 ): Promise<EntrySource<B> & AsyncDisposable> {
   const leader = bus.entries(bucket);

@@ -7,7 +7,7 @@
  *    twice stores them once. A record that is closed and still holds the sealed call may not have been published.
  * 3. Whoever dies between the two halves is followed up from the record alone, by any replica (`rounds.ts`).
  */
-import { type Bus, inTrace, type Records, type StoredRecord } from '@interlock/bus';
+import { inTrace, type Records, type Steps, type StoredRecord } from '@interlock/bus';
 import { Fault, type PersonEntry, type QuestionEntry, type Statement } from '@interlock/contracts';
 import { type ServiceKeys, signStatement } from '@interlock/keys';
 import { judgeAnswer } from './answer.ts';
@@ -18,7 +18,7 @@ import { resolutionOf, withoutCall } from './resolve.ts';
 const WRITES_MAX = 8;
 
 export interface QuestionParts {
-  bus: Pick<Bus, 'publish'>;
+  bus: Pick<Steps, 'publish'>;
   records: Records<QuestionEntry>;
   keys: Pick<ServiceKeys, 'sign'>;
   clock: { nowMs(): number };

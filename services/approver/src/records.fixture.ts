@@ -1,10 +1,10 @@
 /** The bus as the approver of one call has it, where any write may be the last one before the process is killed. */
-import type { Bus, Records } from '@interlock/bus';
+import type { Buckets, Records, Steps } from '@interlock/bus';
 import { type QuestionEntry, questionEntrySchema } from '@interlock/contracts';
 
 export interface MortalStore {
   records: Records<QuestionEntry>;
-  bus: Pick<Bus, 'publish'>;
+  bus: Pick<Steps, 'publish'>;
   /** What the bus says it stored, in order. */
   published: { step: string; body: object }[];
   /**
@@ -17,7 +17,7 @@ export interface MortalStore {
 }
 
 /** Returns the records and the publishing of a bus; watches tell of one key, so that tests may share a bucket. */
-export function mortalStore(bus: Pick<Bus, 'publish' | 'records'>, ownKey: string): MortalStore {
+export function mortalStore(bus: Steps & Buckets, ownKey: string): MortalStore {
   const records = bus.records('questions', questionEntrySchema);
   const published: MortalStore['published'] = [];
   let left = Number.POSITIVE_INFINITY;

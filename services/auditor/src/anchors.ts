@@ -1,18 +1,17 @@
 /** Signed checkpoints of each chain, on a stream from which nothing can be removed. */
-import type { Bus, BusLog } from '@interlock/bus';
-import type { Statement } from '@interlock/contracts';
+import type { AuditStreams, BusLog } from '@interlock/bus';
+import type { AuditedStream, Statement } from '@interlock/contracts';
 import { type Keyring, verifyStatement } from '@interlock/keys';
 import { type Clock, repeat } from '@interlock/shell';
 import { z } from 'zod';
 import type { Head } from './chain.ts';
-import type { AuditedStream } from './record.ts';
 
 /** A checkpoint comes after so many records, or so long after a record that has none. */
 const ANCHOR_RECORDS = 100;
 const ANCHOR_MS = 2_000;
 
 export interface AnchorsOptions {
-  bus: Pick<Bus, 'anchor'>;
+  bus: AuditStreams;
   clock: Pick<Clock, 'nowMs' | 'sleep'>;
   log: BusLog;
   onSigned: (stream: AuditedStream) => void;

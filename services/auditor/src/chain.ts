@@ -1,8 +1,8 @@
 /**
  * The hash chain of one stream: each record's hash covers every stored field of it, and the hash before.
  */
-import { digestOf } from '@interlock/contracts';
-import { type AuditedStream, type ChainRecord, recordId, type Unlinked } from './record.ts';
+import { type AuditedStream, digestOf } from '@interlock/contracts';
+import { type ChainRecord, recordId, type Unlinked } from './record.ts';
 
 /** The last place of a chain. */
 export interface Head {

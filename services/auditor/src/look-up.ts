@@ -1,6 +1,7 @@
 /** What people see of the record. */
 import {
   type AuditRecord,
+  auditedStreams,
   evidenceSchema,
   Fault,
   type RpcReply,
@@ -9,7 +10,7 @@ import {
 import { z } from 'zod';
 import { sealedMember } from './evidence.ts';
 import type { RecordStore } from './mongo.ts';
-import { auditedStreams, type ChainRecord, chainRecordSchema } from './record.ts';
+import { type ChainRecord, chainRecordSchema } from './record.ts';
 
 /** A reply must fit into one message of the bus, which takes 2 MiB. */
 const REPLY_MAX_BYTES = 1_572_864;

@@ -1,5 +1,5 @@
 import { type Bus, connectBus } from '@interlock/bus';
-import { type AuditVerification, Fault } from '@interlock/contracts';
+import { type AuditedStream, type AuditVerification, auditedStreams, Fault } from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { type Anchors, readAnchor, startAnchors } from './anchors.ts';
@@ -9,16 +9,9 @@ import { search, show } from './look-up.ts';
 import { anchorsSigned, recordsStored } from './metrics.ts';
 import { openStore, type RecordStore } from './mongo.ts';
 import { startPurging } from './purge.ts';
-import { type AuditedStream, auditedStreams } from './record.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { createReplays } from './replay.ts';
 import { verifyStream } from './verify.ts';
-
-const consumerOf = {
-  LEDGER: 'auditor-ledger',
-  APPROVALS: 'auditor-approvals',
-  CONTROL: 'auditor-control',
-} as const satisfies Record<AuditedStream, string>;
 
 /** The auditor: records the durable streams, signs checkpoints, answers what happened and whether it is whole. */
 export const auditorService = defineService({
@@ -41,7 +34,7 @@ export const auditorService = defineService({
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('mongodb', () => store.ready);
     for (const stream of auditedStreams) {
-      stack.use(bus.follow(consumerOf[stream], (batch) => recorders[stream].store(batch)));
+      stack.use(bus.follow(stream, (batch) => recorders[stream].store(batch)));
       // Makes a checkpoint for what has none; when the store is away, the next message does it.
       recorders[stream]
         .catchUp()

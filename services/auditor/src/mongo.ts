@@ -5,7 +5,7 @@
  * 2. An insert is believed when a majority has it in its journal.
  * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
  */
-import { Fault } from '@interlock/contracts';
+import { type AuditedStream, Fault } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
 import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -19,7 +19,7 @@ import {
   MongoInvalidArgumentError,
   MongoServerError,
 } from 'mongodb';
-import type { AuditedStream, ChainRecord } from './record.ts';
+import type { ChainRecord } from './record.ts';
 
 /** Connecting to a server that is there takes milliseconds; longer means that it is not. */
 const CONNECT_TIMEOUT_MS = 2_000;

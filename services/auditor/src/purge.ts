@@ -1,5 +1,5 @@
 /** Removing from the ledger what is stored, under a checkpoint, and older than an Idempotency-Key can reach. */
-import type { Bus, BusLog } from '@interlock/bus';
+import type { AuditStreams, BusLog } from '@interlock/bus';
 import { limits } from '@interlock/contracts';
 import { type Clock, repeat } from '@interlock/shell';
 import type { Head } from './chain.ts';
@@ -11,7 +11,7 @@ const PURGE_EVERY_MS = 3_600_000;
 const MARGIN_MS = 3_600_000;
 
 export interface PurgeOptions {
-  bus: Pick<Bus, 'streamState' | 'readSequence' | 'purgeLedgerBelow'>;
+  bus: AuditStreams;
   store: Pick<RecordStore, 'read'>;
   clock: Pick<Clock, 'nowMs' | 'sleep'>;
   log: BusLog;
@@ -45,7 +45,7 @@ export async function purge({ bus, store, clock, log, anchored }: PurgeOptions):
 
 /** Returns the first sequence in a stretch that was stored at or after an instant; the stretch's end when none was. */
 async function firstStoredSince(
-  bus: Pick<Bus, 'readSequence'>,
+  bus: AuditStreams,
   { from, upTo, before }: { from: number; upTo: number; before: number },
 ): Promise<number> {
   let low = from;

@@ -4,6 +4,7 @@
  */
 import type { StreamRecord } from '@interlock/bus';
 import {
+  auditedStreams,
   canonicalJson,
   digestSchema,
   idSchema,
@@ -14,10 +15,6 @@ import {
 } from '@interlock/contracts';
 import { z } from 'zod';
 import { type Open, openEvidence, sealedMember } from './evidence.ts';
-
-/** Streams that are recorded. */
-export const auditedStreams = ['LEDGER', 'APPROVALS', 'CONTROL'] as const;
-export type AuditedStream = (typeof auditedStreams)[number];
 
 /** A document of MongoDB holds 16 MiB; what would come near it is kept as its digest. */
 const RECORD_MAX_BYTES = 12 * 1_048_576;

@@ -5,20 +5,13 @@
  * 2. What is below the head is never written again: what was removed from the store stays found by a check.
  * 3. A second run is harmless: a message makes the same record each time, and an id is taken once.
  */
-import type { Bus, BusLog, StreamRecord } from '@interlock/bus';
-import type { Statement } from '@interlock/contracts';
+import type { AuditStreams, BusLog, StreamRecord } from '@interlock/bus';
+import type { AuditedStream, Statement } from '@interlock/contracts';
 import { Queue } from '@interlock/shell';
 import { genesisOf, type Head, headAfter, link } from './chain.ts';
 import type { Open } from './evidence.ts';
 import type { RecordStore } from './mongo.ts';
-import {
-  type AuditedStream,
-  chainRecordSchema,
-  missingOf,
-  recordOf,
-  stubOf,
-  type Unlinked,
-} from './record.ts';
+import { chainRecordSchema, missingOf, recordOf, stubOf, type Unlinked } from './record.ts';
 
 /** Records written together, and their messages' bytes: well below what one insert may carry. */
 const WRITE_RECORDS = 256;
@@ -27,7 +20,7 @@ const WRITE_BYTES = 8 * 1_048_576;
 export interface RecorderOptions {
   stream: AuditedStream;
   store: Pick<RecordStore, 'insert' | 'last'>;
-  bus: Pick<Bus, 'streamState' | 'readSequence'>;
+  bus: AuditStreams;
   /** Returns the newest checkpoint of the stream. */
   lastAnchor: () => Promise<Statement<'anchor'> | undefined>;
   open: Open;

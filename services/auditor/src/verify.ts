@@ -7,18 +7,11 @@
  *    itself is gone, the stream still says how far it reaches.
  * 3. Records are read in pages and forgotten: memory does not grow with the record.
  */
-import type { Bus } from '@interlock/bus';
-import type { AuditVerification, Statement } from '@interlock/contracts';
+import type { AuditStreams } from '@interlock/bus';
+import type { AuditedStream, AuditVerification, Statement } from '@interlock/contracts';
 import { z } from 'zod';
 import { faultOf, genesisOf, type Head, headAfter } from './chain.ts';
-import {
-  type AuditedStream,
-  type ChainRecord,
-  chainRecordSchema,
-  MISSING,
-  messageDigest,
-  recordId,
-} from './record.ts';
+import { type ChainRecord, chainRecordSchema, MISSING, messageDigest, recordId } from './record.ts';
 
 /** A report is read by a person. */
 const PROBLEMS_MAX = 100;
@@ -35,7 +28,7 @@ export interface VerifyOptions {
   readAnchor: (jws: string) => Statement<'anchor'>;
   /** How far the stream reaches and must be stored. */
   reach: { created: string; sequence: number };
-  bus: Pick<Bus, 'readSequence' | 'streamState'>;
+  bus: AuditStreams;
 }
 
 export interface StreamVerification {

@@ -1,4 +1,4 @@
-import type { Bus, EntryWatch, LedgerEntry } from '@interlock/bus';
+import type { EntryWatch, Ledger, LedgerEntry } from '@interlock/bus';
 import {
   type CredentialEntry,
   Fault,
@@ -13,7 +13,7 @@ import { grantLease, readStatement } from './lease.ts';
 
 /** What the broker answers with. */
 export interface BrokerParts {
-  bus: Pick<Bus, 'readCall' | 'readStep'>;
+  bus: Ledger;
   switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>;
   tools: EntrySource<'tools'>;
   credentials: EntrySource<'credentials'>;

@@ -1,4 +1,4 @@
-import type { Bus } from '@interlock/bus';
+import type { Buckets } from '@interlock/bus';
 import {
   type Applied,
   type ApprovalsEntry,
@@ -109,7 +109,7 @@ async function carryOutOne<B extends EntryBucket>(
   await writeEntry(management, { bucket, key, value }, { kind, verb, tenant, name, by });
 }
 
-async function readStanding(bus: Bus, policy: PolicyEntry | undefined): Promise<Standing> {
+async function readStanding(bus: Buckets, policy: PolicyEntry | undefined): Promise<Standing> {
   const [tools, agents, people, settings] = await Promise.all([
     bus.entries('tools').list(),
     bus.entries('agents').list(),

@@ -58,7 +58,7 @@ describe('[P-emergency] the glass stays whole', () => {
 test('[P-emergency] an emergency is known to the decider, told on CONTROL with its reason, listed, and ended early', async () => {
   const auditor = await house.join('auditor');
   const told: string[] = [];
-  await using _following = auditor.follow('auditor-control', async (batch) => {
+  await using _following = auditor.follow('CONTROL', async (batch) => {
     for (const { data } of batch) {
       const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
       if (act.kind === 'emergency') told.push(`${act.verb} ${act.name} ${act.by} ${act.reason ?? ''}`.trim());

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Bus, BusClock, Entry } from '@interlock/bus';
+import type { AuditStreams, Buckets, BusClock, Entry } from '@interlock/bus';
 import { Fault, type PersonEntry, personEntrySchema, sha256 } from '@interlock/contracts';
 import { z } from 'zod';
 import { writeEntry } from './write-entry.ts';
@@ -61,7 +61,11 @@ export function requireEveryTenant(person: PersonEntry): void {
  * Writes the people of a seed file when there is nobody yet. A second run finds somebody and does nothing.
  * Throws when the file cannot be read or is not what it must be.
  */
-export async function seedPeople(bus: Bus, clock: BusClock, file: string): Promise<number> {
+export async function seedPeople(
+  bus: Buckets & AuditStreams,
+  clock: BusClock,
+  file: string,
+): Promise<number> {
   const known = await bus.entries('people').list();
   if (known.length > 0) return 0;
   const { people } = peopleSeedSchema.parse(JSON.parse(await readFile(file, 'utf8')));

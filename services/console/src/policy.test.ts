@@ -72,7 +72,7 @@ describe('a publishing', () => {
   test('[P-policy-publish] is told on CONTROL with the signed entry, so that whoever hears it can verify version and digest', async () => {
     const auditor = await house.join('auditor');
     const told: Statement<'entry'>[] = [];
-    await using _following = auditor.follow('auditor-control', async (batch) => {
+    await using _following = auditor.follow('CONTROL', async (batch) => {
       for (const { data } of batch) {
         const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
         if (act.kind === 'policy' && act.entry !== undefined)

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Bus } from '@interlock/bus';
+import type { Peers } from '@interlock/bus';
 import { type ReplayEnd, type RpcReply, type RpcRequest, rpcSchemas } from '@interlock/contracts';
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
@@ -43,7 +43,7 @@ export function replayRoutes({ bus, clock }: Management): Route[] {
 
 type Reply = RpcReply<'auditor.replay'>;
 
-function ask(bus: Pick<Bus, 'ask'>, request: RpcRequest<'auditor.replay'>): Promise<Reply> {
+function ask(bus: Peers, request: RpcRequest<'auditor.replay'>): Promise<Reply> {
   return bus.ask('auditor.replay', request, PAGE_TIMEOUT_MS);
 }
 
@@ -51,7 +51,7 @@ function ask(bus: Pick<Bus, 'ask'>, request: RpcRequest<'auditor.replay'>): Prom
  * Yields a page's lines at a time while the next page is on its way, and at last the line that says that it is all.
  * Whoever stops reading ends the replay.
  */
-async function* pagesOf(bus: Pick<Bus, 'ask'>, first: Reply): AsyncGenerator<string> {
+async function* pagesOf(bus: Peers, first: Reply): AsyncGenerator<string> {
   const end: ReplayEnd = { complete: true, calls: 0, unreadable: 0 };
   let page: Reply | undefined = first;
   let next: Promise<Reply> | undefined;

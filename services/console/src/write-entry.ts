@@ -1,4 +1,4 @@
-import type { Bus, BusClock } from '@interlock/bus';
+import type { AuditStreams, Buckets, BusClock } from '@interlock/bus';
 import { type Control, type EntryBucket, type EntryValue, sha256 } from '@interlock/contracts';
 
 /** What is told of an act on CONTROL. */
@@ -6,7 +6,7 @@ export type Act = Pick<Control, 'kind' | 'verb' | 'tenant' | 'name' | 'by' | 're
 
 /** Writes an entry, or its removal where the value is undefined, and then tells of it on CONTROL. */
 export async function writeEntry<B extends EntryBucket>(
-  { bus, clock }: { bus: Bus; clock: BusClock },
+  { bus, clock }: { bus: Buckets & AuditStreams; clock: BusClock },
   entry: { bucket: B; key: string; value: EntryValue<B> | undefined },
   act: Act,
 ): Promise<void> {

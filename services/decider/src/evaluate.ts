@@ -5,7 +5,7 @@
  *    (docs/decisions/019).
  * 2. Nothing is remembered of a question: it uses no tool and goes nowhere.
  */
-import type { Bus } from '@interlock/bus';
+import type { Steps } from '@interlock/bus';
 import {
   type Call,
   callDigestOf,
@@ -29,7 +29,7 @@ import { type Desk, gather } from './steps.ts';
  */
 export async function evaluate(
   desk: Desk,
-  bus: Pick<Bus, 'publish'>,
+  bus: Steps,
   request: RpcRequest<'decider.evaluate'>,
 ): Promise<RpcReply<'decider.evaluate'>> {
   const nowMs = desk.nowMs();

@@ -1,4 +1,4 @@
-import { type Bus, connectBus, type EntryWatch } from '@interlock/bus';
+import { connectBus, type EntryWatch, type Steps } from '@interlock/bus';
 import { policyStatusSchema, sessionSchema } from '@interlock/contracts';
 import { openSource, readTool } from '@interlock/gate';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
@@ -65,7 +65,7 @@ export const deciderService = defineService({
   },
 });
 
-async function consume(bus: Bus, desk: Desk, concurrency: number): Promise<AsyncDisposable[]> {
+async function consume(bus: Steps, desk: Desk, concurrency: number): Promise<AsyncDisposable[]> {
   return [
     await bus.step('decider', {
       concurrency,

@@ -1,5 +1,5 @@
 /** What this replica holds, for everybody to see: its policyStatus, and what it tells on CONTROL. */
-import type { Bus, BusLog, Records } from '@interlock/bus';
+import type { AuditStreams, BusLog, Records } from '@interlock/bus';
 import { Fault, type PolicyStatus } from '@interlock/contracts';
 import { type Clock, type Repeating, repeat } from '@interlock/shell';
 import type { Judgement, Policies } from './policies.ts';
@@ -12,7 +12,7 @@ const TELL_RETRY_MS = 1_000;
 
 export interface HeraldOptions {
   replica: string;
-  bus: Pick<Bus, 'control'>;
+  bus: AuditStreams;
   policyStatuses: Pick<Records<PolicyStatus>, 'put' | 'remove'>;
   clock: Clock;
   log: BusLog;

@@ -2,7 +2,7 @@
  * The two steps of the decider. Both may run twice for one event: the bus stores one successor of an event, and the
  * second run's publish finds the step taken.
  */
-import type { Bus, Delivery } from '@interlock/bus';
+import type { Delivery, Steps } from '@interlock/bus';
 import {
   type AgentEntry,
   type Call,
@@ -68,7 +68,7 @@ export async function decideRequested(
  */
 export async function decideResolved(
   desk: Desk,
-  bus: Pick<Bus, 'publish'>,
+  bus: Steps,
   delivery: Delivery<'resolved'>,
 ): Promise<Refusal | undefined> {
   const next = await decideAgain(desk, delivery);

@@ -1,4 +1,4 @@
-import type { Bus } from '@interlock/bus';
+import type { Buckets } from '@interlock/bus';
 import type { Call, Fault, Tool } from '@interlock/contracts';
 import { assertVersion, blockedBy, openSource, readTool } from '@interlock/gate';
 
@@ -13,7 +13,7 @@ export interface ExecutorEntries extends AsyncDisposable {
 }
 
 /** Watches tools and kill switches. */
-export async function watchEntries(bus: Pick<Bus, 'entries'>): Promise<ExecutorEntries> {
+export async function watchEntries(bus: Buckets): Promise<ExecutorEntries> {
   await using stack = new AsyncDisposableStack();
   const tools = stack.use(await openSource(bus, 'tools'));
   const switches = stack.use(await bus.entries('switches').watch());

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { Bus } from '@interlock/bus';
+import type { Peers } from '@interlock/bus';
 import { Fault, type Injection, sealContext } from '@interlock/contracts';
 import { rawPublicKey, Secret, unseal } from '@interlock/keys';
 import type { AllowedCall } from './check.ts';
@@ -32,7 +32,7 @@ export function createLeaseKey(): LeaseKey {
 
 /** What asking for a lease needs besides the call. */
 export interface LeaseParts {
-  bus: Pick<Bus, 'ask'>;
+  bus: Peers;
   /** Milliseconds until the claim runs out. */
   leftMs: () => number;
   sleep: (ms: number) => Promise<void>;

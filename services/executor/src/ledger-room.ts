@@ -1,4 +1,4 @@
-import type { Bus } from '@interlock/bus';
+import type { AuditStreams } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 
@@ -16,7 +16,7 @@ export interface LedgerRoom extends AsyncDisposable {
 
 /** Asks once a second how full the ledger is. Throws what the first asking throws. */
 export async function watchLedgerRoom(
-  bus: Pick<Bus, 'streamState'>,
+  bus: AuditStreams,
   { clock, log }: { clock: Clock; log: RepeatLog },
 ): Promise<LedgerRoom> {
   let full = await isFull(bus);
@@ -38,7 +38,7 @@ export async function watchLedgerRoom(
   };
 }
 
-async function isFull(bus: Pick<Bus, 'streamState'>): Promise<boolean> {
+async function isFull(bus: AuditStreams): Promise<boolean> {
   const { bytes, maxBytes } = await bus.streamState('LEDGER');
   return maxBytes > 0 && bytes > FULL_RATIO * maxBytes;
 }

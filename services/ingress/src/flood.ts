@@ -1,4 +1,4 @@
-import type { Bus, BusLog } from '@interlock/bus';
+import type { BusLog, Ledger } from '@interlock/bus';
 import { type AgentEntry, Fault, newId } from '@interlock/contracts';
 import { refusedEvent } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
@@ -16,7 +16,7 @@ interface Flood {
 }
 
 export interface FloodOptions {
-  bus: Pick<Bus, 'refuse'>;
+  bus: Ledger;
   keyring: Keyring;
   clock: Clock;
   log: BusLog;

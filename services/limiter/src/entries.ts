@@ -1,4 +1,4 @@
-import type { Bus, EntryWatch } from '@interlock/bus';
+import type { Buckets, EntryWatch } from '@interlock/bus';
 import { type Call, Fault, type LimitsEntry } from '@interlock/contracts';
 import { blockedBy, type EntrySource, openSource, readTool } from '@interlock/gate';
 import type { AdmitFacts } from './admit.ts';
@@ -24,7 +24,7 @@ export interface LimiterSources {
 }
 
 /** Watches tools, limits and kill switches until disposed. */
-export async function watchEntries(bus: Pick<Bus, 'entries'>): Promise<LimiterEntries & AsyncDisposable> {
+export async function watchEntries(bus: Buckets): Promise<LimiterEntries & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const entries = entriesOf({
     tools: stack.use(await openSource(bus, 'tools')),

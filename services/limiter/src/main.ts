@@ -1,4 +1,4 @@
-import { type Bus, connectBus, type Delivery, type Next } from '@interlock/bus';
+import { connectBus, type Delivery, type Ledger, type Next } from '@interlock/bus';
 import { type Call, Fault } from '@interlock/contracts';
 import { assertInTime, refusedEvent, verifyDecision } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
@@ -71,7 +71,7 @@ async function chargeFor({ event }: Delivery<'decided'>, parts: Parts) {
 
 /** Gives back when calls end. What is missed here expires, later and so in the operator's favour. */
 async function giveBack(
-  bus: Bus,
+  bus: Ledger,
   { entries, counters, seen }: Parts,
   log: ServiceContext<unknown>['log'],
 ): Promise<void> {

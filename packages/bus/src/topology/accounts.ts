@@ -16,7 +16,6 @@ import {
   controlPatterns,
   lifecycle,
   type RpcName,
-  readers,
   rpcSubject,
   rpcs,
   type ServiceName,
@@ -27,6 +26,8 @@ import {
   stepPattern,
   stored,
   storedPattern,
+  streamPattern,
+  streams,
 } from '@interlock/contracts';
 
 /** JetStream's API as a service's account sees it. */
@@ -107,12 +108,12 @@ function streamGrants(service: ServiceName): Grant[] {
     );
     grants.push(core('service', `$JS.ACK.${stream}.${name}.>`));
   }
-  for (const stream of Object.keys(readers) as StreamName[]) {
-    if (owns(readers[stream], service))
+  for (const stream of Object.keys(streams) as StreamName[]) {
+    if (owns(streams[stream].readers, service))
       grants.push(api(`STREAM.MSG.GET.${stream}`), api(`STREAM.INFO.${stream}`));
   }
   if (service === 'auditor')
-    grants.push(api('STREAM.PURGE.LEDGER'), core('service', 'interlock.anchor.v1.>'));
+    grants.push(api('STREAM.PURGE.LEDGER'), core('service', streamPattern('ANCHORS')));
   for (const pattern of controlPatterns(service)) grants.push(core('service', pattern));
   return grants;
 }

@@ -15,7 +15,6 @@ import {
   controlSubject,
   lifecycle,
   type RpcName,
-  readers,
   rpcSubject,
   rpcs,
   type ServiceName,
@@ -25,6 +24,7 @@ import {
   stepSubject,
   stored,
   storedPattern,
+  streams,
 } from '@interlock/contracts';
 
 /** Calls on JetStream's API that take a stream's name at their end, and change or read it. */
@@ -47,7 +47,7 @@ const STREAM_CALLS = [
 const READER_CALLS = ['STREAM.INFO', 'STREAM.MSG.GET'];
 const BUCKET_CALLS = [...READER_CALLS, 'CONSUMER.CREATE'];
 
-export const streamNames = ['LINE', 'LEDGER', 'APPROVALS', 'CONTROL', 'ANCHORS'] as const;
+export const streamNames = Object.keys(streams) as StreamName[];
 export const bucketNames = Object.keys(buckets) as BucketName[];
 export const consumerNames = Object.keys(consumers) as ConsumerName[];
 export const allStreams = [...streamNames, ...bucketNames.map((name) => `KV_${name}`)];
@@ -126,7 +126,7 @@ export function foreignApiCalls(service: ServiceName): string[] {
 
 function mayCall(service: ServiceName, call: string, stream: string): boolean {
   if (service === 'auditor' && call === 'STREAM.PURGE' && stream === 'LEDGER') return true;
-  if (isStreamName(stream)) return READER_CALLS.includes(call) && includes(readers[stream], service);
+  if (isStreamName(stream)) return READER_CALLS.includes(call) && includes(streams[stream].readers, service);
   const { writer, readers: reading } = buckets[bucketOf(stream)];
   return BUCKET_CALLS.includes(call) && (writer === service || includes(reading, service));
 }

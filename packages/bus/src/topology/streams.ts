@@ -6,26 +6,26 @@ import {
   consumerPatterns,
   consumers,
   limits,
-  republished,
   type StreamName,
   streamPattern,
+  streams,
 } from '@interlock/contracts';
 import {
   AckPolicy,
   type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
-  JetStreamApiCodes,
-  JetStreamApiError,
   type JetStreamManager,
   jetstream,
   PersistMode,
+  type Republish,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { isAbsent } from '../server-errors.ts';
 
 const MEBIBYTE = 1_048_576;
 /** In flight is minutes: a call's own limit, a claim's, and room for a service to be restarted. */
@@ -96,7 +96,7 @@ function streamConfigs({ replicas, ledgerMaxBytes = LEDGER_MAX_BYTES }: Provisio
       max_bytes: ledgerMaxBytes,
       max_msgs_per_subject: 1,
       discard_new_per_subject: true,
-      republish: { ...republished.LEDGER, headers_only: false },
+      republish: republished('LEDGER'),
     },
     {
       ...kept,
@@ -105,11 +105,16 @@ function streamConfigs({ replicas, ledgerMaxBytes = LEDGER_MAX_BYTES }: Provisio
       max_msgs_per_subject: ANSWERS_PER_CALL,
       discard_new_per_subject: true,
       deny_purge: true,
-      republish: { ...republished.APPROVALS, headers_only: false },
+      republish: republished('APPROVALS'),
     },
     { ...kept, name: 'CONTROL', subjects: [streamPattern('CONTROL')], deny_purge: true },
     { ...kept, name: 'ANCHORS', subjects: [streamPattern('ANCHORS')], deny_purge: true },
   ];
+}
+
+/** Makes the server publish each event once more after storing it. */
+function republished(stream: 'LEDGER' | 'APPROVALS'): Republish {
+  return { src: streamPattern(stream), dest: `${streams[stream].storedPrefix}.>`, headers_only: false };
 }
 
 async function ensureStream(jsm: JetStreamManager, config: StreamPlan): Promise<boolean> {
@@ -152,13 +157,12 @@ async function ensureBucket(
   return true;
 }
 
-async function exists(look: () => Promise<unknown>): Promise<boolean> {
+async function exists(read: () => Promise<unknown>): Promise<boolean> {
   try {
-    await look();
+    await read();
     return true;
   } catch (error) {
-    const missing: number[] = [JetStreamApiCodes.StreamNotFound, JetStreamApiCodes.ConsumerNotFound];
-    if (error instanceof JetStreamApiError && missing.includes(error.code)) return false;
+    if (isAbsent(error)) return false;
     throw error;
   }
 }

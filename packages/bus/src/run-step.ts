@@ -1,51 +1,80 @@
 /**
  * Consuming a step: one event in, at most one event out.
  *
- * 1. A delivery is acknowledged only after what follows from it is stored, or somebody else took the step.
- * 2. A verb may run twice for one event: its answer is published against the event's sequence, so one wins.
- * 3. A delivery that failed comes again later; at the fifth the owner refuses the call, so that nothing circles
- *    (docs/decisions/007).
- *    One that nobody can read is left then: its call ends at its deadline.
+ * S1 A delivery is acknowledged only after its successor is stored, by this service or by another replica.
+ * S2 A verb may run twice for one event: its answer is published against the event's sequence, so one of them wins.
+ * S3 A delivery that failed is delivered again later. At the fifth delivery the owner refuses the call, so that no event
+ *    circles for ever (docs/decisions/007). An event that does not parse is dropped then: its call ends at its deadline.
  */
 import {
   type CallAddress,
-  type ConsumerName,
+  type Consumed,
+  type EventBody,
   Fault,
   lifecycle,
   parseSubject,
   type Step,
+  type StepConsumer,
+  type Successor,
 } from '@interlock/contracts';
 import type { JsMsg } from '@nats-io/jetstream';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { BusLog, Consumed, Delivery, Next, StepOptions } from './bus.ts';
-import type { Consume, Consumption } from './consume.ts';
+import { consume } from './consume.ts';
+import type { BusContext } from './context.ts';
 import { extractTrace, parseBody } from './envelope.ts';
-import type { Publisher } from './publish.ts';
+import { publishEvent } from './publish.ts';
 
 /** The delivery at which a call is refused instead of being tried once more. */
 const LAST_DELIVERY = 5;
-/** How long a failed delivery waits before it comes again, by the number of deliveries so far. */
+/** How long a failed delivery waits before the next, by the number of deliveries so far. */
 const RETRY_DELAYS_MS = [200, 500, 1_500, 3_000];
 
-export interface StepContext {
-  publisher: Publisher;
-  consume: Consume;
-  log: BusLog;
+/** An event as it was delivered to the owner of the next step. */
+export interface Delivery<S extends Step> {
+  step: S;
+  event: EventBody<S>;
+  address: CallAddress;
+  /** Its sequence in its stream. */
+  sequence: number;
+  /** 1 at the first delivery. */
+  deliveries: number;
+  /** Acknowledges before the verb returns, once the ledger holds the call. */
+  acknowledge(): void;
+}
+
+/** What a verb returns for an event: one of the steps that may follow. */
+export type Next<S extends Step> = { [N in Successor<S>]: { step: N; body: EventBody<N> } }[Successor<S>];
+
+export interface StepOptions<S extends Step> {
+  /**
+   * Returns what follows, or undefined when nothing is to be published: the verb published by itself, or the step is
+   * taken. After a thrown Fault that is `retryable`, and after any other error, the event is delivered again later.
+   */
+  verb: (delivery: Delivery<S>, signal: AbortSignal) => Promise<Next<S> | undefined> | Next<S> | undefined;
+  /** Returns the refusal of a call that failed in five deliveries: with the last fault, or `poison`. */
+  poison: (delivery: Delivery<S>, fault: Fault) => EventBody<'refused'>;
+  /** Events handled at once. */
+  concurrency: number;
 }
 
 const tracer = trace.getTracer('interlock');
 
 /** Runs a verb over every event a durable consumer delivers. */
-export function runStep<C extends ConsumerName>(
-  at: StepContext,
+export function runStep<C extends StepConsumer>(
+  at: BusContext,
   consumer: C,
   options: StepOptions<Consumed<C>>,
-): Promise<Consumption> {
-  return at.consume(consumer, options.concurrency, (message, signal) => take(at, message, options, signal));
+): AsyncDisposable {
+  const { concurrency } = options;
+  return consume(at, {
+    name: consumer,
+    concurrency,
+    handle: (message, signal) => take(at, message, options, signal),
+  });
 }
 
 async function take<S extends Step>(
-  at: StepContext,
+  at: BusContext,
   message: JsMsg,
   options: StepOptions<S>,
   signal: AbortSignal,
@@ -71,8 +100,13 @@ async function take<S extends Step>(
             message: error instanceof Fault ? error.code : 'unexpected',
           });
           at.log.error(
-            { err: error, call: parsed.address.call, step: parsed.step },
-            'a delivery could not be handled',
+            {
+              err: error,
+              call: parsed.address.call,
+              step: parsed.step,
+              deliveries: message.info.deliveryCount,
+            },
+            'could not handle an event; it is delivered again later',
           );
           message.nak(delayAfter(message.info.deliveryCount));
         } finally {
@@ -84,7 +118,7 @@ async function take<S extends Step>(
 }
 
 async function handle<S extends Step>(
-  at: StepContext,
+  at: BusContext,
   message: JsMsg,
   address: CallAddress,
   step: Step,
@@ -96,10 +130,13 @@ async function handle<S extends Step>(
     if (!acknowledged) message.ack();
     acknowledged = true;
   };
-  const event = readable(message, step);
+  const event = parsedEvent(message, step);
   if (event === undefined) {
-    at.log.error({ call: address.call, step }, 'an event that nobody can read is left');
-    return void message.term('not an event of this step');
+    at.log.error(
+      { call: address.call, step },
+      'dropped an event that does not have the shape of its step; its call ends at its deadline',
+    );
+    return void message.term('does not have the shape of its step');
   }
   const delivery = {
     step,
@@ -110,12 +147,12 @@ async function handle<S extends Step>(
     acknowledge,
   } as Delivery<S>;
   const next = await nextOf(delivery, options, signal);
-  if (next !== undefined) await publishNext(at.publisher, delivery, next);
+  if (next !== undefined) await publishNext(at, delivery, next);
   acknowledge();
 }
 
-/** Parses an event; after too many deliveries one that cannot be read is undefined, for no refusal can be made of it. */
-function readable(message: JsMsg, step: Step): object | undefined {
+/** Parses an event; at the last delivery one that does not parse is undefined, because no refusal can be made of it (S3). */
+function parsedEvent(message: JsMsg, step: Step): object | undefined {
   try {
     return parseBody(step, message.data);
   } catch (error) {
@@ -124,7 +161,7 @@ function readable(message: JsMsg, step: Step): object | undefined {
   }
 }
 
-/** Asks the verb, or after too many deliveries the refusal in its place. */
+/** Returns the verb's answer, or from the last delivery on a refusal in its place (S3). */
 async function nextOf<S extends Step>(
   delivery: Delivery<S>,
   options: StepOptions<S>,
@@ -143,7 +180,7 @@ async function nextOf<S extends Step>(
   }
 }
 
-/** What follows any step: the union that `Next` narrows for each. */
+/** What may follow some step: the union that `Next` narrows for each. */
 type AnyNext = Next<Exclude<Step, 'settled' | 'refused'>>;
 
 function asNext(next: object | undefined): AnyNext | undefined {
@@ -155,13 +192,13 @@ function refusal<S extends Step>(delivery: Delivery<S>, options: StepOptions<S>,
 }
 
 async function publishNext<S extends Step>(
-  publisher: Publisher,
+  at: BusContext,
   delivery: Delivery<S>,
   next: AnyNext,
 ): Promise<void> {
   const sameStream = lifecycle[next.step].stream === lifecycle[delivery.step].stream;
   const expected = sameStream && lifecycle[next.step].stream === 'LINE' ? delivery.sequence : 0;
-  await publisher.publish(next.step, delivery.address, next.body, expected);
+  await publishEvent(at, next.step, delivery.address, next.body, expected);
 }
 
 function delayAfter(deliveries: number): number {
