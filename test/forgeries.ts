@@ -1,18 +1,10 @@
 /** Decisions as the decider makes them, and forgeries of every kind, to see who believes them. */
 import { generateKeyPairSync } from 'node:crypto';
-import {
-  type Call,
-  callDigestOf,
-  canonicalJson,
-  newId,
-  type ServiceName,
-  type Statement,
-  sha256,
-} from '@interlock/contracts';
+import { type Call, newId, type ServiceName, type Statement, sha256 } from '@interlock/contracts';
 import { type SigningKey, signJws } from '@interlock/keys';
+import { type CallParts, makeCall, makeDecision } from '@interlock/testkit';
 
 export const POLICY_DIGEST = sha256('a policy');
-const CALL_MS = 30_000;
 
 /** The private keys of every service, and the version of the tool `write`. */
 export interface Stolen {
@@ -21,28 +13,14 @@ export interface Stolen {
 }
 
 /** Returns a call of the tool `write` as ingress would make it. */
-export function callOf({ toolVersion }: Pick<Stolen, 'toolVersion'>, changes: Partial<Call> = {}): Call {
-  const text = canonicalJson({ text: newId('t') });
-  const bound = {
-    ...{ tenant: 'acme', agent: 'helper', user: 'alice', session: 'ses_1' },
-    ...{ tool: 'write', toolVersion, argumentsDigest: sha256(text), ...changes },
-  };
-  return {
-    ...{ ...bound, call: newId('c'), arguments: text, callDigest: callDigestOf(bound) },
-    ...{ replyTo: 'rep_1', keepResult: false, requestedAt: Date.now(), notAfter: Date.now() + CALL_MS },
-    ...changes,
-  };
+export function callOf({ toolVersion }: Pick<Stolen, 'toolVersion'>, parts: CallParts = {}): Call {
+  const who = { agent: 'helper', user: 'alice' };
+  return makeCall({ ...who, tool: 'write', toolVersion, args: { text: newId('t') }, ...parts });
 }
 
 /** Returns what the decider says when it allows a call. */
 export function decisionOf(call: Call, changes: object = {}): Statement<'decision'> {
-  const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
-  return {
-    ...{ type: 'decision', tenant, agent, user, session, call: call.call, tool, toolVersion },
-    ...{ argumentsDigest, callDigest, verdict: 'allow', obligations: [], policyDigest: POLICY_DIGEST },
-    ...{ issuedAt: call.requestedAt, notAfter: call.notAfter },
-    ...changes,
-  };
+  return { ...makeDecision(call, { policyDigest: POLICY_DIGEST }), ...changes };
 }
 
 /** Returns a call's own, genuine decision. */
@@ -63,11 +41,11 @@ const saying = (wrong: string, changes: (call: Call) => object, code = 'statemen
   code,
   (call, { keyOf }) => signJws('interlock-decision', decisionOf(call, changes(call)), keyOf('decider')),
 ];
-const genuineFor = (
-  wrong: string,
-  other: (call: Call) => Partial<Call>,
-  code = 'statement_invalid',
-): Forgery => [wrong, code, (call, stolen) => own(callOf(stolen, other(call)), stolen)];
+const genuineFor = (wrong: string, other: (call: Call) => CallParts, code = 'statement_invalid'): Forgery => [
+  wrong,
+  code,
+  (call, stolen) => own(callOf(stolen, other(call)), stolen),
+];
 
 export const forgeries: readonly Forgery[] = [
   ...(['ingress', 'limiter', 'approver', 'broker', 'executor', 'console'] as const).map(by),
@@ -104,7 +82,7 @@ export const forgeries: readonly Forgery[] = [
   genuineFor('for another tenant', ({ call }) => ({ call, tenant: 'rival' })),
   genuineFor(
     'for another version of the tool',
-    ({ call, argumentsDigest }) => ({ call, argumentsDigest, toolVersion: sha256('old') }),
+    ({ call, arguments: text }) => ({ call, args: JSON.parse(text), toolVersion: sha256('old') }),
     'tool_changed',
   ),
 ];

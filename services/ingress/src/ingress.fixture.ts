@@ -1,16 +1,7 @@
 /** Ingress on a real bus; the tests act as the console, the decider, the executor and the approver. */
 import type { Bus, Delivery } from '@interlock/bus';
-import {
-  type Call,
-  type Claim,
-  newId,
-  type Sealed,
-  sealContext,
-  sha256,
-  toolSchema,
-} from '@interlock/contracts';
-import { seal } from '@interlock/keys';
-import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
+import { type Call, type Claim, type Sealed, sha256, toolSchema } from '@interlock/contracts';
+import { eventually, makeClaim, sealedFor, startTestBus, type TestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';
 
@@ -85,8 +76,8 @@ export async function startIngress(): Promise<IngressFixture> {
     const body = bodySchema.parse(await response.json());
     return { status: response.status, headers: response.headers, body };
   };
-  const sealedFor: IngressFixture['sealedFor'] = (service, purpose, call) =>
-    seal('{}', testBus.keyring.sealKeysOf(service, Date.now()), sealContext(purpose, call));
+  const sealed: IngressFixture['sealedFor'] = (service, purpose, call) =>
+    sealedFor(service, call, testBus.keyring, { purpose });
   const owned = stack.move();
   return {
     testBus,
@@ -94,7 +85,7 @@ export async function startIngress(): Promise<IngressFixture> {
     decider,
     requested,
     ask,
-    sealedFor,
+    sealedFor: sealed,
     metrics: async () => await (await fetch(new URL('/metrics', started.healthUrl))).text(),
     note: async (argumentsValue, headers = {}) =>
       await ask('/v1/calls', {
@@ -106,7 +97,7 @@ export async function startIngress(): Promise<IngressFixture> {
       const wanted = JSON.stringify({ text });
       return await eventually(() => requested.find(({ event }) => event.call.arguments === wanted));
     },
-    claimOf: (call, claimMs) => claimOf(call, claimMs, sealedFor('auditor', 'evidence', call.call)),
+    claimOf: (call, claimMs) => makeClaim(call, testBus.keyring, { at: Date.now(), claimMs }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -136,14 +127,4 @@ async function collectRequested(decider: Bus): Promise<Delivery<'requested'>[]> 
     concurrency: 1,
   });
   return requested;
-}
-
-function claimOf(call: Call, claimMs: number, evidence: Sealed): Claim {
-  const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
-  const { replyTo, keepResult } = call;
-  return {
-    ...{ tenant, agent, user, session, call: call.call, tool, toolVersion, argumentsDigest, callDigest },
-    ...{ replyTo, keepResult, at: Date.now(), executor: 'exe_test', nonce: newId('n'), claimMs },
-    ...{ idempotent: false, evidence },
-  };
 }
