@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sealContext } from '@interlock/contracts';
 import { Secret, seal } from '@interlock/keys';
+import { createTestKeys } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerSeal } from './answer.ts';
 import { decryptCredential, encryptCredential, readKek } from './kek.ts';
-import { makeKeys } from './lease.fixture.ts';
 
 const kek = { kekId: 'k1', key: createSecretKey(randomBytes(32)) };
 let folder = '';
@@ -55,8 +55,8 @@ describe('[P-broker-at-rest] a credential at rest', () => {
 });
 
 describe('setting a credential', () => {
-  const keys = makeKeys();
-  const parts = { kek, keys: keys.broker, nowMs: () => 5 };
+  const keys = createTestKeys();
+  const parts = { kek, keys: keys.keysOf('broker'), nowMs: () => 5 };
   const sealedFor = (name: string, value: string | Uint8Array) =>
     seal(value, keys.keyring.sealKeysOf('broker', 5), sealContext('credential', name));
 
