@@ -1,21 +1,17 @@
 import { canonicalJson, Fault, type FaultCode, type Statement, sha256 } from '@interlock/contracts';
 import { assertInTime } from '@interlock/gate';
+import { caller, createTestKeys, makeCall, makeDecided, makeDecision } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
-import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
 import { checkCall } from './check.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
-const { keysOf, keyring } = makeKeys('decider', 'approver');
-const stranger = makeKeys('decider');
-const tool = httpTool('https://api.example.com');
-const made = makeCall(tool, { call: 'c1', args: { blog: 'b1' }, nowMs });
-const genuine = decidedBody(made, keysOf('decider').sign);
+const { keysOf, keyring } = createTestKeys();
+const stranger = createTestKeys();
+const call = makeCall({ args: { blog: 'b1' }, nowMs });
+const genuine = makeDecided(call, keysOf('decider').sign);
 
 function decided(decision: Partial<Statement<'decision'>>) {
-  return decidedBody(
-    makeCall(tool, { call: 'c1', args: { blog: 'b1' }, nowMs, decision }),
-    keysOf('decider').sign,
-  );
+  return makeDecided(call, keysOf('decider').sign, decision);
 }
 
 function codeOf(attempt: () => unknown): FaultCode | 'allowed' {
@@ -29,15 +25,15 @@ function codeOf(attempt: () => unknown): FaultCode | 'allowed' {
 }
 
 describe('[P-statements-exact-call] the executor refuses', () => {
-  const forged = decidedBody(made, {
+  const forged = makeDecided(call, {
     ...stranger.keysOf('decider').sign,
     keyId: keysOf('decider').sign.keyId,
   });
   const [head, , signature] = genuine.statement.split('.');
-  const body = Buffer.from(JSON.stringify({ ...made.statement, user: 'root' })).toString('base64url');
+  const body = Buffer.from(JSON.stringify({ ...makeDecision(call), user: 'root' })).toString('base64url');
   test.each([
     ['a forged statement', forged],
-    ['a statement signed by another role', decidedBody(made, keysOf('approver').sign)],
+    ['a statement signed by another role', makeDecided(call, keysOf('approver').sign)],
     ['an altered statement', { ...genuine, statement: `${head}.${body}.${signature}` }],
     ['a decision to ask', decided({ verdict: 'ask' })],
     ["another call's statement", { ...genuine, call: { ...genuine.call, call: 'c2' } }],
@@ -61,8 +57,8 @@ describe('[P-statements-exact-call] the executor refuses', () => {
 
   test('a call from the instant at which its decision runs out', () => {
     const allowed = checkCall(genuine, keyring, nowMs);
-    expect(codeOf(() => assertInTime(allowed.statement, made.statement.notAfter))).toBe('deadline_passed');
-    expect(codeOf(() => assertInTime(allowed.statement, made.statement.notAfter - 1))).toBe('allowed');
+    expect(codeOf(() => assertInTime(allowed.statement, call.notAfter))).toBe('deadline_passed');
+    expect(codeOf(() => assertInTime(allowed.statement, call.notAfter - 1))).toBe('allowed');
   });
 });
 
@@ -70,6 +66,6 @@ test('the executor acts on the signed fields of an allowed call, whatever else t
   const event = decided({ obligations: [{ name: 'audit' }] });
   const lying = { ...event.call, user: 'root', tool: 'other' };
   const allowed = checkCall({ ...event, call: lying }, keyring, nowMs);
-  expect(allowed.statement).toMatchObject({ user: 'u1', tool: 'create_post', call: 'c1' });
+  expect(allowed.statement).toMatchObject({ user: caller.user, tool: call.tool, call: call.call });
   expect(allowed.arguments).toEqual({ blog: 'b1' });
 });

@@ -12,13 +12,24 @@ import {
 } from '@interlock/contracts';
 import { verifyRequest } from '@interlock/egress';
 import { seal, unseal } from '@interlock/keys';
-import { eventually, startTestBus, startUpstream, type TestBus, type Upstream } from '@interlock/testkit';
+import {
+  type CallParts,
+  caller,
+  eventually,
+  makeCall,
+  makeDecided,
+  makeRefused,
+  startTestBus,
+  startUpstream,
+  type TestBus,
+  type Upstream,
+} from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decidedBody, httpTool, makeCall } from './call.fixture.ts';
 import { checkCall } from './check.ts';
 import { claimOf } from './claim.ts';
 import { createLeaseKey } from './lease.ts';
 import { executorService } from './main.ts';
+import { httpTool } from './tool.fixture.ts';
 
 const CREDENTIAL = 'sk-live-0c41d9e2';
 
@@ -72,19 +83,18 @@ async function storedTool(more: Parameters<typeof httpTool>[1] = {}, on = settin
 /** Takes a call down the line to `admitted`, as ingress, decider and limiter do. */
 async function admit(
   tool: Tool,
-  more: Omit<Parameters<typeof makeCall>[1], 'call' | 'nowMs'> = {},
+  parts: CallParts & { decision?: Parameters<typeof makeDecided>[2] } = {},
   on = setting,
 ): Promise<string> {
   calls += 1;
-  const call = `call_${calls}`;
-  const made = makeCall(tool, { call, nowMs: Date.now(), args: { blog: 'b1', title: 'Hi' }, ...more });
+  const { decision, ...more } = parts;
+  const made = makeCall({ tool, call: `call_${calls}`, args: { blog: 'b1', title: 'Hi' }, ...more });
   const { sign } = await on.house.keysOf('decider');
-  const body = decidedBody(made, sign);
-  const address = { tenant: 't1', call };
-  const requested = await on.ingress.publish('requested', address, { call: made.call }, 0);
-  const decided = await on.decider.publish('decided', address, body, sequenceOf(requested));
-  await on.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
-  return call;
+  const body = makeDecided(made, sign, decision);
+  const requested = await on.ingress.publish('requested', made, { call: made }, 0);
+  const decided = await on.decider.publish('decided', made, body, sequenceOf(requested));
+  await on.limiter.publish('admitted', made, { ...body, charges: [] }, sequenceOf(decided));
+  return made.call;
 }
 
 function sequenceOf(published: Awaited<ReturnType<Bus['publish']>>): number {
@@ -94,7 +104,7 @@ function sequenceOf(published: Awaited<ReturnType<Bus['publish']>>): number {
 
 async function ended(call: string) {
   return await eventually(async () => {
-    const last = await setting.ingress.readCall('t1', call);
+    const last = await setting.ingress.readCall(caller.tenant, call);
     return last?.step === 'settled' || last?.step === 'refused' ? last : undefined;
   });
 }
@@ -110,12 +120,11 @@ const effectsOf = (call: string) => setting.upstream.effects.get(call) ?? 0;
 describe('[P-unsure-means-no] nothing is done for', () => {
   test('[P-statements-role-bound] a call whose decision was signed by somebody else', async () => {
     const tool = await storedTool();
-    const made = makeCall(tool, { call: 'forged_1', nowMs: Date.now(), args: { blog: 'b1' } });
+    const made = makeCall({ tool, call: 'forged_1' });
     const { sign } = await setting.house.keysOf('limiter');
-    const body = decidedBody(made, sign);
-    const address = { tenant: 't1', call: 'forged_1' };
-    const decided = await setting.decider.publish('decided', address, body, 0);
-    await setting.limiter.publish('admitted', address, { ...body, charges: [] }, sequenceOf(decided));
+    const body = makeDecided(made, sign);
+    const decided = await setting.decider.publish('decided', made, body, 0);
+    await setting.limiter.publish('admitted', made, { ...body, charges: [] }, sequenceOf(decided));
     expect(await ended('forged_1')).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
     expect(effectsOf('forged_1')).toBe(0);
   });
@@ -175,7 +184,7 @@ describe('an allowed call', () => {
     await setting.ingress.onResult('rep_7', (call, body) =>
       heard.resolve(`${call} ${Buffer.from(body).toString('utf8')}`),
     );
-    const call = await admit(await storedTool({ labels: ['writes'] }), { more: { replyTo: 'rep_7' } });
+    const call = await admit(await storedTool({ labels: ['writes'] }), { replyTo: 'rep_7' });
     const outcome = await settled(call);
     expect(outcome).toMatchObject({
       outcome: 'succeeded',
@@ -196,7 +205,8 @@ describe('an allowed call', () => {
     };
     const keys = (keyId: string) => setting.house.keyring.find(keyId, 'sign', Date.now())?.key;
     expect(verifyRequest(message, { keys, now: new Date(), maxAgeSeconds: 60 })).toEqual({
-      ...{ tenant: 't1', agent: 'a1', user: 'u1', session: 's1', call },
+      ...caller,
+      call,
     });
     expect(request.headers['signature-input']).toContain(signer.sign.keyId);
     expect(JSON.parse(request.body)).toEqual({ title: 'Hi' });
@@ -204,9 +214,9 @@ describe('an allowed call', () => {
 
   test('[P-secret-redacted] gets nothing back of a credential that the upstream echoes', async () => {
     setting.upstream.behave({ kind: 'echo' });
-    const call = await admit(await storedTool(), { more: { keepResult: true } });
+    const call = await admit(await storedTool(), { keepResult: true });
     expect(await settled(call)).toMatchObject({ outcome: 'succeeded', redactions: 1, keepResult: true });
-    const kept = await setting.ingress.blobs('results').get(`t1.${call}`);
+    const kept = await setting.ingress.blobs('results').get(`${caller.tenant}.${call}`);
     const sealed = sealedSchema.parse(JSON.parse(Buffer.from(kept ?? []).toString('utf8')));
     const { seal: key } = await setting.house.keysOf('ingress');
     const text = unseal(sealed, key, sealContext('result', call)).toString('utf8');
@@ -258,9 +268,8 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
   async function abandon(tool: Tool, call: string): Promise<Claim> {
     const executor = await setting.house.busOf('executor');
     const nowMs = Date.now();
-    const made = makeCall(tool, { call, nowMs, args: { blog: 'b1', title: 'Hi' } });
     const { sign } = await setting.house.keysOf('decider');
-    const event = decidedBody(made, sign);
+    const event = makeDecided(makeCall({ tool, call, nowMs, args: { blog: 'b1', title: 'Hi' } }), sign);
     const facts = {
       tool,
       route: { replyTo: 'rep_1', keepResult: false },
@@ -291,16 +300,15 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
     expect(effectsOf('gone_2')).toBe(1);
     const request = setting.upstream.requests.find(({ call }) => call === 'gone_2');
     expect(request?.headers['idempotency-key']).toBe('gone_2');
-    expect(await setting.ingress.readStep('restarted', 't1', 'gone_2')).toBeDefined();
+    expect(await setting.ingress.readStep('restarted', caller.tenant, 'gone_2')).toBeDefined();
   });
 
   test('gets no credential for a key that stands in no claim', async () => {
     const tool = await storedTool({ claimMs: 60_000 });
     const executor = await setting.house.busOf('executor');
-    const made = makeCall(tool, { call: 'unclaimed_1', nowMs: Date.now(), args: { blog: 'b1' } });
     const { sign } = await setting.house.keysOf('decider');
-    const { statement } = decidedBody(made, sign);
-    const asked = { tenant: 't1', call: 'unclaimed_1', statement, arguments: made.call.arguments };
+    const { call, statement } = makeDecided(makeCall({ tool }), sign);
+    const asked = { tenant: call.tenant, call: call.call, statement, arguments: call.arguments };
     await expect(executor.ask('broker.lease', asked, 5_000)).rejects.toMatchObject({ code: 'lease_refused' });
   });
 });
@@ -320,7 +328,7 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
   const call = await admit(await storedTool({ credential: undefined }, own), {}, own);
   await eventually(() => upstream.requests.length === 1);
   await services[Symbol.asyncDispose]();
-  expect(await ingress.readCall('t1', call)).toMatchObject({
+  expect(await ingress.readCall(caller.tenant, call)).toMatchObject({
     step: 'settled',
     body: { outcome: 'succeeded' },
   });
@@ -337,15 +345,14 @@ test('[P-ledger-missing] nothing new starts while the ledger is more than four f
   ]);
   const own = { house, upstream, ingress, decider, limiter, console };
   const tool = await storedTool({ credential: undefined }, own);
-  const evidence = seal('{}', house.keyring.sealKeysOf('auditor', Date.now()), sealContext('evidence', 'x'));
   for (let index = 0; index < 60; index += 1) {
-    const head = { tenant: 't1', agent: 'a1', call: `full_${index}`, tool: tool.name, at: Date.now() };
-    const detail = 'x'.repeat(1_000);
-    await ingress.refuse({ ...head, by: 'ingress', code: 'agent_flood', detail, evidence });
+    const head = { ...caller, call: `full_${index}`, tool: tool.name };
+    const said = { by: 'ingress', code: 'agent_flood', detail: 'x'.repeat(1_000) } as const;
+    await ingress.refuse(makeRefused(head, house.keyring, said));
   }
   await house.start([executorService]);
   const call = await admit(tool, {}, own);
-  const last = await eventually(() => ingress.readCall('t1', call));
+  const last = await eventually(() => ingress.readCall(caller.tenant, call));
   expect(last).toMatchObject({ step: 'refused', body: { code: 'ledger_full' } });
   expect(upstream.requests).toEqual([]);
 });

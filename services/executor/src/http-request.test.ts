@@ -1,8 +1,8 @@
 import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
-import { httpTool } from './call.fixture.ts';
 import { buildHttpRequest, type HttpTarget, injectCredential } from './http-request.ts';
+import { httpTool } from './tool.fixture.ts';
 
 function targetOf(target: object): HttpTarget {
   const { target: built } = httpTool('https://api.example.com', { target });

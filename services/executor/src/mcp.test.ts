@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { mcpTargetSchema, mcpTransportSchema, sha256 } from '@interlock/contracts';
 import { createEgress, type Egress } from '@interlock/egress';
 import { Secret } from '@interlock/keys';
+import { caller } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { identity } from './call.fixture.ts';
 import { definitionDigestOf } from './definition.ts';
 import { openGate } from './gate.ts';
 import type { Errand } from './http.ts';
@@ -73,7 +73,7 @@ function errand(more: Partial<Errand> = {}): Errand {
     blockedBy: () => undefined,
   });
   return {
-    identity: { ...identity, call: 'call_1' },
+    identity: { ...caller, call: 'call_1' },
     tool: 'a_tool',
     gate,
     lease: undefined,
@@ -202,8 +202,8 @@ describe('an MCP server over HTTP', () => {
     const headers = upstream.calls.at(-1) ?? {};
     expect(headers.authorization).toBe(`Bearer ${TOKEN}`);
     expect(headers).toMatchObject({
-      'interlock-agent': 'a1',
-      'interlock-user': 'u1',
+      'interlock-agent': caller.agent,
+      'interlock-user': caller.user,
       'interlock-call': 'call_1',
     });
     expect(headers).toMatchObject({ signature: expect.stringMatching(/^interlock=:/) });

@@ -1,21 +1,21 @@
 import type { ClaimNotice, LedgerEntry } from '@interlock/bus';
 import { type Claim, Fault } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
+import { createTestKeys, makeCall, makeDecided } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
-import { decidedBody, httpTool, makeCall, makeKeys } from './call.fixture.ts';
 import { checkCall } from './check.ts';
 import { claimOf } from './claim.ts';
 import { effectOfError, settledOf } from './effect.ts';
 import { openGate } from './gate.ts';
 import { judgeOrphan, Orphans, waitOf } from './orphans.ts';
+import { httpTool } from './tool.fixture.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
-const { keysOf, keyring } = makeKeys('decider', 'auditor', 'executor');
+const { keysOf, keyring } = createTestKeys();
 
 function claimFor(idempotent: boolean): Claim {
   const tool = httpTool('https://api.example.com', { idempotent });
-  const made = makeCall(tool, { call: 'c1', args: { blog: 'b1' }, nowMs });
-  const event = decidedBody(made, keysOf('decider').sign);
+  const event = makeDecided(makeCall({ tool, call: 'c1', nowMs }), keysOf('decider').sign);
   const route = { replyTo: 'rep_1', keepResult: false };
   const facts = { tool, route, evidence: event, executor: 'e1', leaseKey: undefined };
   return claimOf(checkCall(event, keyring, nowMs), facts, keyring, nowMs);
