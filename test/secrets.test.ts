@@ -129,7 +129,7 @@ describe('the credential, agents’ keys and people’s tokens', () => {
     }
   });
 
-  test('[P-secret-nowhere] stand in no stream, bucket, counter or record on disk, and in no log', async () => {
+  test('[P-secret-nowhere] [P-management-roles] stand in no stream, bucket, counter or record on disk, and in no log', async () => {
     const { data } = line.interlock;
     for (const { call } of answers) {
       const audited = await eventually(async () => {

@@ -1,10 +1,18 @@
-import { type EventBody, newId } from '@interlock/contracts';
+import { type Call, type EventBody, newId } from '@interlock/contracts';
 import { signStatement, verifyStatement } from '@interlock/keys';
-import { eventually, makeCall, makeClaim, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
+import {
+  eventually,
+  makeCall,
+  makeClaim,
+  makeDecided,
+  makeRefused,
+  startTestBus,
+  type TestBus,
+} from '@interlock/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Bus } from './index.ts';
+import type { Bus, Published } from './index.ts';
 import { join } from './inside.fixture.ts';
 
 let house: TestBus;
@@ -13,15 +21,19 @@ let decider: Bus;
 let executor: Bus;
 let consoleBus: Bus;
 let approver: Bus;
+let twinExecutor: Bus;
+/** Of each kind. */
+const RACES = 200;
 
 beforeAll(async () => {
   house = await startTestBus();
-  [ingress, decider, executor, consoleBus, approver] = await Promise.all([
+  [ingress, decider, executor, consoleBus, approver, twinExecutor] = await Promise.all([
     house.busOf('ingress'),
     house.busOf('decider'),
     house.busOf('executor'),
     house.busOf('console'),
     house.busOf('approver'),
+    house.busOf('executor'),
   ]);
 });
 afterAll(() => house[Symbol.asyncDispose]());
@@ -29,8 +41,16 @@ afterAll(() => house[Symbol.asyncDispose]());
 describe('the line', () => {
   test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
     const call = makeCall();
-    expect(await ingress.publish('requested', call, { call }, 0)).toMatchObject({ stored: true });
+    const first = await ingress.publish('requested', call, { call }, 0);
+    if (!first.stored) throw new Error('the first event of a call was not stored');
+    const { sequence: requested } = first;
     expect(await ingress.publish('requested', call, { call }, 0)).toEqual({ stored: false });
+    const { sign } = await house.keysOf('decider');
+    const [decided, held] = [makeDecided(call, sign), makeDecided(call, sign, { verdict: 'ask' })];
+    expect(await decider.publish('decided', call, decided, requested)).toMatchObject({ stored: true });
+    for (const again of [decided, makeDecided(call, sign)])
+      expect(await decider.publish('decided', call, again, requested)).toEqual({ stored: false });
+    expect(await decider.publish('held', call, held, requested)).toEqual({ stored: false });
   });
 
   test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
@@ -59,15 +79,24 @@ describe('the line', () => {
     expect(await decider.refuse(makeRefused(call, house.keyring))).toEqual({ stored: false });
   });
 
-  test('[P-ledger-claim-once] gives one winner to two hundred races for a claim', async () => {
-    for (let race = 0; race < 200; race += 1) {
+  const claims = (call: Call) => executor.claim('started', makeClaim(call, house.keyring), 0);
+  const twinClaims = (call: Call) => twinExecutor.claim('started', makeClaim(call, house.keyring), 0);
+  const deciderRefuses = (call: Call) => decider.refuse(makeRefused(call, house.keyring));
+  const ingressRefuses = (call: Call) => ingress.refuse(makeRefused(call, house.keyring));
+  test.each<[string, ((call: Call) => Promise<Published>)[]]>([
+    ['claims', [claims, twinClaims, claims, twinClaims]],
+    ['a claim and a refusal', [claims, deciderRefuses]],
+    ['a refusal and a claim', [ingressRefuses, twinClaims]],
+    ['claims and refusals', [claims, ingressRefuses, twinClaims, deciderRefuses]],
+    ['refusals', [deciderRefuses, ingressRefuses, deciderRefuses]],
+  ])('[P-ledger-claim-once] gives one winner to each of two hundred races of %s', async (_, racers) => {
+    for (let race = 0; race < RACES; race += 1) {
       const call = makeCall();
-      const outcomes = await Promise.all([
-        decider.refuse(makeRefused(call, house.keyring)),
-        decider.refuse(makeRefused(call, house.keyring)),
-        ingress.refuse(makeRefused(call, house.keyring)),
-      ]);
+      const outcomes = await Promise.all(racers.map((racer) => racer(call)));
       expect(outcomes.filter(({ stored }) => stored)).toHaveLength(1);
+      const claimed = await ingress.readStep('started', 'acme', call.call);
+      const refused = await ingress.readStep('refused', 'acme', call.call);
+      expect([claimed, refused].filter((step) => step !== undefined)).toHaveLength(1);
     }
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { callDigestOf } from './events.ts';
 import { canonicalJson, digestOf, sha256 } from './json.ts';
 
 describe('canonical JSON (RFC 8785)', () => {
@@ -55,6 +56,23 @@ describe('canonical JSON (RFC 8785)', () => {
     [1e-7, '1e-7'],
   ])('writes the number %d of appendix B as %s', (value, text) => {
     expect(canonicalJson(value)).toBe(text);
+  });
+
+  test.each([
+    ['tenant', 'rival'],
+    ['agent', 'other'],
+    ['user', 'eve'],
+    ['session', 'ses_2'],
+    ['tool', 'read'],
+    ['toolVersion', sha256('another version')],
+    ['argumentsDigest', digestOf({ text: 'another' })],
+  ] as const)('[P-digest-canonical] gives a call of another %s another digest', (field, value) => {
+    const call = {
+      ...{ tenant: 'acme', agent: 'helper', user: 'alice', session: 'ses_1', tool: 'write' },
+      ...{ toolVersion: sha256('a version'), argumentsDigest: digestOf({ text: 'a' }) },
+    };
+    expect(callDigestOf({ ...call })).toBe(callDigestOf(call));
+    expect(callDigestOf({ ...call, [field]: value })).not.toBe(callDigestOf(call));
   });
 
   test('[P-digest-canonical] gives one digest to one value, however it was written, and another to another', () => {

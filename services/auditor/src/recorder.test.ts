@@ -9,7 +9,7 @@ import { openerOf } from './evidence.ts';
 import { type AuditedHouse, newCall, openStoreAt, sequenceOf, startAuditedHouse } from './house.fixture.ts';
 import type { RecordStore } from './mongo.ts';
 import { purge } from './purge.ts';
-import { type ChainRecord, recordOf } from './record.ts';
+import { type ChainRecord, messageDigest, recordOf } from './record.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
 const MESSAGES = 6;
@@ -33,11 +33,14 @@ afterAll(async () => {
   await house?.[Symbol.asyncDispose]();
 });
 
-async function newRecorder(lastAnchor?: Statement<'anchor'>): Promise<Recorder & { heads: Head[] }> {
+async function newRecorder(
+  lastAnchor?: Statement<'anchor'>,
+  into: Pick<RecordStore, 'insert' | 'last'> = store,
+): Promise<Recorder & { heads: Head[] }> {
   const heads: Head[] = [];
   const recorder = createRecorder({
     stream: 'LEDGER',
-    store,
+    store: into,
     bus: house.auditor,
     lastAnchor: async () => lastAnchor,
     open: openerOf(await house.house.keysOf('auditor')),
@@ -123,6 +126,29 @@ test('[P-audit-stub] a record the server will never take is named, and those bef
   );
   expect(await store.insert(records)).toMatchObject({ refusedAt: 1 });
   expect((await stored()).map(({ sequence }) => sequence)).toEqual([1]);
+});
+
+test('[P-audit-stub] a record that the server refuses is kept as its digest, and those after it are stored as they are', async () => {
+  // The server refuses the second record, since it arrives larger than a document may be; a stub arrives as it is.
+  const inflated = (record: ChainRecord) =>
+    record.sequence === 2 && !record.event.includes('"stub"')
+      ? { ...record, event: 'x'.repeat(17_000_000) }
+      : record;
+  const recorder = await newRecorder(undefined, {
+    last: (...of) => store.last(...of),
+    insert: (records) => store.insert(records.map(inflated)),
+  });
+  const sent = await messages(1, 2, 3);
+  await recorder.store(sent);
+  const records = await stored();
+  expect(records.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+  expect(records.map(({ event }) => event.includes('"stub"'))).toEqual([false, true, false]);
+  expect(records.map(({ digest }) => digest)).toEqual(sent.map(messageDigest));
+  let before: Head | undefined;
+  for (const record of records) {
+    expect(faultOf(record, before)).toBeUndefined();
+    before = record;
+  }
 });
 
 test('a checkpoint comes two seconds after a record, or at once after a hundred', async () => {

@@ -123,7 +123,28 @@ describe('policy decides', () => {
   });
 
   test.each([
-    ['a tool nobody granted', toolOf('list_orders'), {}, 'policy_default', undefined],
+    ['fails', 'allow contains "So many." if count(numbers.range(1, input.arguments.many)) > 0'],
+    [
+      'gives two answers at once',
+      'notes := {"one"} if input.arguments.many\n\nnotes := {"other"} if input.arguments.many',
+    ],
+  ])('[P-unsure-means-no] refuses a call about which the policy %s', async (_, rule) => {
+    const bytes = await buildPolicy({
+      rules: { failing: rule },
+      data: { config: { allow_listed: [{ agents: ['clerk'], tools: ['*'] }] } },
+    });
+    const failing = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
+    const call = requested(callOf(read, { many: 90_000_000 }));
+    expect(await decideRequested(deskOf(house, read, failing), call)).toMatchObject({
+      step: 'refused',
+      body: { code: 'policy_error' },
+    });
+    const other = requested(callOf(read, {}));
+    expect(await decideRequested(deskOf(house, read, failing), other)).toMatchObject({ step: 'decided' });
+  });
+
+  test.each([
+    ['[P-default-deny] a tool nobody granted', toolOf('list_orders'), {}, 'policy_default', undefined],
     ['a blocked tool', toolOf('wipe'), {}, 'policy_denied', 'blocked_tools'],
     ['a payment above the cap', pay, { amount: { value: 5_000 } }, 'policy_denied', 'amount_cap'],
     ['a payment that is not a number', pay, { amount: { value: '5' } }, 'policy_denied', 'amount_cap'],

@@ -37,11 +37,12 @@ describe.concurrent('at the deadline of a call', () => {
   );
 
   test(
-    '[P-answer-claims-no-more] the answer is 504 for a call that was started and not settled, and its outcome is answered later',
+    '[P-answer-claims-no-more] [P-answer-from-the-ledger] the answer is 504 for a call that was started and not settled, though its result has arrived, and its outcome is answered later',
     async () => {
       const answer = ingress.note({ text: 'nobody settles' });
       const { call } = (await ingress.publishedCall('nobody settles')).event;
       const claimed = await ingress.executor.claim('started', ingress.claimOf(call, 1_000), 0);
+      ingress.executor.sendResult(call.replyTo, call.call, Buffer.from('"done"'));
       expect((await ingress.ask(`/v1/calls/${call.call}`)).body).toMatchObject({ state: 'running' });
       const { status, body } = await answer;
       expect({ status, code: body.code, call: body.call }).toEqual({
