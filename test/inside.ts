@@ -1,11 +1,12 @@
 /** What only tests may do: join the bus of a running house in the place of a service, and read what is on disk. */
 import { type Dirent, promises as fs } from 'node:fs';
 import path from 'node:path';
-import { type Bus, connectBus, connectObserver, type Observer } from '@interlock/bus';
+import { type Bus, connectBus } from '@interlock/bus';
 import type { ServiceName } from '@interlock/contracts';
 import { type AuthorKey, authorKeySchema, type Keyring, type ServiceKeys } from '@interlock/keys';
 import type { RunningInterlock } from '@interlock/local';
 import { loadKeyring, loadKeys, readOperator, systemClock } from '@interlock/shell';
+import { connectObserver, type Observer } from '@interlock/testkit';
 import { z } from 'zod';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -44,7 +45,7 @@ export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus
 /** Looks at the bus from the account that holds the streams. */
 export async function observeBus(folder: Folder): Promise<Observer> {
   const { busSeed } = await keysOf(folder, 'provisioner');
-  return await connectObserver({ url: await busUrlOf(folder), seed: busSeed, log: silent });
+  return await connectObserver({ url: await busUrlOf(folder), seed: busSeed });
 }
 
 /** Reads the key that signs policies. */

@@ -2,7 +2,7 @@
  * A line whose policies are published past the console's door as well as through it: whoever holds the console's keys
  * can put any entry before the deciders.
  */
-import type { Bus, Observer } from '@interlock/bus';
+import type { Bus } from '@interlock/bus';
 import {
   bundleKey,
   type DecisionRecord,
@@ -14,7 +14,7 @@ import {
 } from '@interlock/contracts';
 import type { AuthorKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
-import { buildPolicy, eventually } from '@interlock/testkit';
+import { buildPolicy, eventually, type Observer } from '@interlock/testkit';
 import { z } from 'zod';
 import type { HttpAnswer } from './http.ts';
 import { authorOf, joinBus, observeBus } from './inside.ts';

@@ -6,10 +6,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { connectObserver, type Observer } from '@interlock/bus';
 import type { ServiceName, Step } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { eventually } from '@interlock/testkit';
+import { connectObserver, eventually, type Observer } from '@interlock/testkit';
 import { z } from 'zod';
 import type { Line } from '../line.ts';
 import type { Journal, Wish } from './journal.ts';
@@ -140,12 +139,11 @@ function arrived({ upstream }: Line, text: string): boolean {
 const claimSchema = z.object({ executor: z.string() });
 const portsSchema = z.object({ nats: z.int() });
 const keysSchema = z.object({ busSeed: z.string() });
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 async function observe(data: string): Promise<Observer> {
   const read = async (file: string): Promise<unknown> =>
     JSON.parse(await readFile(path.join(data, file), 'utf8'));
   const { nats } = portsSchema.parse(await read('ports.json'));
   const { busSeed } = keysSchema.parse(await read('keys/provisioner.json'));
-  return await connectObserver({ url: `nats://127.0.0.1:${nats}`, seed: new Secret(busSeed), log: silent });
+  return await connectObserver({ url: `nats://127.0.0.1:${nats}`, seed: new Secret(busSeed) });
 }

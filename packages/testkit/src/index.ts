@@ -14,6 +14,7 @@ export { eventually } from './eventually.ts';
 export { createTestKeys, type TestKeys } from './keys.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';
+export { connectObserver, type Observer, type Sighting } from './observer.ts';
 export { type OpaServer, startOpa } from './opa.ts';
 export { buildPolicy, type PolicyOverlay } from './policy.ts';
 export { freePort } from './ports.ts';

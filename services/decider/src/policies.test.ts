@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type Bus, connectObserver, type EntryWatch, type Observer } from '@interlock/bus';
+import type { Bus, EntryWatch } from '@interlock/bus';
 import {
   bundleKey,
   type Control,
@@ -14,7 +14,14 @@ import {
 import { type AuthorKey, authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
 import { systemClock } from '@interlock/shell';
-import { buildPolicy, eventually, startTestBus, type TestBus } from '@interlock/testkit';
+import {
+  buildPolicy,
+  connectObserver,
+  eventually,
+  type Observer,
+  startTestBus,
+  type TestBus,
+} from '@interlock/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';
@@ -221,7 +228,7 @@ describe('with a raw text in the bucket', () => {
 
   beforeEach(async () => {
     const { busSeed } = await house.keysOf('provisioner');
-    observer = await connectObserver({ url: house.nats.url, seed: busSeed, log: silent });
+    observer = await connectObserver({ url: house.nats.url, seed: busSeed });
     await place.publish(strict, 1);
     await place.publish(generous, 2);
     await eventually(version(2));
