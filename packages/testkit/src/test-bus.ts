@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Bus, connectBus, connectProvisioner, createBusKeys, natsServerConfig } from '@interlock/bus';
 import { type ServiceName, services } from '@interlock/contracts';
-import type { Keyring, ServiceKeys } from '@interlock/keys';
+import { authorKeySchema, type Keyring, type ServiceKeys, type SigningKey } from '@interlock/keys';
 import {
   createIdentities,
   createOperator,
@@ -32,10 +32,13 @@ export interface TestBus extends AsyncDisposable {
   readonly env: Environment;
   /** The folder with the key files and `broker.kek.json`. */
   readonly keysFolder: string;
+  /** Returns what stands in a service's key file. */
   keysOf(service: ServiceName): Promise<ServiceKeys>;
-  /** A connection as one service; closed with the house. */
+  /** Returns the key of the author of policy, which signs bundles. */
+  authorKey(): Promise<SigningKey>;
+  /** Connects as one service. The connection closes with the test bus. */
   busOf(service: ServiceName): Promise<Bus>;
-  /** Starts services in this process; drained with the house. */
+  /** Starts services in this process, with variables of their own laid over `env`. They drain with the test bus. */
   start(definitions: ServiceDefinitions, env?: Environment): Promise<StartedServices>;
 }
 
@@ -82,6 +85,10 @@ export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number
     env,
     keysFolder: folder,
     keysOf,
+    authorKey: async () => {
+      const text = await readFile(join(folder, 'author.json'), 'utf8');
+      return authorKeySchema.parse(JSON.parse(text)).sign;
+    },
     busOf: async (service) =>
       owned.use(
         await connectBus({
