@@ -43,7 +43,7 @@ export const callRequirements = {
     layer: 'fault',
   },
   'P-ledger-missing': {
-    text: 'A missing ledger is never made again: what needs it is not ready. Above 80 % full nothing new starts.',
+    text: 'A missing ledger is never made again while services run: nothing is claimed and executors are not ready. Above 80 % full nothing new starts.',
     source: 'architecture: the ledger',
     layer: 'unit',
   },

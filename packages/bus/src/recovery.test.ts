@@ -1,6 +1,7 @@
 /** What the bus does when its server dies, hangs, or loses a stream. */
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
+import { executorService } from '@interlock/executor';
 import { eventually, makeCall, makeClaim, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -11,6 +12,8 @@ import { join } from './inside.fixture.ts';
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 /** Within this time everything works again after its dependency came back. */
 const RECOVERY_MS = 10_000;
+/** An executor asks once a second how full the ledger is, and believes an answer for ten. */
+const NOTICED_MS = 20_000;
 const person = { person: 'ann', roles: ['admin'], tokenHash: '0'.repeat(64) };
 
 let house: TestBus;
@@ -108,7 +111,10 @@ describe('a stream that is lost', () => {
     await goesThrough();
   });
 
-  test('[P-ledger-missing] is not made again when it is the ledger, and nothing is claimed without it', async () => {
+  test('[P-ledger-missing] is not made again when it is the ledger: nothing is claimed without it, and executors are not ready', async () => {
+    const { healthUrl } = await house.start([executorService]);
+    const isReady = async () => (await fetch(`${healthUrl}/readyz`)).ok;
+    await eventually(isReady);
     await jsm.streams.delete('LEDGER');
     expect(await provisioner.repairLine()).toEqual([]);
     await expect(jsm.streams.info('LEDGER')).rejects.toThrow('stream not found');
@@ -119,5 +125,6 @@ describe('a stream that is lost', () => {
     ).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });
+    await eventually(async () => !(await isReady()), NOTICED_MS);
   });
 });

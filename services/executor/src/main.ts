@@ -51,7 +51,7 @@ export const executorService = defineService({
     };
     health.add('bus', () => bus.connected || 'the bus is away');
     health.add('entries', () => entries.ready);
-    health.add('ledger', () => room.blockedBy()?.code !== 'ledger_full' || 'the ledger is nearly full');
+    health.add('ledger', () => room.blockedBy()?.detail ?? true);
     await bus.serve('executor.discover', async ({ connection }) => {
       const definitions = await pool.discover(connection, stopping.signal);
       return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
