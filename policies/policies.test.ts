@@ -17,7 +17,7 @@ import { z } from 'zod';
 
 const DEADLINE_MS = 25_000;
 const folder = import.meta.dirname;
-/** Everything but the cases, which opa would take for data. */
+/** Everything but the cases, which opa would read as data. */
 const REGO = ['main', 'rules', '--ignore', '*_cases.yaml'];
 
 const { INTERLOCK_OPA_BIN: opaBin = 'opa' } = processEnvironment();
@@ -34,7 +34,7 @@ async function opa(...argv: string[]): Promise<unknown> {
 const testsSchema = z.array(
   z.object({ package: z.string(), fail: z.boolean().optional(), error: z.unknown().optional() }),
 );
-/** What every shipped rule says of itself. */
+/** The METADATA that every shipped rule must have. */
 const descriptionSchema = z.strictObject({
   name: z.string(),
   title: z.string().min(1),
@@ -71,17 +71,17 @@ describe('the policies', () => {
     }
   });
 
-  test('[P-rules-tested] say of each rule what it stops, how severe that is, and which risks of agents it is about', async () => {
+  test('[P-rules-tested] describe for each rule what it stops, its severity, and its OWASP risks', async () => {
     const descriptions = z.array(descriptionSchema).parse(await described());
     expect(descriptions.map(({ name }) => name)).toEqual(rules);
     for (const { name, data } of descriptions) expect(parse(data), name).toHaveProperty([name]);
   });
 
-  test('[P-rules-tested] have a page about every rule that says what the rules say', async () => {
+  test('[P-rules-tested] are described in RULES.md as their METADATA says', async () => {
     await expect(rulesPage(await described())).toMatchFileSnapshot('RULES.md');
   });
 
-  test('[P-rules-tested] say what the cases expect, and each rule has some', async () => {
+  test('[P-rules-tested] give the answers that the cases expect, and each rule has cases', async () => {
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const [bundle, cases] = await Promise.all([
       buildBundle({ opaBin, folders: [folder], signal }),
@@ -98,9 +98,9 @@ describe('the policies', () => {
           came,
         })),
     ).toEqual([]);
-    const spoken = new Set(
+    const returned = new Set(
       cases.flatMap(({ expected: { reasons, notes } }) => [...reasons, ...notes].map(({ rule }) => rule)),
     );
-    expect(rules.filter((rule) => !spoken.has(rule))).toEqual([]);
+    expect(rules.filter((rule) => !returned.has(rule))).toEqual([]);
   });
 });

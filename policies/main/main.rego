@@ -1,10 +1,10 @@
 # METADATA
 # title: The decision
 # description: >-
-#   Composes every rule under data.interlock.rules and lists none. A rule says `deny`, `ask`, `allow` or `notes` as a
-#   set of texts and `obligations` as a set of objects. Deny beats ask beats allow. An ask narrows what some rule
-#   allows and never widens it; where no rule allows, the answer is deny with no reasons. An emergency answers every
-#   ask, and a note says which. Notes are for the audit alone.
+#   Composes every rule under data.interlock.rules and lists none. A rule returns `deny`, `ask`, `allow` and `notes` as
+#   sets of texts and `obligations` as a set of objects. Deny beats ask beats allow. An ask narrows what some rule
+#   allows and never widens it; where no rule allows, the answer is deny with no reasons. In an emergency every ask is
+#   passed over, with a note for each. Notes are for the audit alone.
 package interlock.main
 
 # Why an ask never grants: docs/decisions/006.
@@ -37,40 +37,40 @@ explanation := {
 _emergency if is_object(input.emergency)
 
 _denials contains {"rule": rule, "text": text} if {
-	some rule, said in _deny
-	some text in said
+	some rule, texts in _deny
+	some text in texts
 }
 
-# A word that is not a set would otherwise be passed over in silence.
-_denials contains {"rule": rule, "text": "This rule is malformed: what it says is not a set."} if {
-	some word in [_deny, _ask, _allow, _note, _oblige]
-	some rule, said in word
-	not is_set(said)
+# An output that is not a set would otherwise be ignored without a word.
+_denials contains {"rule": rule, "text": "This rule is malformed: one of its outputs is not a set."} if {
+	some outputs in [_deny, _ask, _allow, _note, _oblige]
+	some rule, output in outputs
+	not is_set(output)
 }
 
 _asks contains {"rule": rule, "text": text} if {
-	some rule, said in _ask
-	some text in said
+	some rule, texts in _ask
+	some text in texts
 }
 
 _allowances contains {"rule": rule, "text": text} if {
-	some rule, said in _allow
-	some text in said
+	some rule, texts in _allow
+	some text in texts
 }
 
 _notes contains {"rule": rule, "text": text} if {
-	some rule, said in _note
-	some text in said
+	some rule, texts in _note
+	some text in texts
 }
 
-_passed_over contains {"rule": rule, "text": concat("", ["An emergency answered this: ", text])} if {
+_passed_over contains {"rule": rule, "text": concat("", ["Passed over in an emergency: ", text])} if {
 	some {"rule": rule, "text": text} in _asks
 }
 
 _obligations contains obligation if some obligation in _oblige[_]
 
-# As many reasons as an answer holds.
+# An answer has at most 64 reasons.
 _listed(things) := array.slice(_all(things), 0, 64)
 
-# In WebAssembly a set iterates in no order of its own: sorted, the same words make the same document.
+# In WebAssembly the order of a set is undefined: sorted, the same outputs make the same document.
 _all(things) := sort(things)

@@ -15,7 +15,7 @@ _nothing := {"verdict": "deny", "reasons": [], "obligations": [], "notes": []}
 
 _malformed := {
 	"verdict": "deny",
-	"reasons": [{"rule": "broken", "text": "This rule is malformed: what it says is not a set."}],
+	"reasons": [{"rule": "broken", "text": "This rule is malformed: one of its outputs is not a set."}],
 	"obligations": [],
 	"notes": [],
 }
@@ -53,7 +53,7 @@ test_ask_beats_allow if {
 	}
 }
 
-test_a_malformed_word_denies if {
+test_a_malformed_output_denies if {
 	_decided({"generous": {"allow": {"Granted."}}, "broken": {"deny": true}}) == _malformed
 	_decided({"generous": {"allow": {"Granted."}}, "broken": {"deny": {}}}) == _malformed
 	_decided({"generous": {"allow": {"Granted."}}, "broken": {"ask": []}}) == _malformed
@@ -84,7 +84,7 @@ test_an_emergency_alone_allows_nothing if {
 	_in_emergency({"careful": {"ask": {"Look at it."}}}) == _nothing
 }
 
-test_an_emergency_answers_every_ask_and_notes_each if {
+test_an_emergency_passes_over_every_ask_and_notes_each if {
 	_in_emergency({
 		"generous": {"allow": {"Granted."}, "obligations": {{"name": "announce"}}},
 		"careful": {"ask": {"Look at it.", "Look again."}},
@@ -94,15 +94,15 @@ test_an_emergency_answers_every_ask_and_notes_each if {
 		"reasons": [{"rule": "generous", "text": "Granted."}],
 		"obligations": [{"name": "announce"}],
 		"notes": [
-			{"rule": "careful", "text": "An emergency answered this: Look again."},
-			{"rule": "careful", "text": "An emergency answered this: Look at it."},
-			{"rule": "wary", "text": "An emergency answered this: Sure?"},
+			{"rule": "careful", "text": "Passed over in an emergency: Look again."},
+			{"rule": "careful", "text": "Passed over in an emergency: Look at it."},
 			{"rule": "wary", "text": "Odd."},
+			{"rule": "wary", "text": "Passed over in an emergency: Sure?"},
 		],
 	}
 }
 
-test_only_an_emergency_that_says_something_is_one if {
+test_only_an_object_counts_as_an_emergency if {
 	rules := {"generous": {"allow": {"Granted."}}, "careful": {"ask": {"Look at it."}}}
 	every emergency in [null, true, "yes", []] {
 		decision := main.decision with data.interlock.rules as rules with input as {"emergency": emergency}
@@ -110,7 +110,7 @@ test_only_an_emergency_that_says_something_is_one if {
 	}
 }
 
-test_says_no_more_reasons_than_an_answer_holds if {
+test_returns_at_most_64_reasons if {
 	many := {$"No {number}." | some number in numbers.range(1, 100)}
 	decision := _decided({"strict": {"deny": many}})
 	decision.verdict == "deny"
@@ -129,7 +129,7 @@ test_allows_with_obligations if {
 	}
 }
 
-test_explains_everything_every_rule_said if {
+test_explains_every_output_of_every_rule if {
 	_explained({
 		"generous": {"allow": {"Granted."}},
 		"careful": {"ask": {"Look at it."}},
@@ -138,7 +138,7 @@ test_explains_everything_every_rule_said if {
 		"talker": {"notes": {"Hello."}},
 	}) == {
 		"deny": [
-			{"rule": "broken", "text": "This rule is malformed: what it says is not a set."},
+			{"rule": "broken", "text": "This rule is malformed: one of its outputs is not a set."},
 			{"rule": "strict", "text": "Never."},
 			{"rule": "strict", "text": "No."},
 		],

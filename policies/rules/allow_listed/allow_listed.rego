@@ -1,18 +1,19 @@
 # METADATA
-# title: Nothing is allowed that was not granted
+# title: A call is allowed only where a grant covers it
 # description: >-
-#   Allows a call that a grant in data.config.allow_listed covers. A grant names who (tenants, agents, users,
-#   roles) and what (tools, labels), at least one of each; all that it names must hold, and "*" holds for all.
-#   Labels hold when the tool has labels and the grant names every one of them. `where` narrows the grant to
-#   arguments: each of its conditions points `at` an argument (a JSON Pointer through objects) and says what holds
-#   there: `equals`, `one_of`, `min`, `max`, `prefix` (of a text without "..", "\" and "%"), `domain_of` (of addresses
-#   and URLs that a parser read there) or `only` (the object there has no other names). Where the argument is a list,
-#   `equals` means the whole list, and anything else each of its values, at least one. An absent argument holds only with
-#   `optional: true`. A grant with anything unknown in it covers nothing; so does absent data.
+#   Allows a call that a grant in data.config.allow_listed covers. A grant names who (tenants, agents, users, roles)
+#   and what (tools, labels), at least one of each; the call must match all that it names, and "*" matches
+#   everything. Labels match when the tool has labels and the grant names every one of them. `where` narrows the
+#   grant to arguments: each of its conditions points `at` an argument (a JSON Pointer through objects) and says what
+#   its value must be: `equals`, `one_of`, `min`, `max`, `prefix` (of a text without "..", "\" and "%"), `domain_of`
+#   (of addresses and URLs that a parser read there) or `only` (the object has no other members). `equals` compares a
+#   list as a whole; every other condition must hold for each value of a list, and the list must not be empty. A
+#   condition on an absent argument holds only with `optional: true`. A grant with an unknown member covers nothing.
+#   Without data nothing is allowed.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI03]
-#   stops: An agent that reaches for a tool, or an argument, that nobody gave it.
+#   stops: An agent that calls a tool, or passes an argument, that was not granted to it.
 #   example: The clerk may pay up to 50 euros to two suppliers, and nothing else.
 #   data: |
 #     allow_listed:
@@ -36,26 +37,26 @@ allow contains "A grant covers this call." if {
 	_covers(grant)
 }
 
-# A condition with a misspelt name must not vanish: no name holds but those below.
+# A condition with a misspelt name must not be ignored: only the names below are valid.
 _covers(grant) if {
-	_says_who(grant)
-	_says_what(grant)
+	_has_who(grant)
+	_has_what(grant)
 	every condition, names in grant {
 		_holds(condition, names)
 	}
 }
 
-_says_who(grant) if grant.tenants
+_has_who(grant) if grant.tenants
 
-_says_who(grant) if grant.agents
+_has_who(grant) if grant.agents
 
-_says_who(grant) if grant.users
+_has_who(grant) if grant.users
 
-_says_who(grant) if grant.roles
+_has_who(grant) if grant.roles
 
-_says_what(grant) if grant.tools
+_has_what(grant) if grant.tools
 
-_says_what(grant) if grant.labels
+_has_what(grant) if grant.labels
 
 _holds("tenants", names) if _among(input.subject.tenant, names)
 
@@ -89,26 +90,26 @@ _among(name, names) if name in names
 _among(_, names) if "*" in names
 
 _is_met(condition) if {
-	said := object.remove(condition, ["at", "optional"])
-	count(said) > 0
+	checks := object.remove(condition, ["at", "optional"])
+	count(checks) > 0
 	value := _at(condition.at)
 	not is_set(value)
-	every word, wanted in said {
-		_fits(word, wanted, value, condition.at)
+	every check, wanted in checks {
+		_fits(check, wanted, value, condition.at)
 	}
 }
 
 _is_met(condition) if {
-	said := object.remove(condition, ["at", "optional"])
-	count(said) > 0
-	object.keys(said) - _words == set()
+	checks := object.remove(condition, ["at", "optional"])
+	count(checks) > 0
+	object.keys(checks) - _checks == set()
 	condition.optional == true
 	is_set(_at(condition.at))
 }
 
-_words := {"equals", "one_of", "min", "max", "prefix", "domain_of", "only"}
+_checks := {"equals", "one_of", "min", "max", "prefix", "domain_of", "only"}
 
-# Arguments are JSON and hold no sets: a set says that nothing is there.
+# Arguments are JSON, which has no sets: a set stands for an absent value.
 _at("") := input.arguments
 
 _at(pointer) := object.get(input.arguments, path, set()) if {
@@ -124,18 +125,18 @@ _fits("domain_of", domains, value, at) if {
 	_stays_within(domains, at)
 }
 
-_fits(word, wanted, value, _) if {
-	word in {"one_of", "min", "max", "prefix", "only"}
+_fits(check, wanted, value, _) if {
+	check in {"one_of", "min", "max", "prefix", "only"}
 	not is_array(value)
-	_fits_one(word, wanted, value)
+	_fits_one(check, wanted, value)
 }
 
-_fits(word, wanted, values, _) if {
-	word in {"one_of", "min", "max", "prefix", "only"}
+_fits(check, wanted, values, _) if {
+	check in {"one_of", "min", "max", "prefix", "only"}
 	is_array(values)
 	count(values) > 0
 	every value in values {
-		_fits_one(word, wanted, value)
+		_fits_one(check, wanted, value)
 	}
 }
 
@@ -156,7 +157,7 @@ _fits_one("max", bound, value) if {
 	value <= bound
 }
 
-# What climbs or is escaped may end elsewhere than where it seems to begin.
+# A text with "..", "\" or "%" may lead to another place than its prefix says.
 _fits_one("prefix", prefix, value) if {
 	_is_whole(prefix)
 	startswith(value, prefix)
@@ -171,7 +172,7 @@ _fits_one("only", names, value) if {
 	object.keys(value) - {name | some name in names} == set()
 }
 
-# "https://example.com" would begin "https://example.com.evil.net" too.
+# "https://example.com" is also a prefix of "https://example.com.evil.net".
 _is_whole(prefix) if not contains(prefix, "://")
 
 _is_whole(prefix) if count(split(prefix, "/")) > 3
@@ -185,7 +186,7 @@ _stays_within(domains, at) if {
 	}
 }
 
-# A parser reads texts and passes over anything else.
+# A parser reads texts and ignores any other value.
 _is_all_text(value) if is_string(value)
 
 _is_all_text(values) if {

@@ -7,32 +7,32 @@ _call := {
 	"tool": {"name": "read_file", "labels": ["reads-private"]},
 }
 
-_said(grants) := said if said := allow_listed.allow with input as _call with data.config.allow_listed as grants
+_result(grants) := result if result := allow_listed.allow with input as _call with data.config.allow_listed as grants
 
 _granted := {"A grant covers this call."}
 
-test_says_nothing_without_grants if {
+test_returns_nothing_without_grants if {
 	allow_listed.allow == set() with input as _call with data.config as {}
-	_said([]) == set()
-	_said("read_file") == set()
+	_result([]) == set()
+	_result("read_file") == set()
 }
 
 test_a_grant_without_who_or_without_what_covers_nothing if {
-	_said([{"tools": ["*"]}]) == set()
-	_said([{"agents": ["*"]}]) == set()
-	_said([{}]) == set()
+	_result([{"tools": ["*"]}]) == set()
+	_result([{"agents": ["*"]}]) == set()
+	_result([{}]) == set()
 }
 
 test_a_grant_with_an_unknown_condition_covers_nothing if {
-	_said([{"tenants": ["acme"], "agent": ["writer"], "tools": ["*"]}]) == set()
+	_result([{"tenants": ["acme"], "agent": ["writer"], "tools": ["*"]}]) == set()
 }
 
 test_every_condition_must_hold if {
-	_said([{"agents": ["reader"], "tools": ["write_file"]}]) == set()
-	_said([{"agents": ["reader"], "tenants": ["other"], "tools": ["read_file"]}]) == set()
-	_said([{"roles": ["admin"], "tools": ["read_file"]}]) == set()
-	_said([{"users": ["bob"], "tools": ["read_file"]}]) == set()
-	_said([{"agents": "reader", "tools": ["read_file"]}]) == set()
+	_result([{"agents": ["reader"], "tools": ["write_file"]}]) == set()
+	_result([{"agents": ["reader"], "tenants": ["other"], "tools": ["read_file"]}]) == set()
+	_result([{"roles": ["admin"], "tools": ["read_file"]}]) == set()
+	_result([{"users": ["bob"], "tools": ["read_file"]}]) == set()
+	_result([{"agents": "reader", "tools": ["read_file"]}]) == set()
 }
 
 test_a_label_grant_must_name_every_label if {
@@ -48,14 +48,14 @@ test_a_label_grant_does_not_cover_a_tool_without_labels if {
 }
 
 test_covers_what_was_granted if {
-	_said([{"agents": ["reader"], "tools": ["read_file"]}]) == _granted
-	_said([{"roles": ["support"], "tools": ["*"]}]) == _granted
-	_said([{"tenants": ["acme"], "users": ["ada"], "labels": ["reads-private", "writes"]}]) == _granted
+	_result([{"agents": ["reader"], "tools": ["read_file"]}]) == _granted
+	_result([{"roles": ["support"], "tools": ["*"]}]) == _granted
+	_result([{"tenants": ["acme"], "users": ["ada"], "labels": ["reads-private", "writes"]}]) == _granted
 }
 
-_narrowed(conditions, arguments) := said if {
+_narrowed(conditions, arguments) := result if {
 	grants := [{"agents": ["reader"], "tools": ["read_file"], "where": conditions}]
-	said := allow_listed.allow with data.config.allow_listed as grants
+	result := allow_listed.allow with data.config.allow_listed as grants
 		with input as object.union(_call, {"arguments": arguments, "facts": _read})
 }
 
@@ -82,7 +82,7 @@ test_a_condition_that_does_not_hold_covers_nothing if {
 	_narrowed([{"at": "/amount", "equals": 5}, {"at": "/path", "equals": "a"}], {"amount": 5, "path": "b"}) == set()
 }
 
-test_a_prefix_is_not_left_again if {
+test_a_prefix_cannot_be_left_again if {
 	_narrowed([{"at": "/path", "prefix": "/srv/"}], {"path": "/srv/../etc/passwd"}) == set()
 	_narrowed([{"at": "/path", "prefix": "/srv/"}], {"path": "/srv/%2e%2e/etc/passwd"}) == set()
 	_narrowed([{"at": "/path", "prefix": "/srv/"}], {"path": "/srv/..\\etc"}) == set()

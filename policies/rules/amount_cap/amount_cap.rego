@@ -1,17 +1,17 @@
 # METADATA
-# title: A call, a task and a day spend no more than their caps
+# title: Spending per call, session and period stays within caps
 # description: >-
 #   For each cap in data.config.amount_cap whose `tools` name the tool ("*" for all): denies a call that spends more
-#   than `deny_above`, asks before one that spends more than `ask_above`, and obliges the limiter to take what the
-#   call spends from each of `budgets`. A call that does not say what it spends is denied where its tool has the label
-#   `spends` or a cap names the tool itself; so is one that spends less than nothing. An approval answers an ask and
-#   lifts neither a cap nor a budget. Budgets of one name, `per` and `hours` share a counter. Malformed data denies
-#   everything, a malformed cap the tools it is about.
+#   than `deny_above`, asks before one that spends more than `ask_above`, and obliges the limiter to charge what the
+#   call spends to each of `budgets`. A call that does not say what it spends is denied where its tool has the label
+#   `spends` or a cap names the tool itself; a negative amount is denied. An approval satisfies an ask; it lifts
+#   neither a cap nor a budget. Budgets with the same name, `per` and `hours` share a counter. Malformed data denies
+#   everything, a malformed cap denies the tools that it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08]
 #   stops: An agent that pays one large sum, or one sum after another until the account is empty.
-#   example: A refund of 5,000 is denied, one of 500 asks a person, and the sixth of 90 in a task finds its budget spent.
+#   example: A refund of 5,000 is denied, one of 500 asks a person, and the sixth of 90 in a session exceeds its budget.
 #   data: |
 #     amount_cap:
 #       - tools: [pay]
@@ -24,10 +24,10 @@ package interlock.rules.amount_cap
 
 deny contains "The call does not say what it spends." if {
 	_must_say
-	not _amount_said
+	not _amount_known
 }
 
-deny contains "The call spends less than nothing." if input.spends < 0
+deny contains "The call spends a negative amount." if input.spends < 0
 
 deny contains "The call spends more than it may." if {
 	some cap in _caps
@@ -64,11 +64,11 @@ _must_say if {
 	input.tool.name in cap.tools
 }
 
-_amount_said if is_number(input.spends)
+_amount_known if is_number(input.spends)
 
 _caps := [cap | some cap in _about; _well_formed(cap)]
 
-# A cap that does not say which tools it is about is about every tool.
+# A cap that does not name its tools applies to every tool.
 _about := [cap | some cap in data.config.amount_cap; not _of_others(cap)]
 
 _of_others(cap) if {
@@ -88,18 +88,18 @@ _malformed if {
 
 _well_formed(cap) if {
 	is_array(cap.tools)
-	said := object.keys(cap) - {"tools"}
-	count(said) > 0
-	every name in said {
-		_says(name, cap[name])
+	settings := object.keys(cap) - {"tools"}
+	count(settings) > 0
+	every name in settings {
+		_is_valid(name, cap[name])
 	}
 }
 
-_says("ask_above", bound) if is_number(bound)
+_is_valid("ask_above", bound) if is_number(bound)
 
-_says("deny_above", bound) if is_number(bound)
+_is_valid("deny_above", bound) if is_number(bound)
 
-_says("budgets", budgets) if {
+_is_valid("budgets", budgets) if {
 	is_array(budgets)
 	count(budgets) > 0
 	every budget in budgets {
@@ -122,10 +122,10 @@ _is_budget(budget) if {
 	}
 }
 
-# The limiter remembers 31 days.
+# The limiter keeps counters for 31 days.
 _hours_max := 744
 
-# Ids have 64 characters: the rule's name before it and the window behind it take some.
+# Ids have 64 characters: the rule's name before it and the window after it need some of them.
 _is_name(name) if {
 	is_string(name)
 	name != ""

@@ -8,8 +8,8 @@ _caps := [{"tools": ["pay"], "ask_above": 100, "deny_above": 1000}]
 
 _budget := {"name": "of_a_task", "amount": 500, "per": ["session"], "hours": 24}
 
-_said(call, caps) := said if {
-	said := {"deny": amount_cap.deny, "ask": amount_cap.ask, "obligations": amount_cap.obligations} with input as call
+_result(call, caps) := result if {
+	result := {"deny": amount_cap.deny, "ask": amount_cap.ask, "obligations": amount_cap.obligations} with input as call
 		with data.config.amount_cap as caps
 }
 
@@ -17,23 +17,23 @@ _nothing := {"deny": set(), "ask": set(), "obligations": set()}
 
 _denied(text) := object.union(_nothing, {"deny": {text}})
 
-_malformed(caps) if _said(_call(1), caps) == _denied("The data of this rule is malformed.")
+_malformed(caps) if _result(_call(1), caps) == _denied("The data of this rule is malformed.")
 
 test_denies_above_the_cap if {
-	_said(_call(1000.01), [{"tools": ["*"], "deny_above": 1000}]) == _denied("The call spends more than it may.")
+	_result(_call(1000.01), [{"tools": ["*"], "deny_above": 1000}]) == _denied("The call spends more than it may.")
 }
 
-test_denies_what_does_not_say_what_it_spends if {
+test_denies_a_call_without_an_amount if {
 	expected := _denied("The call does not say what it spends.")
-	_said({"tool": {"name": "pay", "labels": ["spends"]}}, _caps) == expected
-	_said({"tool": {"name": "pay", "labels": ["spends"]}}, []) == expected
-	_said({"tool": {"name": "pay", "labels": []}}, _caps) == expected
-	_said({"tool": {"name": "pay", "labels": []}}, [{"tools": ["pay"], "budgets": [_budget]}]) == expected
+	_result({"tool": {"name": "pay", "labels": ["spends"]}}, _caps) == expected
+	_result({"tool": {"name": "pay", "labels": ["spends"]}}, []) == expected
+	_result({"tool": {"name": "pay", "labels": []}}, _caps) == expected
+	_result({"tool": {"name": "pay", "labels": []}}, [{"tools": ["pay"], "budgets": [_budget]}]) == expected
 }
 
 test_denies_a_negative_amount if {
-	_said(_call(-1), _caps) == _denied("The call spends less than nothing.")
-	_said(_call(-1), [{"tools": ["pay"], "budgets": [_budget]}]) == _denied("The call spends less than nothing.")
+	_result(_call(-1), _caps) == _denied("The call spends a negative amount.")
+	_result(_call(-1), [{"tools": ["pay"], "budgets": [_budget]}]) == _denied("The call spends a negative amount.")
 }
 
 test_denies_while_its_data_is_malformed if {
@@ -73,20 +73,20 @@ test_denies_while_a_budget_is_malformed if {
 
 test_asks_between_the_bounds_until_a_person_approved if {
 	asked := object.union(_nothing, {"ask": {"The call spends so much that a person must approve it."}})
-	_said(_call(500), _caps) == asked
+	_result(_call(500), _caps) == asked
 	approved := object.union(_call(500), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, _caps) == _nothing
+	_result(approved, _caps) == _nothing
 }
 
 test_an_approval_does_not_lift_the_cap if {
 	approved := object.union(_call(5000), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, _caps) == _denied("The call spends more than it may.")
+	_result(approved, _caps) == _denied("The call spends more than it may.")
 }
 
-test_obliges_to_take_from_every_budget_also_when_approved if {
+test_charges_every_budget_also_when_approved if {
 	day := {"name": "of_a_day", "amount": 2000, "per": ["agent", "tool"], "hours": 744}
 	approved := object.union(_call(90), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, [{"tools": ["pay"], "budgets": [_budget, day]}]) == object.union(_nothing, {"obligations": {
+	_result(approved, [{"tools": ["pay"], "budgets": [_budget, day]}]) == object.union(_nothing, {"obligations": {
 		{"name": "limit", "parameters": {
 			"limit": "amount_cap-of_a_task-86400",
 			"kind": "spend",
@@ -106,11 +106,11 @@ test_obliges_to_take_from_every_budget_also_when_approved if {
 	}})
 }
 
-test_says_nothing_below_the_bounds_or_of_other_tools if {
-	_said(_call(100), _caps) == _nothing
-	_said(_call(5000), [{"tools": ["refund"], "deny_above": 10, "budgets": [_budget]}]) == _nothing
-	_said(_call(5000), [{"tools": ["refund"], "denyAbove": 10}]) == _nothing
-	_said({"tool": {"name": "read_file", "labels": []}}, _caps) == _nothing
-	_said({"tool": {"name": "read_file", "labels": []}}, [{"tools": ["*"], "budgets": [_budget]}]) == _nothing
+test_returns_nothing_below_the_bounds_or_of_other_tools if {
+	_result(_call(100), _caps) == _nothing
+	_result(_call(5000), [{"tools": ["refund"], "deny_above": 10, "budgets": [_budget]}]) == _nothing
+	_result(_call(5000), [{"tools": ["refund"], "denyAbove": 10}]) == _nothing
+	_result({"tool": {"name": "read_file", "labels": []}}, _caps) == _nothing
+	_result({"tool": {"name": "read_file", "labels": []}}, [{"tools": ["*"], "budgets": [_budget]}]) == _nothing
 	amount_cap.deny == set() with input as _call(5000) with data.config as {}
 }

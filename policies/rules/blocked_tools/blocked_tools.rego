@@ -1,14 +1,14 @@
 # METADATA
-# title: A blocked tool is denied to everybody the block names
+# title: A blocked tool is denied
 # description: >-
-#   Denies a call to a tool in data.config.blocked_tools, whatever else allows it. A block names tools ("*" for
-#   all) and may narrow itself to agents or tenants. Malformed data denies everything, a malformed block the tools it is
-#   about.
+#   Denies a call to a tool in data.config.blocked_tools, whatever else allows it. A block names tools ("*" for all)
+#   and can be limited to agents or tenants. Malformed data denies everything, a malformed block denies the tools
+#   that it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI10]
-#   stops: A tool that nobody should use now, whatever a grant, an approval or a broken glass would allow.
-#   example: The tool drop_table stands in a block, so a call to it is denied although a grant covers it.
+#   stops: A tool that must not be used now, whatever a grant, an approval or an emergency would allow.
+#   example: A block names the tool drop_table, so a call to it is denied although a grant covers it.
 #   data: |
 #     blocked_tools:
 #       - tools: [drop_table] # "*" is every tool
@@ -25,7 +25,7 @@ deny contains "This tool is blocked." if {
 
 deny contains "The data of this rule is malformed." if _malformed
 
-# A block that does not say which tools it is about is about every tool.
+# A block that does not name its tools applies to every tool.
 _about := [block | some block in data.config.blocked_tools; not _of_others(block)]
 
 _of_others(block) if {

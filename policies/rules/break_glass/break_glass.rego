@@ -1,14 +1,15 @@
 # METADATA
-# title: A person may break the glass
+# title: A person can open an emergency (break-glass)
 # description: >-
-#   While a person holds an emergency open for this agent and tool, allows the call and obliges everybody to announce it;
-#   `main` answers every ask with it and notes which. Denials stand. The audit's note names the emergency, who opened it,
-#   why, and until when. An emergency that is over, one of a tool among `never`, and any at all with `enabled: false`
-#   denies the call instead. Without data any tool may have an emergency; malformed data denies everything.
+#   While a person holds an emergency open for this agent and tool, allows the call and adds the obligation to
+#   announce it; `main` passes over every ask and notes which. Denials stand. The audit's note names the emergency,
+#   who opened it, why, and until when. A call under an emergency is denied instead when the emergency is over, when
+#   the tool is among `never`, and with `enabled: false`. Without data an emergency can be opened for any tool;
+#   malformed data denies everything.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI03, ASI09]
-#   stops: Nothing; it is the one way past the asks, and leaves a trace that nobody overlooks.
+#   stops: Nothing; it is the only way past the asks, and the audit shows each use.
 #   example: The shop is down at night; Ada opens an emergency for restart_service for an hour, with her reason.
 #   data: |
 #     break_glass:
@@ -21,7 +22,7 @@ deny contains "The emergency is over." if {
 	not _lasts
 }
 
-deny contains "No emergency is taken for this tool." if {
+deny contains "An emergency cannot be opened for this tool." if {
 	input.emergency
 	_never
 }
@@ -36,7 +37,7 @@ notes contains note if {
 	_open
 	emergency := input.emergency
 
-	# A note holds a thousand characters.
+	# A note has at most a thousand characters.
 	reason := substring(emergency.reason, 0, 300)
 	note := $"Emergency {emergency.id}, opened by {emergency.by} until {emergency.expiresAt} (ms since 1970): {reason}"
 }
@@ -60,9 +61,9 @@ _malformed if {
 
 _malformed if {
 	some name, value in data.config.break_glass
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("never", value) if is_array(value)
+_is_valid("never", value) if is_array(value)
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)

@@ -1,15 +1,15 @@
 # METADATA
-# title: A question refused twice is not asked again for a while
+# title: A question that was denied twice is not asked again for a while
 # description: >-
-#   Denies a call where persons have refused `count` (2) questions of this session with the same tool and the same
-#   arguments within the last `for_minutes` (60); with `scope: tool` whatever the arguments. A call that a person approved
-#   is not denied. Persons' answers are remembered for a day, so `for_minutes` is at most 1440. Without data the rule is
-#   on; `enabled: false` switches it off. Malformed data denies everything.
+#   Denies a call where people have denied `count` (2) questions of this session with the same tool and the same
+#   arguments within the last `for_minutes` (60); with `scope: tool` whatever the arguments. A call that a person
+#   approved is not denied. People's answers are kept for a day, so `for_minutes` is at most 1440. Without data the
+#   rule is on; `enabled: false` switches it off. Malformed data denies everything.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI09, ASI10]
-#   stops: An agent that asks until somebody is tired enough to say yes.
-#   example: After two refusals of delete_order 17, the third question reaches nobody for an hour.
+#   stops: An agent that repeats its question until somebody is tired enough to approve.
+#   example: After two denials of delete_order 17, a third question is not asked for an hour.
 #   data: |
 #     denied_twice:
 #       count: 2
@@ -48,18 +48,18 @@ _malformed if not is_object(_config)
 
 _malformed if {
 	some name, value in _config
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)
 
-_says("scope", "arguments")
+_is_valid("scope", "arguments")
 
-_says("scope", "tool")
+_is_valid("scope", "tool")
 
-_says("count", value) if _is_within(value, 1, 64)
+_is_valid("count", value) if _is_within(value, 1, 64)
 
-_says("for_minutes", value) if _is_within(value, 1, 1440)
+_is_valid("for_minutes", value) if _is_within(value, 1, 1440)
 
 _is_within(number, least, most) if {
 	is_number(number)

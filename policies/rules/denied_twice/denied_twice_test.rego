@@ -9,22 +9,22 @@ _call(denied) := {
 	"history": {"denied": [{"at": minute * _minute_ms, "same": same} | some [minute, same] in denied]},
 }
 
-_said(call, config) := said if {
-	said := denied_twice.deny with input as call with data.config as {"denied_twice": config}
+_result(call, config) := result if {
+	result := denied_twice.deny with input as call with data.config as {"denied_twice": config}
 }
 
 _denied := {"A person refused this more than once; it stays refused for a while."}
 
-test_denies_what_was_refused_twice_lately if {
+test_denies_what_was_denied_twice_lately if {
 	denied_twice.deny == _denied with input as _call([[50, true], [90, true]]) with data.config as {}
-	_said(_call([[41, true], [99, true]]), {}) == _denied
-	_said(_call([[41, true], [60, false], [99, true]]), {}) == _denied
-	_said(_call([[50, true], [101, true]]), {}) == _denied
+	_result(_call([[41, true], [99, true]]), {}) == _denied
+	_result(_call([[41, true], [60, false], [99, true]]), {}) == _denied
+	_result(_call([[50, true], [101, true]]), {}) == _denied
 }
 
 test_denies_the_whole_tool_where_that_is_wanted if {
-	_said(_call([[50, false], [90, false]]), {"scope": "tool"}) == _denied
-	_said(_call([[50, false]]), {"scope": "tool", "count": 1}) == _denied
+	_result(_call([[50, false], [90, false]]), {"scope": "tool"}) == _denied
+	_result(_call([[50, false]]), {"scope": "tool", "count": 1}) == _denied
 }
 
 test_denies_while_its_data_is_malformed if {
@@ -39,21 +39,21 @@ test_denies_while_its_data_is_malformed if {
 		{"scope": "agent"},
 		{"minutes": 5},
 	] {
-		_said(_call([]), config) == {"The data of this rule is malformed."}
+		_result(_call([]), config) == {"The data of this rule is malformed."}
 	}
 }
 
-test_says_nothing_of_what_was_refused_once_long_ago_or_otherwise if {
-	_said(_call([]), {}) == set()
-	_said(_call([[90, true]]), {}) == set()
-	_said(_call([[40, true], [99, true]]), {}) == set()
-	_said(_call([[50, true], [90, false]]), {}) == set()
-	_said(_call([[50, true], [90, true]]), {"count": 3}) == set()
-	_said(_call([[50, true], [90, true]]), {"for_minutes": 20}) == set()
+test_returns_nothing_for_what_was_denied_once_long_ago_or_otherwise if {
+	_result(_call([]), {}) == set()
+	_result(_call([[90, true]]), {}) == set()
+	_result(_call([[40, true], [99, true]]), {}) == set()
+	_result(_call([[50, true], [90, false]]), {}) == set()
+	_result(_call([[50, true], [90, true]]), {"count": 3}) == set()
+	_result(_call([[50, true], [90, true]]), {"for_minutes": 20}) == set()
 }
 
-test_says_nothing_once_approved_or_switched_off if {
+test_returns_nothing_once_approved_or_switched_off if {
 	call := _call([[50, true], [90, true]])
-	_said(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), {}) == set()
-	_said(call, {"enabled": false}) == set()
+	_result(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), {}) == set()
+	_result(call, {"enabled": false}) == set()
 }

@@ -1,12 +1,12 @@
 # METADATA
-# title: What destroys needs a person's approval
+# title: A destructive call needs a person's approval
 # description: >-
 #   Asks before a tool with the label `destructive` runs. Without data it asks for all of them; `except` names tools
 #   that need no approval, and `enabled: false` switches the rule off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI09]
-#   stops: An agent that deletes what nobody can bring back.
+#   stops: An agent that deletes what cannot be restored.
 #   example: delete_order waits until a person has approved this very order.
 #   data: |
 #     destructive_asks:
@@ -34,9 +34,9 @@ _malformed if {
 
 _malformed if {
 	some name, value in data.config.destructive_asks
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("except", value) if is_array(value)
+_is_valid("except", value) if is_array(value)
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)

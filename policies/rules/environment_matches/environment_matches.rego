@@ -1,13 +1,13 @@
 # METADATA
-# title: An agent stays in its environment
+# title: An agent uses only the tools of its own environment
 # description: >-
-#   Denies a call to a tool that acts in one environment by an agent that is registered for another, or for none.
-#   A tool without an environment is open to all. `reaches` lists further environments that agents of one may reach.
-#   Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
+#   Denies a call to a tool of one environment by an agent that is registered for another, or for none. A tool
+#   without an environment can be called from all. `reaches` lists the other environments that the agents of one may
+#   use. Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI03, ASI08]
-#   stops: A test agent that ends up with the address of the production system.
+#   stops: A test agent that was given the address of the production system.
 #   example: An agent registered for staging is denied set_price of the production shop.
 #   data: |
 #     environment_matches:
@@ -36,12 +36,12 @@ _malformed if {
 
 _malformed if {
 	some name, value in data.config.environment_matches
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)
 
-_says("reaches", value) if {
+_is_valid("reaches", value) if {
 	is_object(value)
 	every environments in value {
 		is_array(environments)

@@ -8,33 +8,33 @@ _production := {"environment": "production"}
 
 _staging := {"environment": "staging"}
 
-_said(call, config) := said if {
-	said := environment_matches.deny with input as call with data.config as {"environment_matches": config}
+_result(call, config) := result if {
+	result := environment_matches.deny with input as call with data.config as {"environment_matches": config}
 }
 
 _denied := {"This tool belongs to another environment than the agent."}
 
 test_denies_another_environment if {
 	environment_matches.deny == _denied with input as _call(_staging, _production) with data.config as {}
-	_said(_call(_staging, _production), {}) == _denied
-	_said(_call({}, _production), {}) == _denied
-	_said(_call(_staging, _production), {"reaches": {"production": ["staging"]}}) == _denied
-	_said(_call({}, _production), {"reaches": {"staging": ["production"]}}) == _denied
+	_result(_call(_staging, _production), {}) == _denied
+	_result(_call({}, _production), {}) == _denied
+	_result(_call(_staging, _production), {"reaches": {"production": ["staging"]}}) == _denied
+	_result(_call({}, _production), {"reaches": {"staging": ["production"]}}) == _denied
 }
 
 test_denies_while_its_data_is_malformed if {
 	every config in [true, {"enabled": "no"}, {"reaches": ["staging"]}, {"reaches": {"staging": "test"}}, {"reach": {}}] {
-		_said(_call(_staging, _staging), config) == {"The data of this rule is malformed."}
+		_result(_call(_staging, _staging), config) == {"The data of this rule is malformed."}
 	}
 }
 
-test_says_nothing_of_the_same_or_a_reachable_environment if {
-	_said(_call(_production, _production), {}) == set()
-	_said(_call(_staging, _production), {"reaches": {"staging": ["production"]}}) == set()
+test_returns_nothing_for_the_same_or_a_reachable_environment if {
+	_result(_call(_production, _production), {}) == set()
+	_result(_call(_staging, _production), {"reaches": {"staging": ["production"]}}) == set()
 }
 
-test_says_nothing_of_tools_without_an_environment_or_switched_off if {
-	_said(_call(_staging, {}), {}) == set()
-	_said(_call({}, {}), {}) == set()
-	_said(_call(_staging, _production), {"enabled": false}) == set()
+test_returns_nothing_for_tools_without_an_environment_or_switched_off if {
+	_result(_call(_staging, {}), {}) == set()
+	_result(_call({}, {}), {}) == set()
+	_result(_call(_staging, _production), {"enabled": false}) == set()
 }

@@ -1,14 +1,14 @@
 # METADATA
 # title: The first use in a session needs a person's approval
 # description: >-
-#   Asks before the session's first call of one of `tools` ("*" for all), and before its first call that goes to a
-#   destination not among `known` (origins such as `https://host`), where `destinations` is true: also the
-#   tool's own target. A destination that cannot be read is a first one. Without data the rule says nothing; malformed
-#   data denies everything.
+#   Asks before the session's first call of one of `tools` ("*" for all). Where `destinations` is true, also asks
+#   before the session's first call to a destination that is not among `known` (origins such as `https://host`), the
+#   tool's own target included. A destination that cannot be read counts as a first one. Without data the rule
+#   returns nothing; malformed data denies everything.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02, ASI10]
-#   stops: An agent that suddenly reaches for something it never needed for this task.
+#   stops: An agent that suddenly uses something it never needed for this task.
 #   example: The first refund of a session asks; the second does not.
 #   data: |
 #     first_use_asks:
@@ -52,11 +52,11 @@ _malformed if {
 
 _malformed if {
 	some name, value in data.config.first_use_asks
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("tools", value) if is_array(value)
+_is_valid("tools", value) if is_array(value)
 
-_says("known", value) if is_array(value)
+_is_valid("known", value) if is_array(value)
 
-_says("destinations", value) if is_boolean(value)
+_is_valid("destinations", value) if is_boolean(value)

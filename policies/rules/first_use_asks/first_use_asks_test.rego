@@ -9,8 +9,8 @@ _call(first_use, destinations) := {
 
 _destination := {"readable": true, "origin": "https://api.example.com", "firstUse": true}
 
-_said(call, config) := said if {
-	said := {"deny": first_use_asks.deny, "ask": first_use_asks.ask} with input as call
+_result(call, config) := result if {
+	result := {"deny": first_use_asks.deny, "ask": first_use_asks.ask} with input as call
 		with data.config as {"first_use_asks": config}
 }
 
@@ -27,30 +27,30 @@ _destination_asked := {
 }
 
 test_asks_before_the_first_use_of_a_tool if {
-	_said(_call(true, []), {"tools": ["refund"]}) == _tool_asked
-	_said(_call(true, []), {"tools": ["*"]}) == _tool_asked
+	_result(_call(true, []), {"tools": ["refund"]}) == _tool_asked
+	_result(_call(true, []), {"tools": ["*"]}) == _tool_asked
 }
 
 test_asks_before_the_first_call_to_a_destination if {
-	_said(_call(false, [_destination]), {"destinations": true}) == _destination_asked
-	_said(_call(false, [_destination]), {"destinations": true, "known": ["https://example.com"]}) == _destination_asked
-	_said(_call(false, [{"at": "/url", "readable": false}]), {"destinations": true}) == _destination_asked
+	_result(_call(false, [_destination]), {"destinations": true}) == _destination_asked
+	_result(_call(false, [_destination]), {"destinations": true, "known": ["https://example.com"]}) == _destination_asked
+	_result(_call(false, [{"at": "/url", "readable": false}]), {"destinations": true}) == _destination_asked
 }
 
 test_denies_while_its_data_is_malformed if {
 	every config in [true, {"tools": "refund"}, {"destinations": "all"}, {"known": "x"}, {"tool": []}] {
-		_said(_call(false, []), config) == {"deny": {"The data of this rule is malformed."}, "ask": set()}
+		_result(_call(false, []), config) == {"deny": {"The data of this rule is malformed."}, "ask": set()}
 	}
 }
 
-test_says_nothing_later_or_of_others if {
-	_said(_call(false, [object.union(_destination, {"firstUse": false})]), {"tools": ["*"], "destinations": true}) == _silent
-	_said(_call(true, [_destination]), {"tools": ["pay"]}) == _silent
-	_said(_call(false, [_destination]), {"destinations": true, "known": ["https://api.example.com"]}) == _silent
+test_returns_nothing_later_or_of_others if {
+	_result(_call(false, [object.union(_destination, {"firstUse": false})]), {"tools": ["*"], "destinations": true}) == _silent
+	_result(_call(true, [_destination]), {"tools": ["pay"]}) == _silent
+	_result(_call(false, [_destination]), {"destinations": true, "known": ["https://api.example.com"]}) == _silent
 	first_use_asks.ask == set() with input as _call(true, [_destination]) with data.config as {}
 }
 
-test_says_nothing_once_a_person_approved if {
+test_returns_nothing_once_a_person_approved if {
 	call := object.union(_call(true, [_destination]), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(call, {"tools": ["*"], "destinations": true}) == _silent
+	_result(call, {"tools": ["*"], "destinations": true}) == _silent
 }

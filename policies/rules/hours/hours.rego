@@ -1,15 +1,15 @@
 # METADATA
-# title: Tools keep their hours
+# title: A tool can be called only during its hours
 # description: >-
-#   For each entry of data.config.hours whose `tools` name the tool ("*" for all): outside its `open` windows, and on its
-#   `holidays`, a call is denied, or asks with `outside: ask`. A window is open on `weekdays` (1 is Monday; all when left
-#   out) from `from` until before `to`, by the wall clock of `zone`, which must also stand in data.config.zones. A clock
-#   that is not there shows no open hour. Without data there are no hours. Malformed data denies everything, a malformed
-#   entry the tools it is about.
+#   For each entry of data.config.hours whose `tools` name the tool ("*" for all): outside its `open` windows, and on
+#   its `holidays`, a call is denied, or asks with `outside: ask`. A window is open on `weekdays` (1 is Monday; all
+#   when left out) from `from` until before `to`, by the local time of `zone`, which must also be listed in
+#   data.config.zones. Where the local time is not known, the tool is closed. Without data a tool is open at all
+#   hours. Malformed data denies everything, a malformed entry denies the tools that it names.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02, ASI10]
-#   stops: A transfer at three in the morning, when nobody would see it.
+#   stops: A transfer at three in the morning, when nobody would notice it.
 #   example: Payments run on weekdays from 8 to 18 o'clock in Berlin, not on New Year's Day.
 #   data: |
 #     zones: [Europe/Berlin]
@@ -52,7 +52,7 @@ _open(entry) if {
 
 _is_holiday(entry, date) if date in entry.holidays
 
-# The one before the digits keeps a leading zero from being read as anything else than a digit.
+# A 1 before the digits keeps the leading zeros: numbers in JSON have none.
 _minute(time) := minute if {
 	[hour, past] := split(time, ":")
 	count(hour) == 2
@@ -68,10 +68,10 @@ _malformed if {
 
 _malformed if count(_usable) < count(_about)
 
-# A rule without parameters is worked out once a decision, a function at each of its uses.
+# A rule without parameters is evaluated once for each decision, a function at each of its uses.
 _usable := [entry | some entry in _about; _well_formed(entry)]
 
-# An entry that does not say which tools it is about is about every tool.
+# An entry that does not name its tools applies to every tool.
 _about := [entry | some entry in data.config.hours; not _of_others(entry)]
 
 _of_others(entry) if {

@@ -17,8 +17,8 @@ _at(date, weekday, minute) := {
 	"context": {"local": {"Europe/Berlin": {"date": date, "weekday": weekday, "minuteOfDay": minute}}},
 }
 
-_said(call, entries) := said if {
-	said := {"deny": hours.deny, "ask": hours.ask} with input as call
+_result(call, entries) := result if {
+	result := {"deny": hours.deny, "ask": hours.ask} with input as call
 		with data.config as {"zones": ["Europe/Berlin"], "hours": entries}
 }
 
@@ -31,48 +31,48 @@ _silent := {"deny": set(), "ask": set()}
 _malformed := {"deny": {"The data of this rule is malformed."}, "ask": set()}
 
 test_denies_outside_its_hours if {
-	_said(_at("2026-01-14", 3, 479), [_entry]) == _closed
-	_said(_at("2026-01-14", 3, 1110), [_entry]) == _closed
-	_said(_at("2026-01-17", 6, 539), [_entry]) == _closed
-	_said(_at("2026-01-18", 7, 720), [_entry]) == _closed
+	_result(_at("2026-01-14", 3, 479), [_entry]) == _closed
+	_result(_at("2026-01-14", 3, 1110), [_entry]) == _closed
+	_result(_at("2026-01-17", 6, 539), [_entry]) == _closed
+	_result(_at("2026-01-18", 7, 720), [_entry]) == _closed
 }
 
 test_denies_on_a_holiday if {
-	_said(_at("2026-01-01", 4, 720), [_entry]) == _closed
+	_result(_at("2026-01-01", 4, 720), [_entry]) == _closed
 }
 
-test_denies_when_there_is_no_clock if {
-	_said({"tool": {"name": "pay"}, "context": {"local": {}}}, [_entry]) == _closed
-	_said({"tool": {"name": "pay"}}, [_entry]) == _closed
+test_denies_without_a_local_time if {
+	_result({"tool": {"name": "pay"}, "context": {"local": {}}}, [_entry]) == _closed
+	_result({"tool": {"name": "pay"}}, [_entry]) == _closed
 }
 
 test_every_entry_of_the_tool_must_be_open if {
-	_said(_at("2026-01-14", 3, 720), [_entry, object.union(_entry, {"tools": ["*"], "open": []})]) == _closed
+	_result(_at("2026-01-14", 3, 720), [_entry, object.union(_entry, {"tools": ["*"], "open": []})]) == _closed
 }
 
 test_asks_outside_its_hours_where_that_is_wanted if {
 	entry := object.union(_entry, {"outside": "ask"})
-	_said(_at("2026-01-18", 7, 720), [entry]) == _asked
+	_result(_at("2026-01-18", 7, 720), [entry]) == _asked
 	approved := object.union(_at("2026-01-18", 7, 720), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, [entry]) == _silent
+	_result(approved, [entry]) == _silent
 }
 
 test_denies_everything_while_its_data_is_malformed if {
 	call := object.union(_at("2026-01-14", 3, 720), {"tool": {"name": "read_order"}})
-	_said(call, {"pay": []}) == _malformed
-	_said(call, ["pay"]) == _malformed
-	_said(call, [object.remove(_entry, ["tools"])]) == _malformed
-	_said(call, [object.union(_entry, {"tools": "pay"})]) == _malformed
+	_result(call, {"pay": []}) == _malformed
+	_result(call, ["pay"]) == _malformed
+	_result(call, [object.remove(_entry, ["tools"])]) == _malformed
+	_result(call, [object.union(_entry, {"tools": "pay"})]) == _malformed
 }
 
 test_denies_a_tool_while_its_entry_is_malformed if {
 	call := _at("2026-01-14", 3, 720)
-	_said(call, [object.remove(_entry, ["open"])]) == _malformed
-	_said(call, [object.union(_entry, {"tools": ["*"], "open": [{}]})]) == _malformed
-	_said(call, [object.union(_entry, {"zone": "Europe/Paris"})]) == _malformed
-	_said(call, [object.union(_entry, {"outside": "allow"})]) == _malformed
-	_said(call, [object.union(_entry, {"holiday": []})]) == _malformed
-	_said(call, [object.union(_entry, {"holidays": ["1.1.2026"]})]) == _malformed
+	_result(call, [object.remove(_entry, ["open"])]) == _malformed
+	_result(call, [object.union(_entry, {"tools": ["*"], "open": [{}]})]) == _malformed
+	_result(call, [object.union(_entry, {"zone": "Europe/Paris"})]) == _malformed
+	_result(call, [object.union(_entry, {"outside": "allow"})]) == _malformed
+	_result(call, [object.union(_entry, {"holiday": []})]) == _malformed
+	_result(call, [object.union(_entry, {"holidays": ["1.1.2026"]})]) == _malformed
 	every window in [
 		{},
 		{"from": "8:00", "to": "18:00"},
@@ -84,20 +84,20 @@ test_denies_a_tool_while_its_entry_is_malformed if {
 		{"from": "08:00", "to": "18:00", "weekdays": [0]},
 		{"from": "08:00", "to": "18:00", "days": [1]},
 	] {
-		_said(call, [object.union(_entry, {"open": [window]})]) == _malformed
+		_result(call, [object.union(_entry, {"open": [window]})]) == _malformed
 	}
 }
 
-test_says_nothing_while_open if {
-	_said(_at("2026-01-14", 3, 480), [_entry]) == _silent
-	_said(_at("2026-01-14", 3, 1109), [_entry]) == _silent
-	_said(_at("2026-01-17", 6, 1439), [_entry]) == _silent
-	_said(_at("2026-01-18", 7, 0), [object.union(_entry, {"open": [{"from": "00:00", "to": "24:00"}]})]) == _silent
+test_returns_nothing_while_open if {
+	_result(_at("2026-01-14", 3, 480), [_entry]) == _silent
+	_result(_at("2026-01-14", 3, 1109), [_entry]) == _silent
+	_result(_at("2026-01-17", 6, 1439), [_entry]) == _silent
+	_result(_at("2026-01-18", 7, 0), [object.union(_entry, {"open": [{"from": "00:00", "to": "24:00"}]})]) == _silent
 }
 
-test_says_nothing_of_other_tools_or_without_data if {
+test_returns_nothing_for_other_tools_or_without_data if {
 	other := object.union(_at("2026-01-18", 7, 720), {"tool": {"name": "read_order"}})
-	_said(other, [_entry]) == _silent
-	_said(other, [object.remove(_entry, ["open"])]) == _silent
+	_result(other, [_entry]) == _silent
+	_result(other, [object.remove(_entry, ["open"])]) == _silent
 	hours.deny == set() with input as _at("2026-01-18", 7, 720) with data.config as {}
 }

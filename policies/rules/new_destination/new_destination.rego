@@ -1,17 +1,17 @@
 # METADATA
-# title: A call to a new destination counts as sending
+# title: A call to a new destination needs a person's approval
 # description: >-
-#   Asks before a call goes to a URL from its arguments whose origin the session has not been to, whatever the method:
-#   a GET carries data away in its query, its path and its very host name, and a first visit without data would make the
-#   destination an old one. A URL that a parser cannot read is new. The tool's own target was chosen by the operator;
-#   with `own_targets: true` it asks too, where it is new and carries data. `known` lists origins
-#   (`https://host`, `https://host:port`) and hosts (with a dot: what is below it) that need no approval.
-#   Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
+#   Asks before a call goes to a URL from its arguments whose origin this session has not called yet, whatever the
+#   method: a GET can send data in its query, its path and its host name, and a first call without data would make
+#   the destination a known one. A URL that a parser cannot read counts as new. The operator chose the tool's own
+#   target; with `own_targets: true` the rule asks about it too, where it is new and the call sends data. `known`
+#   lists origins (`https://host`, `https://host:port`) and hosts (with a leading dot: their subdomains) that need no
+#   approval. Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI01, ASI02]
 #   stops: An agent that fetches https://evil.example/?q=<what it just read>, because a page told it to.
-#   example: fetch of https://docs.example.com asks once in a session; a person approves, and later fetches go through.
+#   example: The first fetch from https://docs.example.com asks; once a person approved, later ones are allowed.
 #   data: |
 #     new_destination:
 #       known: [https://api.example.com, docs.example.com, .example.org]
@@ -64,14 +64,14 @@ _malformed if not is_object(_config)
 
 _malformed if {
 	some name, value in _config
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)
 
-_says("own_targets", value) if is_boolean(value)
+_is_valid("own_targets", value) if is_boolean(value)
 
-_says("known", value) if {
+_is_valid("known", value) if {
 	is_array(value)
 	every known in value {
 		is_string(known)

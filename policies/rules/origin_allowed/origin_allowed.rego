@@ -1,14 +1,15 @@
 # METADATA
-# title: An agent calls from where it lives
+# title: An agent calls only from its own networks
 # description: >-
-#   Where entries of data.config.origin_allowed name the agent ("*" for all; narrowed by `tenants`), denies a call whose
-#   network address is in none of their `networks` (CIDR, IPv4 and IPv6), or is not known. An IPv4 address that
+#   Where entries of data.config.origin_allowed name the agent ("*" for all; narrowed by `tenants`), denies a call
+#   whose network address is in none of their `networks` (CIDR, IPv4 and IPv6), or is not known. An IPv4 address that
 #   is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Agents that no entry names may call from everywhere.
-#   Without data the rule says nothing. Malformed data denies everything, a malformed entry the agents it is about.
+#   Without data the rule returns nothing. Malformed data denies everything, a malformed entry denies the agents that
+#   it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI03]
-#   stops: Whoever stole an agent's key and calls from elsewhere.
+#   stops: A stolen agent key that is used from another network.
 #   example: The clerk's key works from the office network and from nowhere else.
 #   data: |
 #     origin_allowed:
@@ -30,7 +31,7 @@ _entries := [entry | some entry in _usable; _among(input.subject.tenant, object.
 
 _usable := [entry | some entry in _about; _well_formed(entry)]
 
-# An entry that does not say which agents it is about is about every agent.
+# An entry that does not name its agents applies to every agent.
 _about := [entry | some entry in data.config.origin_allowed; not _of_others(entry)]
 
 _of_others(entry) if {
@@ -65,7 +66,7 @@ _well_formed(entry) if {
 	}
 }
 
-# A network contains itself, and what is no network contains nothing.
+# A network contains itself; a text that is not a network contains nothing.
 _is_network(network) if {
 	net.cidr_contains(network, network)
 	not startswith(lower(network), "::ffff:")

@@ -1,18 +1,18 @@
 # METADATA
-# title: Paths stay where their tool belongs
+# title: A path stays inside the folders of its tool
 # description: >-
-#   Judges the paths a parser read in the arguments of a tool with `parse: path`. Denied are a path that leads upward
-#   (`..` in any spelling), one outside the tool's `roots` (["."] by default: any relative path; an absolute root lets
-#   absolute paths under it in), one through a hidden file or folder unless `hidden: true`, one through a name that
-#   commonly holds secrets or that `denied` names (`*` at either end stands for anything; `except` lifts names), and
-#   one with `%`, a backslash or an invisible character, which may hide where it leads, unless `odd_characters: true`.
-#   `optional: true` in data.config.path_arguments is for calls that may do without a path, `enabled: false` switches
-#   the rule off for the tool. Names are compared without regard to case. Paths that cannot be read are denied.
-#   Malformed data denies everything, a malformed entry its tool.
+#   Checks the paths that a parser read in the arguments of a tool with `parse: path`. It denies a path that leads
+#   upward (`..` in any spelling); one outside the tool's `roots` (["."] by default: any relative path; an absolute
+#   root allows absolute paths under it); one through a hidden file or folder, unless `hidden: true`; one through a
+#   name that commonly holds secrets or that `denied` names (`*` at either end matches anything; `except` allows
+#   names again); and one with `%`, a backslash or an invisible character, which may hide where it leads, unless
+#   `odd_characters: true`. In the tool's entry of data.config.path_arguments, `optional: true` allows calls without
+#   a path, and `enabled: false` switches the rule off. Upper and lower case are the same. Paths that cannot be read
+#   are denied. Malformed data denies everything, a malformed entry denies its tool.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI03, ASI05]
-#   stops: A tool for some files that is led to keys, passwords, or files elsewhere on the machine.
+#   stops: A file tool that is made to open keys, passwords or files elsewhere on the machine.
 #   example: "`reports/../../etc/passwd`, `/etc/passwd`, `%2e%2e/x`, `.env` and `keys/id_rsa` are denied."
 #   data: |
 #     path_arguments:
@@ -75,7 +75,7 @@ deny contains "The path of this call leads through a name that it may not." if {
 
 deny contains "The data of this rule is malformed." if _malformed
 
-# Most calls hold no path: nothing else is worked out for them.
+# Most calls have no path: nothing else is evaluated for them.
 default _facts := []
 
 _facts := input.facts.paths if {
@@ -120,7 +120,7 @@ _under(path, root) if path == root
 
 _under(path, root) if startswith(path, $"{trim_suffix(root, "/")}/")
 
-# Some systems drop dots and spaces at the end of a name.
+# Some systems ignore dots and spaces at the end of a name.
 _names contains name if {
 	some segment in _paths[_].segments
 	not lower(segment) in _excepted
@@ -143,7 +143,7 @@ _is_secret(name) if {
 	endswith(name, ending)
 }
 
-# Names that commonly hold keys, passwords or what leads to them.
+# Names of files and folders that commonly hold keys or passwords.
 _secret_names := [
 	".ssh", ".aws", ".azure", ".gnupg", ".git", ".git-credentials", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass",
 	".my.cnf", ".kube", ".docker", ".htpasswd", "authorized_keys", "credentials", "secrets", "shadow",
@@ -155,7 +155,7 @@ _secret_beginnings := [
 
 _secret_endings := ["_history", ".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx"]
 
-# The percent sign and the backslash, and what is invisible: some file systems pass it over.
+# The percent sign, the backslash and invisible characters, which some file systems ignore.
 _odd := ["%", `\`, "\u00ad", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff"]
 
 _matches(name, pattern) if name == pattern
@@ -189,23 +189,23 @@ _malformed if {
 _well_formed(entry) if {
 	is_object(entry)
 	every name, value in entry {
-		_says(name, value)
+		_is_valid(name, value)
 	}
 }
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in {"enabled", "hidden", "odd_characters", "optional"}
 	is_boolean(value)
 }
 
-_says("roots", roots) if {
+_is_valid("roots", roots) if {
 	is_array(roots)
 	every root in roots {
 		_is_root(root)
 	}
 }
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in {"denied", "except"}
 	is_array(value)
 	every text in value {
@@ -217,7 +217,7 @@ _is_root("/")
 
 _is_root(".")
 
-# Paths are compared in their normal form, so a root must stand in it.
+# Paths are compared in their normal form, so a root must be in normal form too.
 _is_root(root) if {
 	segments := split(trim_prefix(root, "/"), "/")
 	every segment in segments {

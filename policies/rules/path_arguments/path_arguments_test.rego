@@ -18,11 +18,11 @@ _call(path) := _calls([_fact(path)])
 
 _unread := _calls([_fact("a"), {"at": "/path", "readable": false}])
 
-_said(call, entry) := said if {
-	said := path_arguments.deny with input as call with data.config.path_arguments as {"read_file": entry}
+_result(call, entry) := result if {
+	result := path_arguments.deny with input as call with data.config.path_arguments as {"read_file": entry}
 }
 
-_by_default(call) := said if said := path_arguments.deny with input as call with data.config as {}
+_by_default(call) := result if result := path_arguments.deny with input as call with data.config as {}
 
 _outside := {"The path of this call leads outside the places this tool belongs to."}
 
@@ -36,47 +36,47 @@ _malformed := "The data of this rule is malformed."
 
 test_denies_what_cannot_be_read if {
 	_by_default(_unread) == {"The path of this call cannot be read."}
-	_said(_unread, {"roots": ["/", "."], "optional": true}) == {"The path of this call cannot be read."}
+	_result(_unread, {"roots": ["/", "."], "optional": true}) == {"The path of this call cannot be read."}
 }
 
 test_denies_what_leads_upward_wherever_it_ends if {
 	upward := {"The path of this call leads upward."}
 	climbing := object.union(_fact("a"), {"path": "b/../a", "traverses": true})
 	_by_default(_calls([climbing])) == upward
-	_said(_calls([_fact("a"), climbing]), {"roots": ["/", "."]}) == upward
+	_result(_calls([_fact("a"), climbing]), {"roots": ["/", "."]}) == upward
 	_by_default(_calls([object.union(_fact("../a"), {"traverses": true})])) == upward
 	_by_default(_calls([object.remove(_fact("a"), ["traverses"])])) == upward
 }
 
 test_denies_absolute_paths_without_a_root_for_them if {
 	_by_default(_call("/srv/reports/a")) == _outside
-	_said(_call("/srv/reports/a"), {"roots": ["."]}) == _outside
-	_said(_call("/srv/reports/a"), {"roots": []}) == _outside
-	_said(_call("/srv/reports/a"), {"roots": ["srv"]}) == _outside
+	_result(_call("/srv/reports/a"), {"roots": ["."]}) == _outside
+	_result(_call("/srv/reports/a"), {"roots": []}) == _outside
+	_result(_call("/srv/reports/a"), {"roots": ["srv"]}) == _outside
 	drive := object.union(_fact("C:/a"), {"absolute": true})
-	_said(_calls([drive]), {"roots": ["/", "."]}) == _outside
+	_result(_calls([drive]), {"roots": ["/", "."]}) == _outside
 }
 
 test_denies_what_is_outside_the_roots if {
 	entry := {"roots": ["/srv/reports", "inbox"]}
 	every path in ["/srv", "/srv/reports2/a", "/srv/other", "/", "a", ".", "inbox2/a", "srv/reports/a"] {
-		_said(_call(path), entry) == _outside
+		_result(_call(path), entry) == _outside
 	}
-	_said(_calls([_fact("inbox/a"), _fact("/etc/hosts")]), entry) == _outside
-	_said(_calls([object.remove(_fact("inbox/a"), ["absolute"])]), entry) == _outside
+	_result(_calls([_fact("inbox/a"), _fact("/etc/hosts")]), entry) == _outside
+	_result(_calls([object.remove(_fact("inbox/a"), ["absolute"])]), entry) == _outside
 }
 
 test_denies_hidden_files_and_folders if {
 	every path in [".config", "a/.config/b", "a/.b", "a/..."] {
 		_by_default(_call(path)) == {_hidden}
-		_said(_call(path), {"hidden": false}) == {_hidden}
+		_result(_call(path), {"hidden": false}) == {_hidden}
 	}
 }
 
 test_denies_names_that_hold_secrets if {
 	every path in [".env", ".ENV", ".env.local", ".ssh/known_hosts", "a/.git/config", ".aws/config"] {
 		_by_default(_call(path)) == {_hidden, _name}
-		_said(_call(path), {"hidden": true}) == {_name}
+		_result(_call(path), {"hidden": true}) == {_name}
 	}
 	every path in [
 		"keys/id_rsa",
@@ -95,7 +95,7 @@ test_denies_names_that_hold_secrets if {
 test_denies_names_that_data_denies if {
 	entry := {"denied": ["Salaries", "draft*", "*.bak", "*internal*"]}
 	every path in ["salaries", "a/SALARIES/b", "drafts", "a.bak", "not-internal-yet"] {
-		_said(_call(path), entry) == {_name}
+		_result(_call(path), entry) == {_name}
 	}
 }
 
@@ -107,8 +107,8 @@ test_denies_characters_that_may_hide_where_it_leads if {
 
 test_denies_a_call_without_the_path_its_entry_is_about if {
 	none := {"This tool opens paths, and the call holds none that could be judged."}
-	_said(_calls([]), {}) == none
-	_said({"tool": {"name": "read_file"}}, {"roots": ["/"]}) == none
+	_result(_calls([]), {}) == none
+	_result({"tool": {"name": "read_file"}}, {"roots": ["/"]}) == none
 }
 
 test_an_approval_lifts_nothing if {
@@ -134,14 +134,14 @@ test_denies_a_tool_while_its_entry_is_malformed if {
 		{"denied": "a"},
 		{"except": [7]},
 	] {
-		_malformed in _said(_call("a"), entry)
+		_malformed in _result(_call("a"), entry)
 	}
 	every entry in ["a", ["a"], false, null] {
-		_malformed in _said(_call("a"), entry)
+		_malformed in _result(_call("a"), entry)
 	}
 }
 
-test_says_nothing_of_relative_paths_by_default if {
+test_returns_nothing_for_relative_paths_by_default if {
 	every path in ["a", "a/b.txt", "a.b/c", ".", "environment/key.txt"] {
 		_by_default(_call(path)) == set()
 	}
@@ -149,19 +149,19 @@ test_says_nothing_of_relative_paths_by_default if {
 	_by_default({"tool": {"name": "read_file"}}) == set()
 }
 
-test_says_nothing_of_what_is_under_a_root if {
+test_returns_nothing_for_what_is_under_a_root if {
 	entry := {"roots": ["/srv/reports", "inbox"]}
 	every path in ["/srv/reports", "/srv/reports/a/b", "inbox", "inbox/a"] {
-		_said(_call(path), entry) == set()
+		_result(_call(path), entry) == set()
 	}
-	_said(_call("/var/a"), {"roots": ["/"]}) == set()
+	_result(_call("/var/a"), {"roots": ["/"]}) == set()
 }
 
 test_is_tuned_by_data if {
-	_said(_call(".config/a"), {"hidden": true}) == set()
-	_said(_call("a/.env.example"), {"except": [".ENV.example"]}) == set()
-	_said(_call("100%"), {"odd_characters": true}) == set()
-	_said(_calls([]), {"optional": true}) == set()
-	_said(_unread, {"enabled": false}) == set()
-	_said(_calls([]), {"enabled": false}) == set()
+	_result(_call(".config/a"), {"hidden": true}) == set()
+	_result(_call("a/.env.example"), {"except": [".ENV.example"]}) == set()
+	_result(_call("100%"), {"odd_characters": true}) == set()
+	_result(_calls([]), {"optional": true}) == set()
+	_result(_unread, {"enabled": false}) == set()
+	_result(_calls([]), {"enabled": false}) == set()
 }

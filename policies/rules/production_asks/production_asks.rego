@@ -1,14 +1,15 @@
 # METADATA
-# title: What acts in production needs a person's approval
+# title: A call that changes something in production needs a person's approval
 # description: >-
-#   Asks before a tool that acts runs in production: where the tool's own environment, or that of the gateway, is among
-#   `environments` ([production]). A tool acts if one of its labels is among `labels` ([writes, destructive, spends,
-#   sends-external]), or if it has no labels at all, because then nobody said what it does. `except` names tools that
-#   need no approval. Without data the rule is on; `enabled: false` switches it off. Malformed data denies everything.
+#   Asks before a tool that acts runs in production: where the tool's own environment, or that of the gateway, is
+#   among `environments` ([production]). A tool acts if one of its labels is among `labels` ([writes, destructive,
+#   spends, sends-external]), or if it has no labels at all, because then nobody said what it does. `except` names
+#   tools that need no approval. Without data the rule is on; `enabled: false` switches it off. Malformed data denies
+#   everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI03, ASI08]
-#   stops: An agent that tries its idea on the real database.
+#   stops: An agent that tries an idea on the production database.
 #   example: set_price on the production shop asks; on the staging shop it does not.
 #   data: |
 #     production_asks:
@@ -53,13 +54,13 @@ _malformed if not is_object(_config)
 
 _malformed if {
 	some name, value in _config
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)
 
-_says("environments", value) if is_array(value)
+_is_valid("environments", value) if is_array(value)
 
-_says("labels", value) if is_array(value)
+_is_valid("labels", value) if is_array(value)
 
-_says("except", value) if is_array(value)
+_is_valid("except", value) if is_array(value)

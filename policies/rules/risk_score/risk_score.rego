@@ -1,18 +1,19 @@
 # METADATA
-# title: Small signs add up
+# title: Several weak signals together ask or deny
 # description: >-
-#   Adds the weights (1 to 1000) of the signals that a call shows, asks from `ask_at` on and denies from `deny_at` on. A note tells the
-#   audit the score and its parts; the agent learns neither. Signals of `signals`: `labels` and `session_labels` (a weight
-#   for each label), `first_tool`, `first_destination`, `unreadable` (a fact that no parser could read), `denials` (for each
-#   refusal of this tool by a person in the last day), `recipients` (a recipient outside `known`, which are domains),
-#   `off_hours` (by the wall clock of `zone`, which must stand in data.config.zones, outside `from` to `to` or not on
-#   one of `weekdays`) and `amounts` (each step that `spends` is above; all of them where a tool that spends does not say).
-#   Without data the rule says nothing; malformed data denies everything.
+#   Adds the weights (1 to 1000) of the signals that apply to a call, asks from `ask_at` on and denies from `deny_at`
+#   on. A note tells the audit the score and its parts; the agent sees neither. Signals of `signals`: `labels` and
+#   `session_labels` (a weight for each label), `first_tool`, `first_destination`, `unreadable` (a fact that no
+#   parser could read), `denials` (for each denial of this tool by a person in the last day), `recipients` (a
+#   recipient outside `known`, which are domains), `off_hours` (by the local time of `zone`, which must be listed in
+#   data.config.zones: outside `from` to `to`, or not on one of `weekdays`) and `amounts` (each step that `spends`
+#   exceeds; all of them where a tool that spends does not say how much). Without data the rule returns nothing;
+#   malformed data denies everything.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI01, ASI02, ASI10]
-#   stops: A call where nothing alone is forbidden and everything together is odd.
-#   example: A first payment, at night, in a session that read a stranger's page, asks; to an unknown recipient, it is denied.
+#   stops: A call in which no single sign is forbidden and all signs together are suspicious.
+#   example: A first payment at night, after an untrusted page, asks; to an unknown recipient it is denied.
 #   data: |
 #     zones: [Europe/Berlin]
 #     risk_score:
@@ -47,7 +48,7 @@ notes contains note if {
 
 _config := data.config.risk_score if _usable
 
-# A rule without parameters is worked out once a decision, a function at each of its uses.
+# A rule without parameters is evaluated once for each decision, a function at each of its uses.
 _usable if _well_formed(data.config.risk_score)
 
 _signals := _config.signals
@@ -93,7 +94,7 @@ _parts["amounts"] := weight if {
 
 _is_known(recipient) if recipient.domain in _signals.recipients.known
 
-# A clock that is not there shows no hour.
+# Without a local time there is no hour to compare.
 _in_hours if {
 	hours := _signals.off_hours
 	now := input.context.local[hours.zone]
@@ -106,10 +107,10 @@ _is_above(amount) if input.spends > amount
 
 _is_above(_) if {
 	"spends" in input.tool.labels
-	not _amount_said
+	not _amount_known
 }
 
-_amount_said if is_number(input.spends)
+_amount_known if is_number(input.spends)
 
 _malformed if {
 	data.config.risk_score != null
@@ -118,33 +119,33 @@ _malformed if {
 
 _malformed if data.config.risk_score == null
 
-# Of three names all are known when these three are there.
+# An object with three members and these three names has no other.
 _well_formed(config) if {
 	count(config) == 3
 	_is_weight(config.ask_at)
 	_is_weight(config.deny_at)
 	is_object(config.signals)
 	every name, value in config.signals {
-		_says(name, value)
+		_is_valid(name, value)
 	}
 }
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in _plain
 	_is_weight(value)
 }
 
-_says("labels", weights) if _are_weights(weights)
+_is_valid("labels", weights) if _are_weights(weights)
 
-_says("session_labels", weights) if _are_weights(weights)
+_is_valid("session_labels", weights) if _are_weights(weights)
 
-_says("recipients", value) if {
+_is_valid("recipients", value) if {
 	count(value) == 2
 	_is_weight(value.weight)
 	is_array(value.known)
 }
 
-_says("off_hours", value) if {
+_is_valid("off_hours", value) if {
 	count(value) == 5
 	_is_weight(value.weight)
 	value.zone in data.config.zones
@@ -154,7 +155,7 @@ _says("off_hours", value) if {
 	is_array(value.weekdays)
 }
 
-_says("amounts", steps) if {
+_is_valid("amounts", steps) if {
 	is_array(steps)
 	every step in steps {
 		count(step) == 2
@@ -172,7 +173,7 @@ _are_weights(weights) if {
 	}
 }
 
-# What lowers a score would excuse something else; fractions would be written differently by different engines.
+# A negative weight would offset another signal; engines print fractions differently.
 _is_weight(number) if {
 	is_number(number)
 	number > 0

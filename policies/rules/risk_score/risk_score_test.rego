@@ -26,12 +26,12 @@ _calm := {
 	"context": {"local": {"UTC": {"date": "2026-01-14", "weekday": 3, "minuteOfDay": 600}}},
 }
 
-_said(call, config) := said if {
-	said := {"deny": risk_score.deny, "ask": risk_score.ask, "notes": risk_score.notes} with input as call
+_result(call, config) := result if {
+	result := {"deny": risk_score.deny, "ask": risk_score.ask, "notes": risk_score.notes} with input as call
 		with data.config as {"zones": ["UTC"], "risk_score": config}
 }
 
-_with(special) := said if said := _said(object.union(_calm, special), object.union(_config, {"ask_at": 1}))
+_with(special) := result if result := _result(object.union(_calm, special), object.union(_config, {"ask_at": 1}))
 
 _silent := {"deny": set(), "ask": set(), "notes": set()}
 
@@ -47,12 +47,12 @@ test_denies_from_the_upper_threshold_on if {
 		"session": {"labels": ["untrusted"]},
 		"history": {"denied": [{"at": 1, "same": false}]},
 	})
-	_said(call, _config) == {
+	_result(call, _config) == {
 		"deny": {"This call is too risky."},
 		"ask": {"This call is so risky that a person must approve it."},
 		"notes": {"Risk 100: denials 20, first_tool 10, label destructive 40, session untrusted 30"},
 	}
-	_said(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), _config) == {
+	_result(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), _config) == {
 		"deny": {"This call is too risky."},
 		"ask": set(),
 		"notes": {"Risk 100: denials 20, first_tool 10, label destructive 40, session untrusted 30"},
@@ -75,22 +75,22 @@ test_each_signal_counts if {
 	_with({"spends": 1001}) == _asked("Risk 50: amounts 50")
 }
 
-test_an_amount_that_is_not_said_counts_as_any if {
+test_a_missing_amount_counts_as_the_largest if {
 	_with({"tool": {"labels": ["spends"]}}) == _asked("Risk 50: amounts 50")
 }
 
-test_a_clock_that_shows_no_open_hour_counts if {
+test_a_missing_local_time_counts_as_off_hours if {
 	_with({"context": {"local": {"UTC": {"minuteOfDay": 479}}}}) == _asked("Risk 20: off_hours 20")
 	_with({"context": {"local": {"UTC": {"minuteOfDay": 1110}}}}) == _asked("Risk 20: off_hours 20")
 	_with({"context": {"local": {"UTC": {"weekday": 6}}}}) == _asked("Risk 20: off_hours 20")
 	clockless := object.union(object.remove(_calm, ["context"]), {"context": {"local": {}}})
-	_said(clockless, object.union(_config, {"ask_at": 1})) == _asked("Risk 20: off_hours 20")
+	_result(clockless, object.union(_config, {"ask_at": 1})) == _asked("Risk 20: off_hours 20")
 }
 
 test_denies_while_its_data_is_malformed if {
 	malformed := {"deny": {"The data of this rule is malformed."}, "ask": set(), "notes": set()}
 	every config in [true, {}, object.remove(_config, ["deny_at"]), object.union(_config, {"ask_at": "50"})] {
-		_said(_calm, config) == malformed
+		_result(_calm, config) == malformed
 	}
 	every signals in [
 		{"colour": 5},
@@ -104,23 +104,23 @@ test_denies_while_its_data_is_malformed if {
 		{"off_hours": {"weight": 5, "zone": "UTC", "from": 18, "to": 8, "weekdays": []}},
 		{"amounts": [{"over": 5, "weight": 5}]},
 	] {
-		_said(_calm, {"ask_at": 1, "deny_at": 2, "signals": signals}) == malformed
+		_result(_calm, {"ask_at": 1, "deny_at": 2, "signals": signals}) == malformed
 	}
 }
 
 test_asks_from_the_lower_threshold_on_until_a_person_approved if {
 	call := object.union(_calm, {"tool": {"labels": ["destructive"], "firstUse": true}})
-	_said(call, _config) == _asked("Risk 50: first_tool 10, label destructive 40")
+	_result(call, _config) == _asked("Risk 50: first_tool 10, label destructive 40")
 	approved := object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(approved, _config) == {
+	_result(approved, _config) == {
 		"deny": set(),
 		"ask": set(),
 		"notes": {"Risk 50: first_tool 10, label destructive 40"},
 	}
 }
 
-test_says_nothing_of_calm_calls_or_without_data if {
-	_said(_calm, _config) == _silent
-	_said(object.union(_calm, {"spends": 100, "tool": {"firstUse": true}}), _config) == _silent
+test_returns_nothing_for_calm_calls_or_without_data if {
+	_result(_calm, _config) == _silent
+	_result(object.union(_calm, {"spends": 100, "tool": {"firstUse": true}}), _config) == _silent
 	risk_score.deny | risk_score.ask == set() with input as _calm with data.config as {}
 }

@@ -1,17 +1,17 @@
 # METADATA
-# title: What leaves the house needs a person's approval
+# title: Sending to an unknown recipient needs a person's approval
 # description: >-
 #   Asks before a tool with the label `sends-external` runs, unless every recipient is known. Recipients are the
-#   addresses that a parser read (the tool's `parse: recipients`); one that it could not read is unknown. Known are
-#   `addresses` and `domains` (with a dot: what is below it) to everybody, the user's own addresses (`self`), those of a
-#   team the user is in (`teams`), and the user's `contacts`. `known` lists the values an argument may have that holds
-#   recipients of another kind. Without data nobody is known; `enabled: false` switches the rule off. Malformed data
-#   denies everything.
+#   addresses that a parser read (the tool's `parse: recipients`); one that it could not read is unknown. Known to
+#   everybody are `addresses` and `domains` (with a leading dot: their subdomains); known to a user are the user's
+#   own addresses (`self`), those of the user's teams (`teams`), and the user's `contacts`. `known` lists the values
+#   of an argument that holds recipients of another kind. Without data nobody is known; `enabled: false` switches the
+#   rule off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI01, ASI02, ASI09]
-#   stops: An agent that mails what it read to somebody it was told about by a stranger.
-#   example: A mail to the user's own team goes out; one that also goes to eve@example.net asks.
+#   stops: An agent that mails what it read to an address that a stranger gave it.
+#   example: A mail to the user's own team is allowed; one that also goes to eve@example.net asks.
 #   data: |
 #     sends_external_asks:
 #       addresses: [office@example.com]
@@ -61,7 +61,7 @@ _is_known(recipient) if {
 	_is_of(recipient.domain, domain)
 }
 
-# What stands in an argument whose every value is listed is known as it stands there.
+# An argument whose every value is listed is known as it is.
 _is_known(recipient) if {
 	some argument in _arguments
 	_is_in(recipient, argument)
@@ -95,7 +95,7 @@ _arguments contains entry.argument if {
 
 _is_settled(argument) if _is_listed(argument)
 
-# All recipients that were read are known one by one, so also those of this argument.
+# Every recipient that was read is known, so those of this argument are too.
 _is_settled(argument) if {
 	some recipient in input.facts.recipients
 	_is_in(recipient, argument)
@@ -127,20 +127,20 @@ _malformed if not is_object(_config)
 
 _malformed if {
 	some name, value in _config
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)
 
-_says("addresses", value) if _is_texts(value)
+_is_valid("addresses", value) if _is_texts(value)
 
-_says("domains", value) if _is_texts(value)
+_is_valid("domains", value) if _is_texts(value)
 
-_says("self", lists) if _is_lists(lists)
+_is_valid("self", lists) if _is_lists(lists)
 
-_says("contacts", lists) if _is_lists(lists)
+_is_valid("contacts", lists) if _is_lists(lists)
 
-_says("teams", teams) if {
+_is_valid("teams", teams) if {
 	is_array(teams)
 	every team in teams {
 		_is_texts(team.users)
@@ -150,7 +150,7 @@ _says("teams", teams) if {
 	}
 }
 
-_says("known", entries) if {
+_is_valid("known", entries) if {
 	is_array(entries)
 	every entry in entries {
 		count(entry) == 3

@@ -36,8 +36,8 @@ _config := {
 	"known": [{"tool": "post_message", "argument": "channel", "values": ["#orders", "#returns"]}],
 }
 
-_said(call, config) := said if {
-	said := {"deny": sends_external_asks.deny, "ask": sends_external_asks.ask} with input as call
+_result(call, config) := result if {
+	result := {"deny": sends_external_asks.deny, "ask": sends_external_asks.ask} with input as call
 		with data.config as {"sends_external_asks": config}
 }
 
@@ -45,43 +45,43 @@ _asked := {"deny": set(), "ask": {"This call sends something outward, so a perso
 
 _silent := {"deny": set(), "ask": set()}
 
-test_asks_before_something_leaves if {
+test_asks_before_sending if {
 	sends_external_asks.ask == _asked.ask with input as _call([_to("ada", "home.example")]) with data.config as {}
-	_said(_call([]), _config) == _asked
+	_result(_call([]), _config) == _asked
 }
 
 test_asks_when_any_recipient_is_not_known if {
-	_said(_call([_to("eve", "example.net")]), _config) == _asked
-	_said(_call([_to("office", "example.com"), _to("eve", "example.net")]), _config) == _asked
-	_said(_call([_to("office", "example.com"), {"at": "/cc", "readable": false}]), _config) == _asked
+	_result(_call([_to("eve", "example.net")]), _config) == _asked
+	_result(_call([_to("office", "example.com"), _to("eve", "example.net")]), _config) == _asked
+	_result(_call([_to("office", "example.com"), {"at": "/cc", "readable": false}]), _config) == _asked
 }
 
-test_asks_for_what_others_know if {
-	_said(_call([_to("bob", "home.example")]), _config) == _asked
-	_said(_call([_to("x", "evil.example")]), _config) == _asked
+test_asks_for_recipients_known_to_other_users if {
+	_result(_call([_to("bob", "home.example")]), _config) == _asked
+	_result(_call([_to("x", "evil.example")]), _config) == _asked
 }
 
 test_asks_for_domains_that_only_look_alike if {
-	_said(_call([_to("x", "myshop.example")]), _config) == _asked
-	_said(_call([_to("x", "sub.shop.example")]), _config) == _asked
-	_said(_call([_to("x", "branches.example")]), _config) == _asked
+	_result(_call([_to("x", "myshop.example")]), _config) == _asked
+	_result(_call([_to("x", "sub.shop.example")]), _config) == _asked
+	_result(_call([_to("x", "branches.example")]), _config) == _asked
 }
 
 test_asks_for_an_unknown_address_beside_a_listed_one if {
 	config := {"addresses": ["office@example.com"], "known": [{"tool": "send_mail", "argument": "to", "values": ["Office"]}]}
 	call := _call([{"at": "/to", "readable": false}, object.union(_to("eve", "example.net"), {"at": "/cc"})])
-	_said(object.union(call, {"arguments": {"to": "Office"}}), config) == _asked
-	_said(object.union(_call([{"at": "/to", "readable": false}]), {"arguments": {"to": "Office"}}), config) == _silent
-	_said(object.union(_call([_to("office", "example.com")]), {"arguments": {"to": "o"}}), config) == _silent
-	_said(object.union(_call([_to("eve", "example.net")]), {"arguments": {"to": "o"}}), config) == _asked
+	_result(object.union(call, {"arguments": {"to": "Office"}}), config) == _asked
+	_result(object.union(_call([{"at": "/to", "readable": false}]), {"arguments": {"to": "Office"}}), config) == _silent
+	_result(object.union(_call([_to("office", "example.com")]), {"arguments": {"to": "o"}}), config) == _silent
+	_result(object.union(_call([_to("eve", "example.net")]), {"arguments": {"to": "o"}}), config) == _asked
 }
 
 test_asks_when_a_value_is_not_known if {
 	every channel in ["#random", ["#orders", "#random"], [], {"#orders": true}, null] {
-		_said(_posts(channel), _config) == _asked
+		_result(_posts(channel), _config) == _asked
 	}
-	_said(object.union(_posts("#orders"), {"tool": {"name": "post_elsewhere"}}), _config) == _asked
-	_said(object.union(_posts("#orders"), {"facts": {"recipients": [_to("eve", "example.net")]}}), _config) == _asked
+	_result(object.union(_posts("#orders"), {"tool": {"name": "post_elsewhere"}}), _config) == _asked
+	_result(object.union(_posts("#orders"), {"facts": {"recipients": [_to("eve", "example.net")]}}), _config) == _asked
 }
 
 test_denies_while_its_data_is_malformed if {
@@ -96,27 +96,27 @@ test_denies_while_its_data_is_malformed if {
 		{"teams": [{"addresses": []}]},
 		{"known": [{"tool": "send_mail", "values": []}]},
 	] {
-		_said({"tool": {"name": "read_file", "labels": []}}, config) == {
+		_result({"tool": {"name": "read_file", "labels": []}}, config) == {
 			"deny": {"The data of this rule is malformed."},
 			"ask": set(),
 		}
 	}
 }
 
-test_says_nothing_when_every_recipient_is_known if {
-	_said(_call([_to("office", "example.com"), _to("anybody", "shop.example")]), _config) == _silent
-	_said(_call([_to("x", "north.branches.example"), _to("ada", "home.example")]), _config) == _silent
-	_said(_call([_to("team", "partner.example"), _to("supplier", "example.net")]), _config) == _silent
-	_said(_posts("#orders"), _config) == _silent
-	_said(_posts(["#orders", "#returns"]), _config) == _silent
+test_returns_nothing_when_every_recipient_is_known if {
+	_result(_call([_to("office", "example.com"), _to("anybody", "shop.example")]), _config) == _silent
+	_result(_call([_to("x", "north.branches.example"), _to("ada", "home.example")]), _config) == _silent
+	_result(_call([_to("team", "partner.example"), _to("supplier", "example.net")]), _config) == _silent
+	_result(_posts("#orders"), _config) == _silent
+	_result(_posts(["#orders", "#returns"]), _config) == _silent
 }
 
-test_says_nothing_once_approved_or_switched_off if {
+test_returns_nothing_once_approved_or_switched_off if {
 	call := _call([_to("eve", "example.net")])
-	_said(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), _config) == _silent
-	_said(call, {"enabled": false}) == _silent
+	_result(object.union(call, {"approval": {"person": "bob", "resolvedAt": 1}}), _config) == _silent
+	_result(call, {"enabled": false}) == _silent
 }
 
-test_says_nothing_of_what_stays_inside if {
-	_said({"tool": {"name": "read_file", "labels": []}, "arguments": {}}, {}) == _silent
+test_returns_nothing_for_what_stays_inside if {
+	_result({"tool": {"name": "read_file", "labels": []}, "arguments": {}}, {}) == _silent
 }

@@ -1,15 +1,16 @@
 # METADATA
-# title: Prices and identities are the server's own
+# title: Prices and identities come from the server, not from the model
 # description: >-
-#   For each field that data.config.server_values.tools lists for the tool, denies a call whose argument is missing or
-#   differs from the server's own value: of the authenticated caller (`subject`: agent, user or tenant), of a fixed
-#   value (`is`), or of a catalogue (`catalogue`, looked up by the argument `key`). With `each`, a JSON Pointer to a
-#   list, `at` and `key` lead from each of its elements. Pointers lead through objects, not into lists. Whatever the
-#   catalogue does not hold is denied. Malformed data denies everything, a malformed field its tool.
+#   For each field that data.config.server_values.tools lists for the tool, denies a call whose argument is missing
+#   or differs from the server's own value: a property of the authenticated caller (`subject`: agent, user or
+#   tenant), a fixed value (`is`), or an entry of a catalogue (`catalogue`, found by the argument `key`). With
+#   `each`, a JSON Pointer to a list, `at` and `key` start at each of its elements. Pointers lead through objects,
+#   not into lists. A key that the catalogue does not have is denied. Malformed data denies everything, a malformed
+#   field denies its tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI03]
-#   stops: A model that was talked into another price, another customer or another account than the server knows.
+#   stops: A model that was talked into another price, customer or account than the server knows.
 #   example: >-
 #     An order for sku A-1 at a unit price of 0.01 is denied, because the catalogue says 19.90; an order for another
 #     customer than the one the agent acts for is denied as well.
@@ -55,7 +56,7 @@ _own(field, _, _) := field.is
 _own(field, element, key) := data.config.server_values.catalogues[field.catalogue][_value(element, key)]
 
 _value(element, path) := value if {
-	# Arguments are JSON and hold no sets: a set says that nothing is there.
+	# Arguments are JSON, which has no sets: a set stands for an absent value.
 	value := object.get(element, path, set())
 	not is_set(value)
 }

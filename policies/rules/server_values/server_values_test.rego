@@ -25,7 +25,7 @@ _call(arguments) := {
 
 _with(change) := _call(object.union(_order, change))
 
-_said(call, config) := said if said := server_values.deny with input as call with data.config.server_values as config
+_result(call, config) := result if result := server_values.deny with input as call with data.config.server_values as config
 
 _denied := {"An argument is missing, or is not the server's own value."}
 
@@ -34,33 +34,33 @@ _malformed := {"The data of this rule is malformed."}
 _field(field) := {"tools": {"place_order": [field]}, "catalogues": {"prices": {"A-1": 19.9}}}
 
 test_denies_a_price_that_the_model_chose if {
-	_said(_with({"items": [{"sku": "A-1", "unit_price": 0.01}]}), _config) == _denied
-	_said(_with({"items": [{"sku": "A-1", "unit_price": "19.9"}]}), _config) == _denied
-	_said(_with({"items": [{"sku": "B-2", "unit_price": 5}, {"sku": "A-1", "unit_price": 5}]}), _config) == _denied
+	_result(_with({"items": [{"sku": "A-1", "unit_price": 0.01}]}), _config) == _denied
+	_result(_with({"items": [{"sku": "A-1", "unit_price": "19.9"}]}), _config) == _denied
+	_result(_with({"items": [{"sku": "B-2", "unit_price": 5}, {"sku": "A-1", "unit_price": 5}]}), _config) == _denied
 }
 
 test_denies_what_the_catalogue_does_not_hold if {
-	_said(_with({"items": [{"sku": "C-3", "unit_price": 0}]}), _config) == _denied
-	_said(_with({"items": [{"sku": ["A-1"], "unit_price": 19.9}]}), _config) == _denied
-	_said(_with({"items": [{"unit_price": 19.9}]}), _config) == _denied
+	_result(_with({"items": [{"sku": "C-3", "unit_price": 0}]}), _config) == _denied
+	_result(_with({"items": [{"sku": ["A-1"], "unit_price": 19.9}]}), _config) == _denied
+	_result(_with({"items": [{"unit_price": 19.9}]}), _config) == _denied
 }
 
 test_denies_another_identity_than_the_callers if {
-	_said(_with({"customer": {"id": "eve"}}), _config) == _denied
-	_said(_with({"customer": {"id": ["ada"]}}), _config) == _denied
-	_said(_with({"customer": {"id": "ADA"}}), _config) == _denied
+	_result(_with({"customer": {"id": "eve"}}), _config) == _denied
+	_result(_with({"customer": {"id": ["ada"]}}), _config) == _denied
+	_result(_with({"customer": {"id": "ADA"}}), _config) == _denied
 }
 
 test_denies_a_field_that_is_missing_or_of_another_shape if {
 	every name in ["customer", "currency", "items"] {
-		_said(_call(object.remove(_order, [name])), _config) == _denied
+		_result(_call(object.remove(_order, [name])), _config) == _denied
 	}
-	_said(_with({"currency": null}), _config) == _denied
-	_said(_with({"items": [{"sku": "A-1"}]}), _config) == _denied
-	_said(_with({"items": {"sku": "A-1", "unit_price": 19.9}}), _config) == _denied
-	_said(_with({"items": ["A-1"]}), _config) == _denied
-	_said({"tool": {"name": "place_order"}, "arguments": _order}, _config) == _denied
-	_said({"tool": {"name": "place_order"}}, _config) == _denied
+	_result(_with({"currency": null}), _config) == _denied
+	_result(_with({"items": [{"sku": "A-1"}]}), _config) == _denied
+	_result(_with({"items": {"sku": "A-1", "unit_price": 19.9}}), _config) == _denied
+	_result(_with({"items": ["A-1"]}), _config) == _denied
+	_result({"tool": {"name": "place_order"}, "arguments": _order}, _config) == _denied
+	_result({"tool": {"name": "place_order"}}, _config) == _denied
 }
 
 test_denies_everything_while_its_data_is_malformed if {
@@ -73,7 +73,7 @@ test_denies_everything_while_its_data_is_malformed if {
 		{"tools": {}, "catalogs": {}},
 		{"tools": {}, "catalogues": {"prices": [19.9]}},
 	] {
-		_said(other, config) == _malformed
+		_result(other, config) == _malformed
 	}
 }
 
@@ -90,21 +90,21 @@ test_denies_a_tool_while_one_of_its_fields_is_malformed if {
 		{"at": "/price", "catalogue": "prices", "key": "sku"},
 		{"each": "items", "at": "/price", "is": 1},
 	] {
-		_said(_call(_order), _field(field)) == _malformed
+		_result(_call(_order), _field(field)) == _malformed
 	}
-	_said(_call(_order), {"tools": {"place_order": {"at": "/currency", "is": "EUR"}}}) == _malformed
+	_result(_call(_order), {"tools": {"place_order": {"at": "/currency", "is": "EUR"}}}) == _malformed
 }
 
-test_says_nothing_of_the_servers_own_values if {
-	_said(_call(_order), _config) == set()
-	_said(_with({"items": []}), _config) == set()
-	_said(_with({"items": [{"sku": "free", "unit_price": false}]}), _config) == set()
-	_said(_with({"a/b": {"~": null}}), _field({"at": "/a~1b/~0", "is": null})) == set()
-	_said(_call(_order), _field({"at": "/currency", "is": "EUR"})) == set()
+test_returns_nothing_for_the_servers_own_values if {
+	_result(_call(_order), _config) == set()
+	_result(_with({"items": []}), _config) == set()
+	_result(_with({"items": [{"sku": "free", "unit_price": false}]}), _config) == set()
+	_result(_with({"a/b": {"~": null}}), _field({"at": "/a~1b/~0", "is": null})) == set()
+	_result(_call(_order), _field({"at": "/currency", "is": "EUR"})) == set()
 }
 
-test_says_nothing_of_other_tools if {
+test_returns_nothing_for_other_tools if {
 	other := object.union(_call({}), {"tool": {"name": "list_orders"}})
-	_said(other, _config) == set()
+	_result(other, _config) == set()
 	server_values.deny == set() with input as _call({}) with data.config as {}
 }

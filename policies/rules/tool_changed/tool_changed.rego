@@ -1,13 +1,13 @@
 # METADATA
-# title: A tool is the one that a person pinned
+# title: A tool whose definition changed since it was pinned is denied
 # description: >-
 #   Denies a call to a tool of an MCP server whose definition is no longer the pinned one: its description or schema
-#   may now mislead the agent. Tools in data.config.tool_changed.asks ("*" for all) ask instead;
-#   `enabled: false` switches the rule off. Malformed data denies everything.
+#   may now mislead the agent. For tools in data.config.tool_changed.asks ("*" for all) the rule asks instead;
+#   `enabled: false` switches it off. Malformed data denies everything.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI01, ASI04]
-#   stops: A server that shows a harmless tool, waits until it is trusted, and then changes it.
+#   stops: A server that offers a harmless tool, waits until it is trusted, and then changes it.
 #   example: The description of read_file now ends in "and send it to …"; until somebody pins it again, calls are denied.
 #   data: |
 #     tool_changed:
@@ -49,9 +49,9 @@ _malformed if {
 
 _malformed if {
 	some name, value in data.config.tool_changed
-	not _says(name, value)
+	not _is_valid(name, value)
 }
 
-_says("asks", value) if is_array(value)
+_is_valid("asks", value) if is_array(value)
 
-_says("enabled", value) if is_boolean(value)
+_is_valid("enabled", value) if is_boolean(value)

@@ -6,8 +6,8 @@ _call(current) := {"tool": {"name": "search_docs", "definition": {"pinned": "a1"
 
 _approved(current) := object.union(_call(current), {"approval": {"person": "bob", "resolvedAt": 1}})
 
-_said(call, config) := said if {
-	said := {"deny": tool_changed.deny, "ask": tool_changed.ask} with input as call
+_result(call, config) := result if {
+	result := {"deny": tool_changed.deny, "ask": tool_changed.ask} with input as call
 		with data.config.tool_changed as config
 }
 
@@ -23,36 +23,36 @@ _asked := {
 _malformed := {"deny": {"The data of this rule is malformed."}, "ask": set()}
 
 test_denies_a_tool_that_changed if {
-	_said(_call("b2"), {}) == _denied
-	_said(_call("b2"), {"asks": ["other"]}) == _denied
+	_result(_call("b2"), {}) == _denied
+	_result(_call("b2"), {"asks": ["other"]}) == _denied
 	tool_changed.deny == _denied.deny with input as _call("b2") with data.config as {}
 }
 
 test_an_approval_does_not_lift_a_denial if {
-	_said(_approved("b2"), {}) == _denied
+	_result(_approved("b2"), {}) == _denied
 }
 
 test_denies_a_definition_that_is_not_whole if {
-	_said({"tool": {"name": "search_docs", "definition": {}}}, {}) == _denied
-	_said({"tool": {"name": "search_docs", "definition": {"current": "a1"}}}, {}) == _denied
+	_result({"tool": {"name": "search_docs", "definition": {}}}, {}) == _denied
+	_result({"tool": {"name": "search_docs", "definition": {"current": "a1"}}}, {}) == _denied
 }
 
 test_denies_everything_while_its_data_is_malformed if {
-	_said(_call("a1"), ["search_docs"]) == _malformed
-	_said(_call("a1"), "off") == _malformed
-	_said(_call("a1"), {"ask": ["search_docs"]}) == _malformed
-	_said(_call("a1"), {"asks": "search_docs"}) == _malformed
-	_said(_call("a1"), {"enabled": "no"}) == _malformed
+	_result(_call("a1"), ["search_docs"]) == _malformed
+	_result(_call("a1"), "off") == _malformed
+	_result(_call("a1"), {"ask": ["search_docs"]}) == _malformed
+	_result(_call("a1"), {"asks": "search_docs"}) == _malformed
+	_result(_call("a1"), {"enabled": "no"}) == _malformed
 }
 
 test_asks_where_data_says_so_until_a_person_approved if {
-	_said(_call("b2"), {"asks": ["search_docs"]}) == _asked
-	_said(_call("b2"), {"asks": ["*"]}) == _asked
-	_said(_approved("b2"), {"asks": ["*"]}) == _nothing
+	_result(_call("b2"), {"asks": ["search_docs"]}) == _asked
+	_result(_call("b2"), {"asks": ["*"]}) == _asked
+	_result(_approved("b2"), {"asks": ["*"]}) == _nothing
 }
 
-test_says_nothing_of_what_is_as_pinned_has_no_definition_or_is_switched_off if {
-	_said(_call("a1"), {}) == _nothing
-	_said({"tool": {"name": "pay"}}, {}) == _nothing
-	_said(_call("b2"), {"enabled": false}) == _nothing
+test_returns_nothing_for_what_is_as_pinned_has_no_definition_or_is_switched_off if {
+	_result(_call("a1"), {}) == _nothing
+	_result({"tool": {"name": "pay"}}, {}) == _nothing
+	_result(_call("b2"), {"enabled": false}) == _nothing
 }

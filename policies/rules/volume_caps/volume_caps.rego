@@ -1,17 +1,17 @@
 # METADATA
-# title: A call, a task and a day move no more than their caps
+# title: The volume per call, session and period stays within caps
 # description: >-
 #   For each cap in data.config.volume_caps whose `tools` name the tool ("*" for all): counts what `counts` names,
-#   denies a call of more than `deny_above`, asks before one of more than `ask_above`, and obliges the limiter to take
-#   the count from each of `budgets`. `counts` is "recipients", or a JSON Pointer to an argument: a number counts as
-#   itself, a list as its length. A call that does not say its count is denied, unless `absent` says what its absence
-#   stands for. Pointers lead through objects, not into lists. Budgets of one name, `per` and `hours`
-#   share a counter. Malformed data denies everything, a malformed cap the tools it is about.
+#   denies a call of more than `deny_above`, asks before one of more than `ask_above`, and obliges the limiter to
+#   charge the count to each of `budgets`. `counts` is "recipients", or a JSON Pointer to an argument: a number
+#   counts as itself, a list as its length. A call without a count is denied, unless `absent` says what a missing
+#   argument counts. Pointers lead through objects, not into lists. Budgets with the same name, `per` and `hours`
+#   share a counter. Malformed data denies everything, a malformed cap denies the tools that it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08, ASI10]
 #   stops: An agent that writes to the whole address book, reads out a table, or deletes more than it was asked to.
-#   example: A mail to 500 recipients is denied, one to 20 asks a person, and a task is over after 60.
+#   example: A mail to 500 recipients is denied, one to 20 asks a person, and after 60 in a session no further mail is sent.
 #   data: |
 #     volume_caps:
 #       - tools: [send_mail]
@@ -64,7 +64,7 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 
 _counted(cap) if _count(cap) >= 0
 
-# One address that cannot be read may stand for many, so it leaves the count unknown.
+# One address that cannot be read may stand for many, so the count is unknown.
 _count(cap) := count(input.facts.recipients) if {
 	cap.counts == "recipients"
 	count(input.facts.recipients) > 0
@@ -89,14 +89,14 @@ _size(value) := value if {
 
 _size(value) := count(value) if is_array(value)
 
-# Arguments are JSON and hold no sets: a set says that nothing is there.
+# Arguments are JSON, which has no sets: a set stands for an absent value.
 _at(pointer) := object.get(input.arguments, path, set()) if {
 	path := [replace(replace(token, "~1", "/"), "~0", "~") | some token in array.slice(split(pointer, "/"), 1, 64)]
 }
 
 _caps := [cap | some cap in _about; _well_formed(cap)]
 
-# A cap that does not say which tools it is about is about every tool.
+# A cap that does not name its tools applies to every tool.
 _about := [cap | some cap in data.config.volume_caps; not _of_others(cap)]
 
 _of_others(cap) if {
@@ -117,10 +117,10 @@ _malformed if {
 _well_formed(cap) if {
 	is_array(cap.tools)
 	_is_countable(cap.counts)
-	said := object.keys(cap) - {"tools", "counts"}
-	count(said - {"absent"}) > 0
-	every name in said {
-		_says(name, cap[name])
+	settings := object.keys(cap) - {"tools", "counts"}
+	count(settings - {"absent"}) > 0
+	every name in settings {
+		_is_valid(name, cap[name])
 	}
 }
 
@@ -131,16 +131,16 @@ _is_countable(pointer) if {
 	count(split(pointer, "/")) <= 64
 }
 
-_says("absent", number) if {
+_is_valid("absent", number) if {
 	is_number(number)
 	number >= 0
 }
 
-_says("ask_above", bound) if is_number(bound)
+_is_valid("ask_above", bound) if is_number(bound)
 
-_says("deny_above", bound) if is_number(bound)
+_is_valid("deny_above", bound) if is_number(bound)
 
-_says("budgets", budgets) if {
+_is_valid("budgets", budgets) if {
 	is_array(budgets)
 	count(budgets) > 0
 	every budget in budgets {
@@ -163,10 +163,10 @@ _is_budget(budget) if {
 	budget.hours <= _hours_max
 }
 
-# The limiter remembers 31 days.
+# The limiter keeps counters for 31 days.
 _hours_max := 744
 
-# Ids have 64 characters: the rule's name before it and the window behind it take some.
+# Ids have 64 characters: the rule's name before it and the window after it need some of them.
 _is_name(name) if {
 	is_string(name)
 	name != ""
