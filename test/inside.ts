@@ -34,7 +34,7 @@ export async function keysOf(folder: Folder, service: ServiceName): Promise<Serv
 export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus> {
   return await connectBus({
     service,
-    url: await busUrlOf(folder),
+    nats: { url: await busUrlOf(folder) },
     keys: await keysOf(folder, service),
     keyring: await keyringOf(folder),
     clock: systemClock,

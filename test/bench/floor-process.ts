@@ -45,7 +45,7 @@ async function connect(service: Role): Promise<Bus> {
     rootKey: env.INTERLOCK_ROOT_KEY,
   });
   const keys = await loadKeys(service, env.INTERLOCK_KEYS, keyring, systemClock.nowMs());
-  return await connectBus({ service, url: env.NATS_URL, keys, keyring, clock: systemClock, log });
+  return await connectBus({ service, nats: { url: env.NATS_URL }, keys, keyring, clock: systemClock, log });
 }
 
 async function start(service: Role): Promise<string> {

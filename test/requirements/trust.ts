@@ -42,6 +42,11 @@ export const trustRequirements = {
     source: 'packages/bus/README.md',
     layer: 'unit',
   },
+  'P-nats-tls': {
+    text: 'With `tls://` in NATS_URL a service speaks to NATS over verified TLS, or does not start.',
+    source: 'packages/bus/README.md',
+    layer: 'unit',
+  },
   'P-bus-from-table': {
     text: 'Accounts, streams, consumers and permissions are derived from one lifecycle table.',
     source: 'packages/bus/README.md',

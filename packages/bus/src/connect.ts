@@ -17,8 +17,8 @@ const READ_TIMEOUT_MS = 2_000;
 
 /** Connects a service to the bus. Throws `dependency_unavailable` when no server answers in 30 s. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const { service, url, keys, keyring, clock, log } = options;
-  const connection = await openConnection({ service, url, seed: keys.busSeed.reveal(), log });
+  const { service, nats: server, keys, keyring, clock, log } = options;
+  const connection = await openConnection({ service, server, seed: keys.busSeed.reveal(), log });
   const { nats } = connection;
   const api = { apiPrefix: API_PREFIX, checkAPI: false };
   const at: BusContext = {

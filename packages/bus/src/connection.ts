@@ -1,63 +1,71 @@
+/**
+ * One connection to NATS, which reconnects for ever.
+ *
+ * N1 Over `tls://` nothing is sent before the server has proved its name. A server without TLS, or with a certificate
+ *    that does not verify, ends the start at once; while the service runs it is tried again, like a server that is down.
+ */
+import { readFile } from 'node:fs/promises';
 import { Fault, type ServiceName } from '@interlock/contracts';
-import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
-import type { BusLog } from './options.ts';
+import {
+  type ConnectionOptions as ClientOptions,
+  connect,
+  type Msg,
+  type NatsConnection,
+  nkeyAuthenticator,
+  type TlsOptions,
+} from '@nats-io/transport-node';
+import type { BusLog, NatsAddress } from './options.ts';
 import { inboxPrefix } from './topology/accounts.ts';
 
-/** A server that does not answer pings for this long, twice, is left. */
+/** A server that leaves two pings of this interval unanswered is given up. */
 const PING_INTERVAL_MS = 2_000;
 const PINGS_OUT_MAX = 2;
 const RECONNECT_WAIT_MS = 250;
 const RECONNECT_JITTER_MS = 250;
 const CONNECT_TIMEOUT_MS = 3_000;
-/** How long a service waits for the bus when it starts. */
+/** How long a service waits for NATS when it starts. */
 const FIRST_CONNECT_MS = 30_000;
+/** Node's codes for a certificate that does not verify, and what the client says of a server without TLS. */
+const UNTRUSTED = /CERT|SIGNATURE|INVALID_CA|INVALID_PURPOSE|does not support 'tls'/;
 
 export interface ConnectionOptions {
   service: ServiceName;
-  url: string;
+  server: NatsAddress;
   seed: string;
   log: BusLog;
 }
 
-/** A connection that reconnects for ever and says when it is away. */
+/** A connection that reconnects for ever and reports when it is lost. */
 export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly connected: boolean;
   /**
-   * Hears a subject. When it resolves the server has taken the subscription, so that whoever is told to go on now is
-   * heard; before that a message of another connection can be faster. In a queue group one of the listeners hears.
-   * Throws `dependency_unavailable` when the bus is away.
+   * Subscribes to a subject. When it resolves the server has the subscription, so a message that is sent because of it
+   * is received. In a queue group, one of the listeners receives each message.
+   * Throws `dependency_unavailable` when the server does not answer.
    */
   listen(subject: string, listener: (message: Msg) => void, queue?: string): Promise<void>;
-  /** Calls back each time the connection is there again. Returns how to stop that. */
+  /** Calls back after each reconnection. Returns a function that ends that. */
   onReconnect(listener: () => void): () => void;
 }
 
-/** Connects to the bus as one service. Throws `dependency_unavailable` when no server answers in time. */
-export async function openConnection({ service, url, seed, log }: ConnectionOptions): Promise<Connection> {
-  const nats = await firstConnection(url, {
-    name: `interlock-${service}`,
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-    inboxPrefix: inboxPrefix(service),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: RECONNECT_WAIT_MS,
-    reconnectJitter: RECONNECT_JITTER_MS,
-    pingInterval: PING_INTERVAL_MS,
-    maxPingOut: PINGS_OUT_MAX,
-    timeout: CONNECT_TIMEOUT_MS,
-    ignoreAuthErrorAbort: true,
-    noAsyncTraces: true,
-  });
+/**
+ * Connects as one service. Throws `configuration_invalid` when TLS was asked for and cannot be had (N1), and
+ * `dependency_unavailable` when no server answers in time.
+ */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const nats = await firstConnection(await clientOptions(options));
+  const { log } = options;
   const listeners = new Set<() => void>();
   let connected = true;
   void (async () => {
     for await (const status of nats.status()) {
       if (status.type === 'disconnect') connected = false;
-      if (status.type === 'disconnect') log.warn({}, 'the bus is away');
-      if (status.type === 'error') log.error({ err: status.error }, 'the bus refused an operation');
+      if (status.type === 'disconnect') log.warn({}, 'disconnected from NATS; reconnecting');
+      if (status.type === 'error') log.error({ err: status.error }, 'NATS refused an operation');
       if (status.type !== 'reconnect') continue;
       connected = true;
-      log.info({}, 'the bus is back');
+      log.info({}, 'reconnected to NATS');
       for (const listener of listeners) listener();
     }
   })();
@@ -74,7 +82,7 @@ export async function openConnection({ service, url, seed, log }: ConnectionOpti
         },
       });
       await nats.flush().catch((cause: unknown) => {
-        throw new Fault('dependency_unavailable', { detail: 'The bus did not take a subscription.', cause });
+        throw new Fault('dependency_unavailable', { detail: 'NATS did not confirm a subscription.', cause });
       });
     },
     onReconnect: (listener) => {
@@ -87,19 +95,62 @@ export async function openConnection({ service, url, seed, log }: ConnectionOpti
   };
 }
 
-async function firstConnection(url: string, options: Parameters<typeof connect>[0]): Promise<NatsConnection> {
+async function clientOptions({ service, server, seed }: ConnectionOptions): Promise<ClientOptions> {
+  const servers = server.url.split(',');
+  const tls = servers.some((url) => url.startsWith('tls://')) ? await tlsOptions(server) : undefined;
+  return {
+    servers,
+    ...(tls === undefined ? {} : { tls }),
+    name: `interlock-${service}`,
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+    inboxPrefix: inboxPrefix(service),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_JITTER_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: PINGS_OUT_MAX,
+    timeout: CONNECT_TIMEOUT_MS,
+    ignoreAuthErrorAbort: true,
+    noAsyncTraces: true,
+  };
+}
+
+/** With these options, even empty ones, the client refuses a server without TLS. */
+async function tlsOptions({ caFile }: NatsAddress): Promise<TlsOptions> {
+  if (caFile === undefined) return {};
+  try {
+    await readFile(caFile);
+  } catch (cause) {
+    throw new Fault('configuration_invalid', { detail: 'INTERLOCK_NATS_CA_FILE cannot be read.', cause });
+  }
+  return { caFile };
+}
+
+async function firstConnection(options: ClientOptions): Promise<NatsConnection> {
   const giveUpAt = performance.now() + FIRST_CONNECT_MS;
   for (;;) {
     try {
-      return await connect({ ...options, servers: url.split(',') });
+      return await connect(options);
     } catch (cause) {
+      if (options.tls !== undefined && isUntrusted(cause))
+        throw new Fault('configuration_invalid', {
+          detail:
+            'NATS_URL asks for TLS, but the server has none or its certificate does not verify. Check NATS_URL, INTERLOCK_NATS_CA_FILE and the server.',
+          cause,
+        });
       if (performance.now() > giveUpAt) {
         throw new Fault('dependency_unavailable', {
-          detail: 'The bus does not answer, or refuses this service.',
+          detail: `NATS does not answer, or refuses this service, since ${FIRST_CONNECT_MS / 1_000} s. Check NATS_URL and the server's log.`,
           cause,
         });
       }
       await new Promise((resolve) => setTimeout(resolve, RECONNECT_WAIT_MS));
     }
   }
+}
+
+function isUntrusted(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return UNTRUSTED.test(code) || UNTRUSTED.test(error.message);
 }

@@ -7,7 +7,7 @@ export { connectBus } from './connect.ts';
 export type { Entries, Entry, EntryWatch, RefusedEntry } from './entries.ts';
 export { activeTraceparent, inTrace } from './envelope.ts';
 export type { Ledger, LedgerEntry } from './ledger.ts';
-export type { BusClock, BusLog, BusOptions } from './options.ts';
+export type { BusClock, BusLog, BusOptions, NatsAddress } from './options.ts';
 export type { Peers } from './peers.ts';
 export { connectProvisioner, type Provisioner } from './provisioner.ts';
 export type { Published } from './publish.ts';

@@ -15,11 +15,18 @@ export interface BusLog {
   error(fields: object, message: string): void;
 }
 
+/** Where NATS is. */
+export interface NatsAddress {
+  /** `nats://host:port` or `tls://host:port`, several of one kind separated by commas. With `tls://` nothing is sent in clear. */
+  url: string;
+  /** A PEM file with the authorities that certify the servers; without it, those that Node trusts. Only for `tls://`. */
+  caFile?: string;
+}
+
 /** What connects a service to the bus. */
 export interface BusOptions {
   service: ServiceName;
-  /** `nats://host:port`, several separated by commas. */
-  url: string;
+  nats: NatsAddress;
   keys: ServiceKeys;
   keyring: Keyring;
   clock: BusClock;

@@ -2,7 +2,7 @@
 import type { Secret } from '@interlock/keys';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { openConnection } from './connection.ts';
-import type { BusLog } from './options.ts';
+import type { BusLog, NatsAddress } from './options.ts';
 import { type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
 
 const API_TIMEOUT_MS = 10_000;
@@ -17,12 +17,12 @@ export interface Provisioner extends AsyncDisposable {
 
 /** Connects as the provisioner. */
 export async function connectProvisioner({
-  url,
+  nats: server,
   seed,
   log,
   ...options
-}: ProvisionOptions & { url: string; seed: Secret; log: BusLog }): Promise<Provisioner> {
-  const connection = await openConnection({ service: 'provisioner', url, seed: seed.reveal(), log });
+}: ProvisionOptions & { nats: NatsAddress; seed: Secret; log: BusLog }): Promise<Provisioner> {
+  const connection = await openConnection({ service: 'provisioner', server, seed: seed.reveal(), log });
   const jsm = await jetstreamManager(connection.nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
   return {
     get connected() {

@@ -28,7 +28,7 @@ beforeEach(async () => {
   core = await join(house, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   const { busSeed: seed } = await house.keysOf('provisioner');
-  provisioner = await connectProvisioner({ url: house.nats.url, seed, log: silent, replicas: 1 });
+  provisioner = await connectProvisioner({ nats: house.nats, seed, log: silent, replicas: 1 });
   [ingress, decider] = await Promise.all([house.busOf('ingress'), house.busOf('decider')]);
 });
 afterEach(async () => {

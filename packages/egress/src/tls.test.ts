@@ -1,5 +1,5 @@
+import { selfSigned } from '@interlock/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { selfSigned } from './certificate.fixture.ts';
 import { createEgress } from './request.ts';
 import { get, loopbackPolicy, startUpstream } from './upstream.fixture.ts';
 

@@ -33,6 +33,10 @@ test('an empty variable counts as unset', () => {
 
 test.each([
   ['NATS_URL', 'http://127.0.0.1'],
+  ['NATS_URL', 'tls://nats-a:4222,nats://nats-b:4222'],
+  ['NATS_URL', 'tls://127.0.0.1:4222'],
+  ['NATS_URL', 'tls://[::1]:4222'],
+  ['INTERLOCK_NATS_CA_FILE', '/ca.pem'],
   ['INTERLOCK_ROOT_KEY', 'short'],
   ['INTERLOCK_HEALTH_ADDRESS', '127.0.0.1'],
   ['INTERLOCK_HEALTH_ADDRESS', '127.0.0.1:70000'],
@@ -64,6 +68,13 @@ test('a configuration cannot be changed once it is read', () => {
 test('variables of others do not disturb a strict schema, transformed or not', () => {
   const schema = z.strictObject({ SIZE: z.coerce.number() }).transform(({ SIZE }) => ({ size: SIZE }));
   expect(readConfig(schema, { SIZE: '5', PATH: '/bin' })).toEqual({ size: 5 });
+});
+
+test('[P-nats-tls] servers named by tls:// are taken, with a file of authorities or without', () => {
+  const NATS_URL = 'tls://nats-a:4222,tls://nats-b:4222';
+  const caFile = { INTERLOCK_NATS_CA_FILE: '/etc/nats/ca.pem' };
+  expect(readConfig(commonConfigSchema, { ...required, NATS_URL })).toMatchObject({ NATS_URL });
+  expect(readConfig(commonConfigSchema, { ...required, NATS_URL, ...caFile })).toMatchObject(caFile);
 });
 
 test('what is not required has a default', () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Fault, idSchema, newId } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { z } from 'zod';
@@ -18,31 +19,52 @@ export const listenAddressSchema = z
 /** Parses a text that must never be printed, such as an address with a password in it. */
 export const secretTextSchema = z.string().transform((text) => new Secret(text));
 
+/** One kind for all servers: a list that mixes them would send some of the traffic in clear. */
+const natsUrlSchema = z
+  .string()
+  .regex(
+    /^nats:\/\/[^\s,]+(,nats:\/\/[^\s,]+)*$|^tls:\/\/[^\s,]+(,tls:\/\/[^\s,]+)*$/,
+    'expected nats://host:port, or tls://name:port for TLS, several of one kind separated by commas',
+  )
+  .refine((text) => !text.startsWith('tls:') || text.split(',').every(namesHost), {
+    message:
+      'expected a host name after tls://, not an IP address: the certificate is checked against the name',
+  })
+  .describe('nats://host:port, several separated by commas');
+
+function namesHost(url: string): boolean {
+  const hostname = URL.parse(url.replace(/^tls:/, 'http:'))?.hostname ?? '';
+  return hostname !== '' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+}
+
 /** The variables every process reads. `OTEL_*` are read by the OpenTelemetry SDK itself. */
-export const commonConfigSchema = z.object({
-  NATS_URL: z
-    .string()
-    .regex(
-      /^(nats|tls):\/\/[^\s,]+(,(nats|tls):\/\/[^\s,]+)*$/,
-      'expected nats://host:port, several separated by commas',
-    )
-    .describe('nats://host:port, several separated by commas'),
-  INTERLOCK_KEYS: z.string().describe('the folder that holds <service>.json key files'),
-  INTERLOCK_KEYRING: z.string().describe('the file with the keyring that the operator signed'),
-  INTERLOCK_ROOT_KEY: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{43}$/, 'expected a raw Ed25519 public key in base64url (43 characters)')
-    .describe("the operator's raw Ed25519 public key in base64url"),
-  INTERLOCK_HEALTH_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
-  INTERLOCK_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
-  INTERLOCK_REPLICA: idSchema.default(() => newId('rep')),
-  INTERLOCK_EXIT_WITH_PARENT: z
-    .enum(['0', '1'])
-    .default('0')
-    .transform((flag) => flag === '1'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
-});
+export const commonConfigSchema = z
+  .object({
+    NATS_URL: natsUrlSchema,
+    INTERLOCK_NATS_CA_FILE: z.string().optional(),
+    INTERLOCK_KEYS: z.string().describe('the folder that holds <service>.json key files'),
+    INTERLOCK_KEYRING: z.string().describe('the file with the keyring that the operator signed'),
+    INTERLOCK_ROOT_KEY: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, 'expected a raw Ed25519 public key in base64url (43 characters)')
+      .describe("the operator's raw Ed25519 public key in base64url"),
+    INTERLOCK_HEALTH_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
+    INTERLOCK_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+    INTERLOCK_REPLICA: idSchema.default(() => newId('rep')),
+    INTERLOCK_EXIT_WITH_PARENT: z
+      .enum(['0', '1'])
+      .default('0')
+      .transform((flag) => flag === '1'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  })
+  .refine(
+    ({ NATS_URL, INTERLOCK_NATS_CA_FILE: caFile }) => caFile === undefined || NATS_URL.startsWith('tls:'),
+    {
+      path: ['INTERLOCK_NATS_CA_FILE'],
+      message: 'expected only with a NATS_URL of tls://, because nats:// is not encrypted',
+    },
+  );
 export type CommonConfig = z.infer<typeof commonConfigSchema>;
 
 /** Returns the environment of this process. Nothing else in the project reads it. */

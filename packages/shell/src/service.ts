@@ -12,8 +12,8 @@ export interface ServiceContext<C> {
   readonly replica: string;
   /** The service's own variables, checked and frozen. */
   readonly config: Readonly<C>;
-  /** `nats://…` of the bus. */
-  readonly natsUrl: string;
+  /** Where NATS is, and the file with the authorities that certify it, where one is configured. */
+  readonly nats: { readonly url: string; readonly caFile?: string };
   readonly keys: ServiceKeys;
   readonly keyring: Keyring;
   readonly log: Logger;

@@ -6,7 +6,7 @@ import { withDeadline } from './deadline.ts';
 import { type Health, HealthBoard, startHealthServer } from './health.ts';
 import { loadKeyring, loadKeys } from './identity.ts';
 import { createLog, standardOutput } from './log.ts';
-import type { RunningService, ServiceDefinition } from './service.ts';
+import type { RunningService, ServiceContext, ServiceDefinition } from './service.ts';
 
 /** How long services may take to drain: longer than most calls, shorter than what supervisors wait (30 s). */
 export const DRAIN_MS = 15_000;
@@ -115,6 +115,13 @@ async function prepare(definitions: ServiceDefinitions, options: StartOptions): 
   return { common, keyring, clock, parts };
 }
 
+function natsOf({
+  NATS_URL: url,
+  INTERLOCK_NATS_CA_FILE: caFile,
+}: CommonConfig): ServiceContext<unknown>['nats'] {
+  return caFile === undefined ? { url } : { url, caFile };
+}
+
 async function startPart(
   { definition, config, keys, log }: Part,
   { common, keyring, clock }: Plan,
@@ -125,7 +132,7 @@ async function startPart(
     service: definition.name,
     replica: common.INTERLOCK_REPLICA,
     config,
-    natsUrl: common.NATS_URL,
+    nats: natsOf(common),
     keys,
     keyring,
     log,

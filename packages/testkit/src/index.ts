@@ -9,6 +9,7 @@ export {
   makeTool,
   sealedFor,
 } from './call.ts';
+export { selfSigned } from './certificate.ts';
 export { FakeClock } from './clock.ts';
 export { eventually } from './eventually.ts';
 export { createTestKeys, type TestKeys } from './keys.ts';

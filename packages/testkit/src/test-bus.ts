@@ -62,7 +62,7 @@ export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number
   const keyring = await loadKeyring({ keyringFile: join(folder, 'keyring.jws'), rootKey: operator.rootKey });
   const keysOf = (service: ServiceName) => loadKeys(service, folder, keyring, Date.now());
   const provisioner = await connectProvisioner({
-    url: nats.url,
+    nats,
     seed: (await keysOf('provisioner')).busSeed,
     log: silent,
     replicas: 1,
@@ -93,7 +93,7 @@ export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number
       owned.use(
         await connectBus({
           service,
-          url: nats.url,
+          nats,
           keys: await keysOf(service),
           keyring,
           clock: systemClock,

@@ -19,8 +19,8 @@ export const approverService = defineService({
   config: configSchema,
   async start(context) {
     await using stack = new AsyncDisposableStack();
-    const { service, natsUrl: url, keys, keyring, clock, log, health } = context;
-    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const { service, nats, keys, keyring, clock, log, health } = context;
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const settings = stack.use(await bus.entries('settings').watch());
     const people = stack.use(await bus.entries('people').watch());
     const records = bus.records('questions', questionEntrySchema);

@@ -19,8 +19,8 @@ export const auditorService = defineService({
   config: configSchema,
   async start(context) {
     await using stack = new AsyncDisposableStack();
-    const { service, natsUrl: url, keys, keyring, clock, log, health, config } = context;
-    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const { service, nats, keys, keyring, clock, log, health, config } = context;
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const store = stack.use(await openStore({ url: config.MONGODB_URL, clock, log }));
     const onSigned = (stream: AuditedStream) => anchorsSigned.inc({ stream });
     const anchors = stack.use(startAnchors({ bus, clock, log, onSigned }));

@@ -10,10 +10,10 @@ import { traceLease } from './trace.ts';
 export const brokerService = defineService({
   name: 'broker',
   config: brokerConfigSchema,
-  start: async ({ config, clock, health, keyring, keys, log, natsUrl, service }) => {
+  start: async ({ config, clock, health, keyring, keys, log, nats, service }) => {
     const kek = await readKek(config.INTERLOCK_KEK_FILE);
     await using stack = new AsyncDisposableStack();
-    const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     health.add('bus', () => bus.connected || 'the bus is away');
     const switches = stack.use(await bus.entries('switches').watch());
     health.add('switches', () => switches.current || 'the kill switches may be behind');

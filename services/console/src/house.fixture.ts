@@ -67,7 +67,7 @@ export async function startTestBus(people: Omit<PersonEntry, 'tokenHash'>[]): Pr
   const keysOf = (service: ServiceName) => loadKeys(service, path.join(folder, 'keys'), keyring, nowMs);
 
   const { busSeed: seed } = await keysOf('provisioner');
-  await using provisioner = await connectProvisioner({ url: nats.url, seed, log: quiet, replicas: 1 });
+  await using provisioner = await connectProvisioner({ nats, seed, log: quiet, replicas: 1 });
   await provisioner.provision();
 
   const peopleFile = path.join(folder, 'people.json');
@@ -96,7 +96,7 @@ export async function startTestBus(people: Omit<PersonEntry, 'tokenHash'>[]): Pr
     join: async (service) => {
       const own = await keysOf(service);
       return joined.use(
-        await connectBus({ service, url: nats.url, keys: own, keyring, clock: systemClock, log: quiet }),
+        await connectBus({ service, nats, keys: own, keyring, clock: systemClock, log: quiet }),
       );
     },
     signed: (content) => {

@@ -30,10 +30,10 @@ export const consoleService = defineService({
   name: 'console',
   config: consoleConfigSchema,
   start: async (context) => {
-    const { config, service, natsUrl, keys, keyring, clock, log, health } = context;
+    const { config, service, nats, keys, keyring, clock, log, health } = context;
     const traceToken = await readTraceToken(config);
     await using owned = new AsyncDisposableStack();
-    const bus = owned.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
+    const bus = owned.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     if (config.INTERLOCK_PEOPLE_FILE !== undefined)
       await seedPeople(bus, clock, config.INTERLOCK_PEOPLE_FILE);
     const people = owned.use(await bus.entries('people').watch());

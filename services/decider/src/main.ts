@@ -21,9 +21,9 @@ const FIRST_POLL_MS = 10;
 export const deciderService = defineService({
   name: 'decider',
   config: configSchema,
-  start: async ({ config, clock, health, keyring, keys, log, natsUrl, replica, service, signal }) => {
+  start: async ({ config, clock, health, keyring, keys, log, nats, replica, service, signal }) => {
     await using stack = new AsyncDisposableStack();
-    const bus = stack.use(await connectBus({ service, url: natsUrl, keys, keyring, clock, log }));
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     health.add('bus', () => bus.connected || 'the bus is away');
     const tools = stack.use(await openSource(bus, 'tools'));
     const agents = stack.use(await openSource(bus, 'agents'));

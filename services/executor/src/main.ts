@@ -28,9 +28,9 @@ const DRAIN_MS = 12_000;
 export const executorService = defineService({
   name: 'executor',
   config: executorConfigSchema,
-  async start({ service, replica, natsUrl: url, keys, keyring, clock, log, health, config }) {
+  async start({ service, replica, nats, keys, keyring, clock, log, health, config }) {
     await using stack = new AsyncDisposableStack();
-    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
     const room = stack.use(await watchLedgerRoom(bus, { clock, log }));
     const egress = stack.use(await openEgress(config));

@@ -19,9 +19,9 @@ export const ingressService = defineService({
   config: configSchema,
   async start(context) {
     await using stack = new AsyncDisposableStack();
-    const { service, natsUrl: url, keys, keyring, clock, log, health, config, replica } = context;
+    const { service, nats, keys, keyring, clock, log, health, config, replica } = context;
     const callIdKey = await readCallIdKey(config.INTERLOCK_CALL_ID_KEY_FILE);
-    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const agents = stack.use(await bus.entries('agents').watch());
     const toolEntries = stack.use(await bus.entries('tools').watch());
     const floods = stack.use(new Floods({ bus, keyring, clock, log }));

@@ -18,8 +18,8 @@ export const limiterService = defineService({
   config: configSchema,
   async start(context) {
     await using stack = new AsyncDisposableStack();
-    const { service, natsUrl: url, keys, keyring, clock, log, health, config } = context;
-    const bus = stack.use(await connectBus({ service, url, keys, keyring, clock, log }));
+    const { service, nats, keys, keyring, clock, log, health, config } = context;
+    const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
     const counters = stack.use(
       openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), log }),

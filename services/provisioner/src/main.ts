@@ -9,10 +9,10 @@ export const provisionerService = defineService({
   config: configSchema,
   async start(context) {
     await using stack = new AsyncDisposableStack();
-    const { natsUrl: url, keys, log, health, config } = context;
+    const { nats, keys, log, health, config } = context;
     const provisioner = stack.use(
       await connectProvisioner({
-        url,
+        nats,
         seed: keys.busSeed,
         log,
         replicas: config.INTERLOCK_STREAM_REPLICAS,
