@@ -62,6 +62,26 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'fault',
   },
+  'P-installation-commands': {
+    text: 'keys lists no private part, doctor finds a key that others can read, logs prints what each process wrote, and down stops everything and says what it stopped.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
+  'P-one-process': {
+    text: 'A process runs the services it is given as arguments, and needs the variables of no other.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
+  'P-data-format': {
+    text: 'A data folder with content of another format is refused with what to do, and stays as it is.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
+  'P-init-copies': {
+    text: 'interlock init copies an example into a new folder, where it is a valid configuration.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
   'P-demo': {
     text: 'The demo plays real calls with no account and no key, checks every step, says who decided, and leaves nothing behind.',
     source: 'README.md',

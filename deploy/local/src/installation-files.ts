@@ -5,6 +5,7 @@ import { authorKeyFile, contextFile } from '@interlock/cli';
 /** Returns the files and folders of a data folder. */
 export function dataFiles(data: string) {
   return {
+    format: path.join(data, 'format.json'),
     context: contextFile(data),
     keys: path.join(data, 'keys'),
     keyring: path.join(data, 'keys', 'keyring.jws'),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { services } from '@interlock/contracts';
@@ -24,10 +24,15 @@ const upSchema = z.object({
   data: z.string(),
 });
 
+const keysSchema = z.object({
+  keys: z.array(z.object({ holder: z.string(), use: z.string(), keyId: z.string() })),
+});
+const stoppedSchema = z.object({ stopped: z.array(processSchema) });
+
 interface Up {
   child: ChildProcess;
-  said: () => string;
-  shown: z.infer<typeof upSchema>;
+  stderr: () => string;
+  result: z.infer<typeof upSchema>;
 }
 
 let data = '';
@@ -60,12 +65,12 @@ async function up(...args: string[]): Promise<Up> {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const shown = await eventually(() => {
+  const result = await eventually(() => {
     if (child.exitCode !== null) return { failed: stderr };
     return stdout.endsWith('}\n') && { up: upSchema.parse(JSON.parse(stdout)) };
   }, START_MS);
-  if (shown.up === undefined) throw new Error(`up ended: ${shown.failed}`);
-  return { child, said: () => stderr, shown: shown.up };
+  if (result.up === undefined) throw new Error(`up ended: ${result.failed}`);
+  return { child, stderr: () => stderr, result: result.up };
 }
 
 async function interlock(...args: string[]) {
@@ -89,7 +94,7 @@ async function end(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-function lives({ pid }: { pid: number }): boolean {
+function isRunning({ pid }: { pid: number }): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -98,19 +103,25 @@ function lives({ pid }: { pid: number }): boolean {
   }
 }
 
+/** Returns the values of a key file that are no names and no ids: what they have in common is their length. */
+function secretsIn(text: string): string[] {
+  const values = text.match(/[A-Za-z0-9_-]{30,}/g) ?? [];
+  return values.filter((value) => !/^(root|sig|box|kek)_/.test(value));
+}
+
 const readWelcome = () => interlock('call', 'files_read_text_file', JSON.stringify({ path: WELCOME }));
 
-// Each promise below builds on the house that the one before it left.
+// Each test continues with the installation that the one before it left.
 describe('interlock up', () => {
-  let house: Up;
+  let running: Up;
 
   test(
     'starts every service as its own process and says where they are, and a call works',
     async () => {
-      house = await up();
-      expect(house.shown.services.map(({ name }) => name).sort()).toEqual([...services].sort());
-      expect(new Set(house.shown.services.map(({ pid }) => pid)).size).toBe(services.length);
-      expect(house.shown.services.every(lives)).toBe(true);
+      running = await up();
+      expect(running.result.services.map(({ name }) => name).sort()).toEqual([...services].sort());
+      expect(new Set(running.result.services.map(({ pid }) => pid)).size).toBe(services.length);
+      expect(running.result.services.every(isRunning)).toBe(true);
       expect(await readWelcome()).toMatchObject({
         code: 0,
         output: expect.stringContaining('This folder is what'),
@@ -118,6 +129,47 @@ describe('interlock up', () => {
     },
     START_MS,
   );
+
+  test('[P-installation-commands] keys lists every key with its holder and use, and no private part', async () => {
+    const { code, output } = await interlock('keys', '--json');
+    const { keys } = keysSchema.parse(JSON.parse(output));
+    expect(code).toBe(0);
+    const names = keys.map(({ holder, use }) => `${holder} ${use}`).sort();
+    const certified = services.flatMap((service) => [`${service} seal`, `${service} sign`]);
+    expect(names).toEqual([...certified, 'author sign', 'broker encrypt', 'operator certify'].sort());
+    const folder = path.join(data, 'keys');
+    const files = (await readdir(folder)).map((name) => path.join(folder, name));
+    for (const file of [...files, path.join(data, 'operator', 'operator.json')]) {
+      const secrets = secretsIn(await readFile(file, 'utf8'));
+      expect(secrets.filter((secret) => output.includes(secret))).toEqual([]);
+    }
+  });
+
+  test('[P-installation-commands] doctor says that everything is in order, and which key others can read', async () => {
+    expect(await interlock('doctor')).toMatchObject({
+      code: 0,
+      output: expect.not.stringContaining('NOT OK'),
+    });
+    const key = path.join(data, 'keys', 'author.json');
+    await chmod(key, 0o644);
+    expect(await interlock('doctor')).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/^NOT OK {2}only its owner reads keys\/author\.json +mode 0644$/m),
+    });
+    await chmod(key, 0o600);
+  });
+
+  test('[P-installation-commands] logs prints what services and servers wrote, a line for each process it names', async () => {
+    const { code, output } = await interlock('logs', '--lines', '1');
+    expect(code).toBe(0);
+    const names = output
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]);
+    expect(names).toEqual(expect.arrayContaining([...services, 'nats-server', 'redis-server']));
+    expect(new Set(names).size).toBe(names.length);
+    expect((await interlock('logs', 'limiter')).output).toMatch(/^limiter {2}\{.*"msg":"ready"\}$/m);
+  });
 
   test('a second one on the same data is refused', async () => {
     const second = await interlock('up', '--config', QUICKSTART);
@@ -130,9 +182,9 @@ describe('interlock up', () => {
   test(
     '[P-up-supervises] starts again what dies, and calls work again',
     async () => {
-      const executor = house.shown.services.find(({ name }) => name === 'executor');
+      const executor = running.result.services.find(({ name }) => name === 'executor');
       process.kill(executor?.pid ?? 0, 'SIGKILL');
-      await eventually(() => house.said().includes('executor was ended by SIGKILL; it is started again'));
+      await eventually(() => running.stderr().includes('executor was ended by SIGKILL; it is started again'));
       await eventually(async () => (await readWelcome()).code === 0, START_MS);
     },
     START_MS,
@@ -141,8 +193,8 @@ describe('interlock up', () => {
   test(
     '[P-up-supervises] stops on SIGTERM with exit code 0 and leaves no process',
     async () => {
-      expect(await end(house.child)).toBe(0);
-      expect([...house.shown.services, ...house.shown.servers].filter(lives)).toEqual([]);
+      expect(await end(running.child)).toBe(0);
+      expect([...running.result.services, ...running.result.servers].filter(isRunning)).toEqual([]);
     },
     STOP_MS,
   );
@@ -151,13 +203,35 @@ describe('interlock up', () => {
     'starts again on the same data in one process, where it was, and knows what it knew',
     async () => {
       const again = await up('--single');
-      expect(new Set(again.shown.services.map(({ pid }) => pid)).size).toBe(1);
-      expect([again.shown.ingress, again.shown.console]).toEqual([house.shown.ingress, house.shown.console]);
+      expect(new Set(again.result.services.map(({ pid }) => pid)).size).toBe(1);
+      expect([again.result.ingress, again.result.console]).toEqual([
+        running.result.ingress,
+        running.result.console,
+      ]);
       expect(await readWelcome()).toMatchObject({ code: 0 });
       const { output } = await interlock('apply', QUICKSTART, '--json');
       expect(JSON.parse(output)).toMatchObject({ created: [], changed: [], removed: [] });
-      expect(await end(again.child)).toBe(0);
+      running = again;
     },
-    START_MS + STOP_MS,
+    START_MS,
+  );
+
+  test(
+    '[P-installation-commands] down stops it, waits until it has ended, and says what it stopped; after that nothing runs',
+    async () => {
+      const { code, output } = await interlock('down', '--json');
+      expect(code).toBe(0);
+      expect(running.child.exitCode).toBe(0);
+      const stopped = stoppedSchema.parse(JSON.parse(output)).stopped;
+      expect(stopped.map(({ name }) => name)).toEqual(['up', 'nats-server', 'redis-server', 'ferretdb']);
+      expect([...stopped, ...running.result.services].filter(isRunning)).toEqual([]);
+      expect(await interlock('down')).toMatchObject({
+        code: 3,
+        output: expect.stringContaining(
+          `interlock: not_running: No interlock up runs with the data folder ${data}.`,
+        ),
+      });
+    },
+    STOP_MS,
   );
 });

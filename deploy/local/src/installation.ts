@@ -29,6 +29,7 @@ import {
   Queue,
   systemClock,
 } from '@interlock/shell';
+import { ensureFormat } from './format.ts';
 import { ensureIdentities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import { takeLock, writeLock } from './lock.ts';
@@ -67,6 +68,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   // I1
   const loaded = await loadConfiguration(config);
   const bundle = await bundlePolicies(loaded.policies, signal, env);
+  await ensureFormat(data);
   await mkdir(dataFiles(data).logs, { recursive: true, mode: 0o700 });
 
   await using owned = new AsyncDisposableStack();

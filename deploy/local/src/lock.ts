@@ -1,4 +1,4 @@
-/** One `interlock up` for a data folder: its processes are written down, so that those a crash left are found. */
+/** One `interlock up` for a data folder: its processes are written down, so that others find them. */
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -6,6 +6,7 @@ import { readIfPresent, writePrivate } from '@interlock/cli';
 import { Failure, systemClock } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
+import { STOP_MS } from './supervise.ts';
 
 const processSchema = z.strictObject({
   name: z.string(),
@@ -26,6 +27,8 @@ const PS_TIMEOUT_MS = 5_000;
 const BEGAN_TOLERANCE_MS = 5_000;
 /** Servers that a crash left write what they hold and end. */
 const LEAVE_MS = 10_000;
+/** An owner stops its processes in five groups, one after the other. */
+const OWNER_STOP_MS = 6 * STOP_MS;
 const POLL_MS = 50;
 
 /** Takes a data folder for this process and ends what a crashed run left. Throws `already_running`. */
@@ -56,14 +59,46 @@ export async function writeLock(data: string, children: { name: string; pid: num
   await writePrivate(dataFiles(data).lock, `${JSON.stringify({ owner, children: others })}\n`);
 }
 
-async function endLeftover(leftover: KnownProcess): Promise<void> {
-  const endMs = systemClock.monotonicMs() + LEAVE_MS;
-  if (!(await isRunning(leftover))) return;
+/**
+ * Asks the owner of a data folder to stop and waits until it has ended; ends what it left if it had crashed. Returns the
+ * processes that were stopped, the owner first; none when nothing ran. Throws `stop_timeout`.
+ */
+export async function stopOwner(data: string): Promise<KnownProcess[]> {
+  const { lock: file } = dataFiles(data);
+  const found = parseLock(await readIfPresent(file));
+  if (found === undefined) return [];
+  const { owner, children } = found;
+  if (await isRunning(owner)) {
+    process.kill(owner.pid, 'SIGTERM');
+    if (await endsWithin(owner, OWNER_STOP_MS)) return [owner, ...children];
+    throw new Failure(
+      'stop_timeout',
+      `Process ${owner.pid} was asked to stop, and still runs after ${OWNER_STOP_MS / 1_000} s.`,
+      {
+        next: `Read its output and logs. To end it by force: kill -9 ${owner.pid}, and interlock down again.`,
+      },
+    );
+  }
+  const left = await Promise.all(children.map(async (child) => ((await endLeftover(child)) ? [child] : [])));
+  await rm(file, { force: true });
+  return left.flat();
+}
+
+/** Ends a process whose owner crashed. Returns false when it does not run any more. */
+async function endLeftover(leftover: KnownProcess): Promise<boolean> {
+  if (!(await isRunning(leftover))) return false;
   process.kill(leftover.pid, 'SIGTERM');
-  while (await isRunning(leftover)) {
-    if (systemClock.monotonicMs() > endMs) return void process.kill(leftover.pid, 'SIGKILL');
+  if (!(await endsWithin(leftover, LEAVE_MS))) process.kill(leftover.pid, 'SIGKILL');
+  return true;
+}
+
+async function endsWithin(one: KnownProcess, timeoutMs: number): Promise<boolean> {
+  const endMs = systemClock.monotonicMs() + timeoutMs;
+  while (await isRunning(one)) {
+    if (systemClock.monotonicMs() > endMs) return false;
     await systemClock.sleep(POLL_MS);
   }
+  return true;
 }
 
 async function isRunning({ pid, began }: KnownProcess): Promise<boolean> {

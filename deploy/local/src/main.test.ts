@@ -183,7 +183,11 @@ describe('--help', () => {
     const { code, stdout } = await interlock(['--help']);
     expect(code).toBe(0);
     for (const name of [
+      'init',
       'up',
+      'down',
+      'logs',
+      'keys',
       'apply',
       'call',
       'agent',
@@ -202,7 +206,11 @@ describe('--help', () => {
   });
 
   test.each([
+    ['init'],
     ['up'],
+    ['down'],
+    ['logs'],
+    ['keys'],
     ['apply'],
     ['call'],
     ['agent', 'create'],
