@@ -20,7 +20,7 @@ _malformed := {
 	"notes": [],
 }
 
-test_denies_when_no_rule_says_anything if {
+test_denies_when_no_rule_has_an_output if {
 	_decided({}) == _nothing
 	_decided({"quiet": {"deny": set(), "ask": set(), "allow": set()}}) == _nothing
 	main.decision == _nothing with input as {} with data.config as {}

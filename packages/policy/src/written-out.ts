@@ -1,12 +1,12 @@
 /** A rule in Rego: it ends before the next empty line. */
 const BETWEEN_RULES = '\n\n';
 const WALK = '\tsome rule\n';
-const WORD = /data\.interlock\.rules\[rule\]\.(\w+)/;
+const OUTPUT = /data\.interlock\.rules\[rule\]\.(\w+)/;
 
 /**
- * Writes each rule of a module that walks all rules for a word (`some rule`, then `data.interlock.rules[rule].deny`)
- * once for each of them: a module that says the same of these rules and compiles to less work. A rule whose text does
- * not hold the word cannot say it and is left out, unless all are: a walk that finds nothing is still there to be read.
+ * Writes each rule of a module that walks all rules for one output (`some rule`, then `data.interlock.rules[rule].deny`)
+ * once for each of them: a module that means the same for these rules and compiles to less work. A rule whose text does
+ * not name the output cannot have it and is left out, unless all are: `main` reads the output, so one walk must stay.
  * What does not have this very shape stays as it is. docs/decisions/015
  *
  * @param rules the text of each rule's modules, by the rule's name
@@ -17,10 +17,10 @@ export function writtenOut(text: string, rules: ReadonlyMap<string, string>): st
   return text
     .split(BETWEEN_RULES)
     .flatMap((part) => {
-      const [, word] = WORD.exec(part) ?? [];
-      if (word === undefined || !part.includes(WALK)) return [part];
-      const sayers = names.filter((name) => rules.get(name)?.includes(word));
-      return (sayers.length > 0 ? sayers : names.slice(0, 1)).map((name) => writtenFor(part, name));
+      const [, output] = OUTPUT.exec(part) ?? [];
+      if (output === undefined || !part.includes(WALK)) return [part];
+      const having = names.filter((name) => rules.get(name)?.includes(output));
+      return (having.length > 0 ? having : names.slice(0, 1)).map((name) => writtenFor(part, name));
     })
     .join(BETWEEN_RULES);
 }
