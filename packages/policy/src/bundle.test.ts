@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Fault, sha256 } from '@interlock/contracts';
 import { type AuthorKey, authorKeySchema, createKey, Keyring } from '@interlock/keys';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type HeldPolicy, openBundle, signBundle, verifyBundle } from './bundle.ts';
+import { type LoadedPolicy, openBundle, signBundle, verifyBundle } from './bundle.ts';
 import { buildWithOpa } from './opa.fixture.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -77,7 +77,7 @@ describe('a bundle', () => {
   test('decides once it is open, and says which zones its rules ask about', async () => {
     const data = { config: { agents: ['clerk'], zones: ['Europe/Berlin', 'UTC', 'UTC'] } };
     const bytes = await buildWithOpa({ text: strictRule, data });
-    const held: HeldPolicy = openBundle(entryOf(bytes), bytes);
+    const held: LoadedPolicy = openBundle(entryOf(bytes), bytes);
     expect(held).toMatchObject({ version: 7, digest: sha256(bytes), zones: ['Europe/Berlin', 'UTC'] });
     expect(held.policy.evaluate({ subject: { agent: 'clerk' } }).verdict).toBe('allow');
     expect(held.policy.evaluate({ subject: { agent: 'reader' } }).verdict).toBe('deny');

@@ -10,7 +10,7 @@ export const BUNDLE_MAX_BYTES = 16 * 1_048_576;
 const ZONES_MAX = 32;
 
 /** A policy that decides, and which one it is. */
-export interface HeldPolicy {
+export interface LoadedPolicy {
   policy: Policy;
   version: number;
   digest: string;
@@ -39,7 +39,7 @@ const canaries: readonly object[] = [
 export function openBundle(
   { version, digest, bytes: size }: Pick<PolicyEntry, 'version' | 'digest' | 'bytes'>,
   bytes: Uint8Array,
-): HeldPolicy {
+): LoadedPolicy {
   if (bytes.byteLength > BUNDLE_MAX_BYTES) throw refused('is larger than a decider takes');
   if (bytes.byteLength !== size || sha256(bytes) !== digest)
     throw refused('is not the one that was published');

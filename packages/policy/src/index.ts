@@ -1,7 +1,7 @@
 export { type BundleOptions, buildBundle } from './build.ts';
 export {
   BUNDLE_MAX_BYTES,
-  type HeldPolicy,
+  type LoadedPolicy,
   openBundle,
   policyWith,
   signBundle,

@@ -60,7 +60,7 @@ test('a question is recorded with the held call that was sealed beside it', () =
       tenant: 'acme',
       agent: 'clerk',
       user: 'ada',
-      session: 'desk',
+      session: 'ses_1',
       call: 'call_1',
       tool: 'pay',
       toolVersion: sha256('tool'),

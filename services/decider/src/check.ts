@@ -13,8 +13,8 @@ import { assertDigests, assertInTime, assertVersion, readArguments } from '@inte
 const SKEW_MS = 60_000;
 
 /**
- * Checks that a call is what it says it is and may still start, and returns its parsed arguments.
- * Throws `statement_invalid` when it does not add up, `deadline_passed` when it is late.
+ * Checks that a call is consistent and may still start, and returns its parsed arguments.
+ * Throws `statement_invalid` when it is not consistent, `deadline_passed` when it is late.
  */
 export function checkCall(
   call: Call,
@@ -25,26 +25,27 @@ export function checkCall(
   }: { address: Pick<CallAddress, 'tenant' | 'call'>; nowMs: number; spanMs: number },
 ): Readonly<Record<string, Json>> {
   if (call.tenant !== address.tenant || call.call !== address.call)
-    throw inconsistent('The call is not the one its address names.');
+    throw inconsistent('The call is another one than its address names.');
   assertDigests(call);
   assertInTime(call, nowMs);
-  if (call.notAfter - nowMs > spanMs + SKEW_MS) throw inconsistent('The call would stay open for too long.');
+  if (call.notAfter - nowMs > spanMs + SKEW_MS)
+    throw inconsistent('The deadline of the call is too far in the future.');
   return readArguments(call.arguments);
 }
 
 /**
- * Checks a call against what management says of its agent and its tool, and against its session.
- * Throws `key_invalid`, `statement_invalid`, `tool_unknown` or `tool_changed`.
+ * Checks that the call names agent, user and session as they are registered.
+ * Throws `key_invalid` or `statement_invalid`.
  */
 export function checkAgent(call: Call, agent: AgentEntry | undefined): AgentEntry {
-  if (agent === undefined) throw new Fault('key_invalid', { detail: 'The agent is not known any more.' });
+  if (agent === undefined) throw new Fault('key_invalid', { detail: 'The agent was removed.' });
   if (
     agent.tenant !== call.tenant ||
     agent.agent !== call.agent ||
     agent.user !== call.user ||
     agent.session !== call.session
   )
-    throw inconsistent('The call does not name its agent, user and session as they are registered.');
+    throw inconsistent('The call names another tenant, user or session than its agent is registered with.');
   return agent;
 }
 
@@ -57,7 +58,7 @@ export function checkTool(call: Call, tool: Tool | undefined): Tool {
 /** Checks that the session is the caller's own. Throws `statement_invalid`. */
 export function checkSession(call: Call, session: Session): Session {
   if (session.tenant !== call.tenant || session.session !== call.session || session.user !== call.user)
-    throw inconsistent('The session belongs to somebody else.');
+    throw inconsistent('The session belongs to another user or tenant.');
   return session;
 }
 

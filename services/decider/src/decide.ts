@@ -22,12 +22,12 @@ export interface Authority {
   keyring: Keyring;
 }
 
-/** A policy, as far as a decision needs it. */
+/** A policy, as far as a decision needs one. */
 export interface Decider {
   digest: string;
   version: number;
   evaluate(input: PolicyInput): PolicyAnswer;
-  /** The candidate beside it, which is asked afterwards. */
+  /** The candidate, which is asked afterwards. */
   shadow: Pick<Shadow, 'ask'>;
 }
 
@@ -37,8 +37,8 @@ export type Refusal = { step: 'refused'; body: EventBody<'refused'> };
 
 /**
  * Decides a call: `decided` where policy allows it, `held` where a person must be asked, else `refused`.
- * An approved call that policy would ask about again is refused: nobody is asked twice about one call.
- * Throws `policy_error` where policy does not answer.
+ * An approved call that policy would ask about again is refused: people are asked once about a call.
+ * Throws `policy_error` when policy gives no well-formed answer.
  */
 export function decide(
   facts: Facts,
@@ -58,24 +58,24 @@ export function decide(
       return { step: 'decided', body: signed(facts.call, 'allow', facts, decision, authority) };
     case 'ask':
       if (facts.approval !== undefined)
-        return refusal(facts.call, saidNo('approval_insufficient', decision), authority, nowMs);
+        return refusal(facts.call, policyRefusal('approval_insufficient', decision), authority, nowMs);
       return {
         step: 'held',
         body: signed({ ...facts.call, keepResult: true }, 'ask', facts, decision, authority),
       };
     case 'deny': {
       const code = decision.reasons.length === 0 ? 'policy_default' : 'policy_denied';
-      return refusal(facts.call, saidNo(code, decision), authority, nowMs);
+      return refusal(facts.call, policyRefusal(code, decision), authority, nowMs);
     }
     default:
       return answer.verdict satisfies never;
   }
 }
 
-/** Why a call is refused, and what goes into its record beside the call. */
-export interface Grounds {
+/** Why a call is refused, and what its record holds beside the call. */
+export interface RefusalDetails {
   code: FaultCode;
-  /** Public words. */
+  /** Public. */
   detail: string;
   rule?: string;
   decision?: DecisionRecord;
@@ -86,8 +86,13 @@ export interface Grounds {
 export type NamedCall = Pick<Call, 'tenant' | 'agent' | 'call' | 'tool'> & Partial<Call>;
 
 /** Returns the refusal of a call, with the whole record sealed for the auditor. */
-export function refusal(call: NamedCall, grounds: Grounds, { keyring }: Authority, nowMs: number): Refusal {
-  const { code, detail, rule, decision, evidence } = grounds;
+export function refusal(
+  call: NamedCall,
+  details: RefusalDetails,
+  { keyring }: Authority,
+  nowMs: number,
+): Refusal {
+  const { code, detail, rule, decision, evidence } = details;
   const fault = new Fault(code, { detail, ...(rule === undefined ? {} : { rule }) });
   const record = {
     call,
@@ -100,8 +105,8 @@ export function refusal(call: NamedCall, grounds: Grounds, { keyring }: Authorit
   };
 }
 
-/** Returns the grounds a fault gives. */
-export function groundsOf(fault: Fault): Grounds {
+/** Returns the details of the refusal that a fault makes. */
+export function detailsOf(fault: Fault): RefusalDetails {
   return {
     code: fault.code,
     detail: fault.detail,
@@ -109,7 +114,7 @@ export function groundsOf(fault: Fault): Grounds {
   };
 }
 
-function saidNo(code: FaultCode, decision: DecisionRecord): Grounds {
+function policyRefusal(code: FaultCode, decision: DecisionRecord): RefusalDetails {
   const [first] = decision.reasons;
   if (first === undefined) return { code, detail: faults[code].text, decision };
   const detail = decision.reasons.map(({ text }) => text).join(' ');
@@ -123,7 +128,7 @@ export function recordOf(
   policy: Pick<Decider, 'digest' | 'version'>,
   nowMs: number,
 ): DecisionRecord {
-  // The arguments stand in the call; everything else policy saw is kept as it saw it.
+  // The call holds the arguments already. Everything else is kept as policy saw it.
   const { arguments: _, ...facts } = input;
   return {
     ...answer,

@@ -1,7 +1,7 @@
 import type { EmergencyEntry } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { announceEmergency, emergencyOf } from './emergency.ts';
-import { callOf, nowMs, toolOf } from './house.fixture.ts';
+import { callOf, nowMs, toolOf } from './decision.fixture.ts';
+import { emergencyOf, reportEmergency } from './emergency.ts';
 
 const HOUR_MS = 3_600_000;
 const emergency: EmergencyEntry = {
@@ -20,11 +20,11 @@ function watchOf(more: Partial<EmergencyEntry> = {}, current = true) {
   return { current, get: (key: string) => (key === 'acme.clerk' ? { ...emergency, ...more } : undefined) };
 }
 
-describe('[P-emergency] a call stands under no emergency', () => {
+describe('[P-emergency] a call is under no emergency', () => {
   test.each<[string, Partial<EmergencyEntry>]>([
-    ['that has run out', { expiresAt: nowMs }],
+    ['that has ended', { expiresAt: nowMs }],
     ['that was opened more than four hours ago, whatever its end', { openedAt: nowMs - 4 * HOUR_MS }],
-    ['that is opened later', { openedAt: nowMs + 2 * 60_000 }],
+    ['that opens later', { openedAt: nowMs + 2 * 60_000 }],
     ['for other tools', { tools: ['read', 'pays'] }],
     ['of another agent under its key', { agent: 'other' }],
     ['of another tenant under its key', { tenant: 'other' }],
@@ -32,7 +32,7 @@ describe('[P-emergency] a call stands under no emergency', () => {
     expect(emergencyOf(watchOf(more), call, nowMs)).toBeUndefined();
   });
 
-  test('while it may have been ended', () => {
+  test('while it may have been closed', () => {
     expect(emergencyOf(watchOf({}, false), call, nowMs)).toBeUndefined();
   });
 
@@ -41,16 +41,16 @@ describe('[P-emergency] a call stands under no emergency', () => {
   });
 });
 
-describe('[P-emergency] a call stands under an emergency', () => {
+describe('[P-emergency] a call is under an emergency', () => {
   test('for its tool, or for all', () => {
     expect(emergencyOf(watchOf(), call, nowMs)).toEqual(emergency);
     expect(emergencyOf(watchOf({ tools: ['*'] }), call, nowMs)).toMatchObject({ id: 'emg_1' });
   });
 
-  test('and every decision is logged, with who broke the glass and why', () => {
+  test('and every decision is logged, with who opened it and why', () => {
     const lines: object[] = [];
     const log = { warn: (fields: object, message: string) => void lines.push({ ...fields, message }) };
-    announceEmergency(log, emergency, call, 'decided');
+    reportEmergency(log, emergency, call, 'decided');
     expect(lines).toMatchObject([
       { emergency: 'emg_1', by: 'otto', reason: emergency.reason, call: call.call, step: 'decided' },
     ]);

@@ -1,9 +1,9 @@
 /**
- * Questions of other enforcement points (AuthZEN 1.0, through ingress): decided as a call is, and carried out nowhere.
+ * Questions of other enforcement points (AuthZEN 1.0, through ingress): decided as a call is, and never executed.
  *
- * 1. What is answered is on the ledger first, as `evaluated`, with everything it was made from
- *    (docs/decisions/019).
- * 2. Nothing is remembered of a question: it uses no tool and goes nowhere.
+ * E1. An answer is stored on the ledger before it is given, as `evaluated`, with all it was made from
+ *     (docs/decisions/019).
+ * E2. A question changes no session: it uses no tool and no destination.
  */
 import type { Steps } from '@interlock/bus';
 import {
@@ -19,29 +19,30 @@ import {
 } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
 import { checkCall } from './check.ts';
+import type { DecisionContext } from './context.ts';
 import { recordOf } from './decide.ts';
 import { policyInput } from './facts.ts';
-import { type Desk, gather } from './steps.ts';
+import { gather } from './steps.ts';
 
 /**
- * Answers what policy says of a call. Throws the faults of a call that does not add up, `policy_missing`,
- * `policy_error`, and `dependency_unavailable` or `ledger_full` where the answer cannot be written.
+ * Answers what policy decides about a call. Throws what `check.ts` throws, `policy_missing`, `policy_error`, and
+ * `dependency_unavailable` or `ledger_full` when the answer cannot be stored.
  */
 export async function evaluate(
-  desk: Desk,
+  context: DecisionContext,
   bus: Steps,
   request: RpcRequest<'decider.evaluate'>,
 ): Promise<RpcReply<'decider.evaluate'>> {
-  const nowMs = desk.nowMs();
+  const nowMs = context.nowMs();
   const call = callOf(request, nowMs);
   const parsed = checkCall(call, { address: call, nowMs, spanMs: limits.callMs });
-  const held = await desk.policies.inForce();
-  const facts = await gather(desk, call, parsed, nowMs, { held, asker: request.asker });
+  const loaded = await context.policies.inForce();
+  const facts = await gather(context, call, parsed, nowMs, { loaded, asker: request.asker });
   const input = policyInput(facts, nowMs);
-  const answer = held.policy.evaluate(input);
-  const decision = recordOf(answer, input, held, nowMs);
+  const answer = loaded.policy.evaluate(input);
+  const decision = recordOf(answer, input, loaded, nowMs);
   const { tenant, agent, tool } = call;
-  const { keyring } = desk.authority;
+  const { keyring } = context.authority;
   const body: EventBody<'evaluated'> = {
     ...{ tenant, agent, call: call.call, tool, at: nowMs, asker: request.asker, verdict: answer.verdict },
     evidence: seal(
@@ -50,12 +51,14 @@ export async function evaluate(
       sealContext('evidence', call.call),
     ),
   };
-  const published = await bus.publish('evaluated', call, body, 0);
+  const published = await bus.publish('evaluated', call, body, 0); // E1
   if (!published.stored)
-    throw new Fault('statement_invalid', { detail: 'The question bears the id of another one.' });
-  if (facts.emergency !== undefined) desk.announce(facts.emergency, call, 'evaluated');
+    throw new Fault('statement_invalid', {
+      detail: 'Another question was asked under this id: ask again under a new one.',
+    });
+  if (facts.emergency !== undefined) context.reportEmergency(facts.emergency, call, 'evaluated');
   const { verdict, reasons, obligations } = answer;
-  return { verdict, reasons, obligations, policyDigest: held.digest };
+  return { verdict, reasons, obligations, policyDigest: loaded.digest };
 }
 
 function callOf(request: RpcRequest<'decider.evaluate'>, nowMs: number): Call {
@@ -69,7 +72,7 @@ function callOf(request: RpcRequest<'decider.evaluate'>, nowMs: number): Call {
     callDigest: callDigestOf(bound),
     ...(purpose === undefined ? {} : { purpose }),
     ...(origin === undefined ? {} : { origin }),
-    // Nobody waits for a result.
+    // There is no result, so nobody waits for one.
     replyTo: 'nobody',
     keepResult: false,
     requestedAt: nowMs,

@@ -1,7 +1,7 @@
 import { policyInputSchema, sha256, type Tool } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
+import { agent, callOf, nowMs, session, toolOf } from './decision.fixture.ts';
 import { type Facts, policyInput } from './facts.ts';
-import { agent, callOf, nowMs, session, toolOf } from './house.fixture.ts';
 
 const HOUR_MS = 3_600_000;
 const tool = toolOf('pay', { spends: '/amount' });

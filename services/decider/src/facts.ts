@@ -21,13 +21,13 @@ export interface Facts {
   tool: Tool;
   agent: AgentEntry;
   session: Session;
-  /** What parsers read in the arguments. */
+  /** What parsers found in the arguments. */
   parsed: PolicyFacts;
   /** The wall clock in each zone the policy's data names. */
   local: PolicyInput['context']['local'];
   /** The deployment's own name for where it runs. */
   environment: string;
-  /** The glass a person broke for this agent and tool, and that has not run out. */
+  /** What a person opened for this agent and tool, while it lasts. */
   emergency?: EmergencyEntry;
   approval?: Approval;
   /** Set where another enforcement point asks about a call that it will carry out itself. */
@@ -41,7 +41,7 @@ export interface Approval {
   resolvedAt: number;
 }
 
-/** Returns what policy sees. Roles and labels come from signed entries, never from the event. */
+/** Returns the input of policy. Roles and labels come from signed entries, never from the event. */
 export function policyInput(facts: Facts, nowMs: number): PolicyInput {
   const { call, tool, session, approval, emergency } = facts;
   const spends = tool.spends === undefined ? undefined : valueAt(facts.arguments, tool.spends);
@@ -101,7 +101,7 @@ function contextOf({ call, local, environment, asker }: Facts, nowMs: number): P
   };
 }
 
-/** Returns the denials of this tool in the last day; a session's clock that is ahead hides none. */
+/** Returns the denials of this tool in the last day. One that another replica's clock puts into the future counts. */
 function denialsOf(session: Session, call: Call, nowMs: number): PolicyInput['history']['denied'] {
   return session.denied
     .filter(({ at, tool }) => tool === call.tool && nowMs - at < DENIALS_LATELY_MS)

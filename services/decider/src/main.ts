@@ -3,7 +3,8 @@ import { policyStatusSchema, sessionSchema } from '@interlock/contracts';
 import { openSource, readTool } from '@interlock/gate';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
-import { announceEmergency, emergencyOf } from './emergency.ts';
+import type { DecisionContext } from './context.ts';
+import { emergencyOf, reportEmergency } from './emergency.ts';
 import { evaluate } from './evaluate.ts';
 import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
@@ -11,9 +12,9 @@ import { PolicyStatusReporter } from './policy-status.ts';
 import { agentOf } from './registry.ts';
 import { openSessions } from './session.ts';
 import { Shadow } from './shadow.ts';
-import { type Desk, decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
+import { decideRequested, decideResolved, poisonRequested, poisonResolved } from './steps.ts';
 
-/** A policy that is there is loaded before the first call is taken; a store that is away is not waited for longer. */
+/** A published policy is loaded before the first call is decided; a store that does not answer is awaited this long. */
 const FIRST_POLICY_MS = 10_000;
 const FIRST_POLL_MS = 10;
 
@@ -24,7 +25,7 @@ export const deciderService = defineService({
   start: async ({ config, clock, health, keyring, keys, log, nats, replica, service, signal }) => {
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     const tools = stack.use(await openSource(bus, 'tools'));
     const agents = stack.use(await openSource(bus, 'agents'));
     const newest = stack.use(await bus.entries('policies').watch());
@@ -37,15 +38,15 @@ export const deciderService = defineService({
       clock,
       log,
       signal,
-      judged: (judgement) => reporter.judged(judgement),
+      onOutcome: (outcome) => reporter.report(outcome),
     });
-    tellPolicy(health, policies);
+    showPolicies(health, policies);
     await firstPolicies(policies, newest, clock);
-    reporter.follow(policies);
+    reporter.start(policies);
     const shadow = new Shadow(() => policies.candidate, clock);
     const emergencies = stack.use(await bus.entries('emergencies').watch());
     const facts = stack.use(createFactReader());
-    const desk: Desk = {
+    const context: DecisionContext = {
       authority: { keys, keyring },
       policies,
       shadow,
@@ -54,33 +55,37 @@ export const deciderService = defineService({
       toolOf: (call) => readTool(tools, call),
       parse: facts.read,
       emergencyOf: (call, nowMs) => emergencyOf(emergencies, call, nowMs),
-      announce: (emergency, call, step) => announceEmergency(log, emergency, call, step),
+      reportEmergency: (emergency, call, step) => reportEmergency(log, emergency, call, step),
       environment: config.INTERLOCK_ENVIRONMENT,
       nowMs: () => clock.nowMs(),
     };
-    await bus.serve('decider.evaluate', (request) => evaluate(desk, bus, request));
-    for (const step of await consume(bus, desk, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
+    await bus.serve('decider.evaluate', (request) => evaluate(context, bus, request));
+    for (const step of await consume(bus, context, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
     const running = stack.move();
     return { [Symbol.asyncDispose]: () => running.disposeAsync() };
   },
 });
 
-async function consume(bus: Steps, desk: Desk, concurrency: number): Promise<AsyncDisposable[]> {
+async function consume(
+  bus: Steps,
+  context: DecisionContext,
+  concurrency: number,
+): Promise<AsyncDisposable[]> {
   return [
     await bus.step('decider', {
       concurrency,
-      verb: (delivery) => decideRequested(desk, delivery),
-      poison: (delivery, fault) => poisonRequested(desk, delivery, fault),
+      verb: (delivery) => decideRequested(context, delivery),
+      poison: (delivery, fault) => poisonRequested(context, delivery, fault),
     }),
     await bus.step('decider-resolved', {
       concurrency,
-      verb: (delivery) => decideResolved(desk, bus, delivery),
-      poison: (delivery, fault) => poisonResolved(desk, delivery, fault),
+      verb: (delivery) => decideResolved(context, bus, delivery),
+      poison: (delivery, fault) => poisonResolved(context, delivery, fault),
     }),
   ];
 }
 
-/** What stands in the bucket is read, and its policy loaded, before the first call is taken. */
+/** Waits until the entries were read and their bundles loaded, so that the first call finds a policy. */
 async function firstPolicies(
   policies: Policies,
   newest: EntryWatch<'policies'>,
@@ -94,11 +99,11 @@ async function firstPolicies(
   waiting.abort();
 }
 
-function tellPolicy(health: Health, policies: Policies): void {
-  health.add('policy', () => policies.held !== undefined || 'no valid policy is loaded');
+function showPolicies(health: Health, policies: Policies): void {
+  health.add('policy', () => policies.current !== undefined || 'no valid policy is loaded');
   health.add('policyEntry', () => policies.doubt ?? true);
-  health.show('policyDigest', () => policies.held?.digest);
-  health.show('policyVersion', () => policies.held?.version);
+  health.show('policyDigest', () => policies.current?.digest);
+  health.show('policyVersion', () => policies.current?.version);
   health.show('policyCandidate', () => policies.candidate?.version);
   for (const as of ['current', 'candidate'] as const) {
     const name = as === 'current' ? 'policyRejected' : 'policyCandidateRejected';

@@ -46,13 +46,13 @@ beforeAll(async () => {
   ]);
 });
 
-/** A decider's policies on a real bus, and the console that writes there. */
-interface Place extends AsyncDisposable {
+/** The policies of one decider on a real bus, and the console that writes the entries. */
+interface Replica extends AsyncDisposable {
   console: Bus;
   policies: Policies;
   newest: EntryWatch<'policies'>;
   author: AuthorKey['sign'];
-  told: () => Promise<Control[]>;
+  controlEvents: () => Promise<Control[]>;
   /** Publishes as the console would; `more` is laid over the entry. */
   publish(bytes: Uint8Array, version: number, more?: Partial<PolicyEntry>): Promise<void>;
 }
@@ -60,20 +60,20 @@ interface Place extends AsyncDisposable {
 const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 function ignore(): void {}
 
-let house: TestBus;
-let place: Place;
+let testBus: TestBus;
+let replica: Replica;
 
 beforeEach(async () => {
-  house = await startTestBus();
-  place = await placed(house);
+  testBus = await startTestBus();
+  replica = await startReplica(testBus);
 });
 
 afterEach(async () => {
-  await place[Symbol.asyncDispose]();
-  await house[Symbol.asyncDispose]();
+  await replica[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
-async function placed({ keyring, keysFolder, busOf }: TestBus): Promise<Place> {
+async function startReplica({ keyring, keysFolder, busOf }: TestBus): Promise<Replica> {
   await using stack = new AsyncDisposableStack();
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
@@ -90,10 +90,10 @@ async function placed({ keyring, keysFolder, busOf }: TestBus): Promise<Place> {
     clock: systemClock,
     log: silent,
     signal: stopping.signal,
-    judged: (judgement) => reporter.judged(judgement),
+    onOutcome: (outcome) => reporter.report(outcome),
   });
   await eventually(() => newest.current);
-  reporter.follow(policies);
+  reporter.start(policies);
   const { sign } = authorKeySchema.parse(
     JSON.parse(await readFile(path.join(keysFolder, 'author.json'), 'utf8')),
   );
@@ -109,13 +109,13 @@ async function placed({ keyring, keysFolder, busOf }: TestBus): Promise<Place> {
       await console.entries('policies').put('current', entry);
       await console.entries('policies').put(`v-${version}`, entry);
     },
-    told: async () => {
+    controlEvents: async () => {
       const { lastSequence } = await auditor.streamState('CONTROL');
-      const acts = Array.from({ length: lastSequence }, (_, index) =>
+      const events = Array.from({ length: lastSequence }, (_, index) =>
         auditor.readSequence('CONTROL', index + 1),
       );
-      return (await Promise.all(acts)).flatMap((act) =>
-        act === undefined ? [] : [controlSchema.parse(JSON.parse(Buffer.from(act.data).toString()))],
+      return (await Promise.all(events)).flatMap((event) =>
+        event === undefined ? [] : [controlSchema.parse(JSON.parse(Buffer.from(event.data).toString()))],
       );
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -133,32 +133,32 @@ function entryOf(bytes: Uint8Array, version: number, author: AuthorKey['sign']):
   });
 }
 
-const version = (expected: number) => () => place.policies.held?.version === expected;
-const refusedVersion = (expected: number) => () => place.policies.rejected[0]?.version === expected;
+const version = (expected: number) => () => replica.policies.current?.version === expected;
+const refusedVersion = (expected: number) => () => replica.policies.rejected[0]?.version === expected;
 
-/** Waits until the decider told of something on CONTROL. */
-async function toldOf(expected: Partial<Control>): Promise<void> {
+/** Waits until the decider published an event on CONTROL. */
+async function published(expected: Partial<Control>): Promise<void> {
   await eventually(async () =>
-    (await place.told()).some((act) =>
-      Object.entries(expected).every(([key, value]) => act[key as keyof Control] === value),
+    (await replica.controlEvents()).some((event) =>
+      Object.entries(expected).every(([key, value]) => event[key as keyof Control] === value),
     ),
   );
 }
 
-describe('the policy in force stays, and the refusal is told, when the newest bundle', () => {
+describe('the policy in force stays, and the refusal is published, when the newest bundle', () => {
   beforeEach(async () => {
-    await place.publish(strict, 1);
+    await replica.publish(strict, 1);
     await eventually(version(1));
   });
 
   test('[P-policy-signed] is not the one its entry names', async () => {
-    await place.publish(generous, 2, { digest: sha256(strict), bytes: strict.byteLength });
+    await replica.publish(generous, 2, { digest: sha256(strict), bytes: strict.byteLength });
     // Bytes of another content under the digest that is named.
-    await place.console.blobs('bundles').put(bundleKey(sha256('other')), generous);
-    await place.publish(strict, 3, { digest: sha256('other') });
+    await replica.console.blobs('bundles').put(bundleKey(sha256('other')), generous);
+    await replica.publish(strict, 3, { digest: sha256('other') });
     await eventually(refusedVersion(3));
-    expect(place.policies.held?.version).toBeLessThan(3);
-    await toldOf({ kind: 'policy', verb: 'refused', name: 'current v-3', by: 'rep_1' });
+    expect(replica.policies.current?.version).toBeLessThan(3);
+    await published({ kind: 'policy', verb: 'refused', name: 'current v-3', by: 'rep_1' });
   });
 
   test('[P-policy-signed] is signed by a key that is not the author’s', async () => {
@@ -167,70 +167,71 @@ describe('the policy in force stays, and the refusal is told, when the newest bu
       holder: 'author',
       sign: { keyId: stranger.certified.keyId, privateKey: stranger.privateKey },
     });
-    await place.publish(generous, 2, { signature: signBundle(generous, sign, Date.now()) });
+    await replica.publish(generous, 2, { signature: signBundle(generous, sign, Date.now()) });
     await eventually(refusedVersion(2));
-    const console = await house.keysOf('console');
-    await place.publish(generous, 3, { signature: signBundle(generous, console.sign, Date.now()) });
+    const console = await testBus.keysOf('console');
+    await replica.publish(generous, 3, { signature: signBundle(generous, console.sign, Date.now()) });
     await eventually(refusedVersion(3));
-    await place.publish(generous, 4, { signature: signBundle(strict, place.author, Date.now()) });
+    await replica.publish(generous, 4, { signature: signBundle(strict, replica.author, Date.now()) });
     await eventually(refusedVersion(4));
-    expect(place.policies.held?.version).toBe(1);
-    for (const name of ['current v-2', 'current v-3', 'current v-4']) await toldOf({ verb: 'refused', name });
+    expect(replica.policies.current?.version).toBe(1);
+    for (const name of ['current v-2', 'current v-3', 'current v-4'])
+      await published({ verb: 'refused', name });
   });
 
   test('[P-policy-signed] allows a call that names nobody and nothing', async () => {
-    await place.publish(boundless, 2);
+    await replica.publish(boundless, 2);
     await eventually(refusedVersion(2));
-    expect(place.policies.held?.policy.evaluate(call).verdict).toBe('deny');
-    await toldOf({ verb: 'refused', name: 'current v-2' });
+    expect(replica.policies.current?.policy.evaluate(call).verdict).toBe('deny');
+    await published({ verb: 'refused', name: 'current v-2' });
   });
 
   test.each([
     ['is cut short', () => gzipSync(gunzipSync(strict).subarray(0, 2_048))],
     ['is empty', () => gzipSync(new Uint8Array())],
-    ['is no archive', () => Buffer.from('policy')],
-    ['unpacks to more than is taken', () => gzipSync(Buffer.alloc(65 * 1_048_576))],
+    ['is not an archive', () => Buffer.from('policy')],
+    ['unpacks to more than a decider takes', () => gzipSync(Buffer.alloc(65 * 1_048_576))],
   ])('%s', async (_, made) => {
-    await place.publish(made(), 2);
+    await replica.publish(made(), 2);
     await eventually(refusedVersion(2));
-    expect(place.policies.held?.version).toBe(1);
-    await place.publish(generous, 3);
+    expect(replica.policies.current?.version).toBe(1);
+    await replica.publish(generous, 3);
     await eventually(version(3));
-    expect(place.policies.rejected).toEqual([]);
+    expect(replica.policies.rejected).toEqual([]);
   });
 });
 
 describe('nothing is decided', () => {
   test('before a policy was published', async () => {
-    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
+    await expect(replica.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
   test('[P-unsure-means-no] once the policy was removed', async () => {
-    await place.publish(generous, 1);
+    await replica.publish(generous, 1);
     await eventually(version(1));
-    await place.console.entries('policies').remove('current');
-    await eventually(() => place.policies.held === undefined);
-    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
+    await replica.console.entries('policies').remove('current');
+    await eventually(() => replica.policies.current === undefined);
+    await expect(replica.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  test('while the entry stands and its bytes do not, until they do', async () => {
-    const entry = entryOf(strict, 1, place.author);
-    await place.console.entries('policies').put('current', entry);
-    await eventually(() => place.newest.get('current') !== undefined);
-    expect(place.policies.held).toBeUndefined();
-    await place.console.blobs('bundles').put(bundleKey(entry.digest), strict);
+  test('while the bytes that the entry names are not stored, until they are', async () => {
+    const entry = entryOf(strict, 1, replica.author);
+    await replica.console.entries('policies').put('current', entry);
+    await eventually(() => replica.newest.get('current') !== undefined);
+    expect(replica.policies.current).toBeUndefined();
+    await replica.console.blobs('bundles').put(bundleKey(entry.digest), strict);
     await eventually(version(1));
   });
 });
 
-describe('with a raw text in the bucket', () => {
+describe('with a text in the bucket that the console did not write', () => {
   let observer: Observer;
 
   beforeEach(async () => {
-    const { busSeed } = await house.keysOf('provisioner');
-    observer = await connectObserver({ url: house.nats.url, seed: busSeed });
-    await place.publish(strict, 1);
-    await place.publish(generous, 2);
+    const { busSeed } = await testBus.keysOf('provisioner');
+    observer = await connectObserver({ url: testBus.nats.url, seed: busSeed });
+    await replica.publish(strict, 1);
+    await replica.publish(generous, 2);
     await eventually(version(2));
   });
   afterEach(() => observer[Symbol.asyncDispose]());
@@ -239,70 +240,72 @@ describe('with a raw text in the bucket', () => {
     ['unsigned in the place of the newest entry', 'current', 'not signed by anybody'],
     ['unsigned in the place of an earlier version', 'v-1', 'not signed by anybody'],
     ['unsigned under a name of its own', 'v-99', 'not signed by anybody'],
-    ['and the newest entry taken away', 'current', undefined],
-    ['and a version taken away', 'v-2', undefined],
+    ['and the newest entry deleted', 'current', undefined],
+    ['and a version deleted', 'v-2', undefined],
   ])('[P-policy-newest] %s, nothing is decided until management signs again', async (_, key, text) => {
     await observer.putText('policies', key, text);
-    await eventually(() => place.policies.doubt !== undefined);
-    expect(place.policies.held).toBeUndefined();
-    await expect(place.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
-    await toldOf({ verb: 'refused', name: key, by: 'rep_1' });
-    await place.publish(strict, 3);
-    // What stands in the place of the newest entry is replaced by the publishing, whether it was seen yet or not.
-    for (const refused of place.newest.refused.keys())
-      if (refused !== 'current') await place.console.entries('policies').remove(refused);
+    await eventually(() => replica.policies.doubt !== undefined);
+    expect(replica.policies.current).toBeUndefined();
+    await expect(replica.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
+    await published({ verb: 'refused', name: key, by: 'rep_1' });
+    await replica.publish(strict, 3);
+    // Publishing replaces a text in the place of the newest entry, whether the watch has read it or not.
+    for (const refused of replica.newest.refused.keys())
+      if (refused !== 'current') await replica.console.entries('policies').remove(refused);
     await eventually(version(3));
   });
 
-  test('[P-policy-newest] an older entry in the place of the newest changes nothing, and who starts then decides nothing', async () => {
+  test('[P-policy-newest] an older entry in the place of the newest changes nothing, and a decider that starts then decides nothing', async () => {
     const older = await observer.textAt('policies', 'current');
-    await place.publish(strict, 3);
+    await replica.publish(strict, 3);
     await eventually(version(3));
     await observer.putText('policies', 'current', older);
-    await toldOf({ verb: 'refused', name: 'current', reason: 'an older entry was put in its place' });
-    expect(place.policies.held?.version).toBe(3);
-    await using late = await placed(house);
+    await published({ verb: 'refused', name: 'current', reason: 'an older entry was put in its place' });
+    expect(replica.policies.current?.version).toBe(3);
+    await using late = await startReplica(testBus);
     await eventually(() => late.policies.doubt?.includes('version 3 was published'));
     await expect(late.policies.inForce()).rejects.toMatchObject({ code: 'policy_missing' });
   });
 
-  test('[P-policy-newest] all of it lost, management begins anew and the deciders follow', async () => {
+  test('[P-policy-newest] all of it lost, the console publishes version 1 again and the deciders use it', async () => {
     for (const key of ['current', 'v-1', 'v-2']) await observer.putText('policies', key, 'unsigned');
-    await eventually(() => place.newest.refused.size === 3);
-    await place.console.entries('policies').remove('v-2');
-    await place.publish(strict, 1);
+    await eventually(() => replica.newest.refused.size === 3);
+    await replica.console.entries('policies').remove('v-2');
+    await replica.publish(strict, 1);
     await eventually(version(1));
-    expect((await place.policies.inForce()).digest).toBe(sha256(strict));
+    expect((await replica.policies.inForce()).digest).toBe(sha256(strict));
   });
 
-  test('unsigned in the place of the candidate, the policy decides on', async () => {
+  test('unsigned in the place of the candidate, the policy in force still decides', async () => {
     await observer.putText('policies', 'candidate', 'not signed by anybody');
-    await toldOf({ verb: 'refused', name: 'candidate' });
-    expect((await place.policies.inForce()).version).toBe(2);
+    await published({ verb: 'refused', name: 'candidate' });
+    expect((await replica.policies.inForce()).version).toBe(2);
   });
 });
 
 describe('a candidate', () => {
-  test('stands beside the policy until it is taken away', async () => {
-    await place.publish(strict, 1);
-    await place.console.blobs('bundles').put(bundleKey(sha256(generous)), generous);
-    await place.console.entries('policies').put('candidate', entryOf(generous, 2, place.author));
-    await eventually(() => place.policies.candidate?.version === 2 && place.policies.held?.version === 1);
-    await place.console.entries('policies').remove('candidate');
-    await eventually(() => place.policies.candidate === undefined);
-    expect(place.policies.held?.version).toBe(1);
+  test('is loaded beside the policy until it is removed', async () => {
+    await replica.publish(strict, 1);
+    await replica.console.blobs('bundles').put(bundleKey(sha256(generous)), generous);
+    await replica.console.entries('policies').put('candidate', entryOf(generous, 2, replica.author));
+    await eventually(
+      () => replica.policies.candidate?.version === 2 && replica.policies.current?.version === 1,
+    );
+    await replica.console.entries('policies').remove('candidate');
+    await eventually(() => replica.policies.candidate === undefined);
+    expect(replica.policies.current?.version).toBe(1);
   });
 });
 
 describe('a newer policy', () => {
-  test('replaces the one held, and is told of', async () => {
-    await place.publish(strict, 1);
+  test('replaces the one in use, and that is published', async () => {
+    await replica.publish(strict, 1);
     await eventually(version(1));
-    expect((await place.policies.inForce()).policy.evaluate(call).verdict).toBe('deny');
-    await place.publish(generous, 2);
+    expect((await replica.policies.inForce()).policy.evaluate(call).verdict).toBe('deny');
+    await replica.publish(generous, 2);
     await eventually(version(2));
-    await toldOf({ verb: 'accepted', name: 'current v-2', by: 'rep_1' });
-    const policyStatuses = place.console.records('policyStatuses', policyStatusSchema);
+    await published({ verb: 'accepted', name: 'current v-2', by: 'rep_1' });
+    const policyStatuses = replica.console.records('policyStatuses', policyStatusSchema);
     await eventually(async () => (await policyStatuses.get('rep_1'))?.value.current?.version === 2);
   });
 });

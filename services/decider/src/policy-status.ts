@@ -1,16 +1,18 @@
-/** What this replica holds, for everybody to see: its policyStatus, and what it tells on CONTROL. */
+/** Reports which policies this replica uses: as its policy status, and on CONTROL whenever that changes. */
 import type { AuditStreams, BusLog, Records } from '@interlock/bus';
 import { Fault, type PolicyStatus } from '@interlock/contracts';
 import { type Clock, type Repeating, repeat } from '@interlock/shell';
-import type { Judgement, Policies } from './policies.ts';
+import type { Policies, PolicyOutcome } from './policies.ts';
 
-/** A policyStatus is forgotten after three of these. */
+/** A policy status expires after three of these. */
 const REFRESH_MS = 30_000;
-/** What cannot be told is tried again for as long as an outage may last; the policyStatus says it afterwards all the same. */
-const TELL_TRIES = 30;
-const TELL_RETRY_MS = 1_000;
+/** As long as an outage may last. What is not published by then stands in the policy status all the same. */
+const PUBLISH_TRIES = 30;
+const PUBLISH_RETRY_MS = 1_000;
 
-export interface HeraldOptions {
+type ReportedPolicies = Pick<Policies, 'current' | 'candidate' | 'rejected'>;
+
+export interface PolicyStatusReporterOptions {
   replica: string;
   bus: AuditStreams;
   policyStatuses: Pick<Records<PolicyStatus>, 'put' | 'remove'>;
@@ -18,46 +20,43 @@ export interface HeraldOptions {
   log: BusLog;
 }
 
-/** Writes the policyStatus now and then, and tells of each judgement. Telling twice is harmless: it is the same judgement. */
+/** Writes the policy status and publishes outcomes. An outcome may be published twice: both events say the same. */
 export class PolicyStatusReporter implements AsyncDisposable {
-  readonly #options: HeraldOptions;
+  readonly #options: PolicyStatusReporterOptions;
   readonly #stopping = new AbortController();
   #writing: Repeating | undefined;
 
-  constructor(options: HeraldOptions) {
+  constructor(options: PolicyStatusReporterOptions) {
     this.#options = options;
   }
 
-  /** Begins to write the policyStatus of these policies. */
-  follow(policies: Pick<Policies, 'held' | 'candidate' | 'rejected'>): void {
+  /** Starts writing the policy status. */
+  start(policies: ReportedPolicies): void {
     const task = 'writing the policy status';
     this.#writing = repeat({ ...this.#options, task, waitMs: REFRESH_MS }, () => this.#write(policies));
   }
 
-  /** Tells of a judgement, and writes the policyStatus as it is since. */
-  judged(judgement: Judgement): void {
+  /** Publishes an outcome, and writes the policy status that results from it. */
+  report(outcome: PolicyOutcome): void {
     this.#writing?.wake();
-    void this.#tell(judgement);
+    void this.#publish(outcome);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await this.#writing?.[Symbol.asyncDispose]();
-    // Whoever leaves in order is not waited for.
-    await this.#options.policyStatuses
-      .remove(this.#options.replica)
-      .catch((error: unknown) => this.#failed(error));
+    const { policyStatuses, replica, log } = this.#options;
+    // Nobody waits for a replica that has removed its status.
+    await policyStatuses
+      .remove(replica)
+      .catch((error: unknown) => log.warn({ err: error }, 'the policy status was not removed; it expires'));
   }
 
-  async #write({
-    held,
-    candidate,
-    rejected,
-  }: Pick<Policies, 'held' | 'candidate' | 'rejected'>): Promise<void> {
+  async #write({ current, candidate, rejected }: ReportedPolicies): Promise<void> {
     const { policyStatuses, replica, clock } = this.#options;
     const policyStatus: PolicyStatus = {
       replica,
-      ...(held === undefined ? {} : { current: nameOf(held) }),
+      ...(current === undefined ? {} : { current: nameOf(current) }),
       ...(candidate === undefined ? {} : { candidate: nameOf(candidate) }),
       rejected,
       at: clock.nowMs(),
@@ -65,22 +64,21 @@ export class PolicyStatusReporter implements AsyncDisposable {
     await policyStatuses.put(replica, policyStatus, 'any');
   }
 
-  async #tell({ verb, name, detail }: Judgement): Promise<void> {
+  async #publish({ verb, name, detail }: PolicyOutcome): Promise<void> {
     const { bus, replica, clock, log } = this.#options;
-    const act = { kind: 'policy', verb, tenant: 'all', name, by: replica, at: clock.nowMs() };
-    for (let attempt = 1; attempt <= TELL_TRIES && !this.#stopping.signal.aborted; attempt += 1) {
+    const event = { kind: 'policy', verb, tenant: 'all', name, by: replica, at: clock.nowMs() };
+    for (let attempt = 1; attempt <= PUBLISH_TRIES && !this.#stopping.signal.aborted; attempt += 1) {
       try {
-        return await bus.control(detail === undefined ? act : { ...act, reason: detail });
+        return await bus.control(detail === undefined ? event : { ...event, reason: detail });
       } catch (error) {
-        if (!(error instanceof Fault) || !error.retryable) return this.#failed(error);
-        log.warn({ err: error, verb, name }, 'what became of a policy could not be told yet');
-        await clock.sleep(TELL_RETRY_MS, this.#stopping.signal).catch(() => undefined);
+        if (!(error instanceof Fault) || !error.retryable) {
+          log.warn({ err: error, verb, name }, 'the outcome of a policy entry cannot be published');
+          return;
+        }
+        log.warn({ err: error, verb, name }, 'the outcome of a policy entry is published again');
+        await clock.sleep(PUBLISH_RETRY_MS, this.#stopping.signal).catch(() => undefined);
       }
     }
-  }
-
-  #failed(error: unknown): void {
-    this.#options.log.warn({ err: error }, 'the policyStatus could not be told');
   }
 }
 

@@ -9,18 +9,17 @@ import {
 } from '@interlock/contracts';
 import { verifyDecision } from '@interlock/gate';
 import { unseal, verifyStatement } from '@interlock/keys';
-import type { Authority, Grounds } from './decide.ts';
+import type { Authority, RefusalDetails } from './decide.ts';
 
-/** A resolved question: the exact call that was held, and what was said about it. docs/decisions/004 */
+/** A resolved question: the exact call that was held, and its resolution. docs/decisions/004 */
 export interface Resolved {
   held: HeldCall;
   resolution: Statement<'resolution'>;
 }
 
 /**
- * Opens a `resolved` event: verifies the approver's statement, that it is about the call that was held, and that
- * the decider itself asked about that call: an approver cannot invent one.
- * Throws `statement_invalid`.
+ * Opens a `resolved` event. Verifies the approver's statement, that it is about the call that was held, and that the
+ * decider itself asked about that call: an approver cannot invent one. Throws `statement_invalid`.
  */
 export function openResolution(
   event: EventBody<'resolved'>,
@@ -49,16 +48,16 @@ export function openHeld(event: EventBody<'resolved'>, { keys }: Authority): Hel
   }
 }
 
-/** Returns the call as it goes on after an approval: it has the resolution's time left, and its result is kept. */
+/** Returns the call as it goes on after an approval: in the time the resolution leaves, and its result is kept. */
 export function approvedCall({ held, resolution }: Resolved): Call {
   return { ...held.call, keepResult: true, notAfter: resolution.notAfter };
 }
 
-/** Returns why an unapproved call is refused, or the person who approved it. */
+/** Returns the person who approved the call, or why it is refused. */
 export function readResolution({
   held,
   resolution,
-}: Resolved): { approved: true; person: string } | { approved: false; grounds: Grounds } {
+}: Resolved): { approved: true; person: string } | { approved: false; details: RefusalDetails } {
   const { person, reason } = resolution;
   const evidence = {
     resolution: resolution.resolution,
@@ -82,11 +81,11 @@ export function readResolution({
 }
 
 function refusedAs(
-  code: Grounds['code'],
+  code: RefusalDetails['code'],
   detail: string,
-  because: Pick<Grounds, 'decision' | 'evidence'>,
-): { approved: false; grounds: Grounds } {
-  return { approved: false, grounds: { code, detail, ...because } };
+  because: Pick<RefusalDetails, 'decision' | 'evidence'>,
+): { approved: false; details: RefusalDetails } {
+  return { approved: false, details: { code, detail, ...because } };
 }
 
 function deniedText(person: string | undefined, reason: string | undefined): string {

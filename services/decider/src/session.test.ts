@@ -1,30 +1,30 @@
 import { sessionSchema, sha256 } from '@interlock/contracts';
 import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { nowMs } from './house.fixture.ts';
+import { nowMs } from './decision.fixture.ts';
 import { openSessions, type Sessions } from './session.ts';
 
 const DEADLINE_MS = 5_000;
-let house: TestBus;
+let testBus: TestBus;
 let one: Sessions;
 let other: Sessions;
 
 beforeAll(async () => {
-  house = await startTestBus();
+  testBus = await startTestBus();
   [one, other] = await Promise.all([replica(), replica()]);
 });
 afterAll(async () => {
   await one[Symbol.asyncDispose]();
   await other[Symbol.asyncDispose]();
-  await house[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
 async function replica(): Promise<Sessions> {
-  return await openSessions((await house.busOf('decider')).records('sessions', sessionSchema));
+  return await openSessions((await testBus.busOf('decider')).records('sessions', sessionSchema));
 }
 
 async function stored(session: string) {
-  const records = (await house.busOf('decider')).records('sessions', sessionSchema);
+  const records = (await testBus.busOf('decider')).records('sessions', sessionSchema);
   return (await records.get(`acme.${session}`))?.value;
 }
 
@@ -37,7 +37,7 @@ function denial(at: number) {
 }
 
 describe('a session', () => {
-  test('has used nothing when it is opened, and is durable before anything is decided in it', async () => {
+  test('has used nothing when it is opened, and is durable before a call in it is decided', async () => {
     const opened = await one.of(named('fresh'), nowMs);
     expect(opened).toMatchObject({ used: { tools: [], destinations: [] }, denied: [], openedAt: nowMs });
     expect(await stored('fresh')).toEqual(opened);
@@ -51,7 +51,7 @@ describe('a session', () => {
     expect(first).toEqual(second);
   });
 
-  test('[P-session-memory] keeps what two replicas learn at the same time', async () => {
+  test('[P-session-memory] keeps what two replicas write at the same time', async () => {
     const tools = Array.from({ length: 12 }, (_, index) => `tool_${index}`);
     const use = (replica: Sessions, tool: string) =>
       replica.use(named('both'), { tool, destinations: [`https://${tool}.example.com`] }, nowMs);
@@ -60,8 +60,8 @@ describe('a session', () => {
     expect((await stored('both'))?.used.destinations).toHaveLength(12);
   });
 
-  test('is written once for the same use, so that later calls cost nothing', async () => {
-    const records = (await house.busOf('decider')).records('sessions', sessionSchema);
+  test('is written once for the same use', async () => {
+    const records = (await testBus.busOf('decider')).records('sessions', sessionSchema);
     const use = { tool: 'read', destinations: ['https://a.example.com'] };
     await one.use(named('same'), use, nowMs);
     const first = await records.get('acme.same');
@@ -69,7 +69,7 @@ describe('a session', () => {
     expect((await records.get('acme.same'))?.revision).toBe(first?.revision);
   });
 
-  test('remembers no more than fits, so that what is new past that stays new', async () => {
+  test('stores no more than fits, so that what is new past that stays new', async () => {
     const destinations = Array.from({ length: 600 }, (_, index) => `https://h${index}.example.com`);
     await one.use(named('full'), { tool: 'read', destinations }, nowMs);
     await one.use(named('full'), { tool: 'write', destinations: ['https://late.example.com'] }, nowMs);
@@ -81,7 +81,7 @@ describe('a session', () => {
 });
 
 describe('a denial', () => {
-  test('[P-session-memory] is known to every replica, also to one that has the session in memory', async () => {
+  test('[P-session-memory] is known to every replica, also to one that has cached the session', async () => {
     await Promise.all([one.of(named('denied'), nowMs), other.of(named('denied'), nowMs)]);
     await one.deny(named('denied'), denial(nowMs), nowMs);
     const known = await eventually(async () => {
@@ -91,7 +91,7 @@ describe('a denial', () => {
     expect(known).toEqual([denial(nowMs)]);
   });
 
-  test('counts once, however often it is told', async () => {
+  test('counts once, however often it is stored', async () => {
     await one.deny(named('twice'), denial(nowMs), nowMs);
     await Promise.all([
       one.deny(named('twice'), denial(nowMs), nowMs),
@@ -100,7 +100,7 @@ describe('a denial', () => {
     expect((await stored('twice'))?.denied).toEqual([denial(nowMs)]);
   });
 
-  test('gives way to newer ones, oldest first', async () => {
+  test('is dropped for newer ones, the oldest first', async () => {
     for (let at = 0; at < 66; at += 1) await one.deny(named('many'), denial(nowMs + at), nowMs);
     const { denied } = await one.of(named('many'), nowMs);
     expect(denied).toHaveLength(64);
@@ -108,7 +108,7 @@ describe('a denial', () => {
   });
 });
 
-test('[P-unsure-means-no] nothing is told of a session while its store is away', async () => {
+test('[P-unsure-means-no] no session is returned while its store does not answer', async () => {
   const lost = await startTestBus();
   const records = (await lost.busOf('decider')).records('sessions', sessionSchema);
   await using sessions = await openSessions(records);

@@ -1,25 +1,24 @@
 /**
  * The decider's own memory of sessions: KV bucket `sessions`, key `<tenant>.<session>`.
  *
- * 1. A session is durable before the first call in it is decided.
- * 2. What is remembered only grows, and every write goes against the revision it was made from: two replicas lose
- *    nothing of each other's.
- * 3. A copy in memory counts only while the watch on the bucket is current; else the leader is read.
+ * M1. A session is durable before the first call in it is decided.
+ * M2. Memory only grows, and every write expects the revision it was made from: no replica overwrites another's.
+ * M3. A cached session counts only while the watch on the bucket is current; otherwise the leader is read.
  */
 import type { Records, RecordWatch, StoredRecord } from '@interlock/bus';
 import { type Call, Fault, type Session } from '@interlock/contracts';
 import { Queue } from '@interlock/shell';
 import { LRUCache } from 'lru-cache';
 
-/** Sessions remembered in this process; the others are read again from their store. */
-const REMEMBERED_MAX = 10_000;
-/** Each lost race means that another replica wrote; more of them than this in a row mean that something is wrong. */
+/** Sessions cached in this process; the others are read again from their bucket. */
+const CACHED_MAX = 10_000;
+/** A rejected write means that another replica wrote. More rejections than this in a row mean that something is wrong. */
 const WRITE_TRIES = 8;
-/** As many as a stored session takes. */
+/** As many as the schema of a session takes. */
 const USED_MAX = 512;
 const DENIED_MAX = 64;
 
-/** What a call let through makes use of. */
+/** What a call that goes on uses. */
 export interface Use {
   tool: string;
   /** Origins. */
@@ -32,25 +31,25 @@ type Denial = Session['denied'][number];
 export interface Sessions extends AsyncDisposable {
   /** Returns a call's session and opens it at the first call. Throws `dependency_unavailable`. */
   of(call: Named, nowMs: number): Promise<Session>;
-  /** Remembers what a call uses; resolves when it is durable, at once where it is nothing new. Throws `dependency_unavailable`. */
+  /** Stores what a call uses. Resolves when it is durable, at once when nothing is new. Throws `dependency_unavailable`. */
   use(call: Named, use: Use, nowMs: number): Promise<void>;
-  /** Remembers that a person denied a call; harmless when repeated. Throws `dependency_unavailable`. */
+  /** Stores that a person denied a call. A second time changes nothing. Throws `dependency_unavailable`. */
   deny(call: Named, denial: Denial, nowMs: number): Promise<void>;
 }
 
-/** Opens the memory of sessions and begins to hear of what other replicas write. */
+/** Opens the memory of sessions and watches what other replicas write. */
 export async function openSessions(
   records: Records<Session>,
-  capacity: number = REMEMBERED_MAX,
+  capacity: number = CACHED_MAX,
 ): Promise<Sessions> {
   const sessions = new StoredSessions(records, capacity);
-  await sessions.listen();
+  await sessions.watch();
   return sessions;
 }
 
 class StoredSessions implements Sessions {
   readonly #records: Records<Session>;
-  readonly #remembered: LRUCache<string, StoredRecord<Session>>;
+  readonly #cache: LRUCache<string, StoredRecord<Session>>;
   #watch: RecordWatch | undefined;
   readonly #opening = new Map<string, Promise<StoredRecord<Session>>>();
   /** The writes of each session that has any: one replica's calls do not race each other. */
@@ -58,14 +57,14 @@ class StoredSessions implements Sessions {
 
   constructor(records: Records<Session>, capacity: number) {
     this.#records = records;
-    this.#remembered = new LRUCache({ max: capacity });
+    this.#cache = new LRUCache({ max: capacity });
   }
 
-  /** Begins to hear of what other replicas write of sessions that are known here, or are just being read. */
-  async listen(): Promise<void> {
+  /** Watches for writes to sessions that are cached, or are just being read. */
+  async watch(): Promise<void> {
     this.#watch = await this.#records.watch((key, value, revision) => {
-      if (value === undefined || revision === undefined) this.#remembered.delete(key);
-      else if (this.#remembered.has(key) || this.#opening.has(key)) this.#remember(key, { value, revision });
+      if (value === undefined || revision === undefined) this.#cache.delete(key);
+      else if (this.#cache.has(key) || this.#opening.has(key)) this.#keep(key, { value, revision });
     });
   }
 
@@ -87,7 +86,7 @@ class StoredSessions implements Sessions {
 
   async #stored(call: Named, nowMs: number): Promise<StoredRecord<Session>> {
     const key = keyOf(call);
-    const known = this.#watch?.current === true ? this.#remembered.get(key) : undefined;
+    const known = this.#watch?.current === true ? this.#cache.get(key) : undefined; // M3
     if (known !== undefined) return known;
     const opening = this.#opening.get(key) ?? this.#open(key, call, nowMs);
     this.#opening.set(key, opening);
@@ -100,13 +99,11 @@ class StoredSessions implements Sessions {
 
   async #open(key: string, call: Named, nowMs: number): Promise<StoredRecord<Session>> {
     const stored = await this.#records.get(key);
-    if (stored !== undefined) return this.#remember(key, stored);
+    if (stored !== undefined) return this.#keep(key, stored);
     const fresh = freshSession(call, nowMs);
-    const revision = await this.#records.put(key, fresh, 0);
-    // Where another replica was faster, what it wrote is the session.
-    return revision === undefined
-      ? await this.#readAgain(key)
-      : this.#remember(key, { value: fresh, revision });
+    const revision = await this.#records.put(key, fresh, 0); // M1
+    // Another replica may have opened the session first: then that one counts.
+    return revision === undefined ? await this.#readAgain(key) : this.#keep(key, { value: fresh, revision });
   }
 
   async #change(call: Named, nowMs: number, change: (session: Session) => Session): Promise<void> {
@@ -131,15 +128,15 @@ class StoredSessions implements Sessions {
     for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
       const value = change(stored.value);
       if (value === stored.value) return;
-      const revision = await this.#records.put(key, value, stored.revision);
+      const revision = await this.#records.put(key, value, stored.revision); // M2
       if (revision !== undefined) {
-        this.#remember(key, { value, revision });
+        this.#keep(key, { value, revision });
         return;
       }
       stored = await this.#readAgain(key);
     }
     throw new Fault('dependency_unavailable', {
-      detail: 'The session is being written by too many at once.',
+      detail: 'Too many calls write to the session at once.',
     });
   }
 
@@ -147,19 +144,19 @@ class StoredSessions implements Sessions {
     const stored = await this.#records.get(key);
     if (stored === undefined)
       throw new Fault('dependency_unavailable', { detail: 'The session cannot be read.' });
-    return this.#remember(key, stored);
+    return this.#keep(key, stored);
   }
 
-  /** Remembers a stored session, unless a newer one is known, and returns the newer. */
-  #remember(key: string, stored: StoredRecord<Session>): StoredRecord<Session> {
-    const known = this.#remembered.peek(key);
+  /** Caches a stored session, unless a newer one is cached, and returns the newer. */
+  #keep(key: string, stored: StoredRecord<Session>): StoredRecord<Session> {
+    const known = this.#cache.peek(key);
     const newer = known !== undefined && known.revision >= stored.revision ? known : stored;
-    this.#remembered.set(key, newer);
+    this.#cache.set(key, newer);
     return newer;
   }
 }
 
-/** Returns the session with what a call uses; the very same one where that is nothing new, or its lists are full. */
+/** Returns the session with what a call uses; the same object when nothing is new or the lists are full. */
 function withUse(session: Session, { tool, destinations }: Use): Session {
   const tools = withNew(session.used.tools, [tool]);
   const origins = withNew(session.used.destinations, destinations);
@@ -174,11 +171,11 @@ function withNew(known: string[], more: string[]): string[] {
 }
 
 function withDenial(session: Session, denial: Denial): Session {
-  const told = session.denied.some(
+  const known = session.denied.some(
     ({ at, tool, argumentsDigest }) =>
       at === denial.at && tool === denial.tool && argumentsDigest === denial.argumentsDigest,
   );
-  if (told) return session;
+  if (known) return session;
   const denied = [...session.denied, denial].sort((one, other) => one.at - other.at);
   return { ...session, denied: denied.slice(-DENIED_MAX) };
 }

@@ -1,9 +1,9 @@
 import { type PolicyInput, sha256 } from '@interlock/contracts';
-import { type HeldPolicy, openBundle } from '@interlock/policy';
+import { type LoadedPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, expect, test } from 'vitest';
+import { agent, callOf, session, toolOf } from './decision.fixture.ts';
 import { policyInput } from './facts.ts';
-import { agent, callOf, session, toolOf } from './house.fixture.ts';
 import { Shadow } from './shadow.ts';
 
 const tool = toolOf('read_order');
@@ -23,10 +23,10 @@ const input: PolicyInput = policyInput(
   0,
 );
 
-let strict: HeldPolicy;
-let failing: HeldPolicy;
+let strict: LoadedPolicy;
+let failing: LoadedPolicy;
 
-async function opened(rules: Record<string, string>): Promise<HeldPolicy> {
+async function opened(rules: Record<string, string>): Promise<LoadedPolicy> {
   const bytes = await buildPolicy({ rules });
   return openBundle({ version: 7, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
 }

@@ -1,26 +1,26 @@
 /** The candidate policy: asked after the one that decides, without effect (docs/decisions/018). */
 import { type DecisionRecord, Fault, type PolicyAnswer, type PolicyInput } from '@interlock/contracts';
-import type { HeldPolicy } from '@interlock/policy';
+import type { LoadedPolicy } from '@interlock/policy';
 import type { Clock } from '@interlock/shell';
 
-/** A candidate that fails so often in a row would slow the line down: it is asked only now and then. */
+/** A candidate that fails so often in a row would slow every call down, so it rests between two attempts. */
 const FAILURES_MAX = 5;
 const REST_MS = 10_000;
 
-/** Where a candidate disagreed; `error` where it did not answer. */
+/** How a candidate disagreed. The verdict is `error` when it gave no well-formed answer. */
 export type Disagreement = NonNullable<DecisionRecord['shadow']>;
 
 export class Shadow {
-  readonly #candidate: () => HeldPolicy | undefined;
+  readonly #candidate: () => LoadedPolicy | undefined;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #failing: { digest: string; times: number; restUntilMs: number } | undefined;
 
-  constructor(candidate: () => HeldPolicy | undefined, clock: Pick<Clock, 'monotonicMs'>) {
+  constructor(candidate: () => LoadedPolicy | undefined, clock: Pick<Clock, 'monotonicMs'>) {
     this.#candidate = candidate;
     this.#clock = clock;
   }
 
-  /** Returns what the candidate says where it is another verdict than the one given. */
+  /** Returns the candidate's answer when its verdict is another one than was given. */
   ask(input: PolicyInput, given: PolicyAnswer['verdict']): Disagreement | undefined {
     const candidate = this.#candidate();
     if (candidate === undefined || this.#rests(candidate.digest)) return undefined;

@@ -8,27 +8,27 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { unseal, verifyStatement } from '@interlock/keys';
-import { type HeldPolicy, openBundle } from '@interlock/policy';
+import { type LoadedPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy, createTestKeys } from '@interlock/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   agent,
   callOf,
-  deskOf,
+  contextOf,
   nowMs,
   requested,
   resolved,
   resolvedEvent,
   session,
   toolOf,
-} from './house.fixture.ts';
+} from './decision.fixture.ts';
 import { decideAgain, decideRequested, poisonRequested, poisonResolved } from './steps.ts';
 
-const house = createTestKeys();
+const keys = createTestKeys();
 const read = toolOf('read_order', { labels: ['reads-private'] });
 const remove = toolOf('delete_order', { labels: ['destructive'] });
 const pay = toolOf('pay', { labels: ['spends'], spends: '/amount/value' });
-let policy: HeldPolicy;
+let policy: LoadedPolicy;
 
 beforeAll(async () => {
   const bytes = await buildPolicy({
@@ -44,11 +44,11 @@ beforeAll(async () => {
 });
 
 function evidenceOf(body: EventBody<'refused'>) {
-  const opened = unseal(body.evidence, house.keysOf('auditor').seal, sealContext('evidence', body.call));
+  const opened = unseal(body.evidence, keys.keysOf('auditor').seal, sealContext('evidence', body.call));
   return evidenceSchema.parse(JSON.parse(opened.toString('utf8')));
 }
 
-describe('a call that does not add up is refused', () => {
+describe('a call that is not consistent is refused', () => {
   const other = sha256('other');
   test.each([
     ['arguments changed under their digest', { arguments: '{"order":2}' }, 'statement_invalid'],
@@ -59,53 +59,53 @@ describe('a call that does not add up is refused', () => {
     ['another session', { session: 'eve' }, 'statement_invalid'],
     ['another tool version', { toolVersion: other }, 'statement_invalid'],
     ['a deadline that has passed', { notAfter: nowMs }, 'deadline_passed'],
-    ['a deadline far off', { notAfter: nowMs + 600_000 }, 'statement_invalid'],
+    ['a deadline too far in the future', { notAfter: nowMs + 600_000 }, 'statement_invalid'],
   ] as const)('%s', async (_, more, code) => {
-    const desk = deskOf(house, read, policy);
-    const next = await decideRequested(desk, requested(callOf(read, { order: 1 }, more)));
+    const context = contextOf(keys, read, policy);
+    const next = await decideRequested(context, requested(callOf(read, { order: 1 }, more)));
     expect(next).toMatchObject({ step: 'refused', body: { code, by: 'decider', call: 'call_1' } });
   });
 
-  test('[P-statements-exact-call] an address that names another call or tenant', async () => {
-    const desk = deskOf(house, read, policy);
+  test('[P-statements-exact-call] an address of another call or tenant', async () => {
+    const context = contextOf(keys, read, policy);
     for (const address of [{ call: 'call_2' }, { tenant: 'other' }]) {
-      const next = await decideRequested(desk, requested(callOf(read), address));
+      const next = await decideRequested(context, requested(callOf(read), address));
       expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
     }
   });
 
-  test('arguments that are no object', async () => {
-    const desk = deskOf(house, read, policy);
+  test('arguments that are not an object', async () => {
+    const context = contextOf(keys, read, policy);
     for (const argument of [[], null, 'text', 1]) {
-      const next = await decideRequested(desk, requested(callOf(read, argument)));
+      const next = await decideRequested(context, requested(callOf(read, argument)));
       expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
     }
   });
 
-  test('an agent that is registered otherwise, or not any more', async () => {
-    const desk = deskOf(house, read, policy);
+  test('an agent that is registered otherwise, or was removed', async () => {
+    const context = contextOf(keys, read, policy);
     const call = requested(callOf(read));
     for (const wrong of [{ tenant: 'other' }, { agent: 'other' }, { user: 'eve' }, { session: 'other' }])
       expect(
-        await decideRequested({ ...desk, agentOf: async () => ({ ...agent, ...wrong }) }, call),
+        await decideRequested({ ...context, agentOf: async () => ({ ...agent, ...wrong }) }, call),
       ).toMatchObject({
         body: { code: 'statement_invalid' },
       });
-    expect(await decideRequested({ ...desk, agentOf: async () => undefined }, call)).toMatchObject({
+    expect(await decideRequested({ ...context, agentOf: async () => undefined }, call)).toMatchObject({
       body: { code: 'key_invalid' },
     });
   });
 
   test("somebody else's session", async () => {
-    const desk = deskOf(house, read, policy);
-    const sessions = { ...desk.sessions, of: async () => ({ ...session, user: 'eve' }) };
-    expect(await decideRequested({ ...desk, sessions }, requested(callOf(read)))).toMatchObject({
+    const context = contextOf(keys, read, policy);
+    const sessions = { ...context.sessions, of: async () => ({ ...session, user: 'eve' }) };
+    expect(await decideRequested({ ...context, sessions }, requested(callOf(read)))).toMatchObject({
       body: { code: 'statement_invalid' },
     });
   });
 
-  test('a tool that changed or went away since the call was validated', async () => {
-    const changed = deskOf(house, toolOf('read_order', { labels: [] }), policy);
+  test('a tool that was changed or removed since the call was validated', async () => {
+    const changed = contextOf(keys, toolOf('read_order', { labels: [] }), policy);
     expect(await decideRequested(changed, requested(callOf(read)))).toMatchObject({
       body: { code: 'tool_changed' },
     });
@@ -118,7 +118,7 @@ describe('a call that does not add up is refused', () => {
 
 describe('policy decides', () => {
   test('[P-unsure-means-no] [P-line-refusal-is-an-event] refuses everything without a policy', async () => {
-    const next = await decideRequested(deskOf(house, read, undefined), requested(callOf(read)));
+    const next = await decideRequested(contextOf(keys, read, undefined), requested(callOf(read)));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'policy_missing' } });
   });
 
@@ -135,12 +135,12 @@ describe('policy decides', () => {
     });
     const failing = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
     const call = requested(callOf(read, { many: 90_000_000 }));
-    expect(await decideRequested(deskOf(house, read, failing), call)).toMatchObject({
+    expect(await decideRequested(contextOf(keys, read, failing), call)).toMatchObject({
       step: 'refused',
       body: { code: 'policy_error' },
     });
     const other = requested(callOf(read, {}));
-    expect(await decideRequested(deskOf(house, read, failing), other)).toMatchObject({ step: 'decided' });
+    expect(await decideRequested(contextOf(keys, read, failing), other)).toMatchObject({ step: 'decided' });
   });
 
   test.each([
@@ -148,10 +148,10 @@ describe('policy decides', () => {
     ['a blocked tool', toolOf('wipe'), {}, 'policy_denied', 'blocked_tools'],
     ['a payment above the cap', pay, { amount: { value: 5_000 } }, 'policy_denied', 'amount_cap'],
     ['a payment that is not a number', pay, { amount: { value: '5' } }, 'policy_denied', 'amount_cap'],
-    ['a payment that is not there', pay, { amount: [] }, 'policy_denied', 'amount_cap'],
+    ['a payment without an amount', pay, { amount: [] }, 'policy_denied', 'amount_cap'],
   ] as const)('refuses %s and names the rule', async (_, tool, argument, code, rule) => {
     const next = await decideRequested(
-      deskOf(house, tool, policy),
+      contextOf(keys, tool, policy),
       requested(callOf(tool, argument as never)),
     );
     expect(next.step).toBe('refused');
@@ -170,27 +170,27 @@ describe('policy decides', () => {
     ['a destructive call', remove, {}, 'destructive_asks'],
     ['a large payment', pay, { amount: { value: 500 } }, 'amount_cap'],
   ] as const)('holds %s and keeps its result', async (_, tool, argument, rule) => {
-    const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool, argument)));
+    const next = await decideRequested(contextOf(keys, tool, policy), requested(callOf(tool, argument)));
     expect(next).toMatchObject({
       step: 'held',
       body: { call: { keepResult: true }, decision: { verdict: 'ask', reasons: [{ rule }] } },
     });
     if (next.step !== 'held') return;
-    expect(verifyStatement(next.body.statement, 'decision', house.keyring, nowMs).verdict).toBe('ask');
+    expect(verifyStatement(next.body.statement, 'decision', keys.keyring, nowMs).verdict).toBe('ask');
   });
 
   test('allows a granted call with a statement that repeats every field of it', async () => {
     const call = callOf(read, { order: 1 });
-    const next = await decideRequested(deskOf(house, read, policy), requested(call));
+    const next = await decideRequested(contextOf(keys, read, policy), requested(call));
     expect(next.step).toBe('decided');
     if (next.step !== 'decided') return;
     const { decision, statement } = eventSchemas.decided.parse(next.body);
-    expect(verifyStatement(statement, 'decision', house.keyring, nowMs)).toEqual({
+    expect(verifyStatement(statement, 'decision', keys.keyring, nowMs)).toEqual({
       type: 'decision',
       tenant: 'acme',
       agent: 'clerk',
       user: 'ada',
-      session: 'desk',
+      session: 'ses_1',
       call: 'call_1',
       tool: 'read_order',
       toolVersion: call.toolVersion,
@@ -209,8 +209,8 @@ describe('policy decides', () => {
 
 describe('a resolved question', () => {
   async function hold(tool = remove): Promise<HeldCall> {
-    const next = await decideRequested(deskOf(house, tool, policy), requested(callOf(tool)));
-    if (next.step !== 'held') throw new Error(`expected the call to be held, it is ${next.step}`);
+    const next = await decideRequested(contextOf(keys, tool, policy), requested(callOf(tool)));
+    if (next.step !== 'held') throw new Error(`expected the call to be held, it was ${next.step}`);
     return {
       call: next.body.call,
       decision: next.body.decision,
@@ -228,8 +228,8 @@ describe('a resolved question', () => {
     ],
     ['expired', { resolution: 'expired' }, 'approval_expired', 'Nobody approved'],
     ['approved by nobody', { nobody: true }, 'statement_invalid', 'does not say who'],
-    ['approved too long ago', { notAfter: nowMs }, 'deadline_passed', 'ran out of time'],
-    ['approved for ever', { notAfter: nowMs + 600_000 }, 'statement_invalid', 'open for too long'],
+    ['approved too long ago', { notAfter: nowMs }, 'deadline_passed', 'reached its deadline'],
+    ['approved without an end', { notAfter: nowMs + 600_000 }, 'statement_invalid', 'too far in the future'],
     [
       'about another version of the call',
       { callDigest: sha256('other') },
@@ -239,15 +239,15 @@ describe('a resolved question', () => {
     ['about another call', { call: 'call_2' }, 'statement_invalid', 'another call'],
     ['about another tenant', { tenant: 'other' }, 'statement_invalid', 'another call'],
   ] as const)('%s ends the call', async (_, more, code, text) => {
-    const event = resolvedEvent(house, await hold(), more);
-    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    const event = resolvedEvent(keys, await hold(), more);
+    const next = await decideAgain(contextOf(keys, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code, detail: expect.stringContaining(text) } });
   });
 
   test('[P-statements-role-bound] forged by another service ends the call', async () => {
-    const forger = { keyring: house.keyring, keysOf: () => house.keysOf('console') };
+    const forger = { keyring: keys.keyring, keysOf: () => keys.keysOf('console') };
     const event = resolvedEvent(forger, await hold());
-    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    const next = await decideAgain(contextOf(keys, remove, policy), resolved(event));
     expect(next).toMatchObject({
       step: 'refused',
       body: { code: 'statement_invalid', tool: 'delete_order' },
@@ -257,32 +257,32 @@ describe('a resolved question', () => {
   test('with a held call that does not open ends the call', async () => {
     const held = await hold();
     const event = {
-      ...resolvedEvent(house, held),
+      ...resolvedEvent(keys, held),
       sealed: resolvedEvent(createTestKeys(), held).sealed,
     };
-    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    const next = await decideAgain(contextOf(keys, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid', tool: 'unknown' } });
   });
 
   test('[P-unsure-means-no] with arguments changed after the question ends the call', async () => {
     const held = await hold();
-    const event = resolvedEvent(house, { ...held, call: { ...held.call, arguments: '{"order":2}' } });
-    const next = await decideAgain(deskOf(house, remove, policy), resolved(event));
+    const event = resolvedEvent(keys, { ...held, call: { ...held.call, arguments: '{"order":2}' } });
+    const next = await decideAgain(contextOf(keys, remove, policy), resolved(event));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
   });
 
-  test('[P-line-no-way-round] approved meets the policy of now: what is denied stays denied, what asks again is refused', async () => {
+  test('[P-line-no-way-round] approved meets the policy in force now: what it denies stays denied, what it asks about again is refused', async () => {
     const stricter = async (rule: string) => {
       const bytes = await buildPolicy({
         rules: { stricter: rule },
         data: { config: { allow_listed: [{ agents: ['clerk'], tools: ['*'] }] } },
       });
-      const desk = deskOf(
-        house,
+      const context = contextOf(
+        keys,
         remove,
         openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes),
       );
-      return await decideAgain(desk, resolved(resolvedEvent(house, await hold())));
+      return await decideAgain(context, resolved(resolvedEvent(keys, await hold())));
     };
     expect(await stricter('deny contains "No." if input.tool.name == "delete_order"')).toMatchObject({
       body: { code: 'policy_denied', rule: 'stricter' },
@@ -294,14 +294,14 @@ describe('a resolved question', () => {
 
   test('approved goes on with the person in the statement and the time the approval leaves', async () => {
     const next = await decideAgain(
-      deskOf(house, remove, policy),
-      resolved(resolvedEvent(house, await hold())),
+      contextOf(keys, remove, policy),
+      resolved(resolvedEvent(keys, await hold())),
     );
     expect(next).toMatchObject({ step: 'decided', heldSequence: 7 });
     if (next.step !== 'decided') return;
     const { call, statement } = eventSchemas.decided.parse(next.body);
     expect(call).toMatchObject({ keepResult: true, notAfter: nowMs + 59_000 });
-    expect(verifyStatement(statement, 'decision', house.keyring, nowMs)).toMatchObject({
+    expect(verifyStatement(statement, 'decision', keys.keyring, nowMs)).toMatchObject({
       verdict: 'allow',
       approval: { person: 'bob', resolvedAt: nowMs - 1_000, questionDigest: sha256('question') },
       notAfter: nowMs + 59_000,
@@ -311,12 +311,12 @@ describe('a resolved question', () => {
 });
 
 test('refuses a held call the decider did not ask about, even when an approver signs for it', async () => {
-  const asked = await decideRequested(deskOf(house, remove, policy), requested(callOf(remove)));
-  if (asked.step !== 'held') throw new Error(`expected the call to be held, it is ${asked.step}`);
+  const asked = await decideRequested(contextOf(keys, remove, policy), requested(callOf(remove)));
+  if (asked.step !== 'held') throw new Error(`expected the call to be held, it was ${asked.step}`);
   const { decision, statement } = asked.body;
   const invented = { call: callOf(remove, { id: 'another' }), decision, statement, heldSequence: 7 };
   for (const held of [invented, { ...invented, statement: '' }]) {
-    const next = await decideAgain(deskOf(house, remove, policy), resolved(resolvedEvent(house, held)));
+    const next = await decideAgain(contextOf(keys, remove, policy), resolved(resolvedEvent(keys, held)));
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
   }
 });
@@ -324,7 +324,7 @@ test('refuses a held call the decider did not ask about, even when an approver s
 describe('a call that cannot be handled is refused as poison', () => {
   test('[P-line-poison] with its arguments in the evidence', () => {
     const body = poisonRequested(
-      deskOf(house, read, policy),
+      contextOf(keys, read, policy),
       requested(callOf(read, { order: 1 })),
       new Fault('poison'),
     );
@@ -332,14 +332,16 @@ describe('a call that cannot be handled is refused as poison', () => {
     expect(evidenceOf(body)).toMatchObject({ call: { arguments: '{"order":1}' } });
   });
 
-  test('even when nothing is known of it but its id', () => {
+  test('even when only its id is known', () => {
     const held = { call: callOf(read), decision: policyDecision(), statement: '', heldSequence: 7 };
     const event = resolvedEvent(createTestKeys(), held);
-    expect(poisonResolved(deskOf(house, read, policy), resolved(event), new Fault('poison'))).toMatchObject({
-      code: 'poison',
-      call: 'call_1',
-      agent: 'unknown',
-    });
+    expect(poisonResolved(contextOf(keys, read, policy), resolved(event), new Fault('poison'))).toMatchObject(
+      {
+        code: 'poison',
+        call: 'call_1',
+        agent: 'unknown',
+      },
+    );
   });
 
   function policyDecision(): HeldCall['decision'] {

@@ -1,81 +1,55 @@
 /**
- * The two steps of the decider. Both may run twice for one event: the bus stores one successor of an event, and the
- * second run's publish finds the step taken.
+ * The two steps of the decider: a call that is requested, and a call whose question is resolved.
+ *
+ * C1. Both may run twice for one event: the bus stores one successor of an event, and rejects what the second run
+ *     publishes.
+ * C2. What a call uses is stored in its session before the call goes on, and a denial before the call is refused for
+ *     it. So no later call is taken for the first.
+ * C3. Every fault but an unavailable dependency refuses the call. That one has the event delivered again.
  */
 import type { Delivery, Steps } from '@interlock/bus';
-import {
-  type AgentEntry,
-  type Call,
-  type EmergencyEntry,
-  type EventBody,
-  Fault,
-  type Json,
-  limits,
-  type Tool,
-} from '@interlock/contracts';
-import { type HeldPolicy, localTimes } from '@interlock/policy';
+import { type Call, type EventBody, Fault, type Json, limits } from '@interlock/contracts';
+import { type LoadedPolicy, localTimes } from '@interlock/policy';
 import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
+import type { DecisionContext } from './context.ts';
 import {
-  type Authority,
   type Decided,
   decide,
-  groundsOf,
+  detailsOf,
   type Held,
   type NamedCall,
   type Refusal,
   refusal,
 } from './decide.ts';
-import type { FactReader } from './facts/read.ts';
 import type { Approval, Facts } from './facts.ts';
-import type { Policies } from './policies.ts';
 import { approvedCall, openHeld, openResolution, type Resolved, readResolution } from './resolution.ts';
-import type { Sessions, Use } from './session.ts';
+import type { Use } from './session.ts';
 import type { Shadow } from './shadow.ts';
 
-/** What both steps work with. */
-export interface Desk {
-  authority: Authority;
-  policies: Pick<Policies, 'inForce' | 'candidate'>;
-  shadow: Pick<Shadow, 'ask'>;
-  sessions: Pick<Sessions, 'of' | 'use' | 'deny'>;
-  /** Reads what management says; a copy that does not fit the call is read again from the leader. */
-  agentOf(call: Call): Promise<AgentEntry | undefined>;
-  toolOf(call: Call): Promise<Tool | undefined>;
-  /** Reads what the arguments mean; what no parser understands is said to be unreadable. */
-  parse: FactReader['read'];
-  /** Returns the emergency a person opened for the call's agent and tool, while it holds. */
-  emergencyOf(call: Call, nowMs: number): EmergencyEntry | undefined;
-  /** Tells loudly of what was decided under an emergency. */
-  announce(emergency: EmergencyEntry, call: Call, step: 'decided' | 'held' | 'refused' | 'evaluated'): void;
-  /** The deployment's own name for where it runs. */
-  environment: string;
-  nowMs(): number;
-}
-
-/** Decides a requested call. Throws `dependency_unavailable`, to be delivered again. */
+/** Decides a requested call. Throws `dependency_unavailable` (C3). */
 export async function decideRequested(
-  desk: Desk,
+  context: DecisionContext,
   { event, address }: Delivery<'requested'>,
 ): Promise<Decided | Held | Refusal> {
-  return await refusing(desk, event.call, () =>
-    decideCall(desk, { call: event.call, address, spanMs: limits.callMs, shadow: desk.shadow }),
+  return await refusedOnFault(context, event.call, () =>
+    decideCall(context, { call: event.call, address, spanMs: limits.callMs, shadow: context.shadow }),
   );
 }
 
 /**
- * Decides a held call again when its question is resolved: publishes `decided` itself, because the call's line was
- * left at `held`, and returns only a refusal.
+ * Decides a held call again when its question is resolved. Publishes `decided` itself, as the successor of `held`, and
+ * returns only a refusal.
  */
 export async function decideResolved(
-  desk: Desk,
+  context: DecisionContext,
   bus: Steps,
   delivery: Delivery<'resolved'>,
 ): Promise<Refusal | undefined> {
-  const next = await decideAgain(desk, delivery);
+  const next = await decideAgain(context, delivery);
   if (next.step === 'refused') return next;
   const { address } = delivery;
   const published = await bus.publish('decided', address, next.body, next.heldSequence);
-  // The line may have lost the held call; where it has gone on instead, this finds the step taken and is harmless.
+  // The line may have lost the held call. Where the call went on instead, this is rejected and changes nothing (C1).
   if (!published.stored) await bus.publish('decided', address, next.body, 0);
   return undefined;
 }
@@ -85,52 +59,52 @@ export type DecidedAgain = Decided & { heldSequence: number };
 
 /** Decides a resolved call: refused unless a person approved it and policy, knowing that, allows it. */
 export async function decideAgain(
-  desk: Desk,
+  context: DecisionContext,
   delivery: Delivery<'resolved'>,
 ): Promise<DecidedAgain | Refusal> {
   const { event, address } = delivery;
-  const opened = open(desk, delivery);
-  if (opened instanceof Fault) return unknownCall(desk, event, opened);
+  const opened = openOrFault(context, delivery);
+  if (opened instanceof Fault) return refusalOf(context, event, opened);
   const call = approvedCall(opened);
   const reading = readResolution(opened);
   if (!reading.approved) {
-    await remember(desk, opened);
-    return refusal(opened.held.call, reading.grounds, desk.authority, desk.nowMs());
+    await storeDenial(context, opened);
+    return refusal(opened.held.call, reading.details, context.authority, context.nowMs());
   }
   const approval: Approval = {
     questionDigest: opened.resolution.questionDigest,
     person: reading.person,
     resolvedAt: opened.resolution.issuedAt,
   };
-  // A candidate is asked once about a call: when it is decided first. What it said then stays on record.
+  // A candidate is asked once about a call, when it is first decided. Its answer of then stays in the record.
   const shadow = { ask: () => opened.held.decision.shadow };
-  const next = await refusing(desk, call, () =>
-    decideCall(desk, { call, address, spanMs: limits.approvedCallMs, shadow, approval }),
+  const next = await refusedOnFault(context, call, () =>
+    decideCall(context, { call, address, spanMs: limits.approvedCallMs, shadow, approval }),
   );
-  if (next.step === 'held') throw new Error('an approved call cannot be held');
+  if (next.step === 'held') throw new TypeError('An approved call was held again.');
   return next.step === 'refused' ? next : { ...next, heldSequence: opened.held.heldSequence };
 }
 
 /** Returns the refusal of a requested call that could not be handled. */
 export function poisonRequested(
-  desk: Desk,
+  context: DecisionContext,
   { event }: Delivery<'requested'>,
   fault: Fault,
 ): EventBody<'refused'> {
-  return refusal(event.call, groundsOf(fault), desk.authority, desk.nowMs()).body;
+  return refusal(event.call, detailsOf(fault), context.authority, context.nowMs()).body;
 }
 
 /** Returns the refusal of a resolved call that could not be handled. */
 export function poisonResolved(
-  desk: Desk,
+  context: DecisionContext,
   { event }: Delivery<'resolved'>,
   fault: Fault,
 ): EventBody<'refused'> {
-  return unknownCall(desk, event, fault).body;
+  return refusalOf(context, event, fault).body;
 }
 
 async function decideCall(
-  desk: Desk,
+  context: DecisionContext,
   {
     call,
     address,
@@ -145,59 +119,58 @@ async function decideCall(
     approval?: Approval;
   },
 ): Promise<Decided | Held | Refusal> {
-  const nowMs = desk.nowMs();
+  const nowMs = context.nowMs();
   const parsed = checkCall(call, { address, nowMs, spanMs });
-  const held = await desk.policies.inForce();
-  const facts = await gather(desk, call, parsed, nowMs, {
-    held,
+  const loaded = await context.policies.inForce();
+  const facts = await gather(context, call, parsed, nowMs, {
+    loaded,
     ...(approval === undefined ? {} : { approval }),
   });
-  const policy = {
-    digest: held.digest,
-    version: held.version,
-    evaluate: (input: object) => held.policy.evaluate(input),
+  const decider = {
+    digest: loaded.digest,
+    version: loaded.version,
+    evaluate: (input: object) => loaded.policy.evaluate(input),
     shadow,
   };
-  const next = decide(facts, policy, desk.authority, nowMs);
-  // What a call uses is remembered before the call goes on: the next one cannot be taken for the first.
-  if (next.step === 'decided') await desk.sessions.use(call, useOf(facts), nowMs);
-  if (facts.emergency !== undefined) desk.announce(facts.emergency, call, next.step);
+  const next = decide(facts, decider, context.authority, nowMs);
+  if (next.step === 'decided') await context.sessions.use(call, useOf(facts), nowMs); // C2
+  if (facts.emergency !== undefined) context.reportEmergency(facts.emergency, call, next.step);
   return next;
 }
 
 /**
- * Collects everything a decision about a call is made from, from what management says and what is remembered, for
- * the policy that will decide it: it is asked with the wall clocks it wants to know, also when another one comes.
+ * Collects what a decision about a call is made from: the entries of management, the session, and the wall clocks that
+ * the deciding policy names. The caller passes that policy, since a newer one may come into force meanwhile.
  * Throws what `check.ts` throws, and `dependency_unavailable`.
  */
 export async function gather(
-  desk: Desk,
+  context: DecisionContext,
   call: Call,
   parsed: Record<string, Json>,
   nowMs: number,
-  { held, ...more }: Pick<Facts, 'approval' | 'asker'> & { held: HeldPolicy },
+  { loaded, ...more }: Pick<Facts, 'approval' | 'asker'> & { loaded: LoadedPolicy },
 ): Promise<Facts> {
-  const agent = checkAgent(call, await desk.agentOf(call));
-  const tool = checkTool(call, await desk.toolOf(call));
-  const session = checkSession(call, await desk.sessions.of(call, nowMs));
-  const emergency = desk.emergencyOf(call, nowMs);
+  const agent = checkAgent(call, await context.agentOf(call));
+  const tool = checkTool(call, await context.toolOf(call));
+  const session = checkSession(call, await context.sessions.of(call, nowMs));
+  const emergency = context.emergencyOf(call, nowMs);
   return {
     call,
     arguments: parsed,
     tool,
     agent,
     session,
-    parsed: await desk.parse(tool, parsed, session),
-    local: localTimes(zonesOf(held, desk.policies.candidate), nowMs),
-    environment: desk.environment,
+    parsed: await context.parse(tool, parsed, session),
+    local: localTimes(zonesOf(loaded, context.policies.candidate), nowMs),
+    environment: context.environment,
     ...(emergency === undefined ? {} : { emergency }),
     ...more,
   };
 }
 
 /** A candidate is asked about the same input, so the zones of both are in it. */
-function zonesOf(held: HeldPolicy, candidate: HeldPolicy | undefined): string[] {
-  return [...new Set([...held.zones, ...(candidate?.zones ?? [])])];
+function zonesOf(loaded: LoadedPolicy, candidate: LoadedPolicy | undefined): string[] {
+  return [...new Set([...loaded.zones, ...(candidate?.zones ?? [])])];
 }
 
 function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {
@@ -205,41 +178,45 @@ function useOf({ tool, parsed }: Pick<Facts, 'tool' | 'parsed'>): Use {
   return { tool: tool.name, destinations };
 }
 
-/** Remembers a person's no before the call is refused for it. A second run remembers the same. */
-async function remember(desk: Desk, { held, resolution }: Resolved): Promise<void> {
+/** C2. A second run stores the same denial, which changes nothing. */
+async function storeDenial(context: DecisionContext, { held, resolution }: Resolved): Promise<void> {
   if (resolution.resolution !== 'denied') return;
   const { tool, argumentsDigest } = held.call;
-  await desk.sessions.deny(held.call, { at: resolution.issuedAt, tool, argumentsDigest }, desk.nowMs());
+  await context.sessions.deny(held.call, { at: resolution.issuedAt, tool, argumentsDigest }, context.nowMs());
 }
 
-/** Turns every Fault but a dependency's into the call's refusal. */
-async function refusing<T>(desk: Desk, call: Call, deciding: () => Promise<T>): Promise<T | Refusal> {
+/** C3. */
+async function refusedOnFault<T>(
+  context: DecisionContext,
+  call: Call,
+  deciding: () => Promise<T>,
+): Promise<T | Refusal> {
   try {
     return await deciding();
   } catch (error) {
     if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
-    return refusal(call, groundsOf(error), desk.authority, desk.nowMs());
+    return refusal(call, detailsOf(error), context.authority, context.nowMs());
   }
 }
 
-function open(desk: Desk, { event, address }: Delivery<'resolved'>) {
+function openOrFault(context: DecisionContext, { event, address }: Delivery<'resolved'>) {
   try {
-    return openResolution(event, address, desk.authority, desk.nowMs());
+    return openResolution(event, address, context.authority, context.nowMs());
   } catch (error) {
     if (error instanceof Fault) return error;
     throw error;
   }
 }
 
-/** Refuses a resolved call of which perhaps no more than its id is known. */
-function unknownCall(desk: Desk, event: EventBody<'resolved'>, fault: Fault): Refusal {
-  return refusal(namedCall(desk, event), groundsOf(fault), desk.authority, desk.nowMs());
+/** Refuses a resolved call of which perhaps only the id is known. */
+function refusalOf(context: DecisionContext, event: EventBody<'resolved'>, fault: Fault): Refusal {
+  return refusal(namedCall(context, event), detailsOf(fault), context.authority, context.nowMs());
 }
 
-/** A ledger event names an agent and a tool; where the held call does not open, nobody knows them any more. */
+/** A ledger event names an agent and a tool. Where the held call cannot be opened, they are not known. */
 const UNKNOWN = 'unknown';
 
-function namedCall({ authority }: Desk, event: EventBody<'resolved'>): NamedCall {
+function namedCall({ authority }: DecisionContext, event: EventBody<'resolved'>): NamedCall {
   const { tenant, call } = event;
   try {
     const held = openHeld(event, authority).call;

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type PolicyEntry, type PolicyState, policyStateSchema, sha256 } from '@interlock/contracts';
-import { buildBundle, type HeldPolicy, openBundle, verifyBundle } from '@interlock/policy';
+import { buildBundle, type LoadedPolicy, openBundle, verifyBundle } from '@interlock/policy';
 import { opaProgram, policyFolders } from '@interlock/policy-analysis';
 import { Failure, loadKeyring, systemClock } from '@interlock/shell';
 import type { ApiClient } from '../client.ts';
@@ -11,7 +11,7 @@ import { type FolderOptions, foldersOf } from '../folders.ts';
 
 /** A policy that was published and can be evaluated here. */
 export interface HeldBundle {
-  held: HeldPolicy;
+  held: LoadedPolicy;
   entry: PolicyEntry;
   bytes: Uint8Array;
   /** Whether the author's signature was verified: that takes the operator's root key, which not every machine has. */
@@ -23,7 +23,7 @@ export async function openCandidate(
   place: string,
   options: FolderOptions,
   signal: AbortSignal,
-): Promise<HeldPolicy> {
+): Promise<LoadedPolicy> {
   const bytes = (await isFile(path.resolve(place)))
     ? await readFile(path.resolve(place))
     : await buildBundle({

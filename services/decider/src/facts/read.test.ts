@@ -1,7 +1,7 @@
 import { factsSchema, type Json, type Parse } from '@interlock/contracts';
 import { processorMs } from '@interlock/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { toolOf } from '../house.fixture.ts';
+import { toolOf } from '../decision.fixture.ts';
 import { createFactReader } from './read.ts';
 
 const reader = createFactReader();

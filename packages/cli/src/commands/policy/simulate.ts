@@ -1,5 +1,5 @@
 import { callLabelListSchema } from '@interlock/contracts';
-import type { HeldPolicy } from '@interlock/policy';
+import type { LoadedPolicy } from '@interlock/policy';
 import { createSimulation, type SimulationReport } from '@interlock/policy-analysis';
 import { exitCodes, systemClock } from '@interlock/shell';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -116,14 +116,14 @@ async function runSimulation(options: SimulateOptions): Promise<SimulateResult> 
   };
 }
 
-async function openBase(client: ApiClient, options: SimulateOptions): Promise<HeldPolicy | undefined> {
+async function openBase(client: ApiClient, options: SimulateOptions): Promise<LoadedPolicy | undefined> {
   if (options.base === 'recorded') return undefined;
   const entry = entryOf(await readPolicyState(client), options.base);
   const { held } = await openPublished(client, entry, options);
   return held;
 }
 
-function judgeOf({ policy, digest }: HeldPolicy) {
+function judgeOf({ policy, digest }: LoadedPolicy) {
   return { digest, evaluate: (input: object) => policy.evaluate(input) };
 }
 

@@ -1,60 +1,60 @@
 /**
- * One place for a policy: the one that decides, or the candidate beside it.
+ * Loads the bundles that one entry of bucket `policies` names: of `current`, which decides, or of `candidate`.
  *
- * 1. A bundle replaces the one held only after its author's signature verified, its bytes are those the entry names
- *    and it denied every canary; until then, and for good when it fails, the one held stays.
- * 2. A signed removal leaves none.
+ * L1. A bundle replaces the one in use only after its author's signature was verified, its bytes were found to be those
+ *     the entry names, and it denied every canary. Until then, and for good when it fails, the one in use stays.
+ * L2. A signed removal leaves no policy in use.
  */
 import type { Blobs, BusLog } from '@interlock/bus';
 import { bundleKey, Fault, type PolicyEntry } from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
-import { type HeldPolicy, openBundle, verifyBundle } from '@interlock/policy';
+import { type LoadedPolicy, openBundle, verifyBundle } from '@interlock/policy';
 import { BackOff, type Clock } from '@interlock/shell';
 
-/** The bytes are written before the entry, so they are missing only while a store catches up or is away. */
+/** The bytes are written before the entry, so they are missing only while a replica of the store catches up. */
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
-/** A store that has caught up and does not have the bytes has lost them: that is told, and they are looked for further. */
+/** A store that still lacks the bytes then has lost them: the entry is rejected, and reading is tried further. */
 const MISSING_MS = 10_000;
-/** What a record of it takes. */
+/** As many characters as a policy status and a CONTROL event take. */
 const DETAIL_MAX = 1_000;
 
-/** An entry whose bundle was not taken, and why. */
+/** An entry whose bundle is not used, and why. */
 export interface Rejected {
   version: number;
   digest: string;
   detail: string;
 }
 
-export interface SlotOptions {
+export interface BundleLoaderOptions {
   blobs: Pick<Blobs, 'get'>;
   keyring: Keyring;
   clock: Pick<Clock, 'sleep' | 'nowMs' | 'monotonicMs'>;
   log: BusLog;
   /** Ends the fetching of bundles. */
   signal: AbortSignal;
-  /** Told of each entry once its bundle was taken, and each time it is known why not. */
-  judged: (entry: PolicyEntry, rejected: Rejected | undefined) => void;
+  /** Called for each entry when its bundle is in use, and whenever it is rejected. */
+  onOutcome: (entry: PolicyEntry, rejected: Rejected | undefined) => void;
 }
 
-export class Slot {
-  readonly #options: SlotOptions;
-  #held: HeldPolicy | undefined;
-  /** The entry whose bundle is to be held; none once it was removed. */
+export class BundleLoader {
+  readonly #options: BundleLoaderOptions;
+  #policy: LoadedPolicy | undefined;
+  /** The newest entry; undefined once it was removed. */
   #wanted: PolicyEntry | undefined;
   #rejected: Rejected | undefined;
   #loading: Promise<void> = Promise.resolve();
 
-  constructor(options: SlotOptions) {
+  constructor(options: BundleLoaderOptions) {
     this.#options = options;
   }
 
-  /** The policy that is held, if any. */
-  get held(): HeldPolicy | undefined {
-    return this.#held;
+  /** The policy in use, if any. */
+  get policy(): LoadedPolicy | undefined {
+    return this.#policy;
   }
 
-  /** Why the newest entry's bundle is not held. */
+  /** Why the newest entry's bundle is not in use. */
   get rejected(): Rejected | undefined {
     return this.#rejected;
   }
@@ -64,16 +64,17 @@ export class Slot {
     return this.#wanted?.version;
   }
 
-  /** Resolves when the newest entry's bundle was taken or rejected. */
+  /** Resolves when the newest entry's bundle is in use or rejected. */
   get loaded(): Promise<void> {
     return this.#loading;
   }
 
-  /** Takes note of a newer entry, or of a removal, and resolves when its bundle was taken or rejected. */
-  offer(entry: PolicyEntry | undefined): Promise<void> {
+  /** Follows a newer entry or its removal. Resolves when the entry's bundle is in use or rejected. */
+  follow(entry: PolicyEntry | undefined): Promise<void> {
     this.#wanted = entry;
     this.#rejected = undefined;
-    if (entry === undefined) this.#held = undefined;
+    if (entry === undefined)
+      this.#policy = undefined; // L2
     else this.#loading = this.#load(entry);
     return this.#loading;
   }
@@ -83,11 +84,11 @@ export class Slot {
     try {
       const bytes = await this.#fetch(entry);
       if (bytes === undefined || this.#wanted !== entry) return;
-      // Nothing of a module runs before its author is known.
+      // L1: no code of a module runs before its author is known.
       verifyBundle(entry.signature, keyring, bytes, clock.nowMs());
-      this.#held = openBundle(entry, bytes);
+      this.#policy = openBundle(entry, bytes);
       this.#rejected = undefined;
-      this.#options.judged(entry, undefined);
+      this.#options.onOutcome(entry, undefined);
     } catch (error) {
       if (this.#wanted === entry) this.#reject(entry, error);
     }
@@ -97,14 +98,14 @@ export class Slot {
     const { version, digest } = entry;
     const detail = error instanceof Fault ? error.detail : 'The policy bundle cannot be read.';
     this.#options.log.error(
-      { err: error, version, digest, kept: this.#held?.version },
-      'policy refused, the one held stays',
+      { err: error, version, digest, inUse: this.#policy?.version },
+      'the policy bundle was rejected; the policy in use stays in use',
     );
     this.#rejected = { version, digest, detail: detail.slice(0, DETAIL_MAX) };
-    this.#options.judged(entry, this.#rejected);
+    this.#options.onOutcome(entry, this.#rejected);
   }
 
-  /** Fetches a bundle's bytes, however long its store is away. Undefined once it is not wanted any more. */
+  /** Reads a bundle's bytes, however long that takes. Returns undefined once the entry is not the newest any more. */
   async #fetch(entry: PolicyEntry): Promise<Uint8Array | undefined> {
     const { blobs, clock, signal } = this.#options;
     const giveUpMs = clock.monotonicMs() + MISSING_MS;
@@ -115,20 +116,20 @@ export class Slot {
       if (found === 'missing' && clock.monotonicMs() > giveUpMs && this.#rejected === undefined)
         this.#reject(
           entry,
-          new Fault('configuration_invalid', { detail: 'The bundle’s bytes are not there.' }),
+          new Fault('configuration_invalid', { detail: 'The bytes of the bundle are not stored.' }),
         );
       await clock.sleep(backOff.next(), signal).catch(() => undefined);
     }
     return undefined;
   }
 
-  async #read(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | 'missing' | 'away'> {
+  async #read(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | 'missing' | 'unreadable'> {
     try {
       return (await get()) ?? 'missing';
     } catch (error) {
       if (!(error instanceof Fault && error.retryable)) throw error;
-      this.#options.log.warn({ err: error }, 'a policy bundle cannot be read yet');
-      return 'away';
+      this.#options.log.warn({ err: error }, 'the policy bundle could not be read and is read again');
+      return 'unreadable';
     }
   }
 }

@@ -13,10 +13,10 @@ import {
   type Tool,
 } from '@interlock/contracts';
 import { seal, signStatement } from '@interlock/keys';
-import type { HeldPolicy } from '@interlock/policy';
-import { makeCall, makeTool, type TestKeys } from '@interlock/testkit';
+import type { LoadedPolicy } from '@interlock/policy';
+import { caller, makeCall, makeTool, type TestKeys } from '@interlock/testkit';
+import type { DecisionContext } from './context.ts';
 import { createFactReader } from './facts/read.ts';
-import type { Desk } from './steps.ts';
 
 export const nowMs = Date.UTC(2026, 0, 1);
 
@@ -25,14 +25,14 @@ export const agent: AgentEntry = {
   agent: 'clerk',
   user: 'ada',
   roles: ['support'],
-  session: 'desk',
+  session: caller.session,
   keys: [],
   caps: { ratePerSecond: 50, burst: 100, inFlight: 32 },
 };
 
 export const session: Session = {
   tenant: 'acme',
-  session: 'desk',
+  session: caller.session,
   agent: 'clerk',
   user: 'ada',
   openedAt: nowMs - 1_000,
@@ -49,17 +49,17 @@ export function toolOf(name: string, more: Partial<Omit<Tool, 'target'>> & { tar
 
 /** Returns a call to a tool whose digests hold; `more` is laid over it after the digests were made. */
 export function callOf(tool: Tool, args: Json = {}, more: Partial<Call> = {}): Call {
-  return { ...makeCall({ session: 'desk', call: 'call_1', tool, args, nowMs }), ...more };
+  return { ...makeCall({ call: 'call_1', tool, args, nowMs }), ...more };
 }
 
 const facts = createFactReader();
 
-/** Returns a desk where everything is in order for the agent and one tool. */
-export function deskOf(
+/** Returns a context in which the agent may call one tool, as far as all but policy is concerned. */
+export function contextOf(
   { keyring, keysOf }: Pick<TestKeys, 'keyring' | 'keysOf'>,
   tool: Tool,
-  policy: HeldPolicy | undefined,
-): Desk {
+  policy: LoadedPolicy | undefined,
+): DecisionContext {
   return {
     authority: { keys: keysOf('decider'), keyring },
     policies: {
@@ -75,7 +75,7 @@ export function deskOf(
     toolOf: async () => tool,
     parse: facts.read,
     emergencyOf: () => undefined,
-    announce: () => undefined,
+    reportEmergency: () => undefined,
     environment: 'test',
     nowMs: () => nowMs,
   };
@@ -108,7 +108,7 @@ export function resolvedEvent(
   };
 }
 
-/** Returns a requested call as it is delivered; `address` is laid over where it says it stands. */
+/** Returns a requested call as it is delivered; `address` is laid over its address. */
 export function requested(
   call: Call,
   address: Partial<Delivery<'requested'>['address']> = {},
