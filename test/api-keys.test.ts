@@ -71,7 +71,7 @@ describe('an API key', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(made.notAfter);
   });
 
-  test('[P-ingress-keys] and its successor both hold for the overlap of a rotation, then the successor alone', async () => {
+  test('[P-ingress-keys] and its successor are both accepted for the overlap of a rotation, then the successor alone', async () => {
     const old = await create('rotating');
     const rotation = await line
       .person('alice')
@@ -84,7 +84,7 @@ describe('an API key', () => {
     expect(await call(fresh)).toBe('succeeded');
   });
 
-  test('[P-ingress-keys] that is revoked ends at once, and others of its agent go on', async () => {
+  test('[P-ingress-keys] that is revoked is refused from then on, and other keys of its agent are accepted', async () => {
     const first = await create('revoked');
     const rotation = await line.person('alice').post('/v1/agents/acme/revoked/rotate', {});
     const second = agentKeySchema.parse(rotation.body);
@@ -121,7 +121,7 @@ describe('an API key', () => {
     expect(await state()).toEqual(before);
   });
 
-  test('[P-ingress-keys] that was revoked stays so when ingress starts again', async () => {
+  test('[P-ingress-keys] that was revoked is still refused after a restart of ingress', async () => {
     const made = await create('gone');
     await line.person('alice').post('/v1/agents/acme/gone/revoke', {});
     await line.interlock.restart('ingress');

@@ -37,7 +37,7 @@ async function hold(tool: string, text: string, options: CallOptions = {}) {
   return { held, call: held.body.call ?? '', question: await questionOf(held.body.call ?? '') };
 }
 
-/** Returns an open question as somebody who may answer it sees it. */
+/** Returns an open question as it is listed for somebody who may answer it. */
 async function questionOf(call: string): Promise<OpenApproval> {
   return await eventually(async () => {
     const { approvals } = approvalListSchema.parse((await line.person('bob').get('/v1/approvals')).body);
@@ -54,12 +54,12 @@ function effectsOf(call: string): number {
 }
 
 describe('a held call', () => {
-  test('[P-approval-exact-call] is answered with 202, where to look, and until when, and has no effect', async () => {
+  test('[P-approval-exact-call] is answered with 202, the address of its outcome and the time it expires, and has no effect', async () => {
     const { held, call, question } = await hold('ask', 'location');
     expect(held.headers.get('location')).toBe(`/v1/calls/${call}`);
     expect(held.body).toMatchObject({ call, state: 'held', expiresAt: question.expiresAt });
     expect(question.arguments).toEqual({ text: 'location' });
-    expect((await line.look(call)).body).toMatchObject({ state: 'held', expiresAt: question.expiresAt });
+    expect((await line.getCall(call)).body).toMatchObject({ state: 'held', expiresAt: question.expiresAt });
     expect(effectsOf(call)).toBe(0);
   });
 
@@ -67,7 +67,7 @@ describe('a held call', () => {
     line.upstream.behave({ kind: 'answer', body: { said: 'kept' } });
     const { call, question } = await hold('ask', 'approve me');
     const same = await hold('ask', 'approve me');
-    const waiting = line.look(call, { waitSeconds: WAIT_SECONDS });
+    const waiting = line.getCall(call, { waitSeconds: WAIT_SECONDS });
     const { body } = await answer('bob', question, {
       verdict: 'approve',
       questionDigest: question.questionDigest,
@@ -78,24 +78,24 @@ describe('a held call', () => {
       status: 200,
       body: { call, outcome: 'succeeded', result: { said: 'kept' }, replayed: true },
     };
-    expect(await line.look(call)).toMatchObject(again);
+    expect(await line.getCall(call)).toMatchObject(again);
     expect(effectsOf(call)).toBe(1);
     // The very same request asked for again is another call, and another question.
-    expect((await line.look(same.call)).body.state).toBe('held');
+    expect((await line.getCall(same.call)).body.state).toBe('held');
     expect(effectsOf(same.call)).toBe(0);
   });
 
   test('[P-approval-exact-call] does not happen when a person denies it', async () => {
     const { call, question } = await hold('ask', 'deny me');
     await answer('bob', question, { verdict: 'deny', questionDigest: question.questionDigest, reason: 'no' });
-    const after = await line.look(call, { waitSeconds: WAIT_SECONDS });
+    const after = await line.getCall(call, { waitSeconds: WAIT_SECONDS });
     expect(after.body).toMatchObject({ status: 403, code: 'approval_denied' });
     expect(effectsOf(call)).toBe(0);
   });
 
   test('[P-approval-exact-call] [P-unsure-means-no] does not happen when nobody answers in time', async () => {
     const { call, question } = await hold('slow', 'nobody');
-    const after = await line.look(call, { waitSeconds: WAIT_SECONDS });
+    const after = await line.getCall(call, { waitSeconds: WAIT_SECONDS });
     expect(after.body).toMatchObject({ status: 403, code: 'approval_expired' });
     expect(effectsOf(call)).toBe(0);
     const late = await answer('bob', question, {
@@ -113,7 +113,7 @@ describe('a held call', () => {
     await line.person('alice').post('/v1/kill', { ...kill, on: true });
     await eventually(async () => (await fate()).code === 'killed');
     await answer('bob', question, { verdict: 'approve', questionDigest: question.questionDigest });
-    const after = await line.look(call, { waitSeconds: WAIT_SECONDS });
+    const after = await line.getCall(call, { waitSeconds: WAIT_SECONDS });
     expect(after.body).toMatchObject({ status: 403, code: 'killed' });
     expect(effectsOf(call)).toBe(0);
     await line.person('alice').post('/v1/kill', { ...kill, on: false });
@@ -126,7 +126,7 @@ describe('a held call', () => {
     expect([first.status, second.status]).toEqual([202, 202]);
     const outcomeOf = async ({ body: { call = '' } }: HttpAnswer) => {
       await line.person('bob').answer(call, 'approve');
-      return (await line.look(call, { waitSeconds: WAIT_SECONDS })).body;
+      return (await line.getCall(call, { waitSeconds: WAIT_SECONDS })).body;
     };
     expect((await outcomeOf(first)).outcome).toBe('succeeded');
     expect(await outcomeOf(second)).toMatchObject({ status: 429, code: 'spend_limited' });
@@ -140,7 +140,7 @@ describe('a held call', () => {
     const other = await line.call('ask', { text: 'two' }, { idempotencyKey: 'held' });
     expect(other.body).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
     await line.person('bob').answer(first.call, 'approve');
-    await line.look(first.call, { waitSeconds: WAIT_SECONDS });
+    await line.getCall(first.call, { waitSeconds: WAIT_SECONDS });
     const third = await line.call('ask', { text: 'one' }, { idempotencyKey: 'held' });
     expect(third.body).toMatchObject({ call: first.call, outcome: 'succeeded', replayed: true });
     expect(effectsOf(first.call)).toBe(1);
@@ -158,18 +158,18 @@ describe('an answer', () => {
       expect(body).toMatchObject({ status: 409, code: 'answer_mismatch' });
     }
     expect(digestOf(asked)).toBe(questionDigest);
-    expect((await line.look(call)).body.state).toBe('held');
+    expect((await line.getCall(call)).body.state).toBe('held');
     expect(effectsOf(call)).toBe(0);
   });
 
-  test('[P-approval-separate-duties] of the user the agent acts for is refused where duties are separated', async () => {
+  test('[P-approval-separate-duties] of the user whose agent made the call is refused where duties are separated', async () => {
     const { call, question } = await hold('idem', 'mine');
     const approve = { verdict: 'approve', questionDigest: question.questionDigest };
     expect((await answer('alice', question, approve)).body).toMatchObject({ code: 'answer_not_allowed' });
-    expect((await line.look(call)).body.state).toBe('held');
+    expect((await line.getCall(call)).body.state).toBe('held');
     expect(effectsOf(call)).toBe(0);
     expect((await answer('bob', question, approve)).body.state).toBe('approved');
-    expect((await line.look(call, { waitSeconds: WAIT_SECONDS })).body.outcome).toBe('succeeded');
+    expect((await line.getCall(call, { waitSeconds: WAIT_SECONDS })).body.outcome).toBe('succeeded');
     const foreign = await hold('idem', 'hers', { agent: 'other' });
     const digest = foreign.question.questionDigest;
     const answered = await answer('alice', foreign.question, { verdict: 'approve', questionDigest: digest });
@@ -197,11 +197,11 @@ describe('an answer', () => {
       const atDoor = await fetch(`${line.interlock.ingress}${path}`, { method: 'POST', headers, body });
       expect(atDoor.status).toBe(404);
     }
-    expect((await line.look(call)).body.state).toBe('held');
+    expect((await line.getCall(call)).body.state).toBe('held');
     expect(effectsOf(call)).toBe(0);
   });
 
-  test('[P-approval-exact-call] counts once: of many at the same time one is taken, and none after it', async () => {
+  test('[P-approval-exact-call] counts once: of many at the same time one is accepted, and none after it', async () => {
     const { call, question } = await hold('ask', 'many');
     const { questionDigest } = question;
     const answers = await Promise.all(
@@ -213,7 +213,7 @@ describe('an answer', () => {
     for (const { status, body } of answers) if (status !== 200) expect(body.code).toBe('question_closed');
     const late = await answer('bob', question, { verdict: 'deny', questionDigest });
     expect(late.body).toMatchObject({ status: 409, code: 'question_closed' });
-    expect((await line.look(call, { waitSeconds: WAIT_SECONDS })).body.outcome).toBe('succeeded');
+    expect((await line.getCall(call, { waitSeconds: WAIT_SECONDS })).body.outcome).toBe('succeeded');
     expect(effectsOf(call)).toBe(1);
   });
 });

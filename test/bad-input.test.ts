@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-/** What a stack, a path of ours, or an error of a library looks like. */
+/** Parts of a stack trace, of a path of ours, or of the error of a library. */
 const INSIDES = /\bat .+:\d+:\d+|node_modules|\.ts\b|Error:|ZodError|FST_|ECONN|nats/i;
 
 let line: Line;
@@ -38,7 +38,7 @@ interface Asked {
   headers?: Record<string, string>;
 }
 
-/** Asks and returns the problem, which must be one in every way. */
+/** Sends a request and returns the problem, which must be a valid problem document. */
 async function refused({ method = 'POST', path = '/v1/calls', body, headers }: Asked) {
   const response = await fetch(`${line.interlock.ingress}${path}`, {
     method,
@@ -63,7 +63,7 @@ function callOf(tool: string, args: object): string {
   return JSON.stringify({ tool, arguments: args });
 }
 
-describe('a body that cannot be read is refused with its code and the place of the fault', () => {
+describe('a body that cannot be parsed is refused with a code and a pointer to the fault', () => {
   const strings = (text: string) => `{"tool":"write","arguments":{"text":${text}}}`;
   const invalidUtf8 = Buffer.concat([
     Buffer.from('{"tool":"write","arguments":{"text":"'),
@@ -105,7 +105,7 @@ describe('a body that cannot be read is refused with its code and the place of t
   });
 });
 
-describe('arguments that the tool does not take are refused with the place of the fault', () => {
+describe('arguments that do not fit the schema of the tool are refused with a pointer to the fault', () => {
   test.each<[string, object, string]>([
     ['an argument that is missing', {}, '/arguments/text'],
     ['an argument nobody named', { text: 'a', extra: 1 }, '/arguments/extra'],
@@ -150,7 +150,12 @@ describe('a request that is wrong around its body', () => {
       401,
       'key_invalid',
     ],
-    ['a word for a key', { body: good, headers: { authorization: 'Basic YTpi' } }, 401, 'key_invalid'],
+    [
+      'another scheme of authorization',
+      { body: good, headers: { authorization: 'Basic YTpi' } },
+      401,
+      'key_invalid',
+    ],
     ['an empty Idempotency-Key', { body: good, headers: { 'idempotency-key': '' } }, 400, 'header_invalid'],
     [
       'a long Idempotency-Key',
@@ -163,13 +168,13 @@ describe('a request that is wrong around its body', () => {
     ['another case', { path: '/V1/calls', body: good }, 404, 'route_unknown'],
     ['PUT', { method: 'PUT', body: good }, 405, 'method_not_allowed'],
     [
-      'PUT of who knows what',
+      'PUT of an invalid content type',
       { method: 'PUT', body: 'a', headers: { 'content-type': 'a%b}' } },
       405,
       'method_not_allowed',
     ],
     [
-      'who knows what to an unknown route',
+      'an invalid content type to an unknown route',
       { path: '/v2/calls', body: 'a', headers: { 'content-type': 'a%b}' } },
       404,
       'route_unknown',
@@ -189,22 +194,22 @@ describe('a request that is wrong around its body', () => {
     expect(await refused(asked)).toMatchObject({ status, code });
   });
 
-  test('[P-ingress-bad-input] without a key it is told where a key goes', async () => {
+  test('[P-ingress-bad-input] without a key it is answered with 401 and the scheme Bearer', async () => {
     const response = await fetch(`${line.interlock.ingress}/v1/calls`, { method: 'POST', body: good });
     expect(response.headers.get('www-authenticate')).toBe('Bearer');
     expect(problemSchema.parse(await response.json())).toMatchObject({ status: 401, code: 'key_missing' });
   });
 
-  test('[P-ingress-bad-input] for the call of another tenant hears no more than for one that is not there', async () => {
+  test('[P-ingress-bad-input] for the call of another tenant is answered as for a call that does not exist', async () => {
     const { body } = await line.call('nonesuch', {}, { agent: 'other' });
-    expect((await line.look(body.call ?? '', { agent: 'other' })).body.code).toBe('tool_unknown');
-    const foreign = await line.look(body.call ?? '');
-    const absent = await line.look('c_never');
+    expect((await line.getCall(body.call ?? '', { agent: 'other' })).body.code).toBe('tool_unknown');
+    const foreign = await line.getCall(body.call ?? '');
+    const absent = await line.getCall('c_never');
     expect(foreign.body).toMatchObject({ status: 404, code: 'call_unknown' });
     expect(foreign.text).toBe(absent.text);
   });
 
-  test('[P-ingress-bad-input] or is no HTTP at all, still gets a problem', async () => {
+  test('[P-ingress-bad-input] or is no HTTP at all, is answered with a problem document', async () => {
     const { hostname, port } = new URL(line.interlock.ingress);
     const socket = connect(Number(port), hostname);
     socket.end('BREW /coffee HTCPCP/1.0\r\n\r\n');

@@ -1,4 +1,4 @@
-/** Decisions as the decider makes them, and forgeries of every kind, to see who believes them. */
+/** Decisions as the decider makes them, and forgeries of every kind, to test who accepts them. */
 import { generateKeyPairSync } from 'node:crypto';
 import { type Call, newId, type ServiceName, type Statement, sha256 } from '@interlock/contracts';
 import { type SigningKey, signJws } from '@interlock/keys';
@@ -18,7 +18,7 @@ export function callOf({ toolVersion }: Pick<Stolen, 'toolVersion'>, parts: Call
   return makeCall({ ...who, tool: 'write', toolVersion, args: { text: newId('t') }, ...parts });
 }
 
-/** Returns what the decider says when it allows a call. */
+/** Returns the decider's statement that allows a call. */
 export function decisionOf(call: Call, changes: object = {}): Statement<'decision'> {
   return { ...makeDecision(call, { policyDigest: POLICY_DIGEST }), ...changes };
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** Longer than the longest answer of any door. */
+/** Longer than the longest answer of any API. */
 const TIMEOUT_MS = 200_000;
 
-/** What every body of Interlock may say of itself; a body that is no object is empty here and stands in `text`. */
+/** Members that a body of Interlock may have; a body that is no object is empty here, and whole in `text`. */
 const bodySchema = z.looseObject({
   call: z.string().optional(),
   outcome: z.string().optional(),

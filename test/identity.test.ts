@@ -116,7 +116,7 @@ describe('who calls', () => {
     });
   });
 
-  test.each(Object.keys(forged))('[P-identity-from-key] cannot be told in the body as %s', async (name) => {
+  test.each(Object.keys(forged))('[P-identity-from-key] cannot be given in the body as %s', async (name) => {
     const response = await fetch(`${line.interlock.ingress}/v1/calls`, {
       method: 'POST',
       headers: { authorization: `Bearer ${line.agent('helper').key}`, 'content-type': 'application/json' },
@@ -143,7 +143,7 @@ describe('who calls', () => {
     expect(arrived.headers).not.toHaveProperty('cookie');
   });
 
-  test('[P-identity-from-key] is told to policy and audit as the key says', async () => {
+  test('[P-identity-from-key] reaches policy and audit as the key defines it', async () => {
     const { call } = await reach('slow', forged);
     const [evidence] = await eventually(async () => {
       const { body } = await line.person('alice').get(`/v1/audit/calls/${call}`);

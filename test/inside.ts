@@ -1,4 +1,4 @@
-/** What only tests may do: join the bus of a running house in the place of a service, and read what is on disk. */
+/** What only tests may do: connect to the bus of a running installation as a service, and read what is on disk. */
 import { type Dirent, promises as fs } from 'node:fs';
 import path from 'node:path';
 import { type Bus, connectBus } from '@interlock/bus';
@@ -30,7 +30,7 @@ export async function keysOf(folder: Folder, service: ServiceName): Promise<Serv
   );
 }
 
-/** Joins the bus with the account of a service. */
+/** Connects to the bus with the account of a service. */
 export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus> {
   return await connectBus({
     service,
@@ -42,7 +42,7 @@ export async function joinBus(folder: Folder, service: ServiceName): Promise<Bus
   });
 }
 
-/** Looks at the bus from the account that holds the streams. */
+/** Connects an observer with the account that holds the streams. */
 export async function observeBus(folder: Folder): Promise<Observer> {
   const { busSeed } = await keysOf(folder, 'provisioner');
   return await connectObserver({ url: await busUrlOf(folder), seed: busSeed });
@@ -59,7 +59,7 @@ async function busUrlOf({ data }: Folder): Promise<string> {
   return `nats://127.0.0.1:${nats}`;
 }
 
-/** Returns every file below a folder with its bytes; what goes away while it is read is left out. */
+/** Returns every file below a folder with its bytes, without those that are deleted meanwhile. */
 export async function filesBelow(folder: string): Promise<{ file: string; bytes: Buffer }[]> {
   const entries: Dirent[] = await fs.readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries

@@ -153,10 +153,10 @@ describe('when every service and the bus were killed', () => {
   });
 
   test('[P-approval-durable] a question is still open, once, and its call is carried out when a person approves it', async () => {
-    expect((await line.look(held)).body).toMatchObject({ state: 'held' });
+    expect((await line.getCall(held)).body).toMatchObject({ state: 'held' });
     expect((await openQuestions()).filter((call) => call === held)).toHaveLength(1);
     await line.person('bob').answer(held, 'approve');
-    const { body } = await line.look(held, { waitSeconds: WAIT_SECONDS });
+    const { body } = await line.getCall(held, { waitSeconds: WAIT_SECONDS });
     expect(body).toMatchObject({ outcome: 'succeeded' });
     expect(line.upstream.effects.get(held)).toBe(1);
     expect(await openQuestions()).not.toContain(held);

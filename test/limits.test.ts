@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => line?.[Symbol.asyncDispose](), START_MS);
 
 describe('a limit', () => {
-  test('[P-limits-headers] of calls per window refuses the one too many, says when to come again, and counts each agent', async () => {
+  test('[P-limits-headers] of calls per window refuses the one too many, says how long to wait, and counts each agent', async () => {
     for (let count = 0; count < 3; count += 1)
       expect((await line.call('write', { text: 'a' })).status).toBe(200);
     const before = line.upstream.requests.length;
@@ -52,7 +52,7 @@ describe('a limit', () => {
     expect((await line.call('write', { text: 'a' }, { agent: 'other' })).status).toBe(200);
   });
 
-  test('[P-limits-never-forget] [P-idempotency-key] takes nothing for a call that is only repeated', async () => {
+  test('[P-limits-never-forget] [P-idempotency-key] charges nothing for a call that is only repeated', async () => {
     const once = { idempotencyKey: 'once' };
     const first = await line.call('idem', { text: 'a', amount: 4 }, once);
     expect(first.body.outcome).toBe('succeeded');
@@ -61,7 +61,7 @@ describe('a limit', () => {
     expect((await line.call('idem', { text: 'b', amount: 4 })).status).toBe(200);
   });
 
-  test('[P-limits-headers] of spending refuses what the budget does not hold, and what does not say its price', async () => {
+  test('[P-limits-headers] of spending refuses what exceeds the budget, and what does not state its amount', async () => {
     const over = await line.call('idem', { text: 'c', amount: 4 });
     expect(over).toMatchObject({ status: 429, body: { code: 'spend_limited', rule: 'limits/budget' } });
     expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -96,7 +96,7 @@ describe('a limit', () => {
 
 describe('an agent over its caps', () => {
   test(
-    '[P-ingress-caps] is told when to come again, publishes nothing, and stands in the audit once with a count',
+    '[P-ingress-caps] is answered with the time to wait, publishes nothing, and is in the audit once with a count',
     async () => {
       const key = line.interlock.context.agents['acme/flooder']?.key ?? '';
       const url = new URL('/v1/calls', line.interlock.ingress);

@@ -59,7 +59,7 @@ describe('a tool call', () => {
     });
     const { code, rule, detail } = z.looseObject({}).parse(body);
     expect(record).toMatchObject({ step: 'refused', event: { code, rule, detail, by: 'decider' } });
-    expect((await line.look(body.call ?? '')).text).toBe(text);
+    expect((await line.getCall(body.call ?? '')).text).toBe(text);
   });
 
   test('gets its effect once, with a credential that the agent never sees', async () => {
@@ -79,7 +79,7 @@ describe('a tool call', () => {
       status: 200,
       state: 'approved',
     });
-    expect((await line.look(call, { waitSeconds: 30 })).body.outcome).toBe('succeeded');
+    expect((await line.getCall(call, { waitSeconds: 30 })).body.outcome).toBe('succeeded');
     expect(line.upstream.effects.get(call)).toBe(1);
   });
 });

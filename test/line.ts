@@ -1,8 +1,8 @@
 /**
- * A whole house for end-to-end tests: every service as its own process around an upstream that counts what it did.
+ * A whole installation for end-to-end tests: every service in its own process, and an upstream that counts its effects.
  *
  * Tools, each one request to the upstream with the credential `upstream-token`: `read` (GET), `write` (POST),
- * `ask` (destructive, so a person is asked), `idem` (idempotent), `slow` (its path can be told to be slow), `bare` (without
+ * `ask` (destructive, so a person is asked), `idem` (idempotent), `slow` (tests make its path slow), `bare` (without
  * the credential, so the upstream answers 401).
  * Agents: `helper` of tenant acme for alice, `other` of tenant rival for rita. People: alice, who may do everything,
  * and bob, who may answer questions.
@@ -16,7 +16,7 @@ import { eventually, startUpstream, type Upstream } from '@interlock/testkit';
 import { z } from 'zod';
 import { type HttpAnswer, send } from './http.ts';
 
-/** What the upstream wants to see: no agent may ever see it. */
+/** The credential that the upstream requires: no agent may ever see it. */
 export const UPSTREAM_TOKEN = 'upstream-token-S3cr3t/+=value';
 const CREDENTIAL = 'upstream-token';
 /** Generous, so that no test meets a cap it does not set. */
@@ -27,14 +27,14 @@ export type AgentName = 'helper' | 'other';
 const tenantOf: Readonly<Record<AgentName, Tenant>> = { helper: 'acme', other: 'rival' };
 
 export interface LineOptions {
-  /** Tool files by name: what they say is put over the tools there are, or added to them. */
+  /** Tool files by name: they are merged into the tools of the same name, or added. */
   tools?: Readonly<Record<string, object>>;
-  /** Agent files besides the two there are. */
+  /** Agent files besides the two above. */
   agents?: readonly object[];
   limits?: readonly object[];
-  /** What approvals.yaml says. */
+  /** The content of approvals.yaml. */
   approvals?: object;
-  /** What policies may ask for under `data.config`, put over what allows both tenants everything. */
+  /** Data of policies under `data.config`, merged into a grant of every tool to both tenants. */
   policyData?: object;
   replicas?: InterlockOptions['replicas'];
   env?: InterlockOptions['env'];
@@ -48,7 +48,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** The console as one person reaches it. */
+/** The management API, used by one person. */
 export interface Person {
   get(path: string): Promise<HttpAnswer>;
   post(path: string, body: object): Promise<HttpAnswer>;
@@ -66,13 +66,13 @@ export interface Line extends AsyncDisposable {
   /** `POST /v1/calls`. Rejects when the connection breaks. */
   call(tool: string, args: object, options?: CallOptions): Promise<HttpAnswer>;
   /** `GET /v1/calls/{call}`, waiting for the outcome for up to `waitSeconds`. */
-  look(call: string, options?: { agent?: AgentName; waitSeconds?: number }): Promise<HttpAnswer>;
-  /** Any request to the agents' door, with the agent's key. */
+  getCall(call: string, options?: { agent?: AgentName; waitSeconds?: number }): Promise<HttpAnswer>;
+  /** Any request to ingress, with the key of the agent. */
   agent(name: AgentName): { key: string; get(path: string): Promise<HttpAnswer> };
   person(name: string): Person;
 }
 
-/** Starts everything and returns once calls work. What it started ends, and its folder goes, when it is disposed. */
+/** Starts everything and returns once calls work. Disposing it ends what it started and deletes its folder. */
 export async function startLine(options: LineOptions = {}): Promise<Line> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-line-'));
@@ -106,7 +106,7 @@ export async function startLine(options: LineOptions = {}): Promise<Line> {
         ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }),
         ...(signal === undefined ? {} : { signal }),
       }),
-    look: async (call, { agent = 'helper', waitSeconds = 0 } = {}) =>
+    getCall: async (call, { agent = 'helper', waitSeconds = 0 } = {}) =>
       await send(new URL(`/v1/calls/${call}?wait=${waitSeconds}`, interlock.ingress), {
         token: keyOf(interlock, agent),
       }),

@@ -48,14 +48,19 @@ export interface Hints {
   calls: () => readonly string[];
 }
 
-interface Place {
+interface Operation {
   path: string;
   method: string;
   operation: z.infer<typeof operationSchema>;
 }
 
-function drawOne(document: OpenApi, place: Place, authorization: string, hints: Hints): Arbitrary<Drawn> {
-  const { path, method, operation } = place;
+function drawOne(
+  document: OpenApi,
+  described: Operation,
+  authorization: string,
+  hints: Hints,
+): Arbitrary<Drawn> {
+  const { path, method, operation } = described;
   const parametersIn = (where: string) =>
     Object.fromEntries(
       operation.parameters
@@ -82,7 +87,7 @@ function drawOne(document: OpenApi, place: Place, authorization: string, hints: 
       headers: fc.record(parametersIn('header'), { requiredKeys: [] }),
       extra: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, wrongHeaders),
       key: fc.oneof({ weight: 8, arbitrary: fc.constant<string | undefined>(authorization) }, wrongKey),
-      body: operation.requestBody === undefined ? fc.constant(undefined) : bodyOf(document, place, hints),
+      body: operation.requestBody === undefined ? fc.constant(undefined) : bodyOf(document, described, hints),
       method: fc.oneof(
         { weight: 19, arbitrary: fc.constant(method.toUpperCase()) },
         fc.constantFrom('PUT', 'PATCH', 'DELETE', 'OPTIONS'),
@@ -135,7 +140,7 @@ function addressOf(path: string, { inPath, query }: Address): string {
   return search === '' ? filled : `${filled}?${search}`;
 }
 
-function bodyOf(document: OpenApi, { path, operation }: Place, { bodies }: Hints): Arbitrary<string> {
+function bodyOf(document: OpenApi, { path, operation }: Operation, { bodies }: Hints): Arbitrary<string> {
   const valid = valueFor(operation.requestBody?.content['application/json']?.schema, document);
   // Most of what only the document says names no tool; the hints do.
   const said = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 5, arbitrary: bodies[path] ?? valid });

@@ -83,7 +83,7 @@ test(
 
     const { body: held } = await place.line.call('ask', { text: 'x' });
     await place.line.person('bob').answer(held.call ?? '', 'approve');
-    expect((await place.line.look(held.call ?? '', { waitSeconds: 20 })).body.outcome).toBe('succeeded');
+    expect((await place.line.getCall(held.call ?? '', { waitSeconds: 20 })).body.outcome).toBe('succeeded');
     expect(await place.decisionOf(held.call)).toMatchObject({
       verdict: 'allow',
       shadow: { verdict: 'deny' },

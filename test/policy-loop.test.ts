@@ -1,4 +1,4 @@
-/** What an author learns from recorded traffic: which verdicts a candidate changes, what people judged, what to grant. */
+/** What an author learns from recorded traffic: which verdicts a candidate changes, how it agrees with labels, what to grant. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '@interlock/testkit';
@@ -34,7 +34,7 @@ async function makeTraffic(): Promise<Traffic> {
   const wrote = await line.call('write', { text: 'a long text that should not leave' });
   const held = await line.call('ask', { text: 'please' });
   await line.person('bob').answer(held.body.call ?? '', 'approve');
-  const asked = await line.look(held.body.call ?? '', { waitSeconds: 20 });
+  const asked = await line.getCall(held.body.call ?? '', { waitSeconds: 20 });
   const refused = [await line.call('bare', { text: 'one' }), await line.call('bare', { text: 'two' })];
   expect([read, wrote, asked].map(({ body }) => body.outcome)).toEqual(Array(3).fill('succeeded'));
   expect(refused.map(({ body }) => body.code)).toEqual(Array(2).fill('policy_default'));
@@ -65,9 +65,9 @@ async function candidate(name: string, rule: string): Promise<string> {
 
 const countsSchema = z.looseObject({ calls: z.int(), changed: z.int(), wider: z.int(), narrower: z.int() });
 
-describe('[P-policy-simulate] a candidate held against recorded calls', () => {
+describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
   test(
-    'changes the verdicts it would have changed, by rule and tool, and CI hears of it',
+    'changes the verdicts it would have changed, by rule and tool, and the exit code is 1',
     async () => {
       const folder = await candidate(
         'long_texts',
@@ -112,7 +112,7 @@ describe('[P-policy-simulate] a candidate held against recorded calls', () => {
   );
 
   test(
-    'is measured by what people judged: calls it would allow though they were bad, or stop though they were good',
+    'is measured by the labels of people: calls it would allow though they are labelled bad, or stop though they are labelled good',
     async () => {
       const [bad = '', good = ''] = traffic.refused;
       expect(await runPolicy(line, 'label', bad, 'bad', '--note', 'nobody asked for it')).toMatchObject({
@@ -152,7 +152,7 @@ describe('[P-policy-simulate] a candidate held against recorded calls', () => {
 });
 
 test(
-  '[P-policy-suggest] what nobody granted is suggested as narrowly as it was called, without what a person judged bad',
+  '[P-policy-suggest] what nobody granted is suggested as narrowly as it was called, without what a person labelled bad',
   async () => {
     const { code, said } = await runPolicy(line, 'suggest');
     expect(code).toBe(0);

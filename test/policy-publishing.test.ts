@@ -1,4 +1,4 @@
-/** Publishing while traffic flows: what may not decide is refused by the deciders themselves. */
+/** Publishing under traffic: the deciders themselves refuse an invalid bundle. */
 import { policyStateSchema, sha256 } from '@interlock/contracts';
 import { authorKeySchema, createKey } from '@interlock/keys';
 import { signBundle } from '@interlock/policy';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, START_MS);
 afterAll(() => place?.[Symbol.asyncDispose](), START_MS);
 
-describe('a bundle that may not decide, put before the deciders while traffic flows', () => {
+describe('an invalid bundle that reaches the deciders under traffic', () => {
   const strangers = authorKeySchema.parse({
     holder: 'author',
     sign: { keyId: 'sig_stranger', privateKey: createKey('author', 'sign', Date.now() + HOUR_MS).privateKey },
@@ -35,7 +35,7 @@ describe('a bundle that may not decide, put before the deciders while traffic fl
     ],
     ['failing its canaries', () => place.smuggle(place.bundles.boundless)],
   ])(
-    '[P-policy-refused] %s, is refused: the policy before it decides on, and everybody is told',
+    '[P-policy-refused] %s, is refused: the policy before it stays in force, and readiness, console and audit report it',
     async (_, put) => {
       const before = await place.publish(
         (await place.state()).current?.digest === sha256(place.bundles.one)
@@ -69,7 +69,7 @@ describe('a bundle that may not decide, put before the deciders while traffic fl
   );
 
   test(
-    '[P-policy-refused] [P-policy-newest] older, is refused: what is newer decides on, and who starts then decides nothing until management signs again',
+    '[P-policy-refused] [P-policy-newest] older, is refused: the newer one stays in force, and a decider that starts then decides nothing until management signs again',
     async () => {
       await place.publish(place.bundles.one);
       const older = await place.observer.textAt('policies', 'current');
@@ -99,7 +99,7 @@ describe('a bundle that may not decide, put before the deciders while traffic fl
   );
 
   test(
-    '[P-policy-newest] a text that nobody signed stops every call, and publishing again mends it',
+    '[P-policy-newest] an unsigned text in its place stops every call, and publishing again repairs that',
     async () => {
       await place.publish(place.bundles.one);
       await place.observer.putText('policies', 'current', 'not signed by anybody');
@@ -115,8 +115,8 @@ describe('a bundle that may not decide, put before the deciders while traffic fl
   );
 });
 
-describe('a bundle at the console’s door', () => {
-  test('[P-policy-signed] is refused when its signature is a stranger’s or for another bundle', async () => {
+describe('a bundle that is sent to the management API', () => {
+  test('[P-policy-signed] is refused when its signature is of an unknown key or for another bundle', async () => {
     const [first, second] = [place.bundles.one, place.bundles.other];
     const bundle = Buffer.from(first).toString('base64');
     const before = await place.state();
@@ -148,7 +148,7 @@ test(
     await place.publish(place.bundles.strict);
     const call = held.body.call ?? '';
     await place.line.person('bob').answer(call, 'approve');
-    const after = await place.line.look(call, { waitSeconds: 20 });
+    const after = await place.line.getCall(call, { waitSeconds: 20 });
     expect(after.body).toMatchObject({ status: 403, code: 'policy_denied', rule: 'no_writes' });
     expect(place.line.upstream.effects.get(call)).toBeUndefined();
   },
@@ -177,7 +177,7 @@ test(
       inForce = published.version;
       await traffic.pass(10);
       const answer = await place.line.person('alice').post('/v1/policy/rollback', { to: first });
-      const back = await place.untilTaken(policyStateSchema.parse(answer.body).current);
+      const back = await place.untilLoaded(policyStateSchema.parse(answer.body).current);
       expect(back).toMatchObject({ rollbackOf: first, digest: sha256(place.bundles.one) });
       inForce = back.version;
     }

@@ -1,4 +1,4 @@
-/** Steady traffic for tests of what must not be noticed by it. */
+/** Steady traffic, for tests of what callers must not notice. */
 import { newId } from '@interlock/contracts';
 import type { HttpAnswer } from './http.ts';
 import type { Line } from './line.ts';
@@ -23,7 +23,7 @@ export interface Traffic {
   stop(): Promise<readonly Flown[]>;
 }
 
-/** Lets traffic flow through `write`; `mark` is read before each call. */
+/** Starts traffic on `write`; `mark` is read before each call. */
 export function startTraffic(line: Line, mark: () => number = () => 0): Traffic {
   const flown: Flown[] = [];
   const waiting = new Set<() => void>();
@@ -38,7 +38,7 @@ export function startTraffic(line: Line, mark: () => number = () => 0): Traffic 
     }
   };
   const callers = Promise.all(Array.from({ length: CALLERS }, caller));
-  // Whoever waits for more calls hears of a broken one when the traffic is stopped.
+  // A broken call rejects when the traffic is stopped.
   callers.catch(() => waiting.forEach((wake) => void wake()));
   return {
     flown,

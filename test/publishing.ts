@@ -1,6 +1,6 @@
 /**
- * A line whose policies are published past the console's door as well as through it: whoever holds the console's keys
- * can put any entry before the deciders.
+ * A line whose policies are published through the management API, and past it: with the keys of the console any entry
+ * can be written to the bucket that the deciders read.
  */
 import type { Bus } from '@interlock/bus';
 import {
@@ -23,9 +23,9 @@ import { type Line, startLine } from './line.ts';
 export const DECIDERS = 2;
 const config = { allow_listed: [{ tenants: ['acme', 'rival'], tools: ['*'] }] };
 
-type Place = 'current' | 'candidate';
+type PolicyKey = 'current' | 'candidate';
 
-/** What a decider says of itself at /readyz. */
+/** What a decider reports at /readyz. */
 const readinessSchema = z.looseObject({
   ready: z.boolean(),
   facts: z.record(z.string(), z.union([z.string(), z.number()])),
@@ -59,15 +59,15 @@ export interface Publishing extends AsyncDisposable {
   readonly bundles: Bundles;
   state(): Promise<PolicyState>;
   /** Asks the console to publish. */
-  submit(bytes: Uint8Array, as?: Place): Promise<HttpAnswer>;
-  /** Publishes through the console's door, and returns the entry once every decider took it. */
-  publish(bytes: Uint8Array, as?: Place): Promise<PolicyEntry>;
-  untilTaken(entry: PolicyEntry | undefined, as?: Place): Promise<PolicyEntry>;
-  /** Puts an entry before the deciders with the console's own signature: no door stands in the way. Returns its version. */
+  submit(bytes: Uint8Array, as?: PolicyKey): Promise<HttpAnswer>;
+  /** Publishes through the management API, and returns the entry once every decider has loaded it. */
+  publish(bytes: Uint8Array, as?: PolicyKey): Promise<PolicyEntry>;
+  untilLoaded(entry: PolicyEntry | undefined, as?: PolicyKey): Promise<PolicyEntry>;
+  /** Writes an entry with the console's own signature, past the management API. Returns its version. */
   smuggle(content: Uint8Array, more?: Partial<PolicyEntry>): Promise<number>;
-  /** What each decider says of itself. */
+  /** What each decider reports at /readyz. */
   readiness(): Promise<Readiness[]>;
-  /** Waits until the audit holds what every decider told of an entry. */
+  /** Waits until the audit holds what every decider reported about an entry. */
   untilAudited(step: string, name: string): Promise<void>;
   /** Returns the decision by which a call was carried out, once the audit holds it. */
   decisionOf(call: string | undefined): Promise<DecisionRecord>;
@@ -90,7 +90,7 @@ export async function startPublishing(): Promise<Publishing> {
       signature: signBundle(bytes, author, Date.now()),
       as,
     });
-  const untilTaken: Publishing['untilTaken'] = async (entry, as = 'current') => {
+  const untilLoaded: Publishing['untilLoaded'] = async (entry, as = 'current') => {
     if (entry === undefined) throw new TypeError('Nothing was published.');
     await eventually(async () => {
       const { deciders } = await state();
@@ -101,9 +101,9 @@ export async function startPublishing(): Promise<Publishing> {
     return entry;
   };
   return {
-    ...{ line, author, observer, bundles, state, submit, untilTaken },
+    ...{ line, author, observer, bundles, state, submit, untilLoaded },
     publish: async (bytes, as = 'current') =>
-      await untilTaken(policyStateSchema.parse((await submit(bytes, as)).body)[as], as),
+      await untilLoaded(policyStateSchema.parse((await submit(bytes, as)).body)[as], as),
     smuggle: async (content, more) =>
       await smuggle(consoleBus, entryOf(content, author, await state()), content, more),
     readiness: () => readinessOf(line),

@@ -23,8 +23,8 @@ let umask = 0;
 const arrived: string[] = [];
 const answers: { call: string; said: string }[] = [];
 
-/** An API that tells its credential in every way it can. */
-function tellAll(authorization: string) {
+/** An API that returns its credential in every form it can. */
+function answerWith(authorization: string) {
   const token = authorization.replace(/^Bearer /, '');
   const base64 = Buffer.from(token).toString('base64');
   return {
@@ -46,13 +46,13 @@ beforeAll(async () => {
     const { authorization = '' } = incoming.headers;
     arrived.push(authorization);
     const token = authorization.replace(/^Bearer /, '');
-    const told = tellAll(authorization);
-    const slashes = JSON.stringify(told).replaceAll('/', '\\/');
+    const answer = answerWith(authorization);
+    const slashes = JSON.stringify(answer).replaceAll('/', '\\/');
     const kind = incoming.url?.slice(1);
     const type = kind === 'text' ? `text/plain; token="${token}"` : 'application/json';
-    const headers = { 'content-type': type, 'x-token': token, 'set-cookie': `token=${told.base64}` };
+    const headers = { 'content-type': type, 'x-token': token, 'set-cookie': `token=${answer.base64}` };
     response.writeHead(kind === 'fail' ? 500 : 200, { ...headers, warning: `199 - "${token}"` });
-    response.end(kind === 'slashes' ? slashes : JSON.stringify(told));
+    response.end(kind === 'slashes' ? slashes : JSON.stringify(answer));
   });
   echo.listen(0, '127.0.0.1');
   await once(echo, 'listening');
@@ -77,7 +77,7 @@ beforeAll(async () => {
     expect(answer.body.outcome).toBe(tool === 'ask' ? 'failed' : 'succeeded');
     answers.push({ call: answer.body.call ?? '', said: sayingOf(answer.headers, answer.text) });
   }
-  const again = await line.look(answers.at(-1)?.call ?? '');
+  const again = await line.getCall(answers.at(-1)?.call ?? '');
   answers.push({ call: again.body.call ?? '', said: sayingOf(again.headers, again.text) });
 }, START_MS);
 afterAll(async () => {
@@ -120,9 +120,9 @@ function leaksIn(bytes: Buffer | string): string[] {
 }
 
 describe('the credential, agents’ keys and people’s tokens', () => {
-  test('[P-secret-redacted] [P-secret-nowhere] are in no answer to an agent, though the API told its credential in every form', () => {
+  test('[P-secret-redacted] [P-secret-nowhere] are in no answer to an agent, though the API returned its credential in every form', () => {
     expect(new Set(arrived)).toEqual(new Set([`Bearer ${UPSTREAM_TOKEN}`]));
-    expect(leaksIn(JSON.stringify(tellAll(`Bearer ${UPSTREAM_TOKEN}`)))).not.toEqual([]);
+    expect(leaksIn(JSON.stringify(answerWith(`Bearer ${UPSTREAM_TOKEN}`)))).not.toEqual([]);
     for (const { said } of answers) {
       expect(leaksIn(said)).toEqual([]);
       expect(said).toContain('the rest of the answer');

@@ -60,7 +60,7 @@ async function fate(tool: string, args: object, agent: 'helper' | 'other' = 'hel
   return body.code === undefined ? String(body.outcome) : `${body.code} ${body['rule'] ?? ''}`.trim();
 }
 
-describe('[P-facts-parsed] a statement is judged by what it does', () => {
+describe('[P-facts-parsed] a statement is refused for what it does', () => {
   test.each([
     'select 1; drop table orders',
     'with x as (delete from orders returning *) select * from x',
@@ -75,7 +75,7 @@ describe('[P-facts-parsed] a statement is judged by what it does', () => {
   });
 });
 
-test('a call from an address that its agent has no business at is denied', async () => {
+test('a call from an address outside the networks of its agent is denied', async () => {
   expect(await fate('read', { id: 1 }, 'other')).toBe('policy_denied origin_allowed');
 });
 
@@ -84,7 +84,7 @@ describe('[P-session-memory] a session', () => {
     const first = await line.call('slow', { text: 'a' });
     expect(first.status).toBe(202);
     await line.person('bob').answer(String(first.body.call), 'approve');
-    await line.look(String(first.body.call), { waitSeconds: 20 });
+    await line.getCall(String(first.body.call), { waitSeconds: 20 });
     await eventually(async () => (await fate('slow', { text: 'b' })) === 'succeeded');
     const fates = await Promise.all(Array.from({ length: 10 }, () => fate('slow', { text: 'c' })));
     expect(new Set(fates)).toEqual(new Set(['succeeded']));
@@ -95,7 +95,7 @@ describe('[P-session-memory] a session', () => {
       const asked = await line.call('ask', { text: 'twice' });
       expect(asked.status).toBe(202);
       await line.person('bob').answer(String(asked.body.call), 'deny');
-      await line.look(String(asked.body.call), { waitSeconds: 20 });
+      await line.getCall(String(asked.body.call), { waitSeconds: 20 });
     }
     await eventually(async () => (await fate('ask', { text: 'twice' })) === 'policy_denied denied_twice');
     expect(await fate('ask', { text: 'another' })).toBe('held');

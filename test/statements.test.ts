@@ -1,6 +1,6 @@
 /**
- * What executor and broker make of decisions that are not quite right. The tests speak on the bus with the limiter's
- * account, as somebody could who took the limiter over, and sign with whatever key a case names.
+ * How executor and broker treat invalid decisions. The tests publish with the limiter's account, as an intruder in the
+ * limiter could, and sign with the key that a case names.
  */
 import type { Bus } from '@interlock/bus';
 import {
@@ -48,7 +48,7 @@ afterAll(async () => {
   await line?.[Symbol.asyncDispose]();
 }, START_MS);
 
-/** Says as the limiter that a call is admitted, whatever stands in its statement. */
+/** Publishes as the limiter that a call is admitted, with any statement. */
 async function admit(
   call: Call,
   statement: string,
@@ -99,7 +99,7 @@ describe('the executor', () => {
 });
 
 describe('the broker', () => {
-  /** Claims a call as an executor does; `changes` make the claim speak of something else. */
+  /** Claims a call as an executor does; `changes` falsify the claim. */
   async function claim(call: Call, changes: Partial<EventBody<'started'>> = {}): Promise<void> {
     const { tenant, agent, user, session, toolVersion, argumentsDigest, callDigest, replyTo } = call;
     const box = createKey('executor', 'seal', Date.now() + 60_000).certified.publicKey;

@@ -122,7 +122,7 @@ describe('a call', () => {
     expect((await tracedOf(response.headers.get('interlock-call') ?? '')).traceId).toBe(traceId);
   });
 
-  test('[P-trace-no-content] names its tool in the words of the GenAI conventions, and tells no content', () => {
+  test('[P-trace-no-content] names its tool by the GenAI conventions, and holds no content', () => {
     const executed = trace.spans.filter(({ name }) => name === 'execute_tool write');
     expect(executed.map(({ service }) => service)).toEqual(['interlock-ingress', 'interlock-executor']);
     for (const { attributes } of executed)

@@ -1,4 +1,4 @@
-/** Child processes of the bench: each says one thing when it is ready, and ends when the bench does. */
+/** Child processes of the bench: each sends one message when it is ready, and ends with the bench. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Environment } from '@interlock/shell';
@@ -9,8 +9,8 @@ const STOP_TIMEOUT_MS = 5_000;
 
 export interface Child extends AsyncDisposable {
   pid: number;
-  /** Returns the first thing the process says over its channel. Throws when it ends or stays silent instead. */
-  heard<S extends z.ZodType>(schema: S): Promise<z.output<S>>;
+  /** Returns the first message of the process. Throws when it ends or sends none in time. */
+  firstMessage<S extends z.ZodType>(schema: S): Promise<z.output<S>>;
 }
 
 /** Starts a module as a process of its own. Its errors go to standard error. */
@@ -22,11 +22,11 @@ export function startChild(module: string, args: readonly string[], env: Environ
   if (child.pid === undefined) throw new Error(`${module} does not start.`);
   const ended = once(child, 'exit');
   const said = once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
-  // Whoever asks hears of the failure; until then nobody waits for it.
+  // The failure reaches the first reader; before that nobody awaits it.
   said.catch(() => undefined);
   return {
     pid: child.pid,
-    heard: async (schema) => {
+    firstMessage: async (schema) => {
       const [message] = await Promise.race([
         said,
         ended.then(() => Promise.reject(new Error(`${module} ended before it was ready.`))),

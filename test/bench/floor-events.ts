@@ -1,6 +1,6 @@
 /**
  * The floor's events: as large as the line's, and made once. What is signed or sealed in them is real, so that its
- * size is right; nobody looks into it.
+ * size is right; nobody reads it.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import {
@@ -93,7 +93,7 @@ export function sampleEvents(nowMs: number): SampleEvents {
   };
 }
 
-/** Returns a call as ingress would make it; the request is taken as it comes. */
+/** Returns a call as ingress would make it; the request is not checked. */
 export function callOf(body: string, replyTo: string, nowMs: number): Call {
   return {
     ...who,

@@ -22,12 +22,12 @@ export interface Floor extends AsyncDisposable {
 /** Starts the floor on a server of its own. */
 export async function startFloor(): Promise<Floor> {
   await using stack = new AsyncDisposableStack();
-  const house = stack.use(await startTestBus());
+  const bus = stack.use(await startTestBus());
   const module = fileURLToPath(new URL('./floor-process.ts', import.meta.url));
   let url = '';
   for (const role of roles) {
-    const child = stack.use(startChild(module, [role], { ...process.env, ...house.env }));
-    ({ url } = await child.heard(readySchema));
+    const child = stack.use(startChild(module, [role], { ...process.env, ...bus.env }));
+    ({ url } = await child.firstMessage(readySchema));
   }
   const owned = stack.move();
   return {

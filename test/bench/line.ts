@@ -1,4 +1,4 @@
-/** The line: the whole house as `interlock up` starts it, and one HTTP tool with a credential in front of the upstream. */
+/** The line: the whole installation as `interlock up` starts it, and one HTTP tool with a credential in front of the upstream. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -19,7 +19,7 @@ const TIMEOUT_MS = 60_000;
 const RETRY_MS = 100;
 /** A schedule of milliseconds: timers know nothing finer. */
 const TICK_MS = 1;
-/** Sockets an open loop may hold when a target falls behind: below the doors' own limits. */
+/** Sockets an open loop may hold when a target falls behind: below the limits of the targets. */
 const SOCKETS_MAX = 4_096;
 /** The first part of a saturation run fills the pipe and is not counted. */
 const FILLING_SHARE = 0.2;

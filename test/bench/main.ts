@@ -12,7 +12,7 @@ import { type BenchUpstream, startBenchUpstream } from './upstream.ts';
 
 const KIBIBYTES_PER_MEBIBYTE = 1_024;
 
-/** One call in a hundred is traced, as a busy house would: the standard sampler, set from outside. */
+/** One call in a hundred is traced, as a busy installation would: the standard sampler, set from outside. */
 const SAMPLED = {
   tracing: 'traceidratio 0.01',
   env: { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.01' },
@@ -77,7 +77,7 @@ async function measureLine(
   return { line: { ...measured, tracing }, residentMb: await residentMbOf(line) };
 }
 
-/** Resident memory by service, from what the kernel says of its process. */
+/** Resident memory by service, as the kernel reports it. */
 async function residentMbOf({ interlock }: Line): Promise<Record<string, number>> {
   const entries = await Promise.all(
     interlock.services.map(async ({ name, pid }) => {

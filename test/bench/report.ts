@@ -1,4 +1,4 @@
-/** What the bench says: one JSON object, or tables for a person. */
+/** The report of the bench: one JSON object, or tables for a person. */
 import type { RateResult } from './load.ts';
 import type { Measured } from './measure.ts';
 import type { PolicyMeasured } from './policy/measure.ts';
@@ -34,7 +34,7 @@ export interface Report extends Partial<Results> {
   policy?: PolicyMeasured;
 }
 
-/** Holds results against what is to be reached. */
+/** Compares results with the targets. */
 export function reportOf(results: Results | undefined, policy: PolicyMeasured | undefined): Report {
   const checks = [
     ...(results === undefined ? [] : lineChecks(results)),
@@ -59,7 +59,7 @@ function lineChecks({ floor, line, residentMb }: Results): Check[] {
   ];
 }
 
-/** A rate that was not asked for is not held against anything. */
+/** A rate that was not measured has no target. */
 function latencyChecks(floor: Measured, line: Measured): Check[] {
   const below = floor.rates.find(({ rate }) => rate === TARGET_RATE);
   const above = line.rates.find(({ rate }) => rate === TARGET_RATE);
@@ -68,7 +68,7 @@ function latencyChecks(floor: Measured, line: Measured): Check[] {
     atMost(`line p50 / floor p50 at ${TARGET_RATE}/s`, ratio(above.p50Ms, below.p50Ms), P50_RATIO, 'x'),
     atMost(`line p99 / floor p99 at ${TARGET_RATE}/s`, ratio(above.p99Ms, below.p99Ms), P99_RATIO, 'x'),
   ];
-  // A quotient of two queues says nothing: both must have kept up with the rate.
+  // A quotient of two queues means nothing: both must have kept up with the rate.
   const keptUp = [floor, line].every(({ saturationPerSecond }) => saturationPerSecond >= TARGET_RATE);
   const answered = below.failed === 0 && above.failed === 0;
   return checks.map((check) => ({ ...check, met: check.met && keptUp && answered }));

@@ -5,7 +5,7 @@ import { startChild } from './child.ts';
 import type { Aim } from './load.ts';
 
 export const CREDENTIAL = 'bench-credential-0123456789abcdef';
-/** What it answers: as much as a small JSON API says. */
+/** What it answers: as much as a small JSON API answers. */
 export const THING = JSON.stringify({ id: 1, title: 'A thing', body: 'It is here.', tags: ['one', 'two'] });
 
 const readySchema = z.object({ url: z.url() });
@@ -19,7 +19,7 @@ export interface BenchUpstream extends AsyncDisposable {
 /** Starts the upstream in a process of its own. */
 export async function startBenchUpstream(): Promise<BenchUpstream> {
   const child = startChild(fileURLToPath(new URL('./upstream-process.ts', import.meta.url)), [], process.env);
-  const { url } = await child.heard(readySchema);
+  const { url } = await child.firstMessage(readySchema);
   return {
     url,
     aim: {

@@ -13,7 +13,7 @@ const START_MS = 100_000;
 const END_MS = 90_000;
 /** Long enough to be claimed by a busy machine, short enough to be waited out. */
 const CLAIM_MS = 3_000;
-/** The twin looks at a claim within seconds of its limit. */
+/** The twin settles a claim within seconds of its limit. */
 const TAKEN_OVER_MS = 30_000;
 /** Requests that ingress answers from the ledger while a claim is in doubt. */
 const LOOKS = 50;
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused past its claim', () => {
   test(
-    'while its twin settles the call does nothing when it goes on',
+    'while its twin settles the call does nothing when it is resumed',
     async () => {
       const { journal, wish, call, claimer } = await pauseClaimer('write');
       await stage.until(wish, 'settled', TAKEN_OVER_MS);
@@ -71,15 +71,15 @@ describe('[P-paused-executor] [P-claim-monotonic] an executor that is paused pas
   );
 });
 
-describe('[P-claim-monotonic] an executor that is paused before it hears that its claim was stored', () => {
+describe('[P-claim-monotonic] an executor that is paused before it receives the acknowledgement of its claim', () => {
   test(
-    'sends nothing when it hears so after the claim ran out, even where no lease is asked for',
+    'sends nothing when the acknowledgement arrives after the claim ran out, even where no lease is needed',
     async () => {
       const journal = new Journal(line);
       const { withheld, release } = proxy.withhold('interlock.ledger.v1.started.');
       const wish = journal.send('bare');
       await withheld;
-      // Both at once, before it can give up waiting: who of them claimed the call is found out afterwards.
+      // Both at once, before the claimer can give up waiting; which of them it is, the ledger says later.
       for (const executor of EXECUTORS) line.interlock.signal(executor, 'SIGSTOP');
       const call = await stage.until(wish, 'started');
       const claimer = await claimerOf(call);
@@ -96,9 +96,9 @@ describe('[P-claim-monotonic] an executor that is paused before it hears that it
   );
 });
 
-describe('an executor that does not hear whether its claim was stored', () => {
+describe('an executor that does not receive the acknowledgement of its claim', () => {
   test(
-    '[P-ledger-read-back] [P-ledger-claim-first] has no effect until it does, knows its own claim by its nonce, and carries the call out once',
+    '[P-ledger-read-back] [P-ledger-claim-first] has no effect before it knows that the claim is stored, recognises its own claim by its nonce, and carries the call out once',
     async () => {
       const journal = new Journal(line);
       const { withheld, reset } = proxy.withhold('interlock.ledger.v1.started.');
@@ -107,7 +107,7 @@ describe('an executor that does not hear whether its claim was stored', () => {
       const call = await stage.until(wish, 'started');
       // As long as many other requests take, the call stands on the ledger and nothing has left.
       for (let looks = 0; looks < LOOKS; looks += 1)
-        expect((await line.look(call)).body).toMatchObject({ state: 'running' });
+        expect((await line.getCall(call)).body).toMatchObject({ state: 'running' });
       expect(effectsOf(line, wish)).toEqual([]);
       reset();
       expect((await journal.untilKnown(wish))?.body.outcome).toBe('succeeded');
@@ -120,7 +120,7 @@ describe('an executor that does not hear whether its claim was stored', () => {
   test('and the audit is intact', () => expectIntactAudit(line), END_MS);
 });
 
-/** Sends a call that waits for its lease, pauses whoever claimed it, and lets the broker go on. */
+/** Sends a call that waits for its lease, pauses the executor that claimed it, and resumes the broker. */
 async function pauseClaimer(
   tool: string,
 ): Promise<{ journal: Journal; wish: Wish; call: string; claimer: string }> {
@@ -137,7 +137,7 @@ async function pauseClaimer(
 /** Returns the process that claimed a call. */
 async function claimerOf(call: string): Promise<string> {
   const replica = await eventually(() => stage.claimerOf(call));
-  // A log also names the twin, where it speaks of claims that were the twin's.
+  // Every entry of a log names the replica that wrote it, and some name the twin too.
   for (const name of EXECUTORS)
     if ((await logOf(name)).some((entry) => entry.replica === replica)) return name;
   throw new Error(`No executor is called ${replica}.`);
@@ -153,7 +153,7 @@ const entrySchema = z.object({ replica: z.string(), call: z.string().optional(),
 
 async function logOf(name: string): Promise<z.infer<typeof entrySchema>[]> {
   const text = await readFile(path.join(line.interlock.data, 'logs', `${name}.log`), 'utf8');
-  // What follows the last line's end is still being written; what Node itself says is no entry.
+  // The last line may be half written, and what Node itself prints is no entry.
   const lines = text
     .split('\n')
     .slice(0, -1)

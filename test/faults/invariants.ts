@@ -5,7 +5,7 @@
  *    same call, under the same key of its own.
  * 2. No effect without a `started` that carries the exact arguments.
  * 3. A call that was answered 503 has no effect, ever.
- * 4. Every outcome that was told is in the audit, as it was told, with its arguments.
+ * 4. Every outcome that was answered is in the audit, as it was answered, with its arguments.
  * 5. No call has both `started` and `refused`, or either of them twice, and the audit is intact.
  */
 import { auditRecordSchema, auditVerificationSchema } from '@interlock/contracts';
@@ -23,11 +23,11 @@ const ATTEMPT_MS = 3_000;
 const recordsSchema = z.looseObject({ records: z.array(auditRecordSchema) });
 type Records = z.infer<typeof recordsSchema>['records'];
 
-/** Holds a journal whose wishes all have their end against the upstream and the audit. */
+/** Compares a journal whose wishes have all ended with the upstream and the audit. */
 export async function expectInvariants(line: Line, journal: Journal): Promise<void> {
   const trail = new Trail(line);
   const broken: string[] = [];
-  // One after the other: a look-up reads every record where the store has no index.
+  // One after the other: a query reads every record where the store has no index.
   for (const wish of journal.wishes) {
     const faults = await faultsOf(line, trail, wish);
     if (faults.length > 0) broken.push(...faults, await storyOf(line, trail, wish));
@@ -101,15 +101,17 @@ async function faultOfAnswer(
   return twice === undefined ? undefined : `and has ${twice} more than once`;
 }
 
-/** Returns what was told of a wish and what the audit says of its calls, for whoever reads a failed test. */
+/** Returns the answers to a wish and the audit's records of its calls, for the reader of a failed test. */
 async function storyOf(line: Line, trail: Trail, wish: Wish): Promise<string> {
-  const told = wish.answers.map(({ status, body }) => `${status} ${body.outcome ?? body.code ?? body.state}`);
+  const answered = wish.answers.map(
+    ({ status, body }) => `${status} ${body.outcome ?? body.code ?? body.state}`,
+  );
   const calls = new Set(wish.answers.flatMap(({ body }) => body.call ?? []));
   const steps: string[] = [];
   for (const call of calls)
     for (const { step, event } of await trail.records(call))
       steps.push(`${call} ${step} ${event['code'] ?? event['outcome'] ?? ''}`);
-  return `  told: ${told.join(', ')}; effects: ${effectsOf(line, wish).length}; audit: ${steps.join(', ')}`;
+  return `  answered: ${answered.join(', ')}; effects: ${effectsOf(line, wish).length}; audit: ${steps.join(', ')}`;
 }
 
 /** The audit as an operator reads it; what was read once is not asked for again. */
@@ -125,8 +127,8 @@ class Trail {
   async find(call: string, step: string): Promise<Records[number] | undefined> {
     const known = (await this.records(call)).find((record) => record.step === step);
     if (known !== undefined) return known;
-    const look = async () => (await this.#show(call)).find((record) => record.step === step);
-    return await eventually(look, AUDITED_MS).catch(() => undefined);
+    const find = async () => (await this.#show(call)).find((record) => record.step === step);
+    return await eventually(find, AUDITED_MS).catch(() => undefined);
   }
 
   async records(call: string): Promise<Records> {

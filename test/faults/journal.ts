@@ -1,4 +1,4 @@
-/** What agents sent and what they were told, so that it can be held against what happened. */
+/** What agents sent and what they were answered, to be compared with what happened. */
 
 import { newId } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
@@ -47,7 +47,7 @@ export class Journal {
     return await eventually(async () => {
       const answer = await this.again(wish);
       if (answer?.body.state === 'held') await this.#approve(answer.body.call ?? '');
-      const known = answer?.status === 202 ? await this.#look(wish, answer.body.call ?? '') : answer;
+      const known = answer?.status === 202 ? await this.#outcome(wish, answer.body.call ?? '') : answer;
       return known !== undefined && isFinal(known) && known;
     }, KNOWN_MS);
   }
@@ -64,15 +64,15 @@ export class Journal {
 
   async #ask({ tool, text, agent, idempotencyKey, answers }: Omit<Wish, 'first'>) {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    return await this.#heard(answers, () => this.#line.call(tool, { text }, { ...key, agent }));
+    return await this.#recorded(answers, () => this.#line.call(tool, { text }, { ...key, agent }));
   }
 
-  async #look({ agent, answers }: Wish, call: string) {
-    return await this.#heard(answers, () => this.#line.look(call, { agent, waitSeconds: 5 }));
+  async #outcome({ agent, answers }: Wish, call: string) {
+    return await this.#recorded(answers, () => this.#line.getCall(call, { agent, waitSeconds: 5 }));
   }
 
   /** A broken connection is no answer. */
-  async #heard(answers: HttpAnswer[], ask: () => Promise<HttpAnswer>): Promise<HttpAnswer | undefined> {
+  async #recorded(answers: HttpAnswer[], ask: () => Promise<HttpAnswer>): Promise<HttpAnswer | undefined> {
     try {
       const answer = await ask();
       answers.push(answer);
@@ -87,7 +87,7 @@ export class Journal {
   }
 }
 
-/** Nothing else can be said of the wish any more: it was carried out, nobody will ever know, or it is refused. */
+/** The answer is the last one there will be: carried out, unknown for good, or refused. */
 function isFinal({ status }: HttpAnswer): boolean {
   return status === 200 || (status >= 400 && status < 500);
 }

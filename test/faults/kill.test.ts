@@ -31,18 +31,18 @@ function lastPaused(victim: ServiceName): LastPaused[] {
   return victim === 'console' ? ['approver'] : ['decider'];
 }
 
-const told = new Map<string, { journal: Journal; ended: Promise<unknown> }>();
+const ended = new Map<string, { journal: Journal; known: Promise<unknown> }>();
 
 describe('while a call stands between each two steps', () => {
   test.each(waves)(
-    '$victim is killed and is back, with $last paused last',
+    '$victim is killed and restarted, with $last paused last',
     async ({ victim, last }) => {
       const journal = new Journal(line);
       const { answered } = await fillLine(line, stage, journal, last);
       line.interlock.signal(victim, 'SIGKILL');
       stage.resumeAll();
       await line.interlock.ready();
-      told.set(`${victim} ${last}`, { journal, ended: journal.untilAllKnown() });
+      ended.set(`${victim} ${last}`, { journal, known: journal.untilAllKnown() });
       await answered;
     },
     WAVE_MS,
@@ -53,9 +53,9 @@ describe('[P-survives-sigkill] [P-effect-at-most-once] [P-ledger-claim-first] [P
   test.each(waves)(
     'with $victim killed ($last paused last), each call has one effect or none, and an outcome',
     async ({ victim, last }) => {
-      const wave = told.get(`${victim} ${last}`);
+      const wave = ended.get(`${victim} ${last}`);
       if (wave === undefined) throw new Error('This service was not killed.');
-      await wave.ended;
+      await wave.known;
       expect(wave.journal.wishes.length).toBeGreaterThanOrEqual(10);
       await expectInvariants(line, wave.journal);
     },
@@ -63,7 +63,7 @@ describe('[P-survives-sigkill] [P-effect-at-most-once] [P-ledger-claim-first] [P
   );
 
   test(
-    'an ingress that dies between the outcome and its answer is asked again, and tells the same outcome',
+    'an ingress that dies between the outcome and its answer gives the same outcome when it is asked again',
     async () => {
       const journal = new Journal(line);
       const wish = journal.send('slow');

@@ -61,7 +61,7 @@ describe('with a call between each two steps', () => {
   );
 
   test(
-    '[P-effect-at-most-once] [P-outcome-never-lost] [P-idempotency-key] the bus may be killed: what was told stays true',
+    '[P-effect-at-most-once] [P-outcome-never-lost] [P-idempotency-key] NATS may be killed: what was answered stays true',
     async () => {
       await survives(() => line.interlock.signal('nats-server', 'SIGKILL'));
       await expectRecovered(line);
@@ -70,7 +70,7 @@ describe('with a call between each two steps', () => {
   );
 
   test(
-    '[P-line-vanishes] [P-answer-claims-no-more] [P-idempotency-key] the line may be lost: it is made again, and nobody is told too much',
+    '[P-line-vanishes] [P-answer-claims-no-more] [P-idempotency-key] the line may be lost: it is created again, and no answer claims too much',
     async () => {
       const journal = await survives(() => stage.observer.loseLine());
       await expectRecovered(line);
@@ -82,7 +82,7 @@ describe('with a call between each two steps', () => {
   );
 });
 
-describe('[P-auditor-catches-up] an auditor that was away', () => {
+describe('[P-auditor-catches-up] an auditor that was paused', () => {
   test(
     'while the line forgot everything records every call, with its arguments',
     async () => {

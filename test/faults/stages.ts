@@ -26,7 +26,7 @@ export const stagedTools = {
   idem: { claimMs: CLAIM_MS },
 };
 
-/** A line with a look at its streams. */
+/** A line with an observer of its streams. */
 export interface Stage extends AsyncDisposable {
   /** Waits until a stream holds the event of a wish's step, and returns the wish's call. */
   until(wish: Wish, step: Step, timeoutMs?: number): Promise<string>;
@@ -39,7 +39,7 @@ export interface Stage extends AsyncDisposable {
   readonly observer: Observer;
 }
 
-/** Opens the look at a line's streams. */
+/** Connects an observer to the streams of a line. */
 export async function openStage({ interlock }: Line): Promise<Stage> {
   const observer = await observe(interlock.data);
   const calls = new Map<string, { tenant: string; call: string }>();

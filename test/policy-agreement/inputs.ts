@@ -60,7 +60,7 @@ export function inputsFrom(pool: Pool): fc.Arbitrary<object> {
     .record({ input: ofSchema(nodeSchema.parse(whole), pool), placed: placedIn(pool), tool: toolOf(pool) })
     .map(({ input, placed, tool }) => {
       const drawn = drawnSchema.parse(input);
-      for (const [pointer, value] of placed) place(drawn.arguments, pointer, value);
+      for (const [pointer, value] of placed) setAt(drawn.arguments, pointer, value);
       return { ...drawn, tool: { ...drawn.tool, ...tool } };
     });
 }
@@ -81,7 +81,7 @@ function placedIn(pool: Pool): fc.Arbitrary<[string, unknown][]> {
   return fc.array(fc.tuple(fc.constantFrom(...pool.pointers), argumentsFrom(pool)), { maxLength: 6 });
 }
 
-function place(into: Record<string, unknown>, pointer: string, value: unknown): void {
+function setAt(into: Record<string, unknown>, pointer: string, value: unknown): void {
   const tokens = pointer
     .split('/')
     .slice(1)

@@ -58,7 +58,7 @@ function argumentsOf(chance: Chance, index: number): PolicyInput['arguments'] {
   return {
     subject: `word_${chance.below(100)}`,
     customer: { id: index, name: 'Ada Lovelace', tags: ['new', 'vip', 'eu'] },
-    body: 'Thank you for your order. It left our house this morning and will be with you in two days. '.repeat(
+    body: 'Thank you for your order. It left our warehouse this morning and will be with you in two days. '.repeat(
       4,
     ),
     items: Array.from({ length: 5 }, (_, step) => ({

@@ -2,7 +2,7 @@
 import type { PolicyInput } from '@interlock/contracts';
 import type { Policy } from '@interlock/policy';
 import { startOpa } from '@interlock/testkit';
-import { type PolicyHouse, startLibraryHouse, startMadeHouse } from './house.ts';
+import { buildLibraryBundle, buildMadeBundle, type PolicyBundle } from './bundle.ts';
 import { measureSimulation, type SimulateMeasured } from './simulate.ts';
 
 const RULES = 100;
@@ -53,11 +53,11 @@ export interface PolicyMeasured {
 
 /** Measures policy from all sides. */
 export async function measurePolicy(plan: PolicyPlan, say: (line: string) => void): Promise<PolicyMeasured> {
-  await using house = await startLibraryHouse(RULES);
-  const { policy, calls, rules, dataBytes, bundleBytes, openMs } = house;
+  await using bundle = await buildLibraryBundle(RULES);
+  const { policy, calls, rules, dataBytes, bundleBytes, openMs } = bundle;
   say(`policy: ${rules} rules, ${dataBytes} bytes of data, opened in ${openMs} ms`);
   const verdicts = verdictsOf(policy, calls);
-  const { inProcess, opaServer } = await sideBySide(house, plan);
+  const { inProcess, opaServer } = await sideBySide(bundle, plan);
   say(`policy: in process p50 ${inProcess.p50Us} µs, opa over loopback p50 ${opaServer.p50Us} µs`);
   const endurance = endure(policy, calls, plan.endurance);
   say(`policy: ${endurance.decisions} decisions, ${endurance.residentGrowthMb} MB more resident`);
@@ -75,7 +75,7 @@ export async function measurePolicy(plan: PolicyPlan, say: (line: string) => voi
 }
 
 async function sideBySide(
-  { policy, calls, files }: PolicyHouse,
+  { policy, calls, files }: PolicyBundle,
   { decisions, asked }: PolicyPlan,
 ): Promise<{ inProcess: Times; opaServer: Times }> {
   await using opa = await startOpa(files);
@@ -125,8 +125,8 @@ function endure(policy: Policy, calls: PolicyInput[], decisions: number): Policy
 }
 
 async function measureGrowth(count: number): Promise<PolicyMeasured['growth'][number]> {
-  await using house = await startMadeHouse(count);
-  const { policy, calls, rules, bundleBytes, openMs } = house;
+  await using bundle = await buildMadeBundle(count);
+  const { policy, calls, rules, bundleBytes, openMs } = bundle;
   decide(policy, calls, GROWTH_DECISIONS);
   return { rules, bundleBytes, openMs, ...timesOf(decide(policy, calls, GROWTH_DECISIONS)) };
 }

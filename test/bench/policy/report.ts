@@ -1,4 +1,4 @@
-/** What the bench says of policy. */
+/** The report of the bench about policy. */
 import { atMost, type Check, table } from '../tables.ts';
 import type { PolicyMeasured } from './measure.ts';
 
@@ -12,7 +12,7 @@ const POLICY_GROWTH_MB = 8;
 /** Ten thousand recorded calls, the candidate's compilation among it. */
 const SIMULATE_SECONDS = 10;
 
-/** Holds what was measured against what is to be reached. */
+/** Compares what was measured with the targets. */
 export function policyChecks({ inProcess, endurance, simulate }: PolicyMeasured): Check[] {
   const { decisions, residentGrowthMb, policyGrowthMb } = endurance;
   return [

@@ -1,4 +1,4 @@
-/** Rules as houses write them, in eight kinds, so that a library of any size can be made. */
+/** Rules as installations have them, in eight kinds, so that a library of any size can be made. */
 import type { Json } from '@interlock/contracts';
 
 /** One rule: its module without the package line, and its data under `config.<name>`. */

@@ -15,7 +15,7 @@ const BUILD_DEADLINE_MS = 120_000;
 const CALLS = 512;
 const MEBIBYTE = 1_048_576;
 
-export interface PolicyHouse extends AsyncDisposable {
+export interface PolicyBundle extends AsyncDisposable {
   policy: Policy;
   /** Calls the rules have something to say of. */
   calls: PolicyInput[];
@@ -29,7 +29,7 @@ export interface PolicyHouse extends AsyncDisposable {
 }
 
 /** Builds the whole library with made rules on top, up to `rules` in all, and a megabyte of data. */
-export async function startLibraryHouse(rules: number): Promise<PolicyHouse> {
+export async function buildLibraryBundle(rules: number): Promise<PolicyBundle> {
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-bench-'));
   const library = await readLibrary();
   const settings = await settingsOf(library, folder);
@@ -46,7 +46,7 @@ export async function startLibraryHouse(rules: number): Promise<PolicyHouse> {
 }
 
 /** Builds made rules alone, and as much data. */
-export async function startMadeHouse(rules: number): Promise<PolicyHouse> {
+export async function buildMadeBundle(rules: number): Promise<PolicyBundle> {
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-bench-'));
   const base = path.join(folder, 'base');
   await cp(path.join(LIBRARY, 'main'), path.join(base, 'main'), { recursive: true });
@@ -73,7 +73,7 @@ interface Plans {
   tools: string[];
 }
 
-async function houseOf({ base, folder, made, settings, files, tools }: Plans): Promise<PolicyHouse> {
+async function houseOf({ base, folder, made, settings, files, tools }: Plans): Promise<PolicyBundle> {
   const own = path.join(folder, 'own');
   const modules = await Promise.all(made.map((rule) => writeRule(own, rule)));
   const config: Record<string, Json> = {
