@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 
-/** Remembered at once; a call lives for minutes at most, so the oldest can be forgotten. */
+/** A call lives for minutes at most, so the oldest can be forgotten. */
 const CANCELLED_MAX = 10_000;
 
-/** Calls whose agent hung up. It stops only what has not started: an effect under way is not undone by leaving. */
+/** Calls whose agent closed the connection. That stops only what has not started: an effect under way is not undone. */
 export class Cancelled {
   readonly #calls = new LRUCache<string, true>({ max: CANCELLED_MAX });
 
-  hear(call: string): void {
+  add(call: string): void {
     this.#calls.set(call, true);
   }
 

@@ -49,7 +49,7 @@ describe('[P-statements-exact-call] the executor refuses', () => {
     expect(codeOf(() => checkCall(event, keyring, nowMs))).toBe('statement_invalid');
   });
 
-  test('a call with an obligation that nobody here carries out', () => {
+  test('a call with an obligation that no service carries out', () => {
     expect(codeOf(() => checkCall(decided({ obligations: [{ name: 'watermark' }] }), keyring, nowMs))).toBe(
       'obligation_unknown',
     );

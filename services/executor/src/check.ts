@@ -20,7 +20,7 @@ type Described = Pick<EventBody<'admitted'>, 'statement'> & {
 };
 
 /**
- * Verifies an admitted call against its statement. It does not look at the time: see `assertInTime`.
+ * Verifies an admitted call against its statement. It does not check the time: see `assertInTime`.
  * Throws `statement_invalid` or `obligation_unknown`.
  */
 export function checkCall(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Effects in flight per replica when nothing is said: enough for 1,000 calls/s at upstreams of 250 ms. */
+/** The default of effects in flight per replica: enough for 1,000 calls/s at upstreams that take 250 ms. */
 const CONCURRENCY = 256;
 const CONCURRENCY_MAX = 4_096;
 

@@ -20,7 +20,7 @@ const DESCRIPTION_LENGTH = 4_096;
 /**
  * Returns the digest that pins a definition: everything a model or a policy author read when the tool was applied
  * (name, title, description, both schemas, annotations), as canonical JSON (RFC 8785). Icons and `_meta` are not
- * part of it: they say nothing about what the tool does.
+ * part of it: they do not change what the tool does.
  */
 export function definitionDigestOf(definition: McpDefinition): string {
   const { name, title, description, inputSchema, outputSchema, annotations } = definition;
@@ -28,7 +28,7 @@ export function definitionDigestOf(definition: McpDefinition): string {
   return digestOf(Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)));
 }
 
-/** Returns what the console is told of a definition, or undefined when its name cannot be used. */
+/** Returns what the console gets of a definition, or undefined when its name cannot be used. */
 export function discoveredOf(definition: McpDefinition): DiscoveredTool | undefined {
   const { name, title, description = '', inputSchema } = definition;
   if (name.length > NAME_LENGTH) return undefined;

@@ -1,7 +1,7 @@
 import { type Claim, Fault, type FaultCode, limits, type Settled, sha256 } from '@interlock/contracts';
-import type { Gate } from './gate.ts';
+import type { SendGuard } from './send-guard.ts';
 
-/** A body as the agent gets it, without credentials. */
+/** A result's body as the agent gets it, without credentials. */
 export interface Body {
   bytes: Uint8Array;
   mediaType: string;
@@ -17,16 +17,16 @@ export type Effect =
 const MEDIA_TYPE_LENGTH = 256;
 
 /**
- * Returns the effect of an attempt that ended with an error. Before the gate was passed nothing was done, and the
- * call failed; afterwards nobody can tell.
+ * Returns the effect of an attempt that ended with an error. Before anything may have been sent nothing was done, and
+ * the call failed. Afterwards it is not known.
  */
-export function effectOfError(cause: unknown, gate: Pick<Gate, 'passed' | 'shut'>): Effect {
+export function effectOfError(cause: unknown, guard: Pick<SendGuard, 'mayHaveSent' | 'refusal'>): Effect {
   const code = cause instanceof Fault ? cause.code : 'internal';
-  if (gate.passed) return { outcome: 'unknown', code: code === 'internal' ? 'outcome_unknown' : code };
-  return { outcome: 'failed', code: gate.shut ?? code };
+  if (guard.mayHaveSent) return { outcome: 'unknown', code: code === 'internal' ? 'outcome_unknown' : code };
+  return { outcome: 'failed', code: guard.refusal ?? code };
 }
 
-/** Returns the event that settles a claim. An empty body is no result. */
+/** Returns the event that settles a claim. An empty body is not a result. */
 export function settledOf(
   claim: Claim,
   effect: Effect,

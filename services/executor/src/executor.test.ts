@@ -34,7 +34,7 @@ import { httpTool } from './tool.fixture.ts';
 const CREDENTIAL = 'sk-live-0c41d9e2';
 
 interface Setting {
-  house: TestBus;
+  testBus: TestBus;
   upstream: Upstream;
   ingress: Bus;
   decider: Bus;
@@ -47,19 +47,19 @@ const stack = new AsyncDisposableStack();
 let calls = 0;
 
 beforeAll(async () => {
-  const house = stack.use(await startTestBus());
+  const testBus = stack.use(await startTestBus());
   const upstream = stack.use(await startUpstream({ credential: CREDENTIAL }));
   const [ingress, decider, limiter, console] = await Promise.all([
-    house.busOf('ingress'),
-    house.busOf('decider'),
-    house.busOf('limiter'),
-    house.busOf('console'),
+    testBus.busOf('ingress'),
+    testBus.busOf('decider'),
+    testBus.busOf('limiter'),
+    testBus.busOf('console'),
   ]);
-  setting = { house, upstream, ingress, decider, limiter, console };
-  await house.start([brokerService, executorService]);
+  setting = { testBus, upstream, ingress, decider, limiter, console };
+  await testBus.start([brokerService, executorService]);
   const sealed = seal(
     CREDENTIAL,
-    house.keyring.sealKeysOf('broker', Date.now()),
+    testBus.keyring.sealKeysOf('broker', Date.now()),
     sealContext('credential', 'blog'),
   );
   const entry = await console.ask('broker.seal', { name: 'blog', sealed }, 5_000);
@@ -89,7 +89,7 @@ async function admit(
   calls += 1;
   const { decision, ...more } = parts;
   const made = makeCall({ tool, call: `call_${calls}`, args: { blog: 'b1', title: 'Hi' }, ...more });
-  const { sign } = await on.house.keysOf('decider');
+  const { sign } = await on.testBus.keysOf('decider');
   const body = makeDecided(made, sign, decision);
   const requested = await on.ingress.publish('requested', made, { call: made }, 0);
   const decided = await on.decider.publish('decided', made, body, sequenceOf(requested));
@@ -121,7 +121,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
   test('[P-statements-role-bound] a call whose decision was signed by somebody else', async () => {
     const tool = await storedTool();
     const made = makeCall({ tool, call: 'forged_1' });
-    const { sign } = await setting.house.keysOf('limiter');
+    const { sign } = await setting.testBus.keysOf('limiter');
     const body = makeDecided(made, sign);
     const decided = await setting.decider.publish('decided', made, body, 0);
     await setting.limiter.publish('admitted', made, { ...body, charges: [] }, sequenceOf(decided));
@@ -143,7 +143,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
       body: { code: 'template_argument_refused', pointer: '/blog' },
     });
     if (last.step !== 'refused') throw new TypeError('The call is refused.');
-    const { seal: key } = await setting.house.keysOf('auditor');
+    const { seal: key } = await setting.testBus.keysOf('auditor');
     const text = unseal(last.body.evidence, key, sealContext('evidence', call)).toString('utf8');
     expect(evidenceSchema.parse(JSON.parse(text)).call?.arguments).toBe('{"blog":".."}');
   });
@@ -180,9 +180,9 @@ describe('[P-unsure-means-no] nothing is done for', () => {
 describe('an allowed call', () => {
   test('[P-identity-signed-request] has one effect, with its credential and a signature an API owner can verify', async () => {
     setting.upstream.behave({ kind: 'answer', body: { id: 7 } });
-    const heard = Promise.withResolvers<string>();
+    const received = Promise.withResolvers<string>();
     await setting.ingress.onResult('rep_7', (call, body) =>
-      heard.resolve(`${call} ${Buffer.from(body).toString('utf8')}`),
+      received.resolve(`${call} ${Buffer.from(body).toString('utf8')}`),
     );
     const call = await admit(await storedTool({ labels: ['writes'] }), { replyTo: 'rep_7' });
     const outcome = await settled(call);
@@ -193,17 +193,17 @@ describe('an allowed call', () => {
       labels: ['writes'],
     });
     expect(outcome.result?.digest).toBe(sha256('{"id":7}'));
-    expect(await heard.promise).toBe(`${call} {"id":7}`);
+    expect(await received.promise).toBe(`${call} {"id":7}`);
     expect(effectsOf(call)).toBe(1);
     const request = setting.upstream.requests.find((one) => one.call === call);
     if (request === undefined) throw new TypeError('The request arrived.');
-    const signer = await setting.house.keysOf('executor');
+    const signer = await setting.testBus.keysOf('executor');
     const message = {
       ...request,
       url: `${setting.upstream.url}${request.url}`,
       body: Buffer.from(request.body),
     };
-    const keys = (keyId: string) => setting.house.keyring.find(keyId, 'sign', Date.now())?.key;
+    const keys = (keyId: string) => setting.testBus.keyring.find(keyId, 'sign', Date.now())?.key;
     expect(verifyRequest(message, { keys, now: new Date(), maxAgeSeconds: 60 })).toEqual({
       ...caller,
       call,
@@ -218,7 +218,7 @@ describe('an allowed call', () => {
     expect(await settled(call)).toMatchObject({ outcome: 'succeeded', redactions: 1, keepResult: true });
     const kept = await setting.ingress.blobs('results').get(`${caller.tenant}.${call}`);
     const sealed = sealedSchema.parse(JSON.parse(Buffer.from(kept ?? []).toString('utf8')));
-    const { seal: key } = await setting.house.keysOf('ingress');
+    const { seal: key } = await setting.testBus.keysOf('ingress');
     const text = unseal(sealed, key, sealContext('result', call)).toString('utf8');
     expect(JSON.parse(text)).toEqual({ credential: '[secret]' });
     setting.upstream.behave({ kind: 'answer' });
@@ -266,9 +266,9 @@ describe('an allowed call', () => {
 describe('[P-orphans-settle] a claim whose executor is gone', () => {
   /** Claims a call as an executor that dies right after. */
   async function abandon(tool: Tool, call: string): Promise<Claim> {
-    const executor = await setting.house.busOf('executor');
+    const executor = await setting.testBus.busOf('executor');
     const nowMs = Date.now();
-    const { sign } = await setting.house.keysOf('decider');
+    const { sign } = await setting.testBus.keysOf('decider');
     const event = makeDecided(makeCall({ tool, call, nowMs, args: { blog: 'b1', title: 'Hi' } }), sign);
     const facts = {
       tool,
@@ -278,9 +278,9 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
       leaseKey: createLeaseKey().publicKey,
     };
     const claim = claimOf(
-      checkCall(event, setting.house.keyring, nowMs),
+      checkCall(event, setting.testBus.keyring, nowMs),
       facts,
-      setting.house.keyring,
+      setting.testBus.keyring,
       nowMs,
     );
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
@@ -305,8 +305,8 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
 
   test('gets no credential for a key that stands in no claim', async () => {
     const tool = await storedTool({ claimMs: 60_000 });
-    const executor = await setting.house.busOf('executor');
-    const { sign } = await setting.house.keysOf('decider');
+    const executor = await setting.testBus.busOf('executor');
+    const { sign } = await setting.testBus.keysOf('decider');
     const { call, statement } = makeDecided(makeCall({ tool }), sign);
     const asked = { tenant: call.tenant, call: call.call, statement, arguments: call.arguments };
     await expect(executor.ask('broker.lease', asked, 5_000)).rejects.toMatchObject({ code: 'lease_refused' });
@@ -314,16 +314,16 @@ describe('[P-orphans-settle] a claim whose executor is gone', () => {
 });
 
 test('[P-step-drain] an executor that stops finishes the call it started', async () => {
-  await using house = await startTestBus();
+  await using testBus = await startTestBus();
   await using upstream = await startUpstream();
-  const services = await house.start([executorService]);
+  const services = await testBus.start([executorService]);
   const [ingress, decider, limiter, console] = await Promise.all([
-    house.busOf('ingress'),
-    house.busOf('decider'),
-    house.busOf('limiter'),
-    house.busOf('console'),
+    testBus.busOf('ingress'),
+    testBus.busOf('decider'),
+    testBus.busOf('limiter'),
+    testBus.busOf('console'),
   ]);
-  const own = { house, upstream, ingress, decider, limiter, console };
+  const own = { testBus, upstream, ingress, decider, limiter, console };
   upstream.behave({ kind: 'delay', delayMs: 300 });
   const call = await admit(await storedTool({ credential: undefined }, own), {}, own);
   await eventually(() => upstream.requests.length === 1);
@@ -335,22 +335,22 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
 });
 
 test('[P-ledger-missing] nothing new starts while the ledger is more than four fifths full', async () => {
-  await using house = await startTestBus({ ledgerMaxBytes: 128 * 1_024 });
+  await using testBus = await startTestBus({ ledgerMaxBytes: 128 * 1_024 });
   await using upstream = await startUpstream();
   const [ingress, decider, limiter, console] = await Promise.all([
-    house.busOf('ingress'),
-    house.busOf('decider'),
-    house.busOf('limiter'),
-    house.busOf('console'),
+    testBus.busOf('ingress'),
+    testBus.busOf('decider'),
+    testBus.busOf('limiter'),
+    testBus.busOf('console'),
   ]);
-  const own = { house, upstream, ingress, decider, limiter, console };
+  const own = { testBus, upstream, ingress, decider, limiter, console };
   const tool = await storedTool({ credential: undefined }, own);
   for (let index = 0; index < 60; index += 1) {
     const head = { ...caller, call: `full_${index}`, tool: tool.name };
-    const said = { by: 'ingress', code: 'agent_flood', detail: 'x'.repeat(1_000) } as const;
-    await ingress.refuse(makeRefused(head, house.keyring, said));
+    const refusal = { by: 'ingress', code: 'agent_flood', detail: 'x'.repeat(1_000) } as const;
+    await ingress.refuse(makeRefused(head, testBus.keyring, refusal));
   }
-  await house.start([executorService]);
+  await testBus.start([executorService]);
   const call = await admit(tool, {}, own);
   const last = await eventually(() => ingress.readCall(caller.tenant, call));
   expect(last).toMatchObject({ step: 'refused', body: { code: 'ledger_full' } });

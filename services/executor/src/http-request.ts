@@ -25,7 +25,7 @@ export interface HttpRequest {
   body: Uint8Array | undefined;
 }
 
-/** Of the timeout of a request, at most this long for finding the destination and shaking hands. */
+/** Of the timeout of a request, at most this long for name resolution, connecting and TLS. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
 const WHOLE_ARGUMENT = /^\{([A-Za-z0-9_.-]{1,64})\}$/;
@@ -36,7 +36,7 @@ const TAKES_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 type Arguments = Readonly<Record<string, unknown>>;
 
 /**
- * Builds a tool's request. An argument that is not there leaves out its header or query parameter.
+ * Builds a tool's request. A missing argument leaves out its header or query parameter.
  * Throws `template_argument_missing`, `template_argument_refused`, `header_argument_refused`,
  * `egress_destination_refused` or `configuration_invalid`.
  */
@@ -56,7 +56,7 @@ export function policyOf({ egress }: Pick<HttpTarget, 'egress'>): EgressPolicy {
   return { ...egress, connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, egress.timeoutMs) };
 }
 
-/** A tool's definition never changes, so its policy is understood once. */
+/** A tool's definition never changes, so its policy is compiled once. */
 const compiledPolicies = new WeakMap<HttpTarget, CompiledPolicy>();
 
 function compiledOf(target: HttpTarget): CompiledPolicy {
@@ -65,7 +65,7 @@ function compiledOf(target: HttpTarget): CompiledPolicy {
   return compiled;
 }
 
-/** A request with its credential in it, and what must be kept out of everything that comes back. */
+/** A request with its credential in it, and what must be redacted from every answer. */
 export interface InjectedRequest {
   request: HttpRequest;
   secrets: readonly Secret[];

@@ -1,14 +1,14 @@
 /**
  * HTTP tools: one signed request with the identity of the call and, where the tool has one, its credential.
- * Nothing is sent twice here; what comes back is capped by egress and redacted before anybody else sees it.
+ * Nothing is sent twice here. Egress bounds what comes back, and it is redacted before anybody else sees it.
  */
 import type { Identity } from '@interlock/contracts';
 import { type Egress, type EgressResponse, headerValue, redact, signRequest } from '@interlock/egress';
 import type { Secret, SigningKey } from '@interlock/keys';
 import { assertFits, type Body, type Effect } from './effect.ts';
-import type { Gate } from './gate.ts';
 import { addHeader, type HttpRequest, type HttpTarget, injectCredential, policyOf } from './http-request.ts';
 import type { Lease } from './lease.ts';
+import type { SendGuard } from './send-guard.ts';
 import { inSpan, traceHeaders } from './trace.ts';
 
 /** What an outgoing request needs besides itself. */
@@ -18,11 +18,11 @@ export interface HttpParts {
   nowMs: () => number;
 }
 
-/** Whom a request is made for, within which limits. */
-export interface Errand {
+/** For whom a tool is called, and within which limits. */
+export interface ToolRequest {
   identity: Identity;
   tool: string;
-  gate: Gate;
+  guard: SendGuard;
   lease: Lease | undefined;
   signal: AbortSignal;
 }
@@ -31,32 +31,32 @@ const UNTYPED = 'application/octet-stream';
 const SUCCESS_MIN = 200;
 const SUCCESS_MAX = 299;
 
-/** Carries out an HTTP tool. Throws Faults; `errand.gate.passed` says whether the request may have been sent. */
+/** Carries out an HTTP tool. Throws Faults; `toolRequest.guard.mayHaveSent` says whether the request may have been sent. */
 export async function performHttp(
   target: HttpTarget,
   plain: HttpRequest,
-  errand: Errand,
+  toolRequest: ToolRequest,
   parts: HttpParts,
 ): Promise<Effect> {
   const { request, secrets, sensitiveHeaders } =
-    errand.lease === undefined
+    toolRequest.lease === undefined
       ? { request: plain, secrets: [], sensitiveHeaders: [] }
-      : injectCredential(plain, errand.lease);
+      : injectCredential(plain, toolRequest.lease);
   const policy = policyOf(target);
   const response = await inSpan(
     request.method,
-    { kind: 'client', attributes: attributesOf(request, errand) },
+    { kind: 'client', attributes: attributesOf(request, toolRequest) },
     async (span) => {
       const answer = await parts.egress.request({
         ...request,
-        headers: dressed(request, errand.identity, parts),
+        headers: headersWith(request, toolRequest.identity, parts),
         policy: {
           ...policy,
-          timeoutMs: Math.max(1, Math.floor(Math.min(policy.timeoutMs, errand.gate.leftMs()))),
+          timeoutMs: Math.max(1, Math.floor(Math.min(policy.timeoutMs, toolRequest.guard.leftMs()))),
         },
         sensitiveHeaders,
-        signal: errand.signal,
-        mayStart: () => errand.gate.mayStart(),
+        signal: toolRequest.signal,
+        mayStart: () => toolRequest.guard.maySend(),
       });
       span.setAttribute('http.response.status_code', answer.status);
       return answer;
@@ -68,7 +68,7 @@ export async function performHttp(
 }
 
 /** Returns a request's headers with identity, signature and trace. The signature covers what is sent, to the byte. */
-export function dressed(
+export function headersWith(
   request: HttpRequest,
   identity: Identity,
   { signingKey, nowMs }: Pick<HttpParts, 'signingKey' | 'nowMs'>,
@@ -87,7 +87,7 @@ function cleanBody({ headers, body }: EgressResponse, secrets: readonly Secret[]
   return { bytes: clean.body, mediaType: type.body, redactions: clean.redactions + type.redactions };
 }
 
-function attributesOf({ method, url }: HttpRequest, { identity, tool }: Errand) {
+function attributesOf({ method, url }: HttpRequest, { identity, tool }: ToolRequest) {
   const { hostname, port, protocol } = new URL(url);
   return {
     'interlock.call': identity.call,

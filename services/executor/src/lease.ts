@@ -5,11 +5,11 @@ import { rawPublicKey, Secret, unseal } from '@interlock/keys';
 import type { AllowedCall } from './check.ts';
 import { inSpan } from './trace.ts';
 
-/** The broker reads the ledger and two entries: milliseconds, unless the bus is unwell. */
+/** The broker reads the ledger and two entries: milliseconds, unless NATS is slow. */
 const ASK_TIMEOUT_MS = 5_000;
-/** A broker that is started again is back within this; nothing was sent yet, so the call can wait for it. */
-const PATIENCE_MS = 10_000;
-const AGAIN_MS = 100;
+/** A broker that is restarted answers again within this. Nothing was sent yet, so the call can wait for it. */
+const RETRY_FOR_MS = 10_000;
+const RETRY_MS = 100;
 
 /** A one-time key pair: the public half stands in the claim. */
 export interface LeaseKey {
@@ -30,7 +30,7 @@ export function createLeaseKey(): LeaseKey {
   return { publicKey: rawPublicKey(publicKey), privateKey };
 }
 
-/** What asking for a lease needs besides the call. */
+/** What a request for a lease needs besides the call. */
 export interface LeaseParts {
   bus: Peers;
   /** Milliseconds until the claim runs out. */
@@ -43,22 +43,22 @@ export interface LeaseParts {
  * run leases the same credential to the same key. Throws the broker's fault, or `dependency_unavailable`.
  */
 export async function leaseCredential(
-  asked: AllowedCall & { signed: string },
+  allowed: AllowedCall & { signed: string },
   key: LeaseKey,
   parts: LeaseParts,
 ): Promise<Lease> {
-  const { call, tool } = asked.statement;
+  const { call, tool } = allowed.statement;
   const attributes = { 'interlock.call': call, 'gen_ai.tool.name': tool };
   return await inSpan('lease', { kind: 'client', attributes }, async () => {
-    const giveUpAtLeftMs = Math.max(AGAIN_MS, parts.leftMs() - PATIENCE_MS);
+    const giveUpAtLeftMs = Math.max(RETRY_MS, parts.leftMs() - RETRY_FOR_MS);
     for (;;) {
       try {
-        return await ask(asked, key, parts);
+        return await ask(allowed, key, parts);
       } catch (cause) {
         const passing = cause instanceof Fault && cause.code === 'dependency_unavailable';
         if (!passing || parts.leftMs() <= giveUpAtLeftMs) throw cause;
       }
-      await parts.sleep(AGAIN_MS);
+      await parts.sleep(RETRY_MS);
     }
   });
 }

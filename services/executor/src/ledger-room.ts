@@ -5,7 +5,7 @@ import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 /** Above this nothing new starts, so that what has started can always settle. */
 const FULL_RATIO = 0.8;
 const POLL_MS = 1_000;
-/** After so long without an answer the last one says nothing any more. */
+/** An answer that is older says nothing any more. */
 const STALE_MS = 10_000;
 
 /** Whether the ledger has room for new calls. */

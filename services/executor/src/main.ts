@@ -13,15 +13,15 @@ import { watchLedgerRoom } from './ledger-room.ts';
 import { McpPool } from './mcp-pool.ts';
 import { Orphans } from './orphans.ts';
 import { recover } from './recover.ts';
-import { Slots } from './slots.ts';
+import { Semaphore } from './semaphore.ts';
 import type { Parts } from './task.ts';
 
 /**
- * Calls checked and claimed at once. Claiming is one write, so a few keep the ledger busy, and what waits does so at the
- * server, for any executor; carrying out has slots of its own.
+ * Calls checked and claimed at once. A claim is one write, so a few keep the ledger busy, and what waits does so at the
+ * server, for any executor. How many are carried out at once is another bound.
  */
 const CLAIMS_MAX = 16;
-/** Leaves the shell, which waits 15 s, time to close connections. */
+/** The shell waits 15 s: this leaves it time to close connections. */
 const DRAIN_MS = 12_000;
 
 /** The executor: claims admitted calls, carries them out, settles them, and settles what others left behind. */
@@ -36,20 +36,20 @@ export const executorService = defineService({
     const egress = stack.use(await openEgress(config));
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
     const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
-    const slots = new Slots(config.INTERLOCK_EXECUTOR_CONCURRENCY);
+    const concurrency = new Semaphore(config.INTERLOCK_EXECUTOR_CONCURRENCY);
     const cancelled = new Cancelled();
-    await bus.onCancel((call) => cancelled.hear(call));
+    await bus.onCancel((call) => cancelled.add(call));
     const stopping = new AbortController();
     const orphans: Orphans = new Orphans(
       () => clock.nowMs(),
       (notice) => recover(notice, parts),
     );
     const parts: Parts = {
-      ...{ bus, entries, room, egress, pool, slots, cancelled, orphans, keys, keyring, clock, log },
+      ...{ bus, entries, room, egress, pool, concurrency, cancelled, orphans, keys, keyring, clock, log },
       executor: replica,
       signal: stopping.signal,
     };
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('entries', () => entries.ready);
     health.add('ledger', () => room.blockedBy()?.detail ?? true);
     await bus.serve('executor.discover', async ({ connection }) => {
@@ -57,7 +57,7 @@ export const executorService = defineService({
       return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
     });
     stack.defer(() => drain(parts, stopping));
-    stack.use(bus.followClaims((notice) => orphans.hear(notice)));
+    stack.use(bus.followClaims((notice) => orphans.add(notice)));
     stack.use(
       await bus.step('executor', {
         verb: (delivery, signal) => execute(delivery, parts, signal),
@@ -70,16 +70,16 @@ export const executorService = defineService({
   },
 });
 
-/** Waits for what was started; what takes too long is cut off and settles as unknown. */
-async function drain({ slots, orphans, clock }: Parts, stopping: AbortController): Promise<void> {
+/** Waits for what was started. What takes too long is aborted and settles as unknown. */
+async function drain({ concurrency, orphans, clock }: Parts, stopping: AbortController): Promise<void> {
   const drained = new AbortController();
-  const cut = clock.sleep(DRAIN_MS, drained.signal).then(
+  const aborting = clock.sleep(DRAIN_MS, drained.signal).then(
     () => stopping.abort(),
     () => {},
   );
-  await Promise.all([slots.idle(), orphans.idle()]);
+  await Promise.all([concurrency.idle(), orphans.idle()]);
   drained.abort();
-  await cut;
+  await aborting;
   stopping.abort();
 }
 

@@ -1,23 +1,23 @@
 /**
  * Streamable HTTP through egress. The MCP client knows one `fetch` per connection; which call a request belongs to,
- * and so its credential and its gate, comes from the asynchronous context it is made in.
+ * and so its credential and its guard, comes from the asynchronous context it is made in.
  *
- * 1. A credential goes to the origin it was leased for and nowhere else.
- * 2. `tools/call` passes the gate, once per call; a second one is refused.
- * 3. Answers are read whole, within their cap: there is no standing stream, and GET is answered 405 here.
+ * F1. A credential goes to the origin it was leased for and nowhere else.
+ * F2. `tools/call` passes the guard, once per call. A second one is refused.
+ * F3. Answers are read whole, within their limit: there is no standing stream, and GET is answered 405 here.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Fault } from '@interlock/contracts';
 import type { Egress, EgressPolicy } from '@interlock/egress';
 import type { Secret } from '@interlock/keys';
 import { z } from 'zod';
-import { dressed, type Errand, type HttpParts } from './http.ts';
+import { type HttpParts, headersWith, type ToolRequest } from './http.ts';
 import { type HttpRequest, injectCredential } from './http-request.ts';
 
-/** The call on whose behalf requests are made, and what is learned on the way. */
+/** The call for which requests are made, and what is learned on the way. */
 export interface McpExchange {
-  errand: Errand | undefined;
-  /** True once `tools/call` was handed to egress. */
+  toolRequest: ToolRequest | undefined;
+  /** True once `tools/call` was given to egress. */
   called: boolean;
   /** Status of the answer to `tools/call`. */
   status: number | undefined;
@@ -33,18 +33,22 @@ export function withExchange<T>(exchange: McpExchange, work: () => Promise<T>): 
 const exchanges = new AsyncLocalStorage<McpExchange>();
 const messageSchema = z.object({ method: z.string().optional() });
 const METHOD_NOT_ALLOWED = 405;
-/** Statuses that have no content; `Response` insists (Fetch §2.2.3). */
+/** Statuses that have no content: `Response` refuses one (Fetch §2.2.3). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Makes the `fetch` of one connection, under its egress policy. */
 export function createMcpFetch(policy: EgressPolicy, parts: HttpParts) {
   return async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
     const method = init.method ?? 'GET';
+    // F3
     if (method === 'GET') return new Response(null, { status: METHOD_NOT_ALLOWED });
     const exchange = exchanges.getStore();
-    if (exchange === undefined) throw new Fault('internal', { detail: 'A request belongs to no call.' });
+    if (exchange === undefined)
+      throw new Fault('internal', { detail: 'An MCP client made a request outside of any call.' });
     if (method !== 'POST' && method !== 'DELETE')
-      throw new Fault('internal', { detail: 'No such method is used.' });
+      throw new Fault('internal', {
+        detail: 'An MCP client used an HTTP method that the protocol does not have.',
+      });
     const body = init.body === undefined || init.body === null ? undefined : Buffer.from(textOf(init.body));
     const request = { method, url: String(url), headers: headersOf(init.headers), body } as const;
     return await send(request, exchange, { policy, parts, signal: init.signal ?? undefined });
@@ -58,20 +62,22 @@ interface Sending {
 }
 
 async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending): Promise<Response> {
-  const { errand } = exchange;
+  const { toolRequest } = exchange;
   const isCall = methodOf(plain.body) === 'tools/call';
+  // F2
   if (isCall && exchange.called) throw new Fault('egress_broken', { detail: 'A call is not sent twice.' });
   if (isCall) exchange.called = true;
-  const injected = errand?.lease === undefined ? undefined : injectCredential(plain, errand.lease);
+  const injected = toolRequest?.lease === undefined ? undefined : injectCredential(plain, toolRequest.lease);
   const request = injected?.request ?? plain;
   exchange.secrets = injected?.secrets ?? exchange.secrets;
   const answer = await sending.parts.egress.request({
     ...request,
-    headers: errand === undefined ? request.headers : dressed(request, errand.identity, sending.parts),
+    headers:
+      toolRequest === undefined ? request.headers : headersWith(request, toolRequest.identity, sending.parts),
     policy: sending.policy,
     sensitiveHeaders: injected?.sensitiveHeaders ?? [],
-    signal: signalOf(sending.signal, errand?.signal),
-    mayStart: () => !isCall || errand === undefined || errand.gate.mayStart(),
+    signal: signalOf(sending.signal, toolRequest?.signal),
+    mayStart: () => !isCall || toolRequest === undefined || toolRequest.guard.maySend(),
   });
   if (isCall) exchange.status = answer.status;
   return responseOf(answer);

@@ -1,7 +1,7 @@
 import { Fault, limits } from '@interlock/contracts';
 import { redact } from '@interlock/egress';
 import { assertFits, type Body, type Effect } from './effect.ts';
-import type { Errand } from './http.ts';
+import type { ToolRequest } from './http.ts';
 import type { McpAnswer } from './mcp.ts';
 import type { McpExchange } from './mcp-fetch.ts';
 import { exchangeFor, type McpPool, type McpTarget, type PinnedMcp } from './mcp-pool.ts';
@@ -11,7 +11,7 @@ const JSON_TYPE = 'application/json';
 const ERROR_STATUS_MIN = 400;
 
 /**
- * Calls a tool of an upstream MCP server. Throws Faults; `errand.gate.passed` says whether the call may have been
+ * Calls a tool of an upstream MCP server. Throws Faults; `toolRequest.guard.mayHaveSent` says whether the call may have been
  * sent. A result is `{content, structuredContent?}`, an error of the server `{error: {code, message}}`.
  */
 export async function performMcp(
@@ -20,19 +20,19 @@ export async function performMcp(
     credential,
     args,
   }: { target: McpTarget; credential: string | undefined; args: Readonly<Record<string, unknown>> },
-  errand: Errand,
+  toolRequest: ToolRequest,
   pool: McpPool,
 ): Promise<Effect> {
-  const exchange = exchangeFor(errand);
+  const exchange = exchangeFor(toolRequest);
   const attributes = {
-    'interlock.call': errand.identity.call,
-    'gen_ai.tool.name': errand.tool,
+    'interlock.call': toolRequest.identity.call,
+    'gen_ai.tool.name': toolRequest.tool,
     'mcp.method.name': 'tools/call',
   };
   return await pool.use({ target, credential }, exchange, async (pinned) => {
     try {
       const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
-        send(pinned, { target, args, errand }),
+        send(pinned, { target, args, toolRequest }),
       );
       return effectOf(answer, exchange, maxBytesOf(target));
     } catch (cause) {
@@ -46,17 +46,17 @@ export async function performMcp(
 interface Sending {
   target: McpTarget;
   args: Readonly<Record<string, unknown>>;
-  errand: Errand;
+  toolRequest: ToolRequest;
 }
 
 async function send(
   { connection, definition }: PinnedMcp,
-  { target, args, errand }: Sending,
+  { target, args, toolRequest }: Sending,
 ): Promise<McpAnswer> {
-  const { gate, signal } = errand;
-  const timeoutMs = Math.max(1, Math.floor(Math.min(target.timeoutMs, gate.leftMs())));
-  // Over HTTP the gate is asked once more, when the connection stands and the first byte is next.
-  if (target.connection.transport === 'stdio' && !gate.mayStart()) throw new Fault('egress_expired');
+  const { guard, signal } = toolRequest;
+  const timeoutMs = Math.max(1, Math.floor(Math.min(target.timeoutMs, guard.leftMs())));
+  // Over HTTP the guard is asked once more, when the connection stands and the first byte is next.
+  if (target.connection.transport === 'stdio' && !guard.maySend()) throw new Fault('egress_expired');
   return await connection.call({ definition, arguments: args, trace: traceHeaders(), timeoutMs, signal });
 }
 

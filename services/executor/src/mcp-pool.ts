@@ -1,14 +1,14 @@
 /**
  * Connections to upstream MCP servers, one per server, definition of the connection and credential.
  *
- * 1. A tool is called only where its present definition has the digest it had when it was applied. Definitions are
- *    read on every new connection, again when a local server says that they changed, and again over HTTP, where
- *    servers cannot say so, once they are older than `DEFINITIONS_MS`.
- * 2. A connection that died is made anew by the next call, at most once per `PAUSE_MS`.
+ * M1. A tool is called only while its definition has the digest it had when it was applied. Definitions are read on
+ *     every new connection, again when a local server reports that they changed, and again over HTTP, where servers
+ *     cannot report it, once they are older than `DEFINITIONS_MS`.
+ * M2. A connection that broke is opened anew by the next call, at most once per `PAUSE_MS`.
  */
 import { digestOf, Fault, type McpTransport, type Tool } from '@interlock/contracts';
 import { definitionDigestOf } from './definition.ts';
-import type { Errand, HttpParts } from './http.ts';
+import type { HttpParts, ToolRequest } from './http.ts';
 import { policyOf } from './http-request.ts';
 import type { McpConnection } from './mcp.ts';
 import { createMcpFetch, type McpExchange, withExchange } from './mcp-fetch.ts';
@@ -16,9 +16,9 @@ import { createMcpFetch, type McpExchange, withExchange } from './mcp-fetch.ts';
 export type McpTarget = Extract<Tool['target'], { kind: 'mcp' }>;
 export type McpDefinitions = ReadonlyMap<string, Awaited<ReturnType<McpConnection['list']>>[number]>;
 
-/** A server over HTTP may change a tool unnoticed for as long as this. */
+/** A server over HTTP may change a tool for as long as this before it is noticed. */
 const DEFINITIONS_MS = 30_000;
-/** A server that dies at once is not started in a loop. */
+/** A server that ends at once is not started in a tight loop. */
 const PAUSE_MS = 1_000;
 /** Starting a local server means loading a program. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -28,7 +28,7 @@ const CONNECTIONS_MAX = 64;
 const TOOLS_MAX = 512;
 const ERROR_STATUS_MIN = 400;
 
-interface Slot {
+interface PooledConnection {
   connecting: Promise<McpConnection>;
   connection: McpConnection | undefined;
   definitions: Promise<McpDefinitions> | undefined;
@@ -37,7 +37,7 @@ interface Slot {
   inUse: number;
 }
 
-/** A connection whose tool was found to be what was applied. */
+/** A connection whose tool has the definition that was applied. */
 export interface PinnedMcp {
   connection: McpConnection;
   definition: Parameters<McpConnection['call']>[0]['definition'];
@@ -46,8 +46,8 @@ export interface PinnedMcp {
 /** Opens connections when they are needed, and closes them all when it is disposed of. */
 export class McpPool implements AsyncDisposable {
   readonly #parts: HttpParts & { monotonicMs: () => number };
-  readonly #slots = new Map<string, Slot>();
-  readonly #retired = new Set<Slot>();
+  readonly #pooled = new Map<string, PooledConnection>();
+  readonly #retired = new Set<PooledConnection>();
   readonly #closing = new AbortController();
 
   constructor(parts: HttpParts & { monotonicMs: () => number }) {
@@ -56,8 +56,8 @@ export class McpPool implements AsyncDisposable {
 
   /**
    * Runs work on a connection to a tool's server, in the exchange that its requests belong to.
-   * Throws `upstream_changed` when the tool is not what was applied, `dependency_unavailable` when there are too
-   * many servers, and what connecting throws. Nothing of the call was sent then.
+   * Throws `upstream_changed` when the tool is not what was applied, `dependency_unavailable` when too many servers are
+   * in use, and what connecting throws. Nothing of the call was sent then.
    */
   async use<T>(
     { target, credential }: { target: McpTarget; credential: string | undefined },
@@ -67,21 +67,21 @@ export class McpPool implements AsyncDisposable {
     const { server, connection } = target;
     const key = digestOf({ server, connection, credential: credential ?? null });
     return await withExchange(exchange, async () => {
-      const { slot, pinned } = await inTime(this.#pinned(key, target, exchange), exchange);
-      slot.inUse += 1;
+      const { pooled, pinned } = await inTime(this.#pinned(key, target, exchange), exchange);
+      pooled.inUse += 1;
       try {
         return await work(pinned);
       } finally {
-        slot.inUse -= 1;
-        if (slot.inUse === 0 && this.#retired.delete(slot)) closeSlot(slot).catch(() => {});
-        if (exchange.status !== undefined && exchange.status >= ERROR_STATUS_MIN) this.#retire(key, slot);
+        pooled.inUse -= 1;
+        if (pooled.inUse === 0 && this.#retired.delete(pooled)) closePooled(pooled).catch(() => {});
+        if (exchange.status !== undefined && exchange.status >= ERROR_STATUS_MIN) this.#retire(key, pooled);
       }
     });
   }
 
   /** Connects, lists every tool and closes. Throws what connecting throws. */
   async discover(connection: McpTransport, signal: AbortSignal): Promise<McpDefinitions> {
-    const exchange = { errand: undefined, called: false, status: undefined, secrets: [] };
+    const exchange = { toolRequest: undefined, called: false, status: undefined, secrets: [] };
     return await withExchange(exchange, async () => {
       await using opened = await this.#connect(connection, signal, { changed: () => {}, closed: () => {} });
       return indexed(await opened.list(LIST_TIMEOUT_MS));
@@ -90,49 +90,49 @@ export class McpPool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    const slots = [...this.#slots.values(), ...this.#retired];
-    this.#slots.clear();
-    await Promise.all(slots.map(closeSlot));
+    const all = [...this.#pooled.values(), ...this.#retired];
+    this.#pooled.clear();
+    await Promise.all(all.map(closePooled));
   }
 
-  /** A connection that was there already may have died unnoticed: then a new one is tried, once. */
+  /** A connection from an earlier call may have broken since: then a new one is tried, once. */
   async #pinned(key: string, target: McpTarget, exchange: McpExchange) {
-    const known = this.#slots.get(key);
+    const known = this.#pooled.get(key);
     if (known !== undefined && known.failedAtMs === undefined) {
       const pinned = await this.#pin(known, target).catch((cause: unknown) => {
         if (cause instanceof Fault && cause.code === 'upstream_changed') throw cause;
         this.#retire(key, known);
         return undefined;
       });
-      if (pinned !== undefined) return { slot: known, pinned };
+      if (pinned !== undefined) return { pooled: known, pinned };
     }
-    const slot = this.#slotFor(key, target.connection, exchange);
-    return { slot, pinned: await this.#pin(slot, target) };
+    const pooled = this.#pooledFor(key, target.connection, exchange);
+    return { pooled, pinned: await this.#pin(pooled, target) };
   }
 
-  #slotFor(key: string, connection: McpTransport, exchange: McpExchange): Slot {
-    const known = this.#slots.get(key);
+  #pooledFor(key: string, connection: McpTransport, exchange: McpExchange): PooledConnection {
+    const known = this.#pooled.get(key);
     if (known !== undefined && known.failedAtMs === undefined) return known;
     if (known?.failedAtMs !== undefined && this.#parts.monotonicMs() - known.failedAtMs < PAUSE_MS)
       throw pausing();
-    this.#slots.delete(key);
+    this.#pooled.delete(key);
     this.#makeRoom();
-    const slot = this.#open(connection, exchange);
-    this.#slots.set(key, slot);
-    return slot;
+    const pooled = this.#open(connection, exchange);
+    this.#pooled.set(key, pooled);
+    return pooled;
   }
 
-  #open(connection: McpTransport, exchange: McpExchange): Slot {
+  #open(connection: McpTransport, exchange: McpExchange): PooledConnection {
     const changed = () => {
-      slot.definitions = undefined;
+      pooled.definitions = undefined;
     };
     const closed = () => {
-      slot.failedAtMs ??= this.#parts.monotonicMs();
+      pooled.failedAtMs ??= this.#parts.monotonicMs();
     };
     const connecting = withExchange(exchange, () =>
       this.#connect(connection, this.#closing.signal, { changed, closed }),
     );
-    const slot: Slot = {
+    const pooled: PooledConnection = {
       connecting,
       connection: undefined,
       definitions: undefined,
@@ -141,9 +141,9 @@ export class McpPool implements AsyncDisposable {
       inUse: 0,
     };
     connecting.then((opened) => {
-      slot.connection = opened;
+      pooled.connection = opened;
     }, closed);
-    return slot;
+    return pooled;
   }
 
   async #connect(
@@ -153,7 +153,7 @@ export class McpPool implements AsyncDisposable {
   ): Promise<McpConnection> {
     const policy = connection.transport === 'http' ? { ...policyOf(connection), redirects: 0 } : undefined;
     const fetch = policy === undefined ? refuseFetch : createMcpFetch(policy, this.#parts);
-    // The MCP client takes 9 MB, which an executor without such tools does without.
+    // The MCP client takes 9 MB, which an executor without such tools saves.
     const { connectMcp } = await import('./mcp.ts');
     return await connectMcp(connection, {
       fetch,
@@ -164,60 +164,66 @@ export class McpPool implements AsyncDisposable {
     });
   }
 
-  async #pin(slot: Slot, target: McpTarget): Promise<PinnedMcp> {
-    const connection = await slot.connecting;
-    const definition = (await this.#definitions(slot, connection, target)).get(target.name);
+  async #pin(pooled: PooledConnection, target: McpTarget): Promise<PinnedMcp> {
+    const connection = await pooled.connecting;
+    const definition = (await this.#definitions(pooled, connection, target)).get(target.name);
     if (definition === undefined || definitionDigestOf(definition) !== target.definitionDigest)
       throw new Fault('upstream_changed');
     return { connection, definition };
   }
 
-  #definitions(slot: Slot, connection: McpConnection, target: McpTarget): Promise<McpDefinitions> {
+  #definitions(
+    pooled: PooledConnection,
+    connection: McpConnection,
+    target: McpTarget,
+  ): Promise<McpDefinitions> {
     const nowMs = this.#parts.monotonicMs();
-    const isOld = target.connection.transport === 'http' && nowMs - slot.readAtMs > DEFINITIONS_MS;
-    if (slot.definitions !== undefined && !isOld) return slot.definitions;
+    const isOld = target.connection.transport === 'http' && nowMs - pooled.readAtMs > DEFINITIONS_MS;
+    if (pooled.definitions !== undefined && !isOld) return pooled.definitions;
     const reading = connection.list(LIST_TIMEOUT_MS).then(indexed);
-    slot.definitions = reading;
-    slot.readAtMs = nowMs;
+    pooled.definitions = reading;
+    pooled.readAtMs = nowMs;
     reading.catch(() => {
-      // Whoever asked hears of it; whoever asks next reads again.
-      if (slot.definitions === reading) slot.definitions = undefined;
+      // This caller gets the error, and the next one reads again.
+      if (pooled.definitions === reading) pooled.definitions = undefined;
     });
     return reading;
   }
 
   #makeRoom(): void {
-    if (this.#slots.size < CONNECTIONS_MAX) return;
-    for (const [key, slot] of this.#slots) {
-      if (slot.inUse > 0) continue;
-      this.#slots.delete(key);
-      // The map forgets it first, so nobody finds it half closed; a failing close leaves nothing to do.
-      closeSlot(slot).catch(() => {});
+    if (this.#pooled.size < CONNECTIONS_MAX) return;
+    for (const [key, pooled] of this.#pooled) {
+      if (pooled.inUse > 0) continue;
+      this.#pooled.delete(key);
+      // It leaves the map first, so that nobody finds it half closed. A close that fails leaves nothing to do.
+      closePooled(pooled).catch(() => {});
       return;
     }
-    throw new Fault('dependency_unavailable', { detail: 'Too many upstream servers are in use.' });
+    throw new Fault('dependency_unavailable', {
+      detail: 'Too many upstream servers are in use at once. Nothing was sent.',
+    });
   }
 
-  /** Takes a connection out of use; who works on it still may end. */
-  #retire(key: string, slot: Slot): void {
-    if (this.#slots.get(key) !== slot || slot.failedAtMs !== undefined) return;
-    this.#slots.delete(key);
-    // Nobody waits for it: what a failing close leaves behind ends with this process.
-    if (slot.inUse === 0) closeSlot(slot).catch(() => {});
-    else this.#retired.add(slot);
+  /** Takes a connection out of use. Calls that are on it may end. */
+  #retire(key: string, pooled: PooledConnection): void {
+    if (this.#pooled.get(key) !== pooled || pooled.failedAtMs !== undefined) return;
+    this.#pooled.delete(key);
+    // Nobody waits for it: what a close that fails leaves behind ends with this process.
+    if (pooled.inUse === 0) closePooled(pooled).catch(() => {});
+    else this.#retired.add(pooled);
   }
 }
 
-/** Returns an exchange on behalf of a call. */
-export function exchangeFor(errand: Errand): McpExchange {
-  return { errand, called: false, status: undefined, secrets: [] };
+/** Returns the exchange of a call. */
+export function exchangeFor(toolRequest: ToolRequest): McpExchange {
+  return { toolRequest, called: false, status: undefined, secrets: [] };
 }
 
-/** A server that takes longer to be ready than the claim holds is not waited for; nothing was sent to it. */
-async function inTime<T>(work: Promise<T>, { errand }: McpExchange): Promise<T> {
-  if (errand === undefined) return await work;
+/** A server that is not ready before the claim runs out is not waited for. Nothing was sent to it. */
+async function inTime<T>(work: Promise<T>, { toolRequest }: McpExchange): Promise<T> {
+  if (toolRequest === undefined) return await work;
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Fault('egress_expired')), errand.gate.leftMs());
+  const timer = setTimeout(() => reject(new Fault('egress_expired')), toolRequest.guard.leftMs());
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -225,21 +231,23 @@ async function inTime<T>(work: Promise<T>, { errand }: McpExchange): Promise<T> 
   }
 }
 
-async function closeSlot(slot: Slot): Promise<void> {
-  const opened = await slot.connecting.catch(() => undefined);
+async function closePooled(pooled: PooledConnection): Promise<void> {
+  const opened = await pooled.connecting.catch(() => undefined);
   await opened?.[Symbol.asyncDispose]();
 }
 
 function indexed(tools: Awaited<ReturnType<McpConnection['list']>>): McpDefinitions {
   if (tools.length > TOOLS_MAX)
-    throw new Fault('upstream_failed', { detail: `A server may have ${TOOLS_MAX} tools.` });
+    throw new Fault('upstream_failed', { detail: `The upstream server has more than ${TOOLS_MAX} tools.` });
   return new Map(tools.map((tool) => [tool.name, tool]));
 }
 
 function refuseFetch(): Promise<Response> {
-  return Promise.reject(new Fault('internal', { detail: 'A local server makes no requests here.' }));
+  return Promise.reject(new Fault('internal', { detail: 'A local MCP server has no HTTP connection.' }));
 }
 
 function pausing(): Fault {
-  return new Fault('upstream_failed', { detail: 'The upstream server ended and is not started again yet.' });
+  return new Fault('upstream_failed', {
+    detail: 'The upstream server ended a moment ago and is started again within a second.',
+  });
 }

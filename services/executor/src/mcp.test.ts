@@ -9,11 +9,11 @@ import { Secret } from '@interlock/keys';
 import { caller } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { definitionDigestOf } from './definition.ts';
-import { openGate } from './gate.ts';
-import type { Errand } from './http.ts';
+import type { ToolRequest } from './http.ts';
 import { performMcp } from './mcp-perform.ts';
 import { McpPool, type McpTarget } from './mcp-pool.ts';
 import { type McpUpstream, startMcpUpstream } from './mcp-server.fixture.ts';
+import { createSendGuard } from './send-guard.ts';
 
 const TOKEN = 'tok-3f9c1ab27e';
 const never = new AbortController().signal;
@@ -67,15 +67,15 @@ function targetOf(connection: McpTarget['connection'], name: string, definitionD
   return mcpTargetSchema.parse(target);
 }
 
-function errand(more: Partial<Errand> = {}): Errand {
-  const gate = openGate(performance.now() + 20_000, {
+function toolRequest(more: Partial<ToolRequest> = {}): ToolRequest {
+  const guard = createSendGuard(performance.now() + 20_000, {
     monotonicMs: () => performance.now(),
     blockedBy: () => undefined,
   });
   return {
     identity: { ...caller, call: 'call_1' },
     tool: 'a_tool',
-    gate,
+    guard,
     lease: undefined,
     signal: never,
     ...more,
@@ -98,21 +98,21 @@ describe('a local MCP server', () => {
   test('[P-mcp-pinned] is not called when its definition is not the one that was applied', async () => {
     const target = targetOf(filesystem(), 'write_file', sha256('another definition'));
     const args = { path: join(folder, 'written.txt'), content: 'x' };
-    const asked = errand();
+    const asked = toolRequest();
     const attempt = performMcp({ target, credential: undefined, args }, asked, pool);
     await expect(attempt).rejects.toMatchObject({ code: 'upstream_changed' });
-    expect(asked.gate.passed).toBe(false);
+    expect(asked.guard.mayHaveSent).toBe(false);
   });
 
-  test('is not called once the gate is shut', async () => {
+  test('is not called once the claim ran out', async () => {
     const target = targetOf(
       filesystem(),
       'read_text_file',
       await digestOfTool(filesystem(), 'read_text_file'),
     );
-    const gate = openGate(0, { monotonicMs: () => 1, blockedBy: () => undefined });
+    const guard = createSendGuard(0, { monotonicMs: () => 1, blockedBy: () => undefined });
     const args = { path: join(folder, 'note.txt') };
-    const attempt = performMcp({ target, credential: undefined, args }, errand({ gate }), pool);
+    const attempt = performMcp({ target, credential: undefined, args }, toolRequest({ guard }), pool);
     await expect(attempt).rejects.toMatchObject({ code: 'egress_expired' });
   });
 
@@ -124,7 +124,7 @@ describe('a local MCP server', () => {
     );
     const effect = await performMcp(
       { target, credential: undefined, args: { path: '/etc/passwd' } },
-      errand(),
+      toolRequest(),
       pool,
     );
     expect(effect.outcome).toBe('failed');
@@ -138,21 +138,21 @@ describe('a local MCP server', () => {
       await digestOfTool(filesystem(), 'read_text_file'),
     );
     const args = { path: join(folder, 'note.txt') };
-    const effect = await performMcp({ target, credential: undefined, args }, errand(), pool);
+    const effect = await performMcp({ target, credential: undefined, args }, toolRequest(), pool);
     expect(effect.outcome).toBe('succeeded');
     expect(JSON.parse(textOf(effect)).content[0]).toEqual({ type: 'text', text: 'hello from a real file' });
   });
 
   test('that cannot be started fails the call before anything is sent', async () => {
     const connection = mcpTransportSchema.parse({ transport: 'stdio', command: join(folder, 'nothing') });
-    const asked = errand();
+    const asked = toolRequest();
     const attempt = performMcp(
       { target: targetOf(connection, 'x', sha256('x')), credential: undefined, args: {} },
       asked,
       pool,
     );
     await expect(attempt).rejects.toMatchObject({ code: 'upstream_failed' });
-    expect(asked.gate.passed).toBe(false);
+    expect(asked.guard.mayHaveSent).toBe(false);
   });
 });
 
@@ -162,29 +162,29 @@ describe('an MCP server over HTTP', () => {
     inject: { as: 'bearer' } as const,
     origin: `http://127.0.0.1:${upstream.port}`,
   });
-  const call = (target: McpTarget, more: Partial<Errand> = {}) =>
+  const call = (target: McpTarget, more: Partial<ToolRequest> = {}) =>
     performMcp(
       { target, credential: 'blog', args: { text: 'hi' } },
-      errand({ lease: lease(), ...more }),
+      toolRequest({ lease: lease(), ...more }),
       pool,
     );
   const applied = async (name: string) => targetOf(remote(), name, await digestOfTool(remote(), name));
 
   test('does not get a credential that was leased for another origin', async () => {
     const elsewhere = { ...lease(), origin: 'https://api.example.com' };
-    const asked = errand({ lease: elsewhere });
+    const asked = toolRequest({ lease: elsewhere });
     const target = await applied('echo');
     const before = upstream.calls.length;
     const attempt = performMcp({ target, credential: 'other', args: { text: 'hi' } }, asked, pool);
     await expect(attempt).rejects.toMatchObject({ code: 'lease_refused' });
-    expect(asked.gate.passed).toBe(false);
+    expect(asked.guard.mayHaveSent).toBe(false);
     expect(upstream.calls.length).toBe(before);
   });
 
-  test('is not called once the gate is shut', async () => {
-    const gate = openGate(0, { monotonicMs: () => 1, blockedBy: () => undefined });
+  test('is not called once the claim ran out', async () => {
+    const guard = createSendGuard(0, { monotonicMs: () => 1, blockedBy: () => undefined });
     const before = upstream.calls.length;
-    await expect(call(await applied('echo'), { gate })).rejects.toMatchObject({ code: 'egress_expired' });
+    await expect(call(await applied('echo'), { guard })).rejects.toMatchObject({ code: 'egress_expired' });
     expect(upstream.calls.length).toBe(before);
   });
 
@@ -194,7 +194,7 @@ describe('an MCP server over HTTP', () => {
     expect(effect).toEqual({ outcome: 'failed', code: 'upstream_failed', upstreamStatus: 401 });
   });
 
-  test('gets the credential and a signed identity, and its echo of the credential reaches nobody', async () => {
+  test('gets the credential and a signed identity, and its echo of the credential is redacted', async () => {
     const effect = await call(await applied('echo'));
     expect(effect).toMatchObject({ outcome: 'succeeded', body: { redactions: 1 } });
     expect(textOf(effect)).not.toContain(TOKEN);
@@ -215,7 +215,7 @@ describe('an MCP server over HTTP', () => {
     expect(textOf(effect)).toContain('it did not work');
   });
 
-  test('that forgot its sessions is connected to anew, and no call goes out twice', async () => {
+  test('that lost its sessions is connected to again, and no call is sent twice', async () => {
     const target = await applied('echo');
     await call(target);
     upstream.forget();

@@ -1,11 +1,11 @@
 /**
  * The fence round the MCP client: nothing else imports it.
  *
- * 1. The client offers no capability. What a server asks of it (sampling, elicitation, roots) is refused by the
- *    SDK with "method not found", and an `input_required` answer is not fulfilled.
- * 2. `tools/call` goes out once: the tool's definition is given with the call, which switches off the SDK's own
- *    second try, and nothing here tries again.
- * 3. A child process gets the few variables that a program needs to run and those its connection names.
+ * U1. The client offers no capability. What a server asks of it (sampling, elicitation, roots) is refused by the
+ *     SDK with "method not found", and an `input_required` answer is not fulfilled.
+ * U2. `tools/call` goes out once: the tool's definition is given with the call, which switches off the SDK's own
+ *     second try, and nothing here tries again.
+ * U3. A child process gets the few variables that a program needs to run and those its connection names.
  */
 import { Fault, limits, type McpTransport } from '@interlock/contracts';
 import {
@@ -21,7 +21,7 @@ import {
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
 
-/** What a server answered to a call. `error` is an answer, too: the server says that it did not carry it out. */
+/** What a server answered to a call. `error` is an answer, too: the server reports that it did not carry it out. */
 export type McpAnswer =
   | { kind: 'result'; isError: boolean; content: CallToolResult['content']; structuredContent: unknown }
   | { kind: 'error'; code: number; message: string };
@@ -50,7 +50,7 @@ export interface McpOptions {
   fetch: FetchLike;
   timeoutMs: number;
   signal: AbortSignal;
-  /** Called when a server that can say so says that its tools changed. */
+  /** Called when a local server reports that its tools changed. */
   onToolsChanged: () => void;
   onClosed: () => void;
 }
@@ -62,7 +62,7 @@ const MESSAGE_BYTES_MAX = 2 * limits.resultBytes;
 const CAUSES_MAX = 5;
 const wrappingSchema = z.object({ data: z.object({ cause: z.unknown() }) });
 const CLIENT = { name: 'interlock', version: '0.1.0' };
-/** A stream that broke is not resumed: its call is unknown, and a new connection is made for the next. */
+/** A stream that broke is not resumed: its call is unknown, and the next call opens a new connection. */
 const NO_RECONNECTION = {
   initialReconnectionDelay: 1_000,
   maxReconnectionDelay: 1_000,
@@ -75,6 +75,7 @@ export async function connectMcp(connection: McpTransport, options: McpOptions):
   const { signal, timeoutMs } = options;
   const isLocal = connection.transport === 'stdio';
   const client = new Client(CLIENT, {
+    // U1
     capabilities: {},
     listMaxPages: PAGES_MAX,
     inputRequired: { autoFulfill: false },
@@ -110,7 +111,7 @@ function transportOf(connection: McpTransport, fetch: FetchLike) {
   switch (connection.transport) {
     case 'stdio': {
       const { command, args, env } = connection;
-      // What a server writes to its standard error may hold what it was asked: it is kept nowhere.
+      // U3. What a server writes to its standard error may hold a call's arguments, so it is not kept.
       return new StdioClientTransport({
         command,
         args,
@@ -134,12 +135,12 @@ async function list(client: Client, timeoutMs: number): Promise<Tool[]> {
     const { tools } = await client.listTools(undefined, { timeout: timeoutMs, cacheMode: 'refresh' });
     return tools;
   } catch (cause) {
-    throw faultOf(cause, 'The upstream server does not list its tools.');
+    throw faultOf(cause, 'The upstream server did not list its tools.');
   }
 }
 
 async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
-  // Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
+  // U2. Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
   const { outputSchema: _outputSchema, ...toolDefinition } = call.definition;
   try {
     const result = await client.callTool(

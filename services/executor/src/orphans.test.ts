@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { checkCall } from './check.ts';
 import { claimOf } from './claim.ts';
 import { effectOfError, settledOf } from './effect.ts';
-import { openGate } from './gate.ts';
 import { judgeOrphan, Orphans, waitOf } from './orphans.ts';
+import { createSendGuard } from './send-guard.ts';
 import { httpTool } from './tool.fixture.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
@@ -42,7 +42,7 @@ describe('a claim past its limit', () => {
     expect(judgeOrphan(step, last).kind).toBe(kind);
   });
 
-  test('is not looked at before its limit and a grace have passed', () => {
+  test('is not checked before its limit and a grace have passed', () => {
     const notice = { storedAtMs: nowMs, claimMs: 5_000 };
     expect(waitOf(notice, nowMs + 5_000)).toBeGreaterThan(0);
     expect(waitOf(notice, nowMs + 60_000)).toBe(0);
@@ -50,58 +50,58 @@ describe('a claim past its limit', () => {
 });
 
 describe('a notice', () => {
-  function heard(call: string, storedAtMs: number) {
-    const said: string[] = [];
+  function noticeOf(call: string, storedAtMs: number) {
+    const answers: string[] = [];
     const notice: ClaimNotice = {
       ...{ tenant: 't1', call, step: 'started', sequence: 1, storedAtMs, claimMs: 1_000 },
-      done: () => said.push('done'),
-      later: () => said.push('later'),
+      done: () => answers.push('done'),
+      later: () => answers.push('later'),
     };
-    return { notice, said };
+    return { notice, answers };
   }
 
-  test('of a call in hand waits in memory, and is done once that call is settled', () => {
+  test('of a call under way waits in memory, and is done once that call is settled', () => {
     const orphans = new Orphans(
       () => nowMs,
-      () => Promise.reject(new Error('Nothing is to be looked at.')),
+      () => Promise.reject(new Error('No claim is to be checked.')),
     );
-    const { notice, said } = heard('c1', nowMs);
+    const { notice, answers } = noticeOf('c1', nowMs);
     expect(orphans.begin(notice)).toBe(true);
     expect(orphans.begin(notice)).toBe(false);
-    orphans.hear(notice);
-    expect(said).toEqual([]);
+    orphans.add(notice);
+    expect(answers).toEqual([]);
     orphans.settled(notice);
     orphans.end(notice);
-    expect(said).toEqual(['done']);
+    expect(answers).toEqual(['done']);
   });
 
-  test('of a call that left our hands unsettled comes back', () => {
+  test('of a call that ended here without being settled is delivered again', () => {
     const orphans = new Orphans(
       () => nowMs,
       () => Promise.resolve(),
     );
-    const { notice, said } = heard('c1', nowMs);
+    const { notice, answers } = noticeOf('c1', nowMs);
     orphans.begin(notice);
-    orphans.hear(notice);
+    orphans.add(notice);
     orphans.end(notice);
-    expect(said).toEqual(['later']);
+    expect(answers).toEqual(['later']);
   });
 
-  test('past its limit is looked at, and comes back when the looking fails', async () => {
-    const looked: string[] = [];
+  test('past its limit is checked, and is delivered again when the check fails', async () => {
+    const checked: string[] = [];
     const orphans = new Orphans(
       () => nowMs,
       async ({ call }) => {
-        looked.push(call);
-        if (call === 'c2') throw new Error('The bus is away.');
+        checked.push(call);
+        if (call === 'c2') throw new Error('disconnected from NATS');
       },
     );
-    const [fine, failing] = [heard('c1', 0), heard('c2', 0)];
-    orphans.hear(fine.notice);
-    orphans.hear(failing.notice);
+    const [fine, failing] = [noticeOf('c1', 0), noticeOf('c2', 0)];
+    orphans.add(fine.notice);
+    orphans.add(failing.notice);
     await orphans.idle();
-    expect(looked).toEqual(['c1', 'c2']);
-    expect([fine.said, failing.said]).toEqual([['done'], ['later']]);
+    expect(checked).toEqual(['c1', 'c2']);
+    expect([fine.answers, failing.answers]).toEqual([['done'], ['later']]);
   });
 });
 
@@ -115,24 +115,24 @@ describe('the record in a claim', () => {
   });
 });
 
-describe('the gate before the first byte', () => {
-  test('[P-claim-monotonic] is shut from the limit of the claim on, and says that nothing was sent', () => {
+describe('the send guard', () => {
+  test('[P-claim-monotonic] lets nothing out from the limit of the claim on, and knows that nothing was sent', () => {
     let now = 0;
-    const gate = openGate(100, { monotonicMs: () => now, blockedBy: () => undefined });
+    const guard = createSendGuard(100, { monotonicMs: () => now, blockedBy: () => undefined });
     now = 100;
-    expect(gate.mayStart()).toBe(false);
-    expect(effectOfError(new Error('late'), gate)).toEqual({ outcome: 'failed', code: 'egress_expired' });
+    expect(guard.maySend()).toBe(false);
+    expect(effectOfError(new Error('late'), guard)).toEqual({ outcome: 'failed', code: 'egress_expired' });
   });
 
-  test('is shut by the kill switch', () => {
-    const gate = openGate(100, { monotonicMs: () => 0, blockedBy: () => new Fault('killed') });
-    expect(gate.mayStart()).toBe(false);
-    expect(effectOfError(new Error('stopped'), gate)).toEqual({ outcome: 'failed', code: 'killed' });
+  test('lets nothing out while the kill switch is on', () => {
+    const guard = createSendGuard(100, { monotonicMs: () => 0, blockedBy: () => new Fault('killed') });
+    expect(guard.maySend()).toBe(false);
+    expect(effectOfError(new Error('stopped'), guard)).toEqual({ outcome: 'failed', code: 'killed' });
   });
 
-  test('once passed leaves nothing but unknown for a call without an answer', () => {
-    const gate = openGate(100, { monotonicMs: () => 0, blockedBy: () => undefined });
-    expect(gate.mayStart()).toBe(true);
-    expect(effectOfError(new Error('broke'), gate)).toEqual({ outcome: 'unknown', code: 'outcome_unknown' });
+  test('that let something out leaves a call without an answer unknown', () => {
+    const guard = createSendGuard(100, { monotonicMs: () => 0, blockedBy: () => undefined });
+    expect(guard.maySend()).toBe(true);
+    expect(effectOfError(new Error('broke'), guard)).toEqual({ outcome: 'unknown', code: 'outcome_unknown' });
   });
 });

@@ -1,10 +1,10 @@
 /**
- * A claimed call, to its end: credential → effect → body to its door → kept, where asked → settled.
- * Nothing is tried twice here; a Fault says what happened and the gate says whether anything may have been sent.
+ * A claimed call, to its end: credential → effect → body to its door → kept, where asked for → settled.
+ * Nothing is tried twice here. A Fault says what happened, and the guard whether anything may have been sent.
  */
 import { Fault } from '@interlock/contracts';
 import { type Effect, effectOfError } from './effect.ts';
-import { type Errand, type HttpParts, performHttp } from './http.ts';
+import { type HttpParts, performHttp, type ToolRequest } from './http.ts';
 import { type Lease, leaseCredential } from './lease.ts';
 import { performMcp } from './mcp-perform.ts';
 import { settleTask } from './settle.ts';
@@ -26,8 +26,11 @@ export async function performTask(task: Task, parts: Parts): Promise<void> {
       await settleTask(task, effect, parts);
     });
   } catch (cause) {
-    // The claim stays unsettled: whoever hears of it after its limit settles it.
-    parts.log.error({ err: cause, call }, 'a call could not be settled');
+    // The claim stays unsettled: whoever gets its notice after its limit settles it.
+    parts.log.error(
+      { err: cause, call },
+      'a claimed call could not be settled; it settles as an orphan after its limit',
+    );
   }
 }
 
@@ -36,47 +39,48 @@ async function attempt(task: Task, parts: Parts): Promise<Effect> {
     return await effectOf(task, parts);
   } catch (cause) {
     const { call } = task.claim;
-    if (cause instanceof Fault) parts.log.info({ err: cause, call }, 'a call ended without an answer');
-    else parts.log.error({ err: cause, call }, 'a call met a mistake of the executor');
-    return effectOfError(cause, task.gate);
+    if (cause instanceof Fault)
+      parts.log.info({ err: cause, call }, 'a call ended without an answer from its upstream');
+    else parts.log.error({ err: cause, call }, 'carrying out a call failed because of a bug');
+    return effectOfError(cause, task.guard);
   }
 }
 
 async function effectOf(task: Task, parts: Parts): Promise<Effect> {
-  const { allowed, gate, plan, tool } = task;
+  const { allowed, guard, invocation, tool } = task;
   const { tenant, agent, user, session, call } = allowed.statement;
   const identity = { tenant, agent, user, session, call };
-  const errand: Errand = {
+  const toolRequest: ToolRequest = {
     identity,
     tool: tool.name,
-    gate,
+    guard,
     lease: await leaseFor(task, parts),
     signal: parts.signal,
   };
-  switch (plan.kind) {
+  switch (invocation.kind) {
     case 'http':
-      return await performHttp(plan.target, plan.request, errand, httpPartsOf(parts));
+      return await performHttp(invocation.target, invocation.request, toolRequest, httpPartsOf(parts));
     case 'mcp': {
-      const { target } = plan;
+      const { target } = invocation;
       return await performMcp(
         { target, credential: tool.credential?.name, args: allowed.arguments },
-        errand,
+        toolRequest,
         parts.pool,
       );
     }
     default:
-      return plan satisfies never;
+      return invocation satisfies never;
   }
 }
 
 async function leaseFor(
-  { allowed, gate, leaseKey, signed }: Task,
+  { allowed, guard, leaseKey, signed }: Task,
   { bus, clock, signal }: Parts,
 ): Promise<Lease | undefined> {
   if (leaseKey === undefined) return undefined;
   return await leaseCredential({ ...allowed, signed }, leaseKey, {
     bus,
-    leftMs: () => gate.leftMs(),
+    leftMs: () => guard.leftMs(),
     sleep: (ms) => clock.sleep(ms, signal),
   });
 }

@@ -6,11 +6,11 @@ import { checkCall } from './check.ts';
 import { settledOf } from './effect.ts';
 import { type ReadyCall, start } from './execute.ts';
 import { judgeOrphan } from './orphans.ts';
-import { type Parts, planOf } from './task.ts';
+import { invocationOf, type Parts } from './task.ts';
 
 /**
  * Settles a claim past its limit, or claims it again. A second run finds it settled or claimed again.
- * Throws when the ledger or the bus could not be asked: then the notice comes again.
+ * Throws when the ledger could not be read or written: then the notice is delivered again.
  */
 export async function recover(notice: ClaimNotice, parts: Parts): Promise<void> {
   const { tenant, call, step } = notice;
@@ -44,12 +44,15 @@ async function restart(claim: Claim, sequence: number, parts: Parts): Promise<vo
     await start(await reopen(claim, sequence, parts), parts, parts.signal);
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code === 'dependency_unavailable') throw cause;
-    parts.log.info({ err: cause, call: claim.call }, 'an idempotent call may not be claimed again');
+    parts.log.info(
+      { err: cause, call: claim.call },
+      'an idempotent call may not be claimed again and is settled as unknown',
+    );
     await settleUnknown(claim, sequence, parts);
   }
 }
 
-/** Makes a call ready again from its claim's record. It was in time when it first started; all else is checked anew. */
+/** Makes a call ready again from its claim's record. It was in time when it first started; all else is checked again. */
 async function reopen(claim: Claim, sequence: number, parts: Parts): Promise<ReadyCall> {
   const evidence = openEvidence(claim, parts);
   const { call, statement: signed } = evidence;
@@ -62,7 +65,7 @@ async function reopen(claim: Claim, sequence: number, parts: Parts): Promise<Rea
   const { replyTo, keepResult } = claim;
   return {
     ...{ step: 'restarted', expected: sequence, allowed, signed, tool },
-    plan: planOf(tool, allowed),
+    invocation: invocationOf(tool, allowed),
     route: { replyTo, keepResult },
     evidence,
   };

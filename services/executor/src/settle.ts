@@ -1,16 +1,17 @@
 import { Fault, limits, type Settled, sealContext } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
+import { BackOff } from '@interlock/shell';
 import { type Body, type Effect, settledOf } from './effect.ts';
 import type { Parts, Task } from './task.ts';
 
-/** Between attempts to settle, doubled each time: the bus comes back within seconds or not before the limit. */
+/** Waits between attempts to settle: NATS answers again within seconds or not before the limit. */
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 2_000;
 
 type SettleParts = Pick<Parts, 'bus' | 'keyring' | 'clock' | 'log' | 'orphans'>;
 
 /**
- * Hands out a call's body, keeps it where asked, and settles the claim. The body goes first: who hears of the
+ * Publishes a call's body, keeps it where asked for, and settles the claim. The body goes first: whoever reads the
  * outcome has it already. Throws `dependency_unavailable` when the claim's limit passed and it is not known
  * whether the outcome was stored; then the call settles as an orphan.
  */
@@ -24,7 +25,7 @@ export async function settleTask(task: Task, effect: Effect, parts: SettleParts)
   await settleUntilLimit(task, settled, parts);
 }
 
-/** Keeps a body for a later asking, encrypted for ingress alone. A second run writes the same body again. */
+/** Keeps a body for a later request, encrypted for ingress alone. A second run writes the same body again. */
 async function keep(
   { claim: { tenant, call } }: Task,
   { bytes }: Body,
@@ -37,32 +38,33 @@ async function keep(
     return true;
   } catch (cause) {
     // The outcome is worth more than its body: it is settled as not kept.
-    parts.log.warn({ err: cause, call }, 'a result could not be kept');
+    parts.log.warn({ err: cause, call }, 'a result could not be kept; the call is settled without it');
     return false;
   }
 }
 
 async function settleUntilLimit(task: Task, settled: Settled, parts: SettleParts): Promise<void> {
-  for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MAX_MS)) {
+  const backOff = new BackOff({ firstMs: RETRY_MS, maxMs: RETRY_MAX_MS });
+  for (;;) {
     try {
       const { stored } = await parts.bus.settle(settled, task.sequence);
-      if (!stored) await lookWhoSettled(task, settled, parts);
+      if (!stored) await logOtherOutcome(task, settled, parts);
       parts.orphans.settled(task.claim);
       return;
     } catch (cause) {
       const passing = cause instanceof Fault && cause.code === 'dependency_unavailable';
-      if (!passing || task.gate.leftMs() === 0) throw cause;
+      if (!passing || task.guard.leftMs() === 0) throw cause;
     }
-    await parts.clock.sleep(delayMs);
+    await parts.clock.sleep(backOff.next());
   }
 }
 
-/** Our own earlier attempt whose acknowledgement was lost, or somebody after the limit: the ledger says which. */
-async function lookWhoSettled({ claim }: Task, settled: Settled, { bus, log }: SettleParts): Promise<void> {
+/** The call is settled: by our own earlier attempt whose acknowledgement was lost, or by another executor. */
+async function logOtherOutcome({ claim }: Task, settled: Settled, { bus, log }: SettleParts): Promise<void> {
   const stands = await bus.readStep('settled', claim.tenant, claim.call);
   if (stands?.body.executor === settled.executor && stands.body.outcome === settled.outcome) return;
   log.warn(
     { call: claim.call, outcome: settled.outcome, stands: stands?.body.outcome },
-    'another settled this call',
+    'another executor settled this call',
   );
 }

@@ -6,31 +6,31 @@ import type { Clock, ServiceContext } from '@interlock/shell';
 import type { Cancelled } from './cancelled.ts';
 import type { AllowedCall } from './check.ts';
 import type { ExecutorEntries } from './entries.ts';
-import type { Gate } from './gate.ts';
 import { buildHttpRequest, type HttpRequest, type HttpTarget } from './http-request.ts';
 import type { LeaseKey } from './lease.ts';
 import type { LedgerRoom } from './ledger-room.ts';
 import type { McpPool, McpTarget } from './mcp-pool.ts';
 import type { Orphans } from './orphans.ts';
-import type { Slots } from './slots.ts';
+import type { Semaphore } from './semaphore.ts';
+import type { SendGuard } from './send-guard.ts';
 
-/** What is to be done, built before the claim so that what cannot be built is refused. */
-export type Plan =
+/** What is sent upstream, built before the claim so that what cannot be built is refused. */
+export type Invocation =
   | { kind: 'http'; target: HttpTarget; request: HttpRequest }
   | { kind: 'mcp'; target: McpTarget };
 
-/** A claimed call in the hands of this executor. */
+/** A claimed call that this executor carries out. */
 export interface Task {
   allowed: AllowedCall;
   /** The statement as it was signed. */
   signed: string;
   tool: Tool;
-  plan: Plan;
+  invocation: Invocation;
   claim: Claim;
   /** Sequence of the claim on the ledger. */
   sequence: number;
   leaseKey: LeaseKey | undefined;
-  gate: Gate;
+  guard: SendGuard;
 }
 
 /** What an executor is made of. */
@@ -40,7 +40,7 @@ export interface Parts {
   room: LedgerRoom;
   egress: Egress;
   pool: McpPool;
-  slots: Slots;
+  concurrency: Semaphore;
   cancelled: Cancelled;
   orphans: Orphans;
   keys: ServiceKeys;
@@ -52,8 +52,8 @@ export interface Parts {
   signal: AbortSignal;
 }
 
-/** Builds what is to be done for a call. Throws a Fault when it cannot be. */
-export function planOf(tool: Tool, { statement, arguments: args }: AllowedCall): Plan {
+/** Builds what is sent upstream for a call. Throws a Fault when that cannot be built. */
+export function invocationOf(tool: Tool, { statement, arguments: args }: AllowedCall): Invocation {
   const { target } = tool;
   switch (target.kind) {
     case 'http':
