@@ -158,7 +158,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^@modelcontextprotocol\/sdk$/, files: /^services\/executor\/src\/mcp-server\.fixture\.ts$/ },
   {
     vendor: /^fastify$/,
-    files: /^services\/(ingress\/src\/server|console\/src\/(door|otlp))\.ts$/,
+    files: /^services\/(ingress\/src\/server|console\/src\/(server|otlp))\.ts$/,
   },
   {
     vendor: /^(ajv|ajv-formats|re2js)$/,

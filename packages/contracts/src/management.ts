@@ -1,4 +1,4 @@
-/** The management API: what people and their tools ask of the console, and what it answers. */
+/** The management API: requests of people and of the `interlock` command to the console, and its answers. */
 import { z } from 'zod';
 import { agentFileSchema, signedBundleSchema } from './configuration.ts';
 import {
@@ -18,7 +18,7 @@ const keyIdSchema = idSchema;
 /** `POST /v1/agents`: makes an agent and its first key. */
 export const agentCreateSchema = z.strictObject({
   ...agentFileSchema.omit({ $schema: true }).shape,
-  /** How long the key holds. */
+  /** How long the key is valid. */
   validMs: z
     .int()
     .min(1_000)
@@ -26,7 +26,7 @@ export const agentCreateSchema = z.strictObject({
     .default(90 * DAY_MS),
 });
 
-/** `POST /v1/agents/{tenant}/{agent}/rotate`: makes a new key; the old ones hold a while longer. */
+/** `POST /v1/agents/{tenant}/{agent}/rotate`: makes a new key; the old ones stay valid for the overlap. */
 export const agentRotateSchema = z.strictObject({
   overlapMs: z
     .int()
@@ -39,7 +39,7 @@ export const agentRotateSchema = z.strictObject({
 /** `POST /v1/agents/{tenant}/{agent}/revoke`: ends one key, or all of them at once. */
 export const agentRevokeSchema = z.strictObject({ keyId: keyIdSchema.optional() });
 
-/** A key as it is shown, once. */
+/** A new key, which is returned once. */
 export const agentKeySchema = z.strictObject({
   tenant: idSchema,
   agent: idSchema,
@@ -86,7 +86,7 @@ export const switchListSchema = z.strictObject({
   switches: z.array(switchEntrySchema.extend({ key: z.string() })),
 });
 
-/** An open question as a person must see it before answering: with the exact arguments. */
+/** An open question, with the exact arguments that a person must see before answering. */
 export const openApprovalSchema = z.strictObject({
   ...questionSchema.shape,
   questionDigest: digestSchema,
@@ -95,11 +95,11 @@ export const openApprovalSchema = z.strictObject({
 export type OpenApproval = z.infer<typeof openApprovalSchema>;
 export const approvalListSchema = z.strictObject({
   approvals: z.array(openApprovalSchema),
-  /** Calls whose question does not open or is not what it says: nobody can answer them. */
+  /** Calls whose question does not open or does not match its digest: nobody can answer them. */
   unreadable: z.array(z.strictObject({ tenant: idSchema, call: idSchema })),
 });
 
-/** `POST /v1/approvals/{tenant}/{call}`: binds an answer to the question that was looked at. */
+/** `POST /v1/approvals/{tenant}/{call}`: an answer, bound by the digest to the question that the person saw. */
 export const answerRequestSchema = z.strictObject({
   verdict: z.enum(['approve', 'deny']),
   questionDigest: digestSchema,
@@ -112,7 +112,7 @@ export const answerReplySchema = z.strictObject({
   person: idSchema,
 });
 
-/** One span, in the order a tree is printed. */
+/** One span of a trace that is listed as a tree. */
 export const traceSpanSchema = z.strictObject({
   depth: z.int().nonnegative(),
   spanId: z.string(),
@@ -127,7 +127,7 @@ export const traceSpanSchema = z.strictObject({
 });
 export type TraceSpan = z.infer<typeof traceSpanSchema>;
 
-/** `GET /v1/traces/{call}`: the traces in which a call appears, oldest first. */
+/** `GET /v1/traces/{call}`: the traces that a call appears in, oldest first. */
 export const callTracesSchema = z.strictObject({
   call: idSchema,
   traces: z.array(
@@ -141,7 +141,7 @@ export const callTracesSchema = z.strictObject({
 });
 export type CallTraces = z.infer<typeof callTracesSchema>;
 
-/** `POST /v1/policy`: publishes a signed bundle, to decide or (`candidate`) to be watched beside the one that decides. */
+/** `POST /v1/policy`: puts a signed bundle into force, or (`candidate`) lets it decide beside the one in force without effect. */
 export const policyPublishSchema = z.strictObject({
   ...signedBundleSchema.shape,
   as: z.enum(['current', 'candidate']),
@@ -153,12 +153,12 @@ export const policyRollbackSchema = z.strictObject({
   reason: z.string().max(1_000).optional(),
 });
 
-/** What one decider holds: KV bucket `policyStatuses`, key = its replica. */
+/** The policies that one decider has loaded: KV bucket `policyStatuses`, key = its replica. */
 export const policyStatusSchema = z.strictObject({
   replica: idSchema,
   current: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
   candidate: z.strictObject({ version: z.int().positive(), digest: digestSchema }).optional(),
-  /** The newest version of each that it refused to take, and why. */
+  /** The newest version of each that it refused to load, and why. */
   rejected: z
     .array(
       z.strictObject({
@@ -183,7 +183,7 @@ export const policyStateSchema = z.strictObject({
 });
 export type PolicyState = z.infer<typeof policyStateSchema>;
 
-/** `POST /v1/tools/{name}/pin`: agrees to the definition of an MCP tool that the person has seen. */
+/** `POST /v1/tools/{name}/pin`: pins the definition of an MCP tool that the person has checked. */
 export const toolPinSchema = z.strictObject({ definitionDigest: digestSchema });
 
 /** `PUT /v1/labels/{tenant}/{call}`. */
@@ -191,7 +191,7 @@ export const callLabelSetSchema = callLabelEntrySchema.pick({ label: true, note:
 /** `GET /v1/labels`. */
 export const callLabelListSchema = z.strictObject({ labels: z.array(callLabelEntrySchema) });
 
-/** `POST /v1/emergencies`: breaks the glass. `DELETE /v1/emergencies/{tenant}/{agent}` ends it early. */
+/** `POST /v1/emergencies`: break-glass for one agent. `DELETE /v1/emergencies/{tenant}/{agent}` closes it early. */
 export const emergencyOpenSchema = emergencyEntrySchema
   .pick({ tenant: true, agent: true, tools: true, reason: true })
   .extend({
@@ -200,17 +200,17 @@ export const emergencyOpenSchema = emergencyEntrySchema
       .min(60_000)
       .max(4 * 3_600_000),
   });
-/** `GET /v1/emergencies`: those that have not run out. */
+/** `GET /v1/emergencies`: those that have not expired. */
 export const emergencyListSchema = z.strictObject({ emergencies: z.array(emergencyEntrySchema) });
 
 /**
- * `GET /v1/replay?since&until&agent&tool`: NDJSON, one recorded call a line, oldest first. The last line is this one:
- * without it the answer is not whole.
+ * The last line of `GET /v1/replay?since&until&agent&tool`, which is NDJSON with one recorded call a line, oldest first.
+ * Without this line the answer is not whole.
  */
 export const replayEndSchema = z.strictObject({
   complete: z.literal(true),
   calls: z.int().nonnegative(),
-  /** Records that hold a decision and were left out: too large, or not of today's shape. */
+  /** Records with a decision that were left out: too large, or not of the present shape. */
   unreadable: z.int().nonnegative(),
 });
 export type ReplayEnd = z.infer<typeof replayEndSchema>;

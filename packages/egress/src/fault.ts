@@ -11,7 +11,7 @@ export type EgressCode = Extract<
 
 type EgressFaultOptions = { sent: Sent; detail: string; pointer?: string; cause?: unknown };
 
-/** Codes whose public text promises that nothing was done. */
+/** Codes that an agent reads as a promise that nothing was done: their status is 503. */
 const PROMISES_NOTHING_DONE: ReadonlySet<EgressCode> = new Set(['egress_expired', 'dependency_unavailable']);
 
 /** What goes wrong on the way out. `sent` says whether an effect is possible: only `no` allows another try. */

@@ -14,13 +14,13 @@ const agent: AgentEntry = {
 };
 const terms = { nowMs: 1_000, validMs: 90 * HOUR_MS, overlapMs: HOUR_MS };
 
-test('[P-ingress-keys] an agent keeps only the hash of its key', () => {
+test('[P-ingress-keys] the entry of an agent has only the hash of its key', () => {
   const fresh = createAgentKey();
   expect(fresh.key).toMatch(/^ilk_[A-Za-z0-9_-]{43}$/);
   expect(JSON.stringify(withKey(agent, fresh, terms))).not.toContain(fresh.key);
 });
 
-test('[P-ingress-keys] after a rotation the old key holds for the overlap and not longer', () => {
+test('[P-ingress-keys] after a rotation the old key is valid for the overlap and no longer', () => {
   const first = createAgentKey();
   const second = createAgentKey();
   const before = withKey(agent, first, terms);
@@ -31,13 +31,13 @@ test('[P-ingress-keys] after a rotation the old key holds for the overlap and no
   ]);
 });
 
-test('a rotation never makes an old key hold longer than it did', () => {
+test('a rotation never makes an old key valid for longer than before', () => {
   const before = withKey(agent, createAgentKey(), { ...terms, validMs: 60_000 });
   const after = withKey(before, createAgentKey(), terms);
   expect(after.keys[0]?.notAfter).toBe(61_000);
 });
 
-test('a rotation without overlap ends the old keys at once', () => {
+test('a rotation without overlap makes the old keys invalid at once', () => {
   const after = withKey(withKey(agent, createAgentKey(), terms), createAgentKey(), {
     ...terms,
     overlapMs: 0,
@@ -45,7 +45,7 @@ test('a rotation without overlap ends the old keys at once', () => {
   expect(after.keys).toHaveLength(1);
 });
 
-test('[P-ingress-keys] revoking names one key or ends them all', () => {
+test('[P-ingress-keys] revoking ends one key, or all of them', () => {
   const first = createAgentKey();
   const both = withKey(withKey(agent, first, terms), createAgentKey(), terms);
   expect(() => withoutKey(both, 'key_unknown')).toThrow(expect.objectContaining({ code: 'name_unknown' }));

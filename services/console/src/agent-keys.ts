@@ -1,11 +1,11 @@
-/** An agent's keys, as pure changes to its entry. Only a key's hash is kept; the key itself is shown once. */
+/** An agent's keys, as pure changes to its entry. Only a key's hash is stored; the key itself is returned once. */
 import { randomBytes } from 'node:crypto';
 import { type AgentEntry, Fault, newId, sha256 } from '@interlock/contracts';
 
 const KEY_BYTES = 32;
 const KEYS_MAX = 16;
 
-/** A key that nobody has seen yet. */
+/** A new key. */
 export interface FreshKey {
   key: string;
   keyId: string;
@@ -17,8 +17,8 @@ export function createAgentKey(): FreshKey {
 }
 
 /**
- * Returns the agent with one more key. Keys it had stop after the overlap, or earlier where they stop earlier
- * anyway; keys that have stopped are forgotten. Throws `name_taken` when there is no room for another.
+ * Returns the agent with one more key. Its other keys expire after the overlap, or earlier where they expire earlier
+ * anyway; expired keys are removed. Throws `name_taken` where the agent has the most keys that it may have.
  */
 export function withKey(
   agent: AgentEntry,
@@ -31,7 +31,8 @@ export function withKey(
     .filter((key) => key.notAfter > nowMs);
   if (kept.length >= KEYS_MAX)
     throw new Fault('name_taken', {
-      detail: `The agent has ${KEYS_MAX} keys that still hold: revoke one first.`,
+      detail: `The agent has ${KEYS_MAX} valid keys, which is the limit.`,
+      next: 'Revoke a key, then send the same request again.',
     });
   const added = {
     keyId: fresh.keyId,
@@ -42,11 +43,11 @@ export function withKey(
   return { ...agent, keys: [...kept, added] };
 }
 
-/** Returns the agent without one key, or without any. Throws `name_unknown` when it has no such key. */
+/** Returns the agent without one key, or without any. Throws `name_unknown` where it does not have the key. */
 export function withoutKey(agent: AgentEntry, keyId: string | undefined): AgentEntry {
   if (keyId === undefined) return { ...agent, keys: [] };
   const kept = agent.keys.filter((key) => key.keyId !== keyId);
   if (kept.length === agent.keys.length)
-    throw new Fault('name_unknown', { detail: 'The agent has no such key.' });
+    throw new Fault('name_unknown', { detail: 'The agent has no key with this id.' });
   return { ...agent, keys: kept };
 }

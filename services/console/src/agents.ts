@@ -11,16 +11,16 @@ import {
 } from '@interlock/contracts';
 import { z } from 'zod';
 import { createAgentKey, type FreshKey, withKey, withoutKey } from './agent-keys.ts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import { writeEntry } from './write-entry.ts';
 
 const addressSchema = z.strictObject({ tenant: idSchema, agent: idSchema });
 type AgentAddress = z.infer<typeof addressSchema>;
 
-/** Routes that make agents and their keys. */
+/** Routes of agents and their keys. */
 export function agentRoutes(management: Management): Route[] {
   const url = '/v1/agents/:tenant/:agent';
   return [
@@ -79,13 +79,15 @@ async function createAgent(management: Management, person: PersonEntry, body: un
   const fresh = createAgentKey();
   return await management.inTurn(async () => {
     if ((await management.bus.entries('agents').get(key)) !== undefined)
-      throw new Fault('name_taken', { detail: 'There is an agent by this name: rotate its key instead.' });
+      throw new Fault('name_taken', {
+        detail: 'An agent has this name already. To give it a new key, rotate its key.',
+      });
     const value = withKey({ ...wanted, session: newId('ses'), keys: [] }, fresh, {
       nowMs: management.clock.nowMs(),
       validMs,
       overlapMs: 0,
     });
-    await writeEntry(management, { bucket: 'agents', key, value }, actOn(wanted, 'created', person));
+    await writeEntry(management, { bucket: 'agents', key, value }, operationOn(wanted, 'created', person));
     return shownKey(value, fresh);
   });
 }
@@ -102,14 +104,15 @@ async function changeAgent(
   const key = `${address.tenant}.${address.agent}`;
   return await management.inTurn(async () => {
     const found = await management.bus.entries('agents').get(key);
-    if (found === undefined) throw new Fault('name_unknown', { detail: 'There is no such agent.' });
+    if (found === undefined)
+      throw new Fault('name_unknown', { detail: 'No agent has this name in this tenant.' });
     const value = change(found.value);
-    await writeEntry(management, { bucket: 'agents', key, value }, actOn(address, verb, person));
+    await writeEntry(management, { bucket: 'agents', key, value }, operationOn(address, verb, person));
     return value;
   });
 }
 
-function actOn({ tenant, agent }: AgentAddress, verb: string, person: PersonEntry) {
+function operationOn({ tenant, agent }: AgentAddress, verb: string, person: PersonEntry) {
   return { kind: 'agent', verb, tenant, name: agent, by: person.person };
 }
 

@@ -12,28 +12,27 @@ import {
   newId,
   type PolicyEntry,
 } from '@interlock/contracts';
+import {
+  type AnyChange,
+  type Change,
+  type ConfigurationChanges,
+  compareConfiguration,
+  type StoredConfiguration,
+} from './changes.ts';
 import { resolveTools } from './discover.ts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
-import { type AnyChange, type Change, type Plan, planChanges, type Standing } from './plan.ts';
-import {
-  isWhole,
-  knownBundle,
-  nextVersion,
-  publish,
-  type StandingPolicies,
-  standingPolicies,
-} from './policy.ts';
+import { isWhole, knownBundle, nextVersion, publish, readPolicies, type StoredPolicies } from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import { writeEntry } from './write-entry.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
 const BODY_BYTES = 24 * 1_048_576;
-/** An MCP server is started to be asked. */
+/** Asking an MCP server for its tools may include starting it. */
 const DISCOVER_TIMEOUT_MS = 30_000;
 
-/** The route that applies a whole configuration. Applying the same twice changes nothing the second time. */
+/** The route that applies a whole configuration. Applying the same one again changes nothing. */
 export function applyRoutes(management: Management): Route[] {
   return [
     {
@@ -50,7 +49,7 @@ export function applyRoutes(management: Management): Route[] {
   ];
 }
 
-/** Everything is checked, and every MCP server asked, before the first entry is written. */
+/** Everything is checked, and every MCP server is asked, before the first entry is written. */
 async function apply(management: Management, configuration: Configuration, by: string): Promise<Applied> {
   const { bus, clock, keyring } = management;
   const tools = await resolveTools(configuration.tools, async (connection) => {
@@ -60,19 +59,19 @@ async function apply(management: Management, configuration: Configuration, by: s
   const nowMs = clock.nowMs();
   const policy =
     configuration.policy === undefined ? undefined : knownBundle(configuration.policy, keyring, nowMs);
-  const standing = await standingPolicies(management);
-  const whole = (await isWhole(management, standing.current)) ? standing.current : undefined;
-  const facts = { nowMs, by, policyVersion: nextVersion(standing), newSession: () => newId('ses') };
+  const stored = await readPolicies(management);
+  const whole = (await isWhole(management, stored.current)) ? stored.current : undefined;
+  const facts = { nowMs, by, policyVersion: nextVersion(stored), newSession: () => newId('ses') };
   const wanted = { ...configuration, tools, policy: policy?.bundle };
-  const plan = planChanges(wanted, await readStanding(bus, whole), facts);
-  await carryOut(management, plan, policy === undefined ? undefined : { ...policy, standing }, by);
+  const plan = compareConfiguration(wanted, await readStored(bus, whole), facts);
+  await carryOut(management, plan, policy === undefined ? undefined : { ...policy, stored }, by);
   return appliedOf(plan);
 }
 
 async function carryOut(
   management: Management,
-  { changes }: Plan,
-  policy: { content: Uint8Array; standing: StandingPolicies } | undefined,
+  { changes }: ConfigurationChanges,
+  policy: { content: Uint8Array; stored: StoredPolicies } | undefined,
   by: string,
 ): Promise<void> {
   const done: string[] = [];
@@ -82,7 +81,7 @@ async function carryOut(
         await publish(management, {
           as: 'current',
           entry: change.value,
-          before: policy.standing,
+          before: policy.stored,
           content: policy.content,
           verb: change.verb,
         });
@@ -90,10 +89,13 @@ async function carryOut(
       done.push(nameOf(change));
     } catch (error) {
       const fault = faultOf(error);
-      const stood =
-        done.length === 0 ? 'Nothing was changed before that.' : `Done before that: ${done.join(', ')}.`;
+      const written =
+        done.length === 0
+          ? 'Nothing was changed before that.'
+          : `These changes were written before: ${done.join(', ')}.`;
       throw new Fault(fault.code, {
-        detail: `Stopped at ${nameOf(change)}: ${fault.detail} ${stood} Apply again to finish.`,
+        detail: `Writing ${nameOf(change)} failed: ${fault.detail} ${written}`,
+        next: 'Apply the same configuration again: that writes the rest.',
         cause: error,
       });
     }
@@ -109,7 +111,7 @@ async function carryOutOne<B extends EntryBucket>(
   await writeEntry(management, { bucket, key, value }, { kind, verb, tenant, name, by });
 }
 
-async function readStanding(bus: Buckets, policy: PolicyEntry | undefined): Promise<Standing> {
+async function readStored(bus: Buckets, policy: PolicyEntry | undefined): Promise<StoredConfiguration> {
   const [tools, agents, people, settings] = await Promise.all([
     bus.entries('tools').list(),
     bus.entries('agents').list(),
@@ -135,7 +137,7 @@ function approvalsOf(value: unknown): ApprovalsEntry | undefined {
   return value === undefined ? undefined : approvalsEntrySchema.parse(value);
 }
 
-function appliedOf({ changes, unchanged, unlisted }: Plan): Applied {
+function appliedOf({ changes, unchanged, unlisted }: ConfigurationChanges): Applied {
   const named = (verb: AnyChange['verb']) => changes.filter((change) => change.verb === verb).map(nameOf);
   return {
     created: named('created'),

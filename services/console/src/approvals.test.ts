@@ -1,92 +1,25 @@
-import {
-  callDigestOf,
-  digestOf,
-  type HeldCall,
-  type Question,
-  type QuestionEntry,
-  sealContext,
-  sha256,
-} from '@interlock/contracts';
-import { createKey, Keyring, seal, serviceKeysSchema } from '@interlock/keys';
+import { createTestKeys, makeCall } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
 import { stateOfAnswer } from './approvals.ts';
+import { makeQuestion } from './question.fixture.ts';
 import { openQuestion } from './questions.ts';
 
-const FAR_MS = 4_000_000_000_000;
-const sealPair = createKey('console', 'seal', FAR_MS);
-const signPair = createKey('console', 'sign', FAR_MS);
-const keyring = new Keyring([sealPair.certified]);
-const keys = serviceKeysSchema.parse({
-  service: 'console',
-  busSeed: 'none',
-  sign: { keyId: signPair.certified.keyId, privateKey: signPair.privateKey },
-  seal: { keyId: sealPair.certified.keyId, privateKey: sealPair.privateKey },
-});
-
-const identity = { tenant: 'acme', agent: 'helper', user: 'ada', session: 'ses_1', call: 'call_1' };
-const digest = 'a'.repeat(64);
-
-function heldCall(argumentsText: string): HeldCall {
-  const named = { ...identity, tool: 'pay', toolVersion: digest, argumentsDigest: sha256(argumentsText) };
-  return {
-    call: {
-      ...named,
-      callDigest: callDigestOf(named),
-      arguments: argumentsText,
-      replyTo: 'rep_1',
-      keepResult: true,
-      requestedAt: 1,
-      notAfter: 2,
-    },
-    decision: {
-      verdict: 'ask',
-      reasons: [],
-      obligations: [],
-      policyDigest: digest,
-      notes: [],
-      policyVersion: 1,
-      facts: {},
-      decidedAt: 1,
-    },
-    statement: 'not looked at here',
-    heldSequence: 1,
-  };
-}
-
-function entryFor(asked: HeldCall, sealedCall: HeldCall = asked): QuestionEntry {
-  const { tool, toolVersion, argumentsDigest, callDigest } = asked.call;
-  const question: Question = {
-    ...identity,
-    tool,
-    toolVersion,
-    argumentsDigest,
-    callDigest,
-    reasons: [],
-    roles: ['approver'],
-    separateDuties: false,
-    askedAt: 1,
-    expiresAt: 2,
-  };
-  const recipients = keyring.sealKeysOf('console', 1);
-  return {
-    question,
-    questionDigest: digestOf(question),
-    sealed: seal(JSON.stringify(sealedCall), recipients, sealContext('held', identity.call)),
-    state: 'open',
-    rejected: [],
-  };
-}
+const testKeys = createTestKeys();
+const keys = testKeys.keysOf('console');
+const pay = (args: { amount: number; to?: string }) => makeCall({ call: 'call_1', tool: 'pay', args });
 
 describe('a question', () => {
   test('[P-approval-exact-call] is not shown with other arguments than it was asked about', () => {
-    const swapped = entryFor(heldCall('{"amount":9000}'), heldCall('{"amount":1}'));
+    const swapped = makeQuestion(pay({ amount: 9_000 }), testKeys.keyring, {
+      sealedCall: pay({ amount: 1 }),
+    });
     expect(() => openQuestion(swapped, keys.seal)).toThrow(
       expect.objectContaining({ code: 'answer_mismatch' }),
     );
   });
 
   test('is not shown when it was changed after its digest was made', () => {
-    const entry = entryFor(heldCall('{"amount":1}'));
+    const entry = makeQuestion(pay({ amount: 1 }), testKeys.keyring);
     const changed = { ...entry, question: { ...entry.question, roles: ['anybody'] } };
     expect(() => openQuestion(changed, keys.seal)).toThrow(
       expect.objectContaining({ code: 'answer_mismatch' }),
@@ -94,13 +27,14 @@ describe('a question', () => {
   });
 
   test('is shown with the exact arguments', () => {
-    const opened = openQuestion(entryFor(heldCall('{"amount":1,"to":"bob"}')), keys.seal);
+    const entry = makeQuestion(pay({ amount: 1, to: 'bob' }), testKeys.keyring);
+    const opened = openQuestion(entry, keys.seal);
     expect(opened).toMatchObject({ call: 'call_1', tool: 'pay', arguments: { amount: 1, to: 'bob' } });
   });
 });
 
 describe('an answer', () => {
-  const open = entryFor(heldCall('{}'));
+  const open = makeQuestion(pay({ amount: 1 }), testKeys.keyring);
 
   test('that was rejected ends with the reason of its rejection', () => {
     const rejected = [{ answer: 'ans_1', person: 'bob', code: 'answer_not_allowed' as const, at: 1 }];

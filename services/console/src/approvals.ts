@@ -12,18 +12,18 @@ import {
 } from '@interlock/contracts';
 import { signStatement } from '@interlock/keys';
 import { z } from 'zod';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
 import { openQuestion } from './questions.ts';
+import type { Route } from './server.ts';
 
-/** An answer is counted within milliseconds where the approver is up. */
+/** A running approver counts an answer within milliseconds. */
 const ACCEPTANCE_TIMEOUT_MS = 5_000;
 const ACCEPTANCE_POLL_MS = 25;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
 
-/** Routes of open questions. Who may answer is in the question: the approver has the last word. */
+/** Routes of open questions. The question names who may answer; the approver checks it again and decides. */
 export function approvalRoutes(management: Management): Route[] {
   return [
     {
@@ -41,7 +41,7 @@ export function approvalRoutes(management: Management): Route[] {
         const answer = parseInput(answerRequestSchema, body);
         requireTenant(person, address.tenant);
         const question = await readQuestion(management, address);
-        if (!mayLookAt(person, question)) throw new Fault('answer_not_allowed');
+        if (!maySee(person, question)) throw new Fault('answer_not_allowed');
         if (question.state !== 'open') throw new Fault('question_closed');
         if (question.questionDigest !== answer.questionDigest) throw new Fault('answer_mismatch');
         const statement: Statement<'answer'> = {
@@ -53,7 +53,7 @@ export function approvalRoutes(management: Management): Route[] {
           channel: 'console',
           issuedAt: management.clock.nowMs(),
         };
-        return await handIn(management, statement, question.traceparent);
+        return await submitAnswer(management, statement, question.traceparent);
       },
     },
   ];
@@ -63,12 +63,12 @@ async function listOpen({ bus, keys, log }: Management, person: PersonEntry): Pr
   const approvals: OpenApproval[] = [];
   const unreadable: { tenant: string; call: string }[] = [];
   for (const { value } of await bus.records('questions', questionEntrySchema).list()) {
-    if (value.state !== 'open' || !mayLookAt(person, value)) continue;
+    if (value.state !== 'open' || !maySee(person, value)) continue;
     try {
       approvals.push(openQuestion(value, keys.seal));
     } catch (error) {
       const { tenant, call } = value.question;
-      log.warn({ err: error, tenant, call }, 'an open question cannot be shown');
+      log.warn({ err: error, tenant, call }, 'an open question cannot be opened: it is listed as unreadable');
       unreadable.push({ tenant, call });
     }
   }
@@ -76,8 +76,8 @@ async function listOpen({ bus, keys, log }: Management, person: PersonEntry): Pr
   return { approvals, unreadable };
 }
 
-/** The exact call is for those who may answer; an admin oversees. */
-function mayLookAt(person: PersonEntry, { question }: QuestionEntry): boolean {
+/** The exact call is for the people who may answer, and for admins. */
+function maySee(person: PersonEntry, { question }: QuestionEntry): boolean {
   if (person.tenants !== undefined && !person.tenants.includes(question.tenant)) return false;
   return person.roles.includes('admin') || question.roles.some((role) => person.roles.includes(role));
 }
@@ -89,7 +89,7 @@ async function readQuestion({ bus }: Management, { tenant, call }: z.infer<typeo
 }
 
 /** Publishes the answer and waits until the approver has counted or rejected it. */
-async function handIn(
+async function submitAnswer(
   management: Management,
   statement: Statement<'answer'>,
   traceparent: string | undefined,
@@ -107,12 +107,12 @@ async function handIn(
     await clock.sleep(ACCEPTANCE_POLL_MS);
   }
   throw new Fault('outcome_unknown', {
-    detail:
-      'The answer is handed in, but it is not known yet whether it was counted. List the open questions.',
+    detail: 'The answer was submitted, but the approver has not counted it yet.',
+    next: 'List the open questions: a question that is no longer open has its answer. The same answer may be sent again.',
   });
 }
 
-/** Returns what became of an answer, or undefined while that is open. Throws the fault it was rejected with. */
+/** Returns what became of an answer, or undefined while it is not counted. Throws the fault it was rejected with. */
 export function stateOfAnswer(question: QuestionEntry, answer: string): 'approved' | 'denied' | undefined {
   const rejected = question.rejected.find((rejection) => rejection.answer === answer);
   if (rejected !== undefined) throw new Fault(rejected.code);

@@ -1,12 +1,12 @@
 import { idSchema, rpcSchemas } from '@interlock/contracts';
 import { z } from 'zod';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { parseInput, wholeNumberSchema } from './problem.ts';
+import type { Route } from './server.ts';
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
-/** A check reads every record there is. */
+/** A check reads every record. */
 const VERIFY_TIMEOUT_MS = 110_000;
 
 const callSchema = z.strictObject({ call: idSchema });
@@ -21,7 +21,7 @@ const searchSchema = z
   })
   .partial();
 
-/** Routes of the audit trail. A person with some tenants sees the records of these alone. */
+/** Routes of the audit trail. A person with rights in some tenants sees the records of these only. */
 export function auditRoutes({ bus }: Management): Route[] {
   return [
     {
@@ -59,7 +59,7 @@ export function auditRoutes({ bus }: Management): Route[] {
   ];
 }
 
-/** Returns what narrows a look-up to a person's tenants. */
+/** Returns the filter that limits a look-up to a person's tenants. */
 export function scopeOf({ tenants }: { tenants?: string[] | undefined }): { tenants?: string[] } {
   return tenants === undefined ? {} : { tenants };
 }

@@ -3,27 +3,27 @@ import { z } from 'zod';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
-/** Where the door listens. */
+/** Where the console listens. */
 export type ListenAddress = z.infer<typeof listenAddressSchema>;
 
 /** The environment variables the console reads. */
 export const consoleConfigSchema = z
   .object({
     INTERLOCK_CONSOLE_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
-    /** `1` allows an address that others can reach. */
+    /** `1` allows an address that other machines can reach. */
     INTERLOCK_CONSOLE_PUBLIC: z
       .enum(['0', '1'])
       .default('0')
       .transform((flag) => flag === '1'),
-    /** Host names, with their port, under which the door may be asked besides its address; separated by commas. */
+    /** Further host names of the management API, with their port; separated by commas. */
     INTERLOCK_CONSOLE_HOSTS: z
       .string()
       .default('')
       .transform((text) => text.split(',').filter((host) => host !== '')),
-    /** JSON file of the people who exist at the very first start. */
+    /** JSON file of the people that the very first start writes. */
     INTERLOCK_PEOPLE_FILE: z.string().min(1).optional(),
     INTERLOCK_TRACES: z.enum(['on', 'off']).default('on'),
-    /** File with the token that whoever sends spans must show; without it none are taken. */
+    /** File with the token that senders of spans need; without it no spans are accepted. */
     INTERLOCK_TRACE_TOKEN_FILE: z.string().min(1).optional(),
   })
   .refine(

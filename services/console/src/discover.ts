@@ -12,8 +12,8 @@ import {
 type Discovered = RpcReply<'executor.discover'>['tools'];
 
 /**
- * Returns the tools that the files of a configuration name, with what their MCP servers say of them now.
- * Throws `configuration_invalid` with the pointer of what a server does not offer, or of a name that is used twice.
+ * Returns the tools that the files of a configuration name, with the present definitions of their MCP servers.
+ * Throws `configuration_invalid` with the pointer of a tool that a server does not offer, or of a name that is used twice.
  */
 export async function resolveTools(
   files: readonly ToolFile[],
@@ -25,7 +25,7 @@ export async function resolveTools(
     const named =
       'mcp' in file ? pinnedTools(file.mcp, await discover(file.mcp.connection), pointer) : [httpTool(file)];
     for (const tool of named) {
-      if (tools.has(tool.name)) throw invalid(`There are two tools named ${tool.name}.`, pointer);
+      if (tools.has(tool.name)) throw invalid(`Two tools have the name ${tool.name}.`, pointer);
       tools.set(tool.name, tool);
     }
   }
@@ -37,13 +37,16 @@ function httpTool({ http, $schema: _schema, ...tool }: HttpToolFile): Tool {
   return { ...tool, target: { kind: 'http', ...http } };
 }
 
-/** Returns the listed tools of a server, each pinned to the definition it has now. */
+/** Returns the listed tools of a server, each pinned to its present definition. */
 export function pinnedTools(server: McpServer, discovered: Discovered, pointer: string): Tool[] {
   return Object.entries(server.tools).map(([upstreamName, use]) => {
     const at = `${pointer}${pointerOf(['mcp', 'tools', upstreamName])}`;
     const definition = discovered.find(({ name }) => name === upstreamName);
     if (definition === undefined)
-      throw invalid(`The server ${server.server} offers no tool named ${upstreamName}.`, at);
+      throw invalid(
+        `The MCP server ${server.server} does not offer a tool with the name ${upstreamName}.`,
+        at,
+      );
     const name = idSchema.safeParse(`${server.prefix}${upstreamName}`);
     if (!name.success) throw invalid(`A tool's name ${name.error.issues[0]?.message ?? 'is not valid'}.`, at);
     return {

@@ -1,20 +1,20 @@
 import { controlSchema, emergencyListSchema } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startTestBus } from './house.fixture.ts';
+import { type ConsoleFixture, startConsole } from './console.fixture.ts';
 
 const HOUR_MS = 3_600_000;
-let house: House;
+let fixture: ConsoleFixture;
 beforeAll(async () => {
-  house = await startTestBus([
+  fixture = await startConsole([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'], tenants: ['acme'] },
     { person: 'bob', roles: ['approver'] },
   ]);
   for (const tenant of ['acme', 'other'])
-    await house.ask('alice', 'POST', '/v1/agents', { tenant, agent: 'helper', user: 'ada' });
+    await fixture.ask('alice', 'POST', '/v1/agents', { tenant, agent: 'helper', user: 'ada' });
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 const wanted = {
   tenant: 'acme',
@@ -25,46 +25,47 @@ const wanted = {
 };
 
 async function open(person: string, more: object = {}) {
-  return await house.ask(person, 'POST', '/v1/emergencies', { ...wanted, ...more });
+  return await fixture.ask(person, 'POST', '/v1/emergencies', { ...wanted, ...more });
 }
 
-describe('[P-emergency] the glass stays whole', () => {
+describe('[P-emergency] an emergency is not opened', () => {
   test.each([
     ['for longer than four hours', { forMs: 4 * HOUR_MS + 1 }, '/forMs'],
     ['without an end', { forMs: undefined }, '/forMs'],
     ['without a reason', { reason: '' }, '/reason'],
-    ['for a reason that says nothing', { reason: '  ' }, '/reason'],
+    ['with an empty reason', { reason: '  ' }, '/reason'],
     ['for no tool', { tools: [] }, '/tools'],
   ])('%s', async (_, more, pointer) => {
     expect(await open('alice', more)).toMatchObject({ status: 400, body: { code: 'body_invalid', pointer } });
   });
 
-  test('for an agent that is not there', async () => {
+  test('for an agent that does not exist', async () => {
     expect(await open('alice', { agent: 'nobody' })).toMatchObject({ status: 404 });
   });
 
-  test('for who has not the role, or acts in another tenant', async () => {
+  test('by a person without the role, or without rights in the tenant', async () => {
     expect(await open('bob')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
     expect(await open('otto', { tenant: 'other' })).toMatchObject({ status: 403 });
-    expect(await house.ask('bob', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 403 });
-    expect(await house.ask('otto', 'GET', '/v1/emergencies')).toMatchObject({ body: { emergencies: [] } });
+    expect(await fixture.ask('bob', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 403 });
+    expect(await fixture.ask('otto', 'GET', '/v1/emergencies')).toMatchObject({ body: { emergencies: [] } });
   });
 
-  test('and cannot be closed where it was not broken', async () => {
-    expect(await house.ask('otto', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 404 });
+  test('and cannot be closed where it is not open', async () => {
+    expect(await fixture.ask('otto', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 404 });
   });
 });
 
-test('[P-emergency] an emergency is known to the decider, told on CONTROL with its reason, listed, and ended early', async () => {
-  const auditor = await house.join('auditor');
-  const told: string[] = [];
+test('[P-emergency] an emergency reaches the decider, is recorded on CONTROL with its reason, is listed, and can be closed early', async () => {
+  const auditor = await fixture.join('auditor');
+  const recorded: string[] = [];
   await using _following = auditor.follow('CONTROL', async (batch) => {
     for (const { data } of batch) {
-      const act = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
-      if (act.kind === 'emergency') told.push(`${act.verb} ${act.name} ${act.by} ${act.reason ?? ''}`.trim());
+      const operation = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+      if (operation.kind === 'emergency')
+        recorded.push(`${operation.verb} ${operation.name} ${operation.by} ${operation.reason ?? ''}`.trim());
     }
   });
-  const decider = await house.join('decider');
+  const decider = await fixture.join('decider');
   await using emergencies = await decider.entries('emergencies').watch();
   const answer = await open('otto');
   expect(answer.status).toBe(200);
@@ -73,13 +74,13 @@ test('[P-emergency] an emergency is known to the decider, told on CONTROL with i
   expect((emergency?.expiresAt ?? 0) - (emergency?.openedAt ?? 0)).toBe(HOUR_MS);
   expect(await eventually(() => emergencies.get('acme.helper'))).toEqual(emergency);
   await open('alice', { tenant: 'other' });
-  const listed = emergencyListSchema.parse((await house.ask('otto', 'GET', '/v1/emergencies')).body);
+  const listed = emergencyListSchema.parse((await fixture.ask('otto', 'GET', '/v1/emergencies')).body);
   expect(listed.emergencies).toEqual([emergency]);
-  const closed = await house.ask('otto', 'DELETE', '/v1/emergencies/acme/helper');
+  const closed = await fixture.ask('otto', 'DELETE', '/v1/emergencies/acme/helper');
   expect(closed).toMatchObject({ status: 200, body: { emergencies: [] } });
   await eventually(() => emergencies.get('acme.helper') === undefined);
-  await eventually(() => told.length === 3);
-  expect(told).toEqual([
+  await eventually(() => recorded.length === 3);
+  expect(recorded).toEqual([
     `opened helper otto ${wanted.reason}`,
     `opened helper alice ${wanted.reason}`,
     'closed helper otto',

@@ -1,16 +1,16 @@
 import { type EmergencyEntry, emergencyOpenSchema, Fault, idSchema, newId } from '@interlock/contracts';
 import { z } from 'zod';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import { writeEntry } from './write-entry.ts';
 
 const agentSchema = z.strictObject({ tenant: idSchema, agent: idSchema });
 
 /**
- * Routes of break-glass: a person lets one agent pass what policy would ask about, for a while and for a reason. It
- * lifts no denial. One agent has one emergency: a new one takes the old one's place.
+ * Routes of break-glass: for a limited time and with a reason, a person lets one agent do what policy would ask a person
+ * about or deny by default. It lifts no denial by a rule. An agent has one emergency at most: a new one replaces it.
  */
 export function emergencyRoutes(management: Management): Route[] {
   return [
@@ -22,7 +22,7 @@ export function emergencyRoutes(management: Management): Route[] {
         const wanted = parseInput(emergencyOpenSchema, body);
         requireTenant(person, wanted.tenant);
         if (wanted.reason.trim() === '')
-          throw new Fault('body_invalid', { detail: 'A reason must say something.', pointer: '/reason' });
+          throw new Fault('body_invalid', { detail: 'The reason is empty.', pointer: '/reason' });
         return await management.inTurn(() => openEmergency(management, wanted, person.person));
       },
     },
@@ -59,7 +59,7 @@ async function openEmergency(
   const { tenant, agent, reason } = wanted;
   const key = `${tenant}.${agent}`;
   if ((await bus.entries('agents').get(key)) === undefined)
-    throw new Fault('name_unknown', { detail: 'There is no such agent.', pointer: '/agent' });
+    throw new Fault('name_unknown', { detail: 'No agent has this name in this tenant.', pointer: '/agent' });
   const openedAt = clock.nowMs();
   const emergency: EmergencyEntry = {
     ...wanted,
@@ -69,9 +69,12 @@ async function openEmergency(
     openedAt,
     expiresAt: openedAt + forMs,
   };
-  const act = { kind: 'emergency', verb: 'opened', tenant, name: agent, by, reason };
-  await writeEntry(management, { bucket: 'emergencies', key, value: emergency }, act);
-  log.warn({ emergency: emergency.id, tenant, agent, by, forMs }, 'somebody broke the glass');
+  const operation = { kind: 'emergency', verb: 'opened', tenant, name: agent, by, reason };
+  await writeEntry(management, { bucket: 'emergencies', key, value: emergency }, operation);
+  log.warn(
+    { emergency: emergency.id, tenant, agent, by, forMs },
+    'break-glass: an emergency was opened for an agent',
+  );
   return { emergencies: [emergency] };
 }
 
@@ -82,12 +85,12 @@ async function closeEmergency(
 ) {
   const { bus, clock, log } = management;
   const key = `${tenant}.${agent}`;
-  const standing = await bus.entries('emergencies').get(key);
-  if (standing === undefined || standing.value.expiresAt <= clock.nowMs())
-    throw new Fault('name_unknown', { detail: 'There is no emergency of this agent.' });
-  const act = { kind: 'emergency', verb: 'closed', tenant, name: agent, by };
-  await writeEntry(management, { bucket: 'emergencies', key, value: undefined }, act);
-  log.warn({ emergency: standing.value.id, tenant, agent, by }, 'an emergency was ended');
+  const found = await bus.entries('emergencies').get(key);
+  if (found === undefined || found.value.expiresAt <= clock.nowMs())
+    throw new Fault('name_unknown', { detail: 'This agent has no open emergency.' });
+  const operation = { kind: 'emergency', verb: 'closed', tenant, name: agent, by };
+  await writeEntry(management, { bucket: 'emergencies', key, value: undefined }, operation);
+  log.warn({ emergency: found.value.id, tenant, agent, by }, 'break-glass: an emergency was closed');
   return { emergencies: [] };
 }
 

@@ -5,13 +5,13 @@ import {
   type SwitchTarget,
   switchKey,
 } from '@interlock/contracts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant, requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import { writeEntry } from './write-entry.ts';
 
-/** Routes of the kill switch. A switch that is set twice stands as it was set last. */
+/** Routes of the kill switch. The last setting of a switch counts. */
 export function killRoutes(management: Management): Route[] {
   return [
     {
@@ -28,7 +28,7 @@ export function killRoutes(management: Management): Route[] {
           at: management.clock.nowMs(),
           ...(reason === undefined ? {} : { reason }),
         };
-        const act = {
+        const operation = {
           kind: 'switch',
           verb: on ? 'on' : 'off',
           tenant: 'tenant' in target ? target.tenant : 'all',
@@ -36,7 +36,7 @@ export function killRoutes(management: Management): Route[] {
           by: person.person,
           ...(reason === undefined ? {} : { reason }),
         };
-        await management.inTurn(() => writeEntry(management, { bucket: 'switches', key, value }, act));
+        await management.inTurn(() => writeEntry(management, { bucket: 'switches', key, value }, operation));
         return { switches: [{ key, ...value }] };
       },
     },

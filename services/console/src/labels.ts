@@ -1,16 +1,16 @@
 import { type CallLabelEntry, callLabelSetSchema, Fault, idSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import { writeEntry } from './write-entry.ts';
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
 
-/** Routes of people's labels: what should have become of a call. One that is set again stands as it was set last. */
+/** Routes of people's labels: what should have become of a call. The last setting of a label counts. */
 export function labelRoutes(management: Management): Route[] {
   return [
     {
@@ -29,7 +29,7 @@ export function labelRoutes(management: Management): Route[] {
           at: management.clock.nowMs(),
           ...(note === undefined ? {} : { note }),
         };
-        const act = {
+        const operation = {
           kind: 'label',
           verb: label,
           tenant: address.tenant,
@@ -38,7 +38,7 @@ export function labelRoutes(management: Management): Route[] {
           ...(note === undefined ? {} : { reason: note }),
         };
         const entry = { bucket: 'labels', key: `${address.tenant}.${address.call}`, value } as const;
-        await management.inTurn(() => writeEntry(management, entry, act));
+        await management.inTurn(() => writeEntry(management, entry, operation));
         return { labels: [value] };
       },
     },
@@ -57,7 +57,7 @@ export function labelRoutes(management: Management): Route[] {
   ];
 }
 
-/** A label of a call that never was would count in every simulation and never be found. */
+/** A label of a call that does not exist would count in every simulation and never be found. */
 async function requireRecorded(
   { bus }: Management,
   { tenant, call }: z.infer<typeof addressSchema>,
@@ -65,5 +65,5 @@ async function requireRecorded(
   const request = { call, ...scopeOf({ tenants: [tenant] }) };
   const { records } = await bus.ask('auditor.show', request, LOOK_UP_TIMEOUT_MS);
   if (records.length === 0)
-    throw new Fault('call_unknown', { detail: 'Nothing is recorded of this call in this tenant.' });
+    throw new Fault('call_unknown', { detail: 'The audit trail has no record of this call in this tenant.' });
 }

@@ -2,89 +2,85 @@ import type { Bus } from '@interlock/bus';
 import {
   agentKeySchema,
   bundleKey,
-  callDigestOf,
-  digestOf,
-  type HeldCall,
-  type Question,
   type QuestionEntry,
   questionEntrySchema,
-  sealContext,
   sha256,
 } from '@interlock/contracts';
-import { seal, verifyStatement } from '@interlock/keys';
-import { eventually } from '@interlock/testkit';
+import { verifyStatement } from '@interlock/keys';
+import { eventually, makeCall } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startTestBus } from './house.fixture.ts';
+import { type ConsoleFixture, startConsole } from './console.fixture.ts';
+import { makeQuestion } from './question.fixture.ts';
 
 const HASH = 'a'.repeat(64);
-let house: House;
+let fixture: ConsoleFixture;
 beforeAll(async () => {
-  house = await startTestBus([
+  fixture = await startConsole([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'] },
     { person: 'bob', roles: ['approver'], tenants: ['acme'] },
   ]);
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await fixture[Symbol.asyncDispose]();
 });
 
 describe('the kill switch', () => {
   test('is not for an approver', async () => {
     const body = { target: { kind: 'all' }, on: true };
-    expect(await house.ask('bob', 'POST', '/v1/kill', body)).toMatchObject({ status: 403 });
+    expect(await fixture.ask('bob', 'POST', '/v1/kill', body)).toMatchObject({ status: 403 });
   });
 
   test('[P-kill-within-a-second] reaches the services', async () => {
-    const limiter = await house.join('limiter');
+    const limiter = await fixture.join('limiter');
     const switches = await limiter.entries('switches').watch();
     const body = {
       target: { kind: 'agent', tenant: 'acme', agent: 'helper' },
       on: true,
       reason: 'odd calls',
     };
-    expect(await house.ask('otto', 'POST', '/v1/kill', body)).toMatchObject({ status: 200 });
+    expect(await fixture.ask('otto', 'POST', '/v1/kill', body)).toMatchObject({ status: 200 });
     const stopped = await eventually(() => switches.get('agent.acme.helper'));
     expect(stopped).toMatchObject({ on: true, by: 'otto', reason: 'odd calls' });
-    expect(await house.ask('otto', 'GET', '/v1/kill')).toMatchObject({
+    expect(await fixture.ask('otto', 'GET', '/v1/kill')).toMatchObject({
       body: { switches: [{ key: 'agent.acme.helper' }] },
     });
   });
 });
 
 describe('an agent', () => {
-  test('gets a key that is shown once and kept as a hash', async () => {
-    const made = await house.ask('otto', 'POST', '/v1/agents', {
+  test('gets a key that is returned once and stored as a hash', async () => {
+    const made = await fixture.ask('otto', 'POST', '/v1/agents', {
       tenant: 'acme',
       agent: 'maker',
       user: 'ada',
     });
     expect(made).toMatchObject({ status: 200, body: { key: expect.stringMatching(/^ilk_/) } });
     const { key } = agentKeySchema.parse(made.body);
-    const ingress = await house.join('ingress');
+    const ingress = await fixture.join('ingress');
     const entry = await ingress.entries('agents').get('acme.maker');
     expect(entry?.value.keys.map(({ hash }) => hash)).toEqual([sha256(key)]);
-    expect(JSON.stringify(await house.ask('otto', 'GET', '/v1/agents'))).not.toContain(sha256(key));
+    expect(JSON.stringify(await fixture.ask('otto', 'GET', '/v1/agents'))).not.toContain(sha256(key));
   });
 
-  test('is made once', async () => {
+  test('is created once', async () => {
     const wanted = { tenant: 'acme', agent: 'twin', user: 'ada' };
-    await house.ask('otto', 'POST', '/v1/agents', wanted);
-    expect(await house.ask('otto', 'POST', '/v1/agents', wanted)).toMatchObject({
+    await fixture.ask('otto', 'POST', '/v1/agents', wanted);
+    expect(await fixture.ask('otto', 'POST', '/v1/agents', wanted)).toMatchObject({
       status: 409,
       body: { code: 'name_taken' },
     });
   });
 
-  test('keeps every key it was given when many are made at once', async () => {
-    await house.ask('otto', 'POST', '/v1/agents', { tenant: 'acme', agent: 'busy', user: 'ada' });
+  test('keeps every key when several are made at the same time', async () => {
+    await fixture.ask('otto', 'POST', '/v1/agents', { tenant: 'acme', agent: 'busy', user: 'ada' });
     const rotations = Array.from({ length: 5 }, () =>
-      house.ask('otto', 'POST', '/v1/agents/acme/busy/rotate', {}),
+      fixture.ask('otto', 'POST', '/v1/agents/acme/busy/rotate', {}),
     );
     expect((await Promise.all(rotations)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-    const ingress = await house.join('ingress');
+    const ingress = await fixture.join('ingress');
     expect((await ingress.entries('agents').get('acme.busy'))?.value.keys).toHaveLength(6);
-    await house.ask('otto', 'POST', '/v1/agents/acme/busy/revoke', {});
+    await fixture.ask('otto', 'POST', '/v1/agents/acme/busy/revoke', {});
     expect((await ingress.entries('agents').get('acme.busy'))?.value.keys).toEqual([]);
   });
 });
@@ -101,55 +97,55 @@ describe('a configuration', () => {
     agents: [{ agent: 'helper', tenant: 'acme', user: 'ada' }],
     limits: { limits: [{ name: 'calls', per: ['agent'], concurrency: 4 }] },
     approvals: {},
-    policy: house.signed('bundle'),
+    policy: fixture.signed('bundle'),
   });
 
-  test('[P-apply-whole] that is wrong anywhere changes nothing', async () => {
+  test('[P-apply-whole] with an error anywhere changes nothing', async () => {
     const wrong = { ...configuration(), tools: [note, note] };
-    expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
+    expect(await fixture.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
       body: { code: 'configuration_invalid', pointer: '/tools/1' },
     });
-    expect(await house.ask('alice', 'GET', '/v1/tools')).toMatchObject({ body: { tools: [] } });
+    expect(await fixture.ask('alice', 'GET', '/v1/tools')).toMatchObject({ body: { tools: [] } });
   });
 
   test('is not for an operator to apply', async () => {
-    expect(await house.ask('otto', 'POST', '/v1/apply', configuration())).toMatchObject({ status: 403 });
+    expect(await fixture.ask('otto', 'POST', '/v1/apply', configuration())).toMatchObject({ status: 403 });
   });
 
   test('[P-apply-whole] reaches the services signed, and applying it again changes nothing', async () => {
-    const first = await house.ask('alice', 'POST', '/v1/apply', configuration());
+    const first = await fixture.ask('alice', 'POST', '/v1/apply', configuration());
     expect(first).toMatchObject({
       status: 200,
       body: {
         created: ['policy/current', 'setting/limits', 'setting/approvals', 'agent/acme.helper', 'tool/note'],
       },
     });
-    const again = await house.ask('alice', 'POST', '/v1/apply', configuration());
+    const again = await fixture.ask('alice', 'POST', '/v1/apply', configuration());
     expect(again).toMatchObject({ body: { created: [], changed: [], removed: [], unchanged: 5 } });
 
-    const decider = await house.join('decider');
+    const decider = await fixture.join('decider');
     const policy = await decider.entries('policies').get('current');
     expect(policy?.value).toMatchObject({ version: 1, digest: sha256('bundle'), by: 'alice' });
     const bundle = await decider.blobs('bundles').get(bundleKey(sha256('bundle')));
     expect(Buffer.from(bundle ?? []).toString()).toBe('bundle');
   });
 
-  test('without a tool takes that tool away', async () => {
-    await house.ask('alice', 'POST', '/v1/apply', configuration());
-    const without = await house.ask('alice', 'POST', '/v1/apply', { ...configuration(), tools: [] });
+  test('without a tool removes that tool', async () => {
+    await fixture.ask('alice', 'POST', '/v1/apply', configuration());
+    const without = await fixture.ask('alice', 'POST', '/v1/apply', { ...configuration(), tools: [] });
     expect(without).toMatchObject({ body: { removed: ['tool/note'] } });
-    const executor = await house.join('executor');
+    const executor = await fixture.join('executor');
     expect(await executor.entries('tools').get('note')).toBeUndefined();
   });
 
-  test('whose MCP server does not answer changes nothing', async () => {
+  test('that names a tool which its MCP server does not offer changes nothing', async () => {
     const connection = { transport: 'stdio', command: 'files' };
     const files = { mcp: { server: 'files', connection, tools: { read: {} } } };
-    const executor = await house.join('executor');
+    const executor = await fixture.join('executor');
     await executor.serve('executor.discover', async () => ({ tools: [] }));
     const wrong = { ...configuration(), tools: [note, files] };
-    expect(await house.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
+    expect(await fixture.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
       status: 422,
       body: { pointer: '/tools/1/mcp/tools/read' },
     });
@@ -157,53 +153,53 @@ describe('a configuration', () => {
   });
 });
 
-test('[P-broker-at-rest] [P-secret-nowhere] a credential is sealed to the broker, stored as the broker gave it back, and not shown', async () => {
-  const broker = await house.join('broker');
+test('[P-broker-at-rest] [P-secret-nowhere] a credential is sealed to the broker, stored as the broker returned it, and never returned', async () => {
+  const broker = await fixture.join('broker');
   const stored = { name: 'token', kekId: 'kek_1', nonce: 'AAAA', ciphertext: 'BBBB', setAt: 1 };
   const seen: string[] = [];
   await broker.serve('broker.seal', async ({ sealed }) => {
     seen.push(JSON.stringify(sealed));
     return stored;
   });
-  const set = await house.ask('otto', 'PUT', '/v1/credentials/token', { value: 's3cret' });
+  const set = await fixture.ask('otto', 'PUT', '/v1/credentials/token', { value: 's3cret' });
   expect(set).toEqual({ status: 200, body: { name: 'token', setAt: 1 } });
   expect(seen).toHaveLength(1);
   expect(seen[0]).not.toContain('s3cret');
   expect((await broker.entries('credentials').get('token'))?.value).toEqual(stored);
-  expect(await house.ask('otto', 'GET', '/v1/credentials')).toMatchObject({
+  expect(await fixture.ask('otto', 'GET', '/v1/credentials')).toMatchObject({
     body: { credentials: [{ name: 'token', setAt: 1 }] },
   });
 });
 
 describe('an open question', () => {
-  test('[P-approval-identified-person] is not shown to and not answered by somebody it is not for', async () => {
+  test('[P-approval-identified-person] is neither listed for nor answered by a person whom it is not for', async () => {
     const entry = await askQuestion('acme', 'call_not_for_otto');
-    expect(await house.ask('otto', 'GET', '/v1/approvals')).toMatchObject({ body: { approvals: [] } });
+    expect(await fixture.ask('otto', 'GET', '/v1/approvals')).toMatchObject({ body: { approvals: [] } });
     const { questionDigest } = entry;
     const url = '/v1/approvals/acme/call_not_for_otto';
-    expect(await house.ask('otto', 'POST', url, { verdict: 'approve', questionDigest })).toMatchObject({
+    expect(await fixture.ask('otto', 'POST', url, { verdict: 'approve', questionDigest })).toMatchObject({
       status: 403,
       body: { code: 'answer_not_allowed' },
     });
   });
 
-  test('of another tenant is out of reach', async () => {
+  test('of another tenant cannot be answered', async () => {
     const { questionDigest } = await askQuestion('globex', 'call_of_globex');
     const url = '/v1/approvals/globex/call_of_globex';
-    const answered = await house.ask('bob', 'POST', url, { verdict: 'approve', questionDigest });
+    const answered = await fixture.ask('bob', 'POST', url, { verdict: 'approve', questionDigest });
     expect(answered).toMatchObject({ status: 403, body: { code: 'role_missing' } });
   });
 
-  test('[P-approval-exact-call] is not answered with the digest of another one', async () => {
+  test('[P-approval-exact-call] cannot be answered with the digest of another question', async () => {
     await askQuestion('acme', 'call_other');
-    const answered = await house.ask('bob', 'POST', '/v1/approvals/acme/call_other', {
+    const answered = await fixture.ask('bob', 'POST', '/v1/approvals/acme/call_other', {
       verdict: 'approve',
       questionDigest: HASH,
     });
     expect(answered).toMatchObject({ status: 409, body: { code: 'answer_mismatch' } });
   });
 
-  test('shows the exact call, and an answer ends as the approver says', async () => {
+  test('is listed with the exact call, and its answer ends as the approver decides', async () => {
     const { questionDigest } = await askQuestion('acme', 'call_paid');
     await using _approver = await answering((entry, answer) => ({
       ...entry,
@@ -211,13 +207,13 @@ describe('an open question', () => {
       person: 'bob',
       answer,
     }));
-    const list = await house.ask('bob', 'GET', '/v1/approvals');
+    const list = await fixture.ask('bob', 'GET', '/v1/approvals');
     expect(list.body).toMatchObject({
       approvals: expect.arrayContaining([
         expect.objectContaining({ call: 'call_paid', arguments: { amount: 7 } }),
       ]),
     });
-    const answered = await house.ask('bob', 'POST', '/v1/approvals/acme/call_paid', {
+    const answered = await fixture.ask('bob', 'POST', '/v1/approvals/acme/call_paid', {
       verdict: 'approve',
       questionDigest,
     });
@@ -230,70 +226,19 @@ describe('an open question', () => {
 
 let approver: Bus | undefined;
 async function approverBus(): Promise<Bus> {
-  approver ??= await house.join('approver');
+  approver ??= await fixture.join('approver');
   return approver;
 }
 
-/** Opens a question as the approver would. */
+/** Opens a question as the approver does. */
 async function askQuestion(tenant: string, call: string): Promise<QuestionEntry> {
   const bus = await approverBus();
-  const text = '{"amount":7}';
-  const named = {
-    tenant,
-    agent: 'helper',
-    user: 'ada',
-    session: 'ses_1',
-    call,
-    tool: 'pay',
-    toolVersion: HASH,
-    argumentsDigest: sha256(text),
-  };
-  const times = { requestedAt: 1, notAfter: 2 };
-  const held: HeldCall = {
-    call: {
-      ...named,
-      callDigest: callDigestOf(named),
-      arguments: text,
-      replyTo: 'rep_1',
-      keepResult: true,
-      ...times,
-    },
-    decision: {
-      verdict: 'ask',
-      reasons: [],
-      obligations: [],
-      policyDigest: HASH,
-      notes: [],
-      policyVersion: 1,
-      facts: {},
-      decidedAt: 1,
-    },
-    statement: 'not looked at here',
-    heldSequence: 1,
-  };
-  const question: Question = {
-    ...named,
-    callDigest: held.call.callDigest,
-    reasons: [],
-    roles: ['approver'],
-    separateDuties: false,
-    askedAt: 1,
-    expiresAt: 2,
-  };
-  const recipients = house.keyring.sealKeysOf('console', Date.now());
-  const sealed = seal(JSON.stringify(held), recipients, sealContext('held', call));
-  const entry: QuestionEntry = {
-    question,
-    questionDigest: digestOf(question),
-    sealed,
-    state: 'open',
-    rejected: [],
-  };
+  const entry = makeQuestion(makeCall({ tenant, call, tool: 'pay', args: { amount: 7 } }), fixture.keyring);
   await bus.records('questions', questionEntrySchema).put(`${tenant}.${call}`, entry, 0);
   return entry;
 }
 
-/** Counts answers as the approver would, after it verified who signed them. */
+/** Counts answers as the approver does, after it verified who signed them. */
 async function answering(
   change: (entry: QuestionEntry, answer: string) => QuestionEntry,
 ): Promise<AsyncDisposable> {
@@ -308,7 +253,7 @@ async function answering(
       const { tenant, call, answer, person } = verifyStatement(
         event.statement,
         'answer',
-        house.keyring,
+        fixture.keyring,
         Date.now(),
       );
       expect(person).toBe('bob');

@@ -9,7 +9,6 @@ import { approvalRoutes } from './approvals.ts';
 import { auditRoutes } from './audit.ts';
 import { type ConsoleConfig, consoleConfigSchema } from './config.ts';
 import { credentialRoutes } from './credentials.ts';
-import { buildDoor, openDoor } from './door.ts';
 import { emergencyRoutes } from './emergencies.ts';
 import { killRoutes } from './kill.ts';
 import { labelRoutes } from './labels.ts';
@@ -19,13 +18,14 @@ import { seedPeople } from './people.ts';
 import { personRoutes } from './people-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { replayRoutes } from './replay.ts';
+import { buildServer, listen } from './server.ts';
 import { toolRoutes } from './tools.ts';
 import { traceRoutes } from './trace-routes.ts';
 import { TraceStore } from './traces.ts';
 
 const TRACE_TOKEN_LENGTH_MIN = 32;
 
-/** The management door: the only writer of signed entries and of CONTROL. */
+/** The console: the management API, and the only writer of signed entries. */
 export const consoleService = defineService({
   name: 'console',
   config: consoleConfigSchema,
@@ -45,18 +45,18 @@ export const consoleService = defineService({
       keys,
       keyring,
       people,
-      inTurn: (act) => queue.run(act),
+      inTurn: (operation) => queue.run(operation),
     };
     const store = new TraceStore();
-    const door = buildDoor({
+    const server = buildServer({
       management,
       hosts: config.INTERLOCK_CONSOLE_HOSTS,
       routes: routesOf(management, store),
     });
-    if (traceToken !== undefined) addSpanReceiver(door, store, traceToken);
-    owned.defer(() => door.close());
-    const url = await openDoor(door, config.INTERLOCK_CONSOLE_ADDRESS);
-    health.add('bus', () => bus.connected || 'the bus is away');
+    if (traceToken !== undefined) addSpanReceiver(server, store, traceToken);
+    owned.defer(() => server.close());
+    const url = await listen(server, config.INTERLOCK_CONSOLE_ADDRESS);
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('people', () => people.current || 'the list of people may be out of date');
     const open = owned.move();
     return { url, [Symbol.asyncDispose]: () => open.disposeAsync() };
@@ -81,7 +81,7 @@ function routesOf(management: Management, store: TraceStore) {
   ];
 }
 
-/** Returns the token that whoever sends spans must show, or undefined where none are taken. */
+/** Returns the token that senders of spans need, or undefined where no spans are accepted. */
 async function readTraceToken(config: ConsoleConfig): Promise<Secret | undefined> {
   const { INTERLOCK_TRACES: traces, INTERLOCK_TRACE_TOKEN_FILE: file } = config;
   if (traces === 'off' || file === undefined) return undefined;

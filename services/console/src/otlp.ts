@@ -1,5 +1,5 @@
 /**
- * The receiving end of OTLP/HTTP with JSON, as far as spans need it. Unknown fields are read past, as OTLP asks. Why the
+ * The receiver of OTLP/HTTP with JSON, as far as spans need it. Unknown fields are ignored, as OTLP demands. Why the
  * console has one: docs/decisions/010.
  */
 import { timingSafeEqual } from 'node:crypto';
@@ -12,7 +12,7 @@ import type { Span, TraceStore } from './traces.ts';
 
 /** Name of the header that carries the shared token. */
 export const TRACE_TOKEN_HEADER = 'interlock-trace-token';
-/** A batch of spans is well below this. */
+/** Far more than a batch of spans needs. */
 const BODY_BYTES = 4 * 1_048_576;
 const SPANS_PER_REQUEST = 4_096;
 const ATTRIBUTES_PER_SPAN = 64;
@@ -57,17 +57,20 @@ const exportSchema = z.object({
     .default([]),
 });
 
-/** Adds `POST /otlp/v1/traces`. Who knows the token may add spans, and do nothing else. */
-export function addSpanReceiver(door: FastifyInstance, store: TraceStore, token: Secret): void {
+/** Adds `POST /otlp/v1/traces`. The token allows adding spans, and nothing else. */
+export function addSpanReceiver(server: FastifyInstance, store: TraceStore, token: Secret): void {
   const expected = Buffer.from(sha256(token.reveal()), 'hex');
-  door.route({
+  server.route({
     method: 'POST',
     url: '/otlp/v1/traces',
     bodyLimit: BODY_BYTES,
     onRequest: async (request) => {
-      const shown = request.headers[TRACE_TOKEN_HEADER];
-      if (shown === undefined) throw new Fault('token_missing');
-      if (!timingSafeEqual(Buffer.from(sha256(String(shown)), 'hex'), expected))
+      const sent = request.headers[TRACE_TOKEN_HEADER];
+      if (sent === undefined)
+        throw new Fault('token_missing', {
+          next: `Send the shared token in the header ${TRACE_TOKEN_HEADER}.`,
+        });
+      if (!timingSafeEqual(Buffer.from(sha256(String(sent)), 'hex'), expected))
         throw new Fault('token_invalid');
     },
     handler: async (request) => {

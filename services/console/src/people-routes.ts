@@ -1,7 +1,7 @@
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
+import type { Route } from './server.ts';
 
-/** The routes about people: who there is, and who asks. */
+/** The routes about people: all of them, and the one who asks. */
 export function personRoutes({ people }: Management): Route[] {
   return [
     {

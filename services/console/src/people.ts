@@ -5,7 +5,7 @@ import { Fault, type PersonEntry, personEntrySchema, sha256 } from '@interlock/c
 import { z } from 'zod';
 import { writeEntry } from './write-entry.ts';
 
-/** Roles the management door knows; `admin` has all of them. Other roles serve approvals alone. */
+/** Roles of the management API; `admin` has all of them. Other roles are for approvals only. */
 export type ConsoleRole = 'operator' | 'approver' | 'reader';
 
 const TOKEN = /^Bearer (ilp_[A-Za-z0-9_-]{43})$/;
@@ -14,7 +14,7 @@ const SEED_AUTHOR = 'interlock';
 
 const peopleSeedSchema = z.strictObject({ people: z.array(personEntrySchema).min(1).max(PEOPLE_MAX) });
 
-/** The people of the house, as a live copy of their entries. */
+/** The people of the installation, as a live copy of their entries. */
 export interface People {
   /** False while the copy may be behind. */
   readonly current: boolean;
@@ -22,15 +22,18 @@ export interface People {
 }
 
 /**
- * Returns the person an `Authorization` header speaks for.
- * Throws `token_missing`, `token_invalid`, or `dependency_unavailable` while it is not known who exists.
+ * Returns the person whose token an `Authorization` header has.
+ * Throws `token_missing`, `token_invalid`, or `dependency_unavailable` while the list of people may be out of date.
  */
 export function authenticate(header: string | undefined, people: People): PersonEntry {
   if (header === undefined) throw new Fault('token_missing');
   const token = TOKEN.exec(header)?.[1];
   if (token === undefined) throw new Fault('token_invalid');
   if (!people.current)
-    throw new Fault('dependency_unavailable', { detail: 'The list of people may be out of date.' });
+    throw new Fault('dependency_unavailable', {
+      detail:
+        'The console is not connected to NATS, so its list of people may be out of date. Nothing was done.',
+    });
   const hash = Buffer.from(sha256(token), 'hex');
   const found = people.all().find(({ value }) => timingSafeEqual(Buffer.from(value.tokenHash, 'hex'), hash));
   if (found === undefined) throw new Fault('token_invalid');
@@ -45,21 +48,23 @@ export function requireRole(person: PersonEntry, roles: readonly ConsoleRole[]):
   });
 }
 
-/** Throws `role_missing` when the person may not act in the tenant. */
+/** Throws `role_missing` where the person has no rights in the tenant. */
 export function requireTenant(person: PersonEntry, tenant: string): void {
   if (person.tenants === undefined || person.tenants.includes(tenant)) return;
-  throw new Fault('role_missing', { detail: 'This person may not act in this tenant.' });
+  throw new Fault('role_missing', { detail: 'This person has no rights in this tenant.' });
 }
 
-/** Throws `role_missing` when the person's roles hold for some tenants only: what follows concerns all of them. */
+/** Throws `role_missing` where the person's roles are for some tenants only: the operation concerns all of them. */
 export function requireEveryTenant(person: PersonEntry): void {
   if (person.tenants === undefined) return;
-  throw new Fault('role_missing', { detail: 'This concerns every tenant, and this person has only some.' });
+  throw new Fault('role_missing', {
+    detail: 'This operation concerns every tenant, and this person has rights in some only.',
+  });
 }
 
 /**
- * Writes the people of a seed file when there is nobody yet. A second run finds somebody and does nothing.
- * Throws when the file cannot be read or is not what it must be.
+ * Writes the people of a seed file where there are none yet. A second run finds people and does nothing.
+ * Throws when the file cannot be read or does not have the right shape.
  */
 export async function seedPeople(
   bus: Buckets & AuditStreams,
@@ -70,8 +75,14 @@ export async function seedPeople(
   if (known.length > 0) return 0;
   const { people } = peopleSeedSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   for (const person of people) {
-    const act = { kind: 'person', verb: 'created', tenant: 'all', name: person.person, by: SEED_AUTHOR };
-    await writeEntry({ bus, clock }, { bucket: 'people', key: person.person, value: person }, act);
+    const operation = {
+      kind: 'person',
+      verb: 'created',
+      tenant: 'all',
+      name: person.person,
+      by: SEED_AUTHOR,
+    };
+    await writeEntry({ bus, clock }, { bucket: 'people', key: person.person, value: person }, operation);
   }
   return people.length;
 }

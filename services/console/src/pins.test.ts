@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type House, startTestBus } from './house.fixture.ts';
+import { type ConsoleFixture, startConsole } from './console.fixture.ts';
 
 const FIRST = 'a'.repeat(64);
 const LATER = 'b'.repeat(64);
-let house: House;
+let fixture: ConsoleFixture;
 beforeAll(async () => {
-  house = await startTestBus([
+  fixture = await startConsole([
     { person: 'alice', roles: ['admin'] },
     { person: 'otto', roles: ['operator'] },
   ]);
@@ -33,21 +33,21 @@ beforeAll(async () => {
       egress: { allow: ['notes.example'] },
     },
   };
-  await house.ask('alice', 'PUT', '/v1/tools/files_read', tool);
-  await house.ask('alice', 'PUT', '/v1/tools/note', http);
+  await fixture.ask('alice', 'PUT', '/v1/tools/files_read', tool);
+  await fixture.ask('alice', 'PUT', '/v1/tools/note', http);
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 async function pin(person: string, name: string, definitionDigest: string) {
-  return await house.ask(person, 'POST', `/v1/tools/${name}/pin`, { definitionDigest });
+  return await fixture.ask(person, 'POST', `/v1/tools/${name}/pin`, { definitionDigest });
 }
 
-describe('[P-mcp-pinned] nobody agrees to a definition', () => {
+describe('[P-mcp-pinned] nobody pins a definition', () => {
   test('without being an admin', async () => {
     expect(await pin('otto', 'files_read', LATER)).toMatchObject({ status: 403 });
   });
 
-  test('that is not the one that stands now', async () => {
+  test('that is not the present one', async () => {
     for (const digest of [FIRST, 'c'.repeat(64)])
       expect(await pin('alice', 'files_read', digest)).toMatchObject({
         status: 409,
@@ -55,18 +55,18 @@ describe('[P-mcp-pinned] nobody agrees to a definition', () => {
       });
   });
 
-  test('of a tool that has none, or is not there', async () => {
+  test('of a tool that has none, or does not exist', async () => {
     expect(await pin('alice', 'note', LATER)).toMatchObject({ status: 422 });
     expect(await pin('alice', 'nothing', LATER)).toMatchObject({ status: 404 });
   });
 });
 
-test('[P-mcp-pinned] an admin agrees to the definition that stands now by naming it', async () => {
+test('[P-mcp-pinned] an admin pins the present definition by naming its digest', async () => {
   expect(await pin('alice', 'files_read', LATER)).toMatchObject({
     status: 200,
     body: { name: 'files_read', target: { definitionDigest: LATER, pinnedDigest: LATER } },
   });
-  const executor = await house.join('executor');
+  const executor = await fixture.join('executor');
   expect((await executor.entries('tools').get('files_read'))?.value.target).toMatchObject({
     pinnedDigest: LATER,
   });

@@ -7,7 +7,6 @@ import {
   policyRollbackSchema,
 } from '@interlock/contracts';
 import { z } from 'zod';
-import type { Route, Visit } from './door.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import {
@@ -19,16 +18,17 @@ import {
   nextVersion,
   policyState,
   publish,
-  type StandingPolicies,
-  standingPolicies,
+  readPolicies,
+  type StoredPolicies,
 } from './policy.ts';
 import { parseInput } from './problem.ts';
+import type { PersonRequest, Route } from './server.ts';
 
 /** A bundle of 16 MiB in base64, and its signature. */
 const BODY_BYTES = 24 * 1_048_576;
 const bundleSchema = z.strictObject({ digest: digestSchema });
 
-/** Routes of publishing policy. Whoever may decide for every tenant publishes; what is in force is no secret of theirs. */
+/** Routes of publishing policy. Only an admin of every tenant may publish; operators and readers may read what is in force. */
 export function policyRoutes(management: Management): Route[] {
   return [
     {
@@ -57,7 +57,7 @@ export function policyRoutes(management: Management): Route[] {
       answer: async ({ person }) => {
         requireEveryTenant(person);
         await management.inTurn(async () =>
-          dropCandidate(management, await standingPolicies(management), person.person),
+          dropCandidate(management, await readPolicies(management), person.person),
         );
         return await policyState(management);
       },
@@ -76,44 +76,44 @@ export function policyRoutes(management: Management): Route[] {
   ];
 }
 
-/** Publishing what is published already, under a signature that still holds, changes nothing. */
-async function publishBundle(management: Management, { person, body }: Visit) {
+/** Publishing what is in force already, under a signature that is still valid, changes nothing. */
+async function publishBundle(management: Management, { person, body }: PersonRequest) {
   requireEveryTenant(person);
   const { as, reason, ...signed } = parseInput(policyPublishSchema, body);
   const nowMs = management.clock.nowMs();
   const { content, bundle } = knownBundle(signed, management.keyring, nowMs);
-  const standing = await standingPolicies(management);
-  const stands = standing[as]?.digest === bundle.digest && standing.refused.length === 0;
-  if (!stands || !(await isWhole(management, standing[as]))) {
-    const entry = entryOf(standing, bundle, { nowMs, by: person.person, reason });
-    await publish(management, { as, entry, before: standing, content, verb: 'published' });
+  const stored = await readPolicies(management);
+  const stands = stored[as]?.digest === bundle.digest && stored.refused.length === 0;
+  if (!stands || !(await isWhole(management, stored[as]))) {
+    const entry = entryOf(stored, bundle, { nowMs, by: person.person, reason });
+    await publish(management, { as, entry, before: stored, content, verb: 'published' });
   }
   return await policyState(management);
 }
 
-async function rollBack(management: Management, { person, body }: Visit) {
+async function rollBack(management: Management, { person, body }: PersonRequest) {
   requireEveryTenant(person);
   const { to, reason } = parseInput(policyRollbackSchema, body);
-  const standing = await standingPolicies(management);
-  const old = standing.versions.find(({ version }) => version === to);
+  const stored = await readPolicies(management);
+  const old = stored.versions.find(({ version }) => version === to);
   if (old === undefined) throw new Fault('policy_version_unknown');
   const nowMs = management.clock.nowMs();
   checkSignature(old, management.keyring, nowMs);
   if (!(await isWhole(management, old))) throw new Fault('policy_version_unknown');
   const { digest, bytes, signature } = old;
-  const made = entryOf(standing, { digest, bytes, signature }, { nowMs, by: person.person, reason });
+  const made = entryOf(stored, { digest, bytes, signature }, { nowMs, by: person.person, reason });
   const entry = { ...made, rollbackOf: old.rollbackOf ?? to };
-  await publish(management, { as: 'current', entry, before: standing, verb: 'rolled-back' });
+  await publish(management, { as: 'current', entry, before: stored, verb: 'rolled-back' });
   return await policyState(management);
 }
 
 function entryOf(
-  standing: StandingPolicies,
+  stored: StoredPolicies,
   bundle: BundleName,
   { nowMs, by, reason }: { nowMs: number; by: string; reason: string | undefined },
 ): PolicyEntry {
   return {
-    version: nextVersion(standing),
+    version: nextVersion(stored),
     ...bundle,
     publishedAt: nowMs,
     by,

@@ -1,12 +1,12 @@
 /**
  * Publishing policy.
  *
- * 1. A bundle is taken only with the signature of an author the operator certifies, over these very bytes
- *    (docs/decisions/011).
- * 2. Versions grow with every publishing; a rollback is a new version of old content.
- * 3. Bytes come before the entry that names them, and `current` before `v-<version>`: whoever sees a version beyond
- *    `current` knows that `current` is not the newest.
- * 4. Publishing mends: what stands in the bucket unsigned is overwritten or signed away.
+ * V1. A bundle is accepted only with the signature of an author whom the operator certified, over these very bytes
+ *     (docs/decisions/011).
+ * V2. Every publishing gets a higher version; a rollback is a new version of old content.
+ * V3. Bytes are written before the entry that names them, and `current` before `v-<version>`: a reader who finds a
+ *     version above `current` knows that `current` is not the newest.
+ * V4. Publishing repairs: an unsigned value in the bucket is overwritten, or removed with a signature.
  */
 import {
   bundleKey,
@@ -23,23 +23,23 @@ import { type Keyring, verifyStatement } from '@interlock/keys';
 import type { Management } from './management.ts';
 import { writeEntry } from './write-entry.ts';
 
-/** Bytes are kept for so many versions: the largest bundles of so many, 16 MiB each, with room in their bucket. */
+/** The newest versions whose bytes are kept: that many of the largest bundles, 16 MiB each, fit into their bucket. */
 const VERSIONS_KEPT = 10;
 
-/** What an entry says of a bundle. */
+/** How an entry names a bundle. */
 export type BundleName = Pick<PolicyEntry, 'digest' | 'bytes' | 'signature'>;
 
-/** Everything that stands in the bucket `policies`. */
-export interface StandingPolicies {
+/** What the bucket `policies` has. */
+export interface StoredPolicies {
   current: PolicyEntry | undefined;
   candidate: PolicyEntry | undefined;
   /** Every version that was ever current, newest first. */
   versions: PolicyEntry[];
-  /** Keys where something stands that nobody signed, or where something was taken away. */
+  /** Keys whose value has no valid signature, or whose value was removed without one. */
   refused: string[];
 }
 
-/** Verifies a submitted bundle. Throws `bundle_unsigned`. */
+/** V1: verifies a submitted bundle. Throws `bundle_unsigned`. */
 export function knownBundle(
   signed: SignedBundle,
   keyring: Keyring,
@@ -63,10 +63,10 @@ export function checkSignature(
   } catch (cause) {
     throw new Fault('bundle_unsigned', { cause });
   }
-  throw new Fault('bundle_unsigned', { detail: 'The signature is for another policy bundle.' });
+  throw new Fault('bundle_unsigned', { detail: 'The signature is over a different policy bundle.' });
 }
 
-/** Returns whether an entry's signature still holds and its bytes are those that were signed. */
+/** Returns whether an entry's signature is still valid and its bytes are those that were signed. */
 export async function isWhole(
   { bus, keyring, clock }: Management,
   entry: PolicyEntry | undefined,
@@ -75,92 +75,92 @@ export async function isWhole(
   try {
     checkSignature(entry, keyring, clock.nowMs());
   } catch {
-    // The author's key ran out: the same content needs a new signature.
+    // The author's key expired: the same content needs a new signature.
     return false;
   }
   const bytes = await bus.blobs('bundles').get(bundleKey(entry.digest));
   return bytes !== undefined && sha256(bytes) === entry.digest;
 }
 
-/** Reads what stands. */
-export async function standingPolicies({ bus }: Pick<Management, 'bus'>): Promise<StandingPolicies> {
+/** Reads what the bucket has. */
+export async function readPolicies({ bus }: Pick<Management, 'bus'>): Promise<StoredPolicies> {
   const { entries, refused } = await bus.entries('policies').survey();
   const of = (name: string) => entries.find(({ key }) => key === name)?.value;
   const versions = entries.filter(({ key }) => key.startsWith('v-')).map(({ value }) => value);
   versions.sort((one, other) => other.version - one.version);
   const current = of('current');
   const candidate = of('candidate');
-  // Somebody put an older text in its place: which one is current is then not known here.
+  // V3: an older entry was put into its place, so it is not known which one is current.
   if (current !== undefined && current.version < (versions[0]?.version ?? 0))
     return { current: undefined, candidate, versions, refused: [...refused, 'current'] };
   return { current, candidate, versions, refused };
 }
 
-/** Returns the number of the next publishing. */
-export function nextVersion({ current, candidate, versions }: StandingPolicies): number {
+/** V2: returns the version of the next publishing. */
+export function nextVersion({ current, candidate, versions }: StoredPolicies): number {
   return Math.max(0, ...[current, candidate, ...versions].map((entry) => entry?.version ?? 0)) + 1;
 }
 
-/** What is published, over what stands. */
+/** What is published, and what the bucket had before. */
 export interface Publishing {
   as: 'current' | 'candidate';
   entry: PolicyEntry;
-  before: StandingPolicies;
-  /** The bundle's bytes; none where they are kept already. */
+  before: StoredPolicies;
+  /** The bundle's bytes; absent where they are kept already. */
   content?: Uint8Array;
-  /** What was done, as CONTROL tells it. */
+  /** What was done, as CONTROL records it. */
   verb: Control['verb'];
 }
 
-/** Writes an entry that decides from now on, or that is watched beside the one that decides, and tells of it. */
+/** V3: writes an entry that decides from now on, or a candidate that decides beside it without effect, and records it. */
 export async function publish(
   management: Management,
   { as, entry, before, content, verb }: Publishing,
 ): Promise<void> {
   const { bus } = management;
   if (content !== undefined) await bus.blobs('bundles').put(bundleKey(entry.digest), content);
-  const act = { kind: 'policy', verb, tenant: 'all', name: `${as} v-${entry.version}`, by: entry.by };
+  const operation = { kind: 'policy', verb, tenant: 'all', name: `${as} v-${entry.version}`, by: entry.by };
   const { reason } = entry;
   await writeEntry(
     management,
     { bucket: 'policies', key: as, value: entry },
-    { ...act, ...(reason === undefined ? {} : { reason }) },
+    { ...operation, ...(reason === undefined ? {} : { reason }) },
   );
   if (as === 'candidate') {
-    await mend(management, before, ['candidate']);
+    await repair(management, before, ['candidate']);
     await prune(management, before, { ...before, candidate: entry });
     return;
   }
   await bus.entries('policies').put(versionKey(entry.version), entry);
-  await mend(management, before, ['current', versionKey(entry.version)]);
+  await repair(management, before, ['current', versionKey(entry.version)]);
   const after = { ...before, current: entry, versions: [entry, ...before.versions] };
   await prune(management, before, after);
-  // A candidate that decides is none any more.
+  // The candidate is in force now, so it is no candidate any more.
   if (before.candidate?.digest === entry.digest) await dropCandidate(management, after, entry.by);
 }
 
-/** Takes the candidate away. Throws `name_unknown` where there is none. */
+/** Removes the candidate. Throws `name_unknown` where there is none. */
 export async function dropCandidate(
   management: Management,
-  before: StandingPolicies,
+  before: StoredPolicies,
   by: string,
 ): Promise<void> {
   const { candidate } = before;
-  if (candidate === undefined) throw new Fault('name_unknown', { detail: 'There is no candidate.' });
-  const act = {
+  if (candidate === undefined) throw new Fault('name_unknown', { detail: 'No policy is a candidate now.' });
+  const operation = {
     kind: 'policy',
     verb: 'dropped',
     tenant: 'all',
     name: `candidate v-${candidate.version}`,
     by,
   };
-  await writeEntry(management, { bucket: 'policies', key: 'candidate', value: undefined }, act);
+  await writeEntry(management, { bucket: 'policies', key: 'candidate', value: undefined }, operation);
   await prune(management, before, { ...before, candidate: undefined });
 }
 
-/** Returns what the management API says of policy. Entries that nobody signed do not appear. */
+/** Returns the state of policy for the management API. Entries without a valid signature are left out. */
 export async function policyState(management: Pick<Management, 'bus'>): Promise<PolicyState> {
-  const { current, candidate, versions } = await standingPolicies(management);
+  const { current, candidate, versions } = await readPolicies(management);
   const deciders = await management.bus.records('policyStatuses', policyStatusSchema).list();
   return {
     ...(current === undefined ? {} : { current }),
@@ -174,10 +174,10 @@ function versionKey(version: number): string {
   return `v-${version}`;
 }
 
-/** Signs away what counts for nothing, and writes the version of a publishing that was cut short after `current`. */
-async function mend(
+/** V4: removes what has no valid signature, and writes the version of a publishing that ended after `current`. */
+async function repair(
   { bus }: Management,
-  { current, versions, refused }: StandingPolicies,
+  { current, versions, refused }: StoredPolicies,
   written: readonly string[],
 ): Promise<void> {
   const entries = bus.entries('policies');
@@ -187,11 +187,11 @@ async function mend(
     await entries.put(versionKey(current.version), current);
 }
 
-/** Gives back the room of bundles that nothing kept names any more. */
+/** Deletes the bytes of bundles that no kept entry names any more. */
 async function prune(
   { bus }: Management,
-  before: StandingPolicies,
-  { current, candidate, versions }: StandingPolicies,
+  before: StoredPolicies,
+  { current, candidate, versions }: StoredPolicies,
 ): Promise<void> {
   const kept = [current, candidate, ...versions.slice(0, VERSIONS_KEPT)].map((entry) => entry?.digest);
   const known = [before.current, before.candidate, ...before.versions.slice(0, VERSIONS_KEPT + 1)];

@@ -1,13 +1,13 @@
 import { Fault, type FaultCode, faults, pointerOf } from '@interlock/contracts';
 import { z } from 'zod';
 
-/** A whole number as a query says it. */
+/** A whole number in a query. */
 export const wholeNumberSchema = z
   .string()
   .regex(/^[0-9]{1,15}$/, 'must be a whole number')
   .transform(Number);
 
-/** Codes of the HTTP framework's own refusals, and ours. */
+/** The fault for each error code of the HTTP framework. */
 const frameworkCodes: Readonly<Record<string, FaultCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'content_type_unsupported',
@@ -16,7 +16,7 @@ const frameworkCodes: Readonly<Record<string, FaultCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'header_invalid',
 };
 
-/** Returns what was thrown as a fault. What nobody foresaw is `internal`, and says nothing of itself. */
+/** Returns what was thrown as a fault. An unexpected error is `internal`, and its message is not answered. */
 export function faultOf(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
@@ -28,7 +28,7 @@ export function faultOf(thrown: unknown): Fault {
   return new Fault('internal', { cause: thrown });
 }
 
-/** Parses what came from outside. Throws a fault with the JSON Pointer of the first thing that is wrong. */
+/** Parses input. Throws a fault with the JSON Pointer of the first error. */
 export function parseInput<S extends z.ZodType>(
   schema: S,
   input: unknown,

@@ -13,7 +13,7 @@ import { z } from 'zod';
 const argumentsSchema = z.record(z.string(), z.json());
 
 /**
- * Opens a question for a person: what is shown are the arguments whose digest the question carries, or nothing.
+ * Opens a question for a person: with the very arguments whose digest the question has, or not at all.
  * Throws `answer_mismatch` or `statement_invalid` when the box does not open or is about another call.
  */
 export function openQuestion(entry: QuestionEntry, sealKey: ServiceKeys['seal']): OpenApproval {

@@ -2,25 +2,25 @@ import type { Bus } from '@interlock/bus';
 import { Fault, type RecordedCall, type RpcReply, type RpcRequest } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type House, startTestBus, tokenOf } from './house.fixture.ts';
+import { type ConsoleFixture, startConsole, tokenOf } from './console.fixture.ts';
 
 type Request = RpcRequest<'auditor.replay'>;
 type Reply = RpcReply<'auditor.replay'>;
 
 const DIGEST = 'd'.repeat(64);
-let house: House;
+let fixture: ConsoleFixture;
 let auditor: Bus;
-/** What the console asked of the auditor, and what it is to hear. */
+/** What the console asked the auditor, and what the auditor answers. */
 let asked: Request[];
 let answer: (request: Request) => Reply;
 
 beforeAll(async () => {
-  house = await startTestBus([
+  fixture = await startConsole([
     { person: 'olga', roles: ['operator'] },
     { person: 'rita', roles: ['reader'], tenants: ['acme'] },
     { person: 'bob', roles: ['approver'] },
   ]);
-  auditor = await house.join('auditor');
+  auditor = await fixture.join('auditor');
   await auditor.serve('auditor.replay', async (request) => {
     asked.push(request);
     return answer(request);
@@ -36,11 +36,11 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await house?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 async function replay(person: string, query: string, signal?: AbortSignal): Promise<Response> {
-  return await fetch(new URL(`/v1/replay?${query}`, house.url), {
+  return await fetch(new URL(`/v1/replay?${query}`, fixture.url), {
     headers: { authorization: `Bearer ${tokenOf(person)}` },
     ...(signal === undefined ? {} : { signal }),
   });
@@ -70,7 +70,7 @@ describe('a replay', () => {
     expect(await response.json()).toMatchObject({ code: 'audit_unavailable' });
   });
 
-  test('that breaks off is not taken for a whole one', async () => {
+  test('that breaks off is not mistaken for a whole one', async () => {
     answer = (request) => {
       if ('cursor' in request) throw new Fault('audit_unavailable');
       return { calls: [recorded('call_1')], unreadable: 0, cursor: 'replay_2' };
@@ -80,19 +80,19 @@ describe('a replay', () => {
     await expect(response.text()).rejects.toThrow();
   });
 
-  test('that nobody reads to its end is closed', async () => {
+  test('that the client does not read to its end is closed', async () => {
     const calls = Array.from({ length: 500 }, (_, index) => recorded(`call_${index}`));
     answer = () => ({ calls, unreadable: 0, cursor: 'replay_more' });
     const hangUp = new AbortController();
     await replay('olga', 'since=0', hangUp.signal);
-    // Back-pressure: the reader took nothing, so the console stops asking.
+    // Back-pressure: the client reads nothing, so the console stops asking.
     const before = await eventually(() => asked.length > 1 && asked.length);
     hangUp.abort();
     await eventually(() => asked.some((request) => 'close' in request));
     expect(asked.length).toBeLessThan(before + 20);
   });
 
-  test('gives one call a line, page after page, and says at last that it is whole', async () => {
+  test('returns one call a line, page after page, and at the end a line that says that it is whole', async () => {
     answer = (request) =>
       'cursor' in request
         ? { calls: [recorded('call_3')], unreadable: 2 }
@@ -115,7 +115,7 @@ describe('a replay', () => {
 
 describe('a label', () => {
   const put = (person: string, where: string, body: object = { label: 'bad' }) =>
-    house.ask(person, 'PUT', `/v1/labels/${where}`, body);
+    fixture.ask(person, 'PUT', `/v1/labels/${where}`, body);
 
   test('is for operators alone, in their tenants, and of a call that is recorded there', async () => {
     expect(await put('rita', 'acme/call_known')).toMatchObject({ status: 403 });
@@ -124,20 +124,20 @@ describe('a label', () => {
       body: { code: 'call_unknown' },
     });
     expect(await put('olga', 'acme/call_known', { label: 'odd' })).toMatchObject({ status: 400 });
-    expect(await house.ask('olga', 'GET', '/v1/labels')).toMatchObject({ body: { labels: [] } });
+    expect(await fixture.ask('olga', 'GET', '/v1/labels')).toMatchObject({ body: { labels: [] } });
   });
 
-  test('stands as it was set last, signed, with who said it and why', async () => {
+  test('is the one that was set last, signed, with the person and the reason', async () => {
     await put('olga', 'acme/call_known');
     const body = { label: 'good', note: 'Meant so.' };
     expect(await put('olga', 'acme/call_known', body)).toMatchObject({ status: 200 });
-    const listed = await house.ask('rita', 'GET', '/v1/labels');
+    const listed = await fixture.ask('rita', 'GET', '/v1/labels');
     expect(listed.body).toMatchObject({
       labels: [{ tenant: 'acme', call: 'call_known', label: 'good', by: 'olga', note: 'Meant so.' }],
     });
     const { lastSequence } = await auditor.streamState('CONTROL');
-    const told = await auditor.readSequence('CONTROL', lastSequence);
-    expect(told?.subject).toBe('interlock.control.v1.label.good.acme');
+    const recordedEvent = await auditor.readSequence('CONTROL', lastSequence);
+    expect(recordedEvent?.subject).toBe('interlock.control.v1.label.good.acme');
   });
 });
 

@@ -3,11 +3,11 @@ import type { Peers } from '@interlock/bus';
 import { type ReplayEnd, type RpcReply, type RpcRequest, rpcSchemas } from '@interlock/contracts';
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { parseInput, wholeNumberSchema } from './problem.ts';
+import type { Route } from './server.ts';
 
-/** The first page may take a whole read of the audit store. */
+/** The first page may need a read of the whole audit store. */
 const PAGE_TIMEOUT_MS = 110_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -18,7 +18,7 @@ const replaySchema = z.strictObject({
   tool: z.string().optional(),
 });
 
-/** The route of replays. A person with some tenants replays the calls of these alone. */
+/** The route of replays. A person with rights in some tenants replays the calls of these only. */
 export function replayRoutes({ bus, clock }: Management): Route[] {
   return [
     {
@@ -33,7 +33,7 @@ export function replayRoutes({ bus, clock }: Management): Route[] {
           { until: clock.nowMs(), ...wanted, ...scopeOf(person) },
           'query_invalid',
         );
-        // What goes wrong before the first page is answered as a problem.
+        // An error before the first page is answered as a problem document.
         const first = await ask(bus, request);
         return Readable.from(pagesOf(bus, first), { objectMode: false });
       },
@@ -48,8 +48,8 @@ function ask(bus: Peers, request: RpcRequest<'auditor.replay'>): Promise<Reply> 
 }
 
 /**
- * Yields a page's lines at a time while the next page is on its way, and at last the line that says that it is all.
- * Whoever stops reading ends the replay.
+ * Yields the lines of one page while the next page is being read, and at the end the line that says that the answer is
+ * whole. A client that stops reading ends the replay.
  */
 async function* pagesOf(bus: Peers, first: Reply): AsyncGenerator<string> {
   const end: ReplayEnd = { complete: true, calls: 0, unreadable: 0 };
@@ -58,7 +58,7 @@ async function* pagesOf(bus: Peers, first: Reply): AsyncGenerator<string> {
   try {
     while (page !== undefined) {
       next = page.cursor === undefined ? undefined : ask(bus, { cursor: page.cursor });
-      // It is heard of where it is awaited.
+      // A rejection is handled where this is awaited.
       next?.catch(() => undefined);
       end.calls += page.calls.length;
       end.unreadable += page.unreadable;
@@ -72,7 +72,7 @@ async function* pagesOf(bus: Peers, first: Reply): AsyncGenerator<string> {
     if (left?.cursor !== undefined)
       await bus
         .ask('auditor.replay', { cursor: left.cursor, close: true }, CLOSE_TIMEOUT_MS)
-        // The auditor closes by itself what nobody goes on with.
+        // The auditor closes a replay that nobody continues.
         .catch(() => undefined);
   }
 }

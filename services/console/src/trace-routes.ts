@@ -1,15 +1,15 @@
 import { Fault, idSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import { scopeOf } from './audit.ts';
-import type { Route } from './door.ts';
 import type { Management } from './management.ts';
 import { parseInput } from './problem.ts';
+import type { Route } from './server.ts';
 import type { TraceStore } from './traces.ts';
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
 const callSchema = z.strictObject({ call: idSchema });
 
-/** The route that shows a call's traces. Spans name no tenant, so for a person with some the audit says whose call it is. */
+/** The route of a call's traces. Spans name no tenant: for a person with rights in some tenants, the audit trail says whose call it is. */
 export function traceRoutes({ bus }: Management, store: TraceStore): Route[] {
   return [
     {

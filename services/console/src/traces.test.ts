@@ -18,7 +18,7 @@ function span(spanId: string, changes: Partial<Span> = {}): Span {
 }
 
 describe('a trace', () => {
-  test('is printed as a tree: parents before children, siblings in the order they began', () => {
+  test('is drawn as a tree: parents before children, siblings in the order of their start', () => {
     const { spans, durationMs } = drawTrace([
       span('settle', { parentSpanId: 'call', startMs: 1_008, endMs: 1_012 }),
       span('lease', { parentSpanId: 'start', startMs: 1_003 }),
@@ -34,19 +34,19 @@ describe('a trace', () => {
     expect(durationMs).toBe(12);
   });
 
-  test('shows a span whose parent is not here at the top', () => {
+  test('has a span whose parent is not kept at the top', () => {
     const { spans } = drawTrace([span('orphan', { parentSpanId: 'elsewhere' })]);
     expect(spans.map(({ name, depth }) => [name, depth])).toEqual([['orphan', 0]]);
   });
 
-  test('ends even where spans name each other as parents', () => {
+  test('is drawn even where spans name each other as parents', () => {
     const circle = [span('one', { parentSpanId: 'two' }), span('two', { parentSpanId: 'one' })];
     expect(drawTrace(circle).spans).toEqual([]);
   });
 });
 
 describe('the store of traces', () => {
-  test('knows nothing of a call it was not told of', () => {
+  test('finds nothing for a call without spans', () => {
     expect(new TraceStore().find('call_1')).toBeUndefined();
   });
 
@@ -65,6 +65,17 @@ describe('the store of traces', () => {
     expect(store.find('call_3')).toBeDefined();
   });
 
+  test('measures a trace with all of its spans', () => {
+    const store = new TraceStore({ traces: 100, bytes: 4_000, spansPerTrace: 8 });
+    const attributes = (call: string) => ({ 'interlock.call': call, text: 'x'.repeat(600) });
+    store.add(span('1', { traceId: '1', attributes: attributes('call_1') }));
+    store.add(span('1', { traceId: '2', attributes: attributes('call_2') }));
+    expect(store.find('call_1')).toBeDefined();
+    for (const id of ['2', '3']) store.add(span(id, { traceId: '2', attributes: attributes('call_2') }));
+    expect(store.find('call_1')).toBeUndefined();
+    expect(store.find('call_2')?.traces[0]?.spans).toHaveLength(3);
+  });
+
   test('forgets the oldest trace when they are too large together', () => {
     const store = new TraceStore({ traces: 100, bytes: 2_000, spansPerTrace: 8 });
     for (const id of ['1', '2', '3'])
@@ -77,7 +88,7 @@ describe('the store of traces', () => {
 });
 
 describe('OTLP', () => {
-  test('a body that is no export request is refused with a pointer', () => {
+  test('a body that is not an export request is refused with a pointer', () => {
     expect(() => readSpans({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: '!' }] }] }] })).toThrow(
       expect.objectContaining({
         code: 'body_invalid',

@@ -1,11 +1,11 @@
 /**
- * Spans of recent calls, kept in memory for `interlock trace`. They are for looking at and prove nothing:
- * the audit trail does.
+ * Spans of recent calls, kept in memory for `interlock trace`. They prove nothing: the audit trail does.
  *
- * 1. What is kept is bounded in traces and in bytes; the oldest trace goes first.
- * 2. A span is shown under the parent that is here; where the parent is not, it stands at the top.
+ * T1. The number of traces and their bytes are bounded; the trace that got no span for the longest time is deleted first.
+ * T2. A span is drawn under its parent; a span whose parent is not kept is drawn at the top.
  */
 import type { CallTraces, TraceSpan } from '@interlock/contracts';
+import { LRUCache } from 'lru-cache';
 
 /** A span as it was received. Times are milliseconds since the epoch. */
 export interface Span {
@@ -26,11 +26,11 @@ export interface TraceLimits {
   spansPerTrace: number;
 }
 
-/** A day's work of a laptop: 64 MiB at most, and no trace so long that it pushes out the others. */
+/** Enough for a day on a laptop: 64 MiB at most, and no trace so long that it displaces the others. */
 export const traceLimits: TraceLimits = { traces: 20_000, bytes: 64 * 1_048_576, spansPerTrace: 512 };
 
 const CALL_ATTRIBUTE = 'interlock.call';
-/** What a span costs besides its text: objects, map entries, numbers. */
+/** Memory of a span besides its text: objects, map entries, numbers. */
 const SPAN_OVERHEAD_BYTES = 400;
 
 interface Trace {
@@ -41,55 +41,54 @@ interface Trace {
 
 /** A bounded store of traces, by trace and by call. */
 export class TraceStore {
-  readonly #limits: TraceLimits;
-  readonly #traces = new Map<string, Trace>();
+  readonly #spansPerTrace: number;
+  readonly #traces: LRUCache<string, Trace>;
   readonly #tracesOfCall = new Map<string, Set<string>>();
-  #bytes = 0;
 
-  constructor(limits: TraceLimits = traceLimits) {
-    this.#limits = limits;
+  constructor({ traces, bytes, spansPerTrace }: TraceLimits = traceLimits) {
+    this.#spansPerTrace = spansPerTrace;
+    // T1
+    this.#traces = new LRUCache({
+      max: traces,
+      maxSize: bytes,
+      sizeCalculation: (trace) => trace.bytes,
+      dispose: (trace, traceId) => this.#unindex(trace, traceId),
+      noDisposeOnSet: true,
+    });
   }
 
   /** Keeps a span. The same span sent again changes nothing. */
   add(span: Span): void {
-    const trace = this.#traces.get(span.traceId) ?? { spans: new Map(), calls: new Set(), bytes: 0 };
-    if (trace.spans.has(span.spanId) || trace.spans.size >= this.#limits.spansPerTrace) return;
-    this.#traces.set(span.traceId, trace);
+    const trace = this.#traces.peek(span.traceId) ?? { spans: new Map(), calls: new Set(), bytes: 0 };
+    if (trace.spans.has(span.spanId) || trace.spans.size >= this.#spansPerTrace) return;
     trace.spans.set(span.spanId, span);
-    const bytes = sizeOf(span);
-    trace.bytes += bytes;
-    this.#bytes += bytes;
     const call = span.attributes[CALL_ATTRIBUTE];
-    if (typeof call === 'string') this.#index(call, span.traceId, trace);
-    this.#forgetOldest();
+    if (typeof call === 'string') trace.calls.add(call);
+    // A new object: the cache measures a value again only where it is replaced.
+    this.#traces.set(span.traceId, { ...trace, bytes: trace.bytes + sizeOf(span) });
+    if (typeof call === 'string' && this.#traces.has(span.traceId)) this.#index(call, span.traceId);
   }
 
-  /** Returns the traces a call appears in, oldest first, or undefined when there are none. */
+  /** Returns the traces that a call appears in, oldest first, or undefined where there are none. */
   find(call: string): CallTraces | undefined {
     const found = [...(this.#tracesOfCall.get(call) ?? [])].flatMap((traceId) => {
-      const trace = this.#traces.get(traceId);
+      const trace = this.#traces.peek(traceId);
       return trace === undefined ? [] : [{ traceId, ...drawTrace([...trace.spans.values()]) }];
     });
     if (found.length === 0) return undefined;
     return { call, traces: found.sort((left, right) => left.startedAt - right.startedAt) };
   }
 
-  #index(call: string, traceId: string, trace: Trace): void {
-    trace.calls.add(call);
+  #index(call: string, traceId: string): void {
     const traces = this.#tracesOfCall.get(call) ?? new Set();
     this.#tracesOfCall.set(call, traces.add(traceId));
   }
 
-  #forgetOldest(): void {
-    for (const [traceId, trace] of this.#traces) {
-      if (this.#traces.size <= this.#limits.traces && this.#bytes <= this.#limits.bytes) return;
-      this.#traces.delete(traceId);
-      this.#bytes -= trace.bytes;
-      for (const call of trace.calls) {
-        const traces = this.#tracesOfCall.get(call);
-        traces?.delete(traceId);
-        if (traces?.size === 0) this.#tracesOfCall.delete(call);
-      }
+  #unindex({ calls }: Trace, traceId: string): void {
+    for (const call of calls) {
+      const traces = this.#tracesOfCall.get(call);
+      traces?.delete(traceId);
+      if (traces?.size === 0) this.#tracesOfCall.delete(call);
     }
   }
 }
@@ -97,6 +96,7 @@ export class TraceStore {
 /** Returns spans as a tree, in the order it is printed: a parent before its children, siblings by start. */
 export function drawTrace(spans: readonly Span[]): Omit<CallTraces['traces'][number], 'traceId'> {
   const byStart = [...spans].sort((left, right) => left.startMs - right.startMs);
+  // T2
   const known = new Set(spans.map(({ spanId }) => spanId));
   const startedAt = byStart[0]?.startMs ?? 0;
   const endedAt = spans.reduce((latest, { endMs }) => Math.max(latest, endMs), startedAt);
@@ -108,7 +108,7 @@ export function drawTrace(spans: readonly Span[]): Omit<CallTraces['traces'][num
       roots.push(span);
     else children.set(parentSpanId, [...(children.get(parentSpanId) ?? []), span]);
   }
-  // Spans whose parents form a circle hang below no root and are not shown.
+  // Spans whose parents form a circle are below no root, and are left out.
   const drawn: TraceSpan[] = [];
   const pending = roots.map((span) => ({ span, depth: 0 })).reverse();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {

@@ -6,7 +6,7 @@
  * Z2. An agent asks about itself; only one with the role `enforcement-point` asks about other agents of its tenant.
  * Z3. `decision` is true only where policy allows. `ask` gives false, and the context says so.
  */
-import type { Bus } from '@interlock/bus';
+import type { Peers } from '@interlock/bus';
 import {
   type AgentEntry,
   type Call,
@@ -59,7 +59,7 @@ interface Decision {
 }
 
 export type AuthzenParts = RefuseParts & {
-  bus: Pick<Bus, 'ask'>;
+  bus: Peers;
   /** Throw `dependency_unavailable` while the copy may be behind. */
   tools: (name: string) => KnownTool | undefined;
   agents: (tenant: string, agent: string) => AgentEntry | undefined;

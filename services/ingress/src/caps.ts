@@ -1,40 +1,46 @@
 import type { AgentEntry } from '@interlock/contracts';
+import { LRUCache } from 'lru-cache';
 
-/** How long to wait when every place is taken: a call is rarely longer. */
-const PLACE_WAIT_MS = 1_000;
-/** Agents remembered at once; past it, those with a full bucket and nothing in flight are forgotten. */
+/** How long an agent waits that has too many requests in flight: a call rarely takes longer. */
+const IN_FLIGHT_WAIT_MS = 1_000;
+/**
+ * Agents whose tokens are counted. Above that, the agent that sent nothing for the longest time is forgotten, and starts
+ * with a full bucket again; its requests in flight are still counted.
+ */
 const AGENTS = 10_000;
 
 interface Bucket {
   tokens: number;
   filledAtMs: number;
-  inFlight: number;
 }
 
 export type Taken = { taken: true; release: () => void } | { taken: false; retryAfterMs: number };
 
-/** Rate and calls in flight of each agent, on the monotonic clock of one replica. */
+/** Rate and requests in flight of each agent, on the monotonic clock of one replica. */
 export class Caps {
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new LRUCache<string, Bucket>({ max: AGENTS });
+  /** Only agents with requests in flight, so it is bounded by the connections. */
+  readonly #inFlight = new Map<string, number>();
 
-  /** Takes one token and one place. `release` gives the place back, once; the token is spent. */
+  /** Takes a token and counts a request as in flight. `release` ends that, once; the token is spent. */
   take(agentKey: string, caps: AgentEntry['caps'], monotonicMs: number): Taken {
     const bucket = this.#bucket(agentKey, caps, monotonicMs);
     refill(bucket, caps, monotonicMs);
-    if (bucket.inFlight >= caps.inFlight) return { taken: false, retryAfterMs: PLACE_WAIT_MS };
+    const inFlight = this.#inFlight.get(agentKey) ?? 0;
+    if (inFlight >= caps.inFlight) return { taken: false, retryAfterMs: IN_FLIGHT_WAIT_MS };
     if (bucket.tokens < 1)
       return { taken: false, retryAfterMs: ((1 - bucket.tokens) / caps.ratePerSecond) * 1_000 };
     bucket.tokens -= 1;
-    bucket.inFlight += 1;
-    let held = true;
+    this.#inFlight.set(agentKey, inFlight + 1);
+    let released = false;
     const release = () => {
-      if (held) bucket.inFlight -= 1;
-      held = false;
+      if (!released) this.#leave(agentKey);
+      released = true;
     };
     return { taken: true, release };
   }
 
-  /** Takes more tokens for a request that has a place, or none and says how long they take to fill. */
+  /** Takes more tokens for a request in flight; or takes none, and returns after how many milliseconds there are enough. */
   spend(agentKey: string, caps: AgentEntry['caps'], tokens: number, monotonicMs: number): number | undefined {
     const bucket = this.#bucket(agentKey, caps, monotonicMs);
     refill(bucket, caps, monotonicMs);
@@ -46,17 +52,15 @@ export class Caps {
   #bucket(agentKey: string, caps: AgentEntry['caps'], monotonicMs: number): Bucket {
     const known = this.#buckets.get(agentKey);
     if (known !== undefined) return known;
-    if (this.#buckets.size >= AGENTS) this.#forgetIdle(monotonicMs);
-    const bucket = { tokens: caps.burst, filledAtMs: monotonicMs, inFlight: 0 };
+    const bucket = { tokens: caps.burst, filledAtMs: monotonicMs };
     this.#buckets.set(agentKey, bucket);
     return bucket;
   }
 
-  /** An agent that was silent for a minute starts with a full bucket, as it would have by then. */
-  #forgetIdle(monotonicMs: number): void {
-    for (const [agentKey, { inFlight, filledAtMs }] of this.#buckets) {
-      if (inFlight === 0 && monotonicMs - filledAtMs > 60_000) this.#buckets.delete(agentKey);
-    }
+  #leave(agentKey: string): void {
+    const left = (this.#inFlight.get(agentKey) ?? 0) - 1;
+    if (left > 0) this.#inFlight.set(agentKey, left);
+    else this.#inFlight.delete(agentKey);
   }
 }
 

@@ -53,7 +53,7 @@ describe.concurrent('at the deadline of a call', () => {
       await ingress.executor.settle(
         {
           ...{ tenant, agent, tool, argumentsDigest, call: call.call, at: Date.now(), outcome: 'unknown' },
-          ...{ redactions: 0, labels: [], executor: 'exe_test', keepResult: false },
+          ...{ redactions: 0, labels: [], executor: 'exe_1', keepResult: false },
         },
         claimed.stored ? claimed.sequence : 0,
       );

@@ -1,7 +1,7 @@
 /** Ingress on a real bus; the tests act as the console, the decider, the executor and the approver. */
 import type { Bus, Delivery } from '@interlock/bus';
-import { type Call, type Claim, type Sealed, sha256, toolSchema } from '@interlock/contracts';
-import { eventually, makeClaim, sealedFor, startTestBus, type TestBus } from '@interlock/testkit';
+import { type Call, type Claim, sha256 } from '@interlock/contracts';
+import { eventually, makeClaim, makeTool, startTestBus, type TestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';
 
@@ -35,17 +35,14 @@ export interface IngressFixture extends AsyncDisposable {
   claimOf(call: Call, claimMs: number): Claim;
   /** Reads `/metrics` of the process. */
   metrics(): Promise<string>;
-  sealedFor(service: 'auditor' | 'console', purpose: 'evidence' | 'held', call: string): Sealed;
 }
 
 /** Outcomes name the call, and problems may. */
 const bodySchema = z.looseObject({ call: z.string().default(''), code: z.string().optional() });
 
-const noteTool = toolSchema.parse({
+const noteTool = makeTool({
   name: 'note',
-  description: 'Writes a note.',
   inputSchema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
-  target: { kind: 'http', method: 'POST', url: 'http://127.0.0.1:9/', egress: { allow: ['127.0.0.1'] } },
 });
 
 /** Starts ingress with a tool and three agents. */
@@ -76,8 +73,6 @@ export async function startIngress(): Promise<IngressFixture> {
     const body = bodySchema.parse(await response.json());
     return { status: response.status, headers: response.headers, body };
   };
-  const sealed: IngressFixture['sealedFor'] = (service, purpose, call) =>
-    sealedFor(service, call, testBus.keyring, { purpose });
   const owned = stack.move();
   return {
     testBus,
@@ -85,7 +80,6 @@ export async function startIngress(): Promise<IngressFixture> {
     decider,
     requested,
     ask,
-    sealedFor: sealed,
     metrics: async () => await (await fetch(new URL('/metrics', started.healthUrl))).text(),
     note: async (argumentsValue, headers = {}) =>
       await ask('/v1/calls', {
@@ -97,7 +91,7 @@ export async function startIngress(): Promise<IngressFixture> {
       const wanted = JSON.stringify({ text });
       return await eventually(() => requested.find(({ event }) => event.call.arguments === wanted));
     },
-    claimOf: (call, claimMs) => makeClaim(call, testBus.keyring, { at: Date.now(), claimMs }),
+    claimOf: (call, claimMs) => makeClaim(call, testBus.keyring, { claimMs, at: Date.now() }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -9,7 +9,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { unseal } from '@interlock/keys';
-import { eventually } from '@interlock/testkit';
+import { eventually, makeRefused, sealedFor } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { agentKeys, type IngressFixture, startIngress } from './ingress.fixture.ts';
 
@@ -36,7 +36,7 @@ async function execute(call: Call, sent: string, settled: string = sent): Promis
   };
   const body: EventBody<'settled'> = {
     ...{ tenant, agent, tool, argumentsDigest, keepResult, call: call.call, at: Date.now() },
-    ...{ outcome: 'succeeded', upstreamStatus: 200, result, redactions: 0, labels: [], executor: 'exe_test' },
+    ...{ outcome: 'succeeded', upstreamStatus: 200, result, redactions: 0, labels: [], executor: 'exe_1' },
   };
   await ingress.executor.settle(body, claimed.sequence);
 }
@@ -49,7 +49,7 @@ async function hold(call: Call): Promise<void> {
     ...{ reasons: [], roles: ['approver'], separateDuties: false },
     ...{ askedAt: Date.now(), expiresAt: Date.now() + 60_000 },
   };
-  const sealed = ingress.sealedFor('console', 'held', call.call);
+  const sealed = sealedFor('console', call.call, ingress.testBus.keyring, { purpose: 'held' });
   const address = { tenant, call: call.call };
   await approver.publish('asked', address, { question, questionDigest: digestOf(question), sealed }, 0);
 }
@@ -139,11 +139,8 @@ describe('ingress', () => {
     const headers = { 'idempotency-key': 'again' };
     const first = ingress.note({ text: 'again' }, headers);
     const { call } = (await ingress.publishedCall('again')).event;
-    const { tenant, agent, tool } = call;
-    await ingress.executor.refuse({
-      ...{ tenant, agent, tool, call: call.call, at: Date.now(), by: 'executor', code: 'ledger_full' },
-      ...{ detail: 'full', evidence: ingress.sealedFor('auditor', 'evidence', call.call) },
-    });
+    const full = { by: 'executor', code: 'ledger_full' } as const;
+    await ingress.executor.refuse(makeRefused(call, ingress.testBus.keyring, full));
     expect(await first).toMatchObject({ status: 503, body: { call: call.call, code: 'ledger_full' } });
     const second = ingress.note({ text: 'again' }, headers);
     const next = await eventually(() =>

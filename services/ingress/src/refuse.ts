@@ -1,11 +1,11 @@
-import type { Bus } from '@interlock/bus';
+import type { Ledger } from '@interlock/bus';
 import type { Refused } from '@interlock/contracts';
 import { type Refusing, refusedEvent } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
 import type { Clock } from '@interlock/shell';
 
 export interface RefuseParts {
-  bus: Pick<Bus, 'refuse'>;
+  bus: Pick<Ledger, 'refuse'>;
   keyring: Keyring;
   clock: Pick<Clock, 'nowMs'>;
 }

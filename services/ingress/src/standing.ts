@@ -4,7 +4,7 @@
  * S1. The ledger outweighs the question: what started, settled or was refused is no longer held.
  * S2. A started call may still settle until its claim runs out; after that its orphan is settled by an executor.
  */
-import type { Bus, LedgerEntry, Records } from '@interlock/bus';
+import type { Ledger, LedgerEntry, Records } from '@interlock/bus';
 import { faults, limits, type QuestionEntry, type Refused, type Settled } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import type { CallEvent } from './waits.ts';
@@ -26,7 +26,7 @@ export type Standing =
   | { kind: 'resolved'; question: Asked; leftMs: number };
 
 export interface StandingSources {
-  bus: Pick<Bus, 'readCall'>;
+  bus: Pick<Ledger, 'readCall'>;
   questions: Pick<Records<QuestionEntry>, 'get'>;
   clock: Pick<Clock, 'nowMs'>;
 }

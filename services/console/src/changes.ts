@@ -1,10 +1,10 @@
 /**
- * What applying a configuration would change, as a pure comparison.
+ * What applying a configuration changes, as a pure comparison.
  *
- * 1. A tool or a person that is not listed is removed; an agent is not, because `interlock agent` makes them too.
- * 2. A person without a hash keeps the token it has; an agent keeps its keys, and its session as long as its user.
- * 3. The definition of an MCP tool that a person agreed to stays the pinned one until a person agrees to another.
- * 4. Somebody who may do everything is always left.
+ * G1. A tool or a person that is not listed is removed; an agent is not, because `interlock agent` makes agents too.
+ * G2. A person without a hash keeps the present token; an agent keeps its keys, and its session as long as its user.
+ * G3. The pinned definition of an MCP tool stays pinned until a person pins another one.
+ * G4. At least one person keeps the role admin in every tenant.
  */
 import {
   type AgentEntry,
@@ -34,8 +34,8 @@ export interface Change<B extends EntryBucket> {
 }
 export type AnyChange = { [B in EntryBucket]: Change<B> }[EntryBucket];
 
-/** What stands in the buckets now. */
-export interface Standing {
+/** What the buckets have now. */
+export interface StoredConfiguration {
   tools: ReadonlyMap<string, Tool>;
   agents: ReadonlyMap<string, AgentEntry>;
   people: ReadonlyMap<string, PersonEntry>;
@@ -44,61 +44,66 @@ export interface Standing {
   policy: PolicyEntry | undefined;
 }
 
-/** What is wanted: a configuration whose tools are resolved and whose bundle is known by its digest. */
-export interface Wanted extends Omit<Configuration, 'tools' | 'policy'> {
+/** The configuration to apply: its tools are resolved, and its bundle is named by its digest. */
+export interface WantedConfiguration extends Omit<Configuration, 'tools' | 'policy'> {
   tools: Tool[];
   policy?: Pick<PolicyEntry, 'digest' | 'bytes' | 'signature'> | undefined;
 }
 
-export interface PlanFacts {
+export interface ChangeFacts {
   nowMs: number;
   by: string;
-  /** The number of the next publishing of a policy. */
+  /** The version that the policy gets if it is published. */
   policyVersion: number;
   newSession: () => string;
 }
 
-export interface Plan {
-  /** In the order in which they are to be written: what takes away comes before what gives. */
+export interface ConfigurationChanges {
+  /** In the order in which they are written: those that take rights away come before those that give rights. */
   changes: AnyChange[];
   unchanged: number;
-  /** Agents that stand in no file. */
+  /** Agents that no file lists. */
   unlisted: string[];
 }
 
-/** Returns the changes that make what stands into what is wanted. Throws `configuration_invalid`. */
-export function planChanges(wanted: Wanted, standing: Standing, facts: PlanFacts): Plan {
-  const tools = compareTools(wanted.tools, standing.tools);
+/** Returns the changes that turn the stored configuration into the wanted one. Throws `configuration_invalid`. */
+export function compareConfiguration(
+  wanted: WantedConfiguration,
+  stored: StoredConfiguration,
+  facts: ChangeFacts,
+): ConfigurationChanges {
+  const tools = compareTools(wanted.tools, stored.tools);
   const changes: AnyChange[] = [
     ...tools.filter((change) => change.verb === 'removed'),
-    ...comparePolicy(wanted.policy, standing.policy, facts),
-    ...compareSetting('limits', wanted.limits, standing.limits),
-    ...compareSetting('approvals', wanted.approvals, standing.approvals),
-    ...comparePeople(wanted.people, standing.people),
-    ...compareAgents(wanted.agents, standing.agents, facts.newSession),
+    ...comparePolicy(wanted.policy, stored.policy, facts),
+    ...compareSetting('limits', wanted.limits, stored.limits),
+    ...compareSetting('approvals', wanted.approvals, stored.approvals),
+    ...comparePeople(wanted.people, stored.people),
+    ...compareAgents(wanted.agents, stored.agents, facts.newSession),
     ...tools.filter((change) => change.verb !== 'removed'),
   ];
   const written = changes.filter((change) => change.verb !== 'removed').length;
-  return { changes, unchanged: countListed(wanted) - written, unlisted: unlistedAgents(wanted, standing) };
+  return { changes, unchanged: countListed(wanted) - written, unlisted: unlistedAgents(wanted, stored) };
 }
 
-function compareTools(wanted: Tool[], standing: Standing['tools']): Change<'tools'>[] {
+function compareTools(wanted: Tool[], stored: StoredConfiguration['tools']): Change<'tools'>[] {
   const about = (name: string) =>
     ({ bucket: 'tools', key: name, kind: 'tool', tenant: 'all', name }) as const;
   const listed = new Set(wanted.map((tool) => tool.name));
-  const gone = [...standing.keys()].filter((name) => !listed.has(name));
+  // G1
+  const gone = [...stored.keys()].filter((name) => !listed.has(name));
   return [
     ...gone.map((name) => ({ ...about(name), value: undefined, verb: 'removed' as const })),
     ...wanted.flatMap((tool) => {
-      const before = standing.get(tool.name);
-      return written(about(tool.name), stillPinned(tool, before), before);
+      const before = stored.get(tool.name);
+      return changeTo(about(tool.name), stillPinned(tool, before), before);
     }),
   ];
 }
 
 /**
- * Returns a tool with the definition a person agreed to, where it is the same tool of the same server: applying agrees
- * to a first definition and to no later one.
+ * G3: returns a tool with the pinned definition, where it is the same tool of the same server. Applying pins the first
+ * definition and no later one.
  */
 function stillPinned(tool: Tool, before: Tool | undefined): Tool {
   const { target } = tool;
@@ -109,11 +114,11 @@ function stillPinned(tool: Tool, before: Tool | undefined): Tool {
 }
 
 function comparePolicy(
-  wanted: Wanted['policy'],
-  standing: PolicyEntry | undefined,
-  { nowMs, by, policyVersion }: PlanFacts,
+  wanted: WantedConfiguration['policy'],
+  stored: PolicyEntry | undefined,
+  { nowMs, by, policyVersion }: ChangeFacts,
 ): Change<'policies'>[] {
-  if (wanted === undefined || wanted.digest === standing?.digest) return [];
+  if (wanted === undefined || wanted.digest === stored?.digest) return [];
   const value = { ...wanted, version: policyVersion, publishedAt: nowMs, by };
   const about = {
     bucket: 'policies',
@@ -122,65 +127,69 @@ function comparePolicy(
     tenant: 'all',
     name: 'current',
   } as const;
-  return written(about, value, standing);
+  return changeTo(about, value, stored);
 }
 
 function compareSetting(
   name: 'limits' | 'approvals',
   wanted: EntryValue<'settings'> | undefined,
-  standing: EntryValue<'settings'> | undefined,
+  stored: EntryValue<'settings'> | undefined,
 ): Change<'settings'>[] {
   if (wanted === undefined) return [];
-  return written(
+  return changeTo(
     { bucket: 'settings', key: name, kind: 'setting', tenant: 'all', name } as const,
     wanted,
-    standing,
+    stored,
   );
 }
 
 function comparePeople(
   wanted: ConfiguredPerson[] | undefined,
-  standing: Standing['people'],
+  stored: StoredConfiguration['people'],
 ): Change<'people'>[] {
   if (wanted === undefined) return [];
+  // G4
   if (!wanted.some(({ roles, tenants }) => roles.includes('admin') && tenants === undefined))
     throw invalid('At least one person must have the role admin in every tenant.', '/people');
   const about = (name: string) =>
     ({ bucket: 'people', key: name, kind: 'person', tenant: 'all', name }) as const;
   const listed = new Set(wanted.map(({ person }) => person));
-  if (listed.size < wanted.length) throw invalid('Somebody is listed twice.', '/people');
-  const gone = [...standing.keys()].filter((name) => !listed.has(name));
+  if (listed.size < wanted.length) throw invalid('A person is listed twice.', '/people');
+  // G1
+  const gone = [...stored.keys()].filter((name) => !listed.has(name));
   return [
     ...gone.map((name) => ({ ...about(name), value: undefined, verb: 'removed' as const })),
     ...wanted.flatMap((person, index) => {
-      const before = standing.get(person.person);
+      const before = stored.get(person.person);
+      // G2
       const tokenHash = person.tokenHash ?? before?.tokenHash;
       if (tokenHash === undefined)
-        throw invalid('Somebody who is new needs a tokenHash.', `/people/${index}/tokenHash`);
-      return written(about(person.person), { ...person, tokenHash }, before);
+        throw invalid('A new person needs a tokenHash.', `/people/${index}/tokenHash`);
+      return changeTo(about(person.person), { ...person, tokenHash }, before);
     }),
   ];
 }
 
 function compareAgents(
   wanted: AgentFile[],
-  standing: Standing['agents'],
+  stored: StoredConfiguration['agents'],
   newSession: () => string,
 ): Change<'agents'>[] {
   const keys = new Set(wanted.map(({ tenant, agent }) => `${tenant}.${agent}`));
   if (keys.size < wanted.length) throw invalid('An agent is listed twice.', '/agents');
   return wanted.flatMap(({ $schema: _schema, ...agent }) => {
     const key = `${agent.tenant}.${agent.agent}`;
-    const before = standing.get(key);
+    const before = stored.get(key);
+    // G2
     const session = before !== undefined && before.user === agent.user ? before.session : newSession();
     const value: AgentEntry = { ...agent, session, keys: before?.keys ?? [] };
     const about = { bucket: 'agents', key, kind: 'agent', tenant: agent.tenant, name: agent.agent } as const;
-    return written(about, value, before);
+    return changeTo(about, value, before);
   });
 }
 
-/** Returns the change that writes a value, or none where it stands already. */
-function written<B extends EntryBucket>(
+/** Returns the change that writes a value, or none where it is stored already. */
+function changeTo<B extends EntryBucket>(
   about: Pick<Change<B>, 'bucket' | 'key' | 'kind' | 'tenant' | 'name'>,
   value: EntryValue<B>,
   before: EntryValue<B> | undefined,
@@ -189,14 +198,14 @@ function written<B extends EntryBucket>(
   return digestOf(value) === digestOf(before) ? [] : [{ ...about, value, verb: 'changed' }];
 }
 
-function countListed({ tools, agents, people = [], limits, approvals, policy }: Wanted): number {
+function countListed({ tools, agents, people = [], limits, approvals, policy }: WantedConfiguration): number {
   const single = [limits, approvals, policy].filter((value) => value !== undefined);
   return tools.length + agents.length + people.length + single.length;
 }
 
-function unlistedAgents({ agents }: Wanted, standing: Standing): string[] {
+function unlistedAgents({ agents }: WantedConfiguration, stored: StoredConfiguration): string[] {
   const listed = new Set(agents.map(({ tenant, agent }) => `${tenant}.${agent}`));
-  return [...standing.agents.keys()].filter((key) => !listed.has(key));
+  return [...stored.agents.keys()].filter((key) => !listed.has(key));
 }
 
 function invalid(detail: string, pointer: string): Fault {

@@ -1,11 +1,11 @@
 import { type AgentFile, type PersonEntry, type Tool, toolSchema } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
+import { compareConfiguration, type StoredConfiguration, type WantedConfiguration } from './changes.ts';
 import { pinnedTools } from './discover.ts';
-import { planChanges, type Standing, type Wanted } from './plan.ts';
 
 const HASH = 'a'.repeat(64);
 const facts = { nowMs: 1_000, by: 'alice', policyVersion: 5, newSession: () => 'ses_new' };
-const nothing: Standing = {
+const nothing: StoredConfiguration = {
   tools: new Map(),
   agents: new Map(),
   people: new Map(),
@@ -32,65 +32,67 @@ function tool(name: string, description = 'Reads a note.'): Tool {
   return toolSchema.parse({ name, description, inputSchema: {}, target: http });
 }
 
-function wanted(changes: Partial<Wanted> = {}): Wanted {
+function wanted(changes: Partial<WantedConfiguration> = {}): WantedConfiguration {
   return { tools: [], agents: [], ...changes };
 }
 
-function said(plan: ReturnType<typeof planChanges>): string[] {
+function summaryOf(plan: ReturnType<typeof compareConfiguration>): string[] {
   return plan.changes.map(({ verb, kind, key }) => `${verb} ${kind}/${key}`);
 }
 
 describe('applying a configuration', () => {
-  test('refuses to leave nobody who may do everything', () => {
+  test('refuses to leave nobody with the role admin in every tenant', () => {
     const people = [{ ...alice, roles: ['reader'] }];
-    expect(() => planChanges(wanted({ people }), nothing, facts)).toThrow(
+    expect(() => compareConfiguration(wanted({ people }), nothing, facts)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', pointer: '/people' }),
     );
   });
 
   test('refuses a new person without a token', () => {
     const people = [alice, { person: 'bob', roles: ['approver'] }];
-    expect(() => planChanges(wanted({ people }), nothing, facts)).toThrow(
+    expect(() => compareConfiguration(wanted({ people }), nothing, facts)).toThrow(
       expect.objectContaining({ pointer: '/people/1/tokenHash' }),
     );
   });
 
   test('keeps the token of a person whose file names none', () => {
-    const standing = { ...nothing, people: new Map([['alice', alice]]) };
+    const stored = { ...nothing, people: new Map([['alice', alice]]) };
     const people = [{ person: 'alice', roles: ['admin', 'approver'] }];
-    const [change] = planChanges(wanted({ people }), standing, facts).changes;
+    const [change] = compareConfiguration(wanted({ people }), stored, facts).changes;
     expect(change).toMatchObject({ verb: 'changed', value: { tokenHash: HASH } });
   });
 
   test('removes a tool that is not listed before anything else is written', () => {
-    const standing = { ...nothing, tools: new Map([['old', tool('old')]]) };
-    expect(said(planChanges(wanted({ tools: [tool('new')], agents: [helper] }), standing, facts))).toEqual([
-      'removed tool/old',
-      'created agent/acme.helper',
-      'created tool/new',
-    ]);
+    const stored = { ...nothing, tools: new Map([['old', tool('old')]]) };
+    expect(
+      summaryOf(compareConfiguration(wanted({ tools: [tool('new')], agents: [helper] }), stored, facts)),
+    ).toEqual(['removed tool/old', 'created agent/acme.helper', 'created tool/new']);
   });
 
-  test('writes nothing the second time', () => {
-    const standing = {
+  test('writes nothing when it is applied again', () => {
+    const stored = {
       ...nothing,
       tools: new Map([['note', tool('note')]]),
       people: new Map([['alice', alice]]),
     };
-    const plan = planChanges(wanted({ tools: [tool('note')], people: [alice] }), standing, facts);
+    const plan = compareConfiguration(wanted({ tools: [tool('note')], people: [alice] }), stored, facts);
     expect(plan).toEqual({ changes: [], unchanged: 2, unlisted: [] });
   });
 
-  test('an agent that stands in no file stays, and is named', () => {
+  test('an agent that no file lists stays, and is named', () => {
     const entry = { ...helper, session: 'ses_1', keys: [] };
-    const plan = planChanges(wanted(), { ...nothing, agents: new Map([['acme.helper', entry]]) }, facts);
+    const plan = compareConfiguration(
+      wanted(),
+      { ...nothing, agents: new Map([['acme.helper', entry]]) },
+      facts,
+    );
     expect(plan).toEqual({ changes: [], unchanged: 0, unlisted: ['acme.helper'] });
   });
 
   test('an agent keeps its keys, and gets a new session with another user', () => {
     const keys = [{ keyId: 'key_1', hash: HASH, createdAt: 1, notAfter: 2 }];
     const agents = new Map([['acme.helper', { ...helper, session: 'ses_1', keys }]]);
-    const [change] = planChanges(
+    const [change] = compareConfiguration(
       wanted({ agents: [{ ...helper, user: 'eve' }] }),
       { ...nothing, agents },
       facts,
@@ -98,13 +100,13 @@ describe('applying a configuration', () => {
     expect(change).toMatchObject({ verb: 'changed', value: { keys, session: 'ses_new', user: 'eve' } });
   });
 
-  test('a policy bundle is published under the next version, and only when it is another', () => {
+  test('a policy bundle is published under the next version, and only if it is a new one', () => {
     const bundle = { digest: HASH, bytes: 10, signature: 'by the author' };
     const policy = { ...bundle, version: 4, publishedAt: 1, by: 'alice' };
-    const standing = { ...nothing, policy };
-    expect(planChanges(wanted({ policy: bundle }), standing, facts).changes).toEqual([]);
+    const stored = { ...nothing, policy };
+    expect(compareConfiguration(wanted({ policy: bundle }), stored, facts).changes).toEqual([]);
     const other = { digest: 'b'.repeat(64), bytes: 12, signature: 'by the author' };
-    expect(planChanges(wanted({ policy: other }), standing, facts).changes[0]?.value).toMatchObject({
+    expect(compareConfiguration(wanted({ policy: other }), stored, facts).changes[0]?.value).toMatchObject({
       version: 5,
     });
   });
@@ -134,18 +136,18 @@ describe('tools of an MCP server', () => {
     ]);
   });
 
-  test('[P-mcp-pinned] applying agrees to the first definition of a tool and to no later one', () => {
+  test('[P-mcp-pinned] applying pins the first definition of a tool and no later one', () => {
     const [first] = pinnedTools({ ...server, tools: { read: use } }, [offered], '/tools/0');
     if (first === undefined) throw new Error('expected a tool');
     expect(first.target).toMatchObject({ definitionDigest: HASH, pinnedDigest: HASH });
-    const standing = { ...nothing, tools: new Map([[first.name, first]]) };
-    const changed = { ...offered, description: 'Reads and tells.', definitionDigest: 'b'.repeat(64) };
+    const stored = { ...nothing, tools: new Map([[first.name, first]]) };
+    const changed = { ...offered, description: 'Reads and reports.', definitionDigest: 'b'.repeat(64) };
     const later = pinnedTools({ ...server, tools: { read: use } }, [changed], '/tools/0');
-    const [change] = planChanges(wanted({ tools: later }), standing, facts).changes;
+    const [change] = compareConfiguration(wanted({ tools: later }), stored, facts).changes;
     expect(change).toMatchObject({
       verb: 'changed',
       value: {
-        description: 'Reads and tells.',
+        description: 'Reads and reports.',
         target: { definitionDigest: 'b'.repeat(64), pinnedDigest: HASH },
       },
     });
@@ -154,7 +156,7 @@ describe('tools of an MCP server', () => {
       [changed],
       '/tools/0',
     );
-    expect(planChanges(wanted({ tools: elsewhere }), standing, facts).changes).toMatchObject([
+    expect(compareConfiguration(wanted({ tools: elsewhere }), stored, facts).changes).toMatchObject([
       { value: { target: { pinnedDigest: 'b'.repeat(64) } } },
     ]);
   });

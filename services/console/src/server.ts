@@ -1,9 +1,9 @@
 /**
- * The management door.
+ * The fence around fastify: the HTTP server of the management API.
  *
- * 1. Every route names the roles it is for; there is no route without.
- * 2. A request is taken only under a host name the door knows itself by, so that a page in somebody's browser
- *    cannot reach it through a name that was made to point here.
+ * M1. Every route names the roles that may use it.
+ * M2. A request is accepted only under a host name that belongs to this server: a web page in a person's browser cannot
+ *     reach it through a name of its own that was made to point here (DNS rebinding).
  */
 import { Fault, type PersonEntry, problemOf } from '@interlock/contracts';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -13,11 +13,11 @@ import { authenticate, type ConsoleRole, requireRole } from './people.ts';
 import { faultOf } from './problem.ts';
 
 const BODY_BYTES = 1_048_576;
-/** Longer than the slowest act, which is a check of the whole audit trail. */
+/** Longer than the slowest operation, which is a check of the whole audit trail. */
 const REQUEST_TIMEOUT_MS = 120_000;
 
-/** A request by somebody known. `params`, `query` and `body` are still to be parsed. */
-export interface Visit {
+/** A request of an authenticated person. `params`, `query` and `body` are not parsed yet. */
+export interface PersonRequest {
   readonly person: PersonEntry;
   readonly params: unknown;
   readonly query: unknown;
@@ -27,54 +27,55 @@ export interface Visit {
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly url: string;
-  /** Who may ask, besides an admin; `person` is anybody who is known, and the route looks closer itself. */
+  /** Who may use the route besides an admin (M1); `person` is every known person, and the route itself checks further. */
   readonly roles: readonly ConsoleRole[] | 'person';
   readonly bodyBytes?: number;
-  /** What the answer is, where it is not JSON: the route then returns a stream of it. */
+  /** The media type of an answer that is not JSON: the route then returns a stream. */
   readonly mediaType?: string;
-  readonly answer: (visit: Visit) => Promise<object>;
+  readonly answer: (visit: PersonRequest) => Promise<object>;
 }
 
-export interface DoorOptions {
+export interface ServerOptions {
   readonly management: Pick<Management, 'people' | 'log'>;
   readonly routes: readonly Route[];
-  /** Host names with their port, besides the address itself. */
+  /** Further host names of this server, with their port. */
   readonly hosts: readonly string[];
 }
 
-/** Builds the door with its routes. It listens when `openDoor` says where. */
-export function buildDoor({ management, routes, hosts }: DoorOptions): FastifyInstance {
-  const door = fastify({
+/** Builds the server with its routes. It does not listen yet. */
+export function buildServer({ management, routes, hosts }: ServerOptions): FastifyInstance {
+  const server = fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // An act that is under way is finished; connections that only wait are closed.
+    // A running operation is finished; idle connections are closed.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
-  door.addHook('onRequest', async (request) => checkHost(request, hosts));
-  door.setErrorHandler((thrown, request, reply) => answerFault(thrown, request, reply, management));
-  door.setNotFoundHandler(() => {
+  server.addHook('onRequest', async (request) => checkHost(request, hosts));
+  server.setErrorHandler((thrown, request, reply) => answerFault(thrown, request, reply, management));
+  server.setNotFoundHandler(() => {
     throw new Fault('route_unknown');
   });
-  for (const route of routes) addRoute(door, route, management);
-  return door;
+  for (const route of routes) addRoute(server, route, management);
+  return server;
 }
 
-/** Starts listening and returns the door's URL. */
-export async function openDoor(door: FastifyInstance, address: ListenAddress): Promise<string> {
-  return await door.listen({ host: address.host, port: address.port });
+/** Starts listening and returns the server's URL. */
+export async function listen(server: FastifyInstance, address: ListenAddress): Promise<string> {
+  return await server.listen({ host: address.host, port: address.port });
 }
 
-function addRoute(door: FastifyInstance, route: Route, { people }: Pick<Management, 'people'>): void {
+function addRoute(server: FastifyInstance, route: Route, { people }: Pick<Management, 'people'>): void {
   const persons = new WeakMap<FastifyRequest, PersonEntry>();
-  door.route({
+  server.route({
     method: route.method,
     url: route.url,
     ...(route.bodyBytes === undefined ? {} : { bodyLimit: route.bodyBytes }),
-    // Who asks is settled before a byte of the body is read.
+    // The person is authenticated before a byte of the body is read.
     onRequest: async (request) => {
       const person = authenticate(request.headers.authorization, people);
+      // M1
       if (route.roles !== 'person') requireRole(person, route.roles);
       persons.set(request, person);
     },
@@ -89,18 +90,21 @@ function addRoute(door: FastifyInstance, route: Route, { people }: Pick<Manageme
   });
 }
 
+/** M2 */
 function checkHost(request: FastifyRequest, hosts: readonly string[]): void {
   const { localAddress, localPort } = request.socket;
   const names = ['127.0.0.1', 'localhost', '[::1]', localAddress];
   const known = [...names.map((name) => `${name}:${localPort}`), ...hosts];
   const { host, origin } = request.headers;
   if (host === undefined || !known.includes(host.toLowerCase()))
-    throw new Fault('header_invalid', { detail: 'The management door is not known under this host name.' });
+    throw new Fault('header_invalid', { detail: 'This host name does not belong to the management API.' });
   if (
     origin !== undefined &&
     !known.some((name) => origin === `http://${name}` || origin === `https://${name}`)
   )
-    throw new Fault('header_invalid', { detail: 'The management door takes nothing from this origin.' });
+    throw new Fault('header_invalid', {
+      detail: 'The management API accepts no requests from pages of this origin.',
+    });
 }
 
 async function answerFault(
@@ -111,7 +115,10 @@ async function answerFault(
 ): Promise<void> {
   const fault = faultOf(thrown);
   if (fault.status >= 500)
-    log.error({ err: fault, method: request.method, route: request.routeOptions.url }, 'an act failed');
+    log.error(
+      { err: fault, method: request.method, route: request.routeOptions.url },
+      'a management request failed',
+    );
   await reply
     .status(fault.status)
     .type('application/problem+json')

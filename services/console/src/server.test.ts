@@ -6,9 +6,9 @@ import { Secret } from '@interlock/keys';
 import { readConfig } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { consoleConfigSchema } from './config.ts';
-import { buildDoor, openDoor, type Route } from './door.ts';
 import { addSpanReceiver } from './otlp.ts';
 import { requireTenant } from './people.ts';
+import { buildServer, listen, type Route } from './server.ts';
 import { TraceStore } from './traces.ts';
 
 const token = (name: string): string => `ilp_${name.padEnd(43, '0')}`;
@@ -29,11 +29,11 @@ const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}
 const routes: Route[] = [
   {
     method: 'GET',
-    url: '/v1/act',
+    url: '/v1/operation',
     roles: ['operator'],
     answer: async ({ person: { person } }) => ({ person }),
   },
-  { method: 'POST', url: '/v1/act', roles: [], answer: async ({ body }) => ({ body }) },
+  { method: 'POST', url: '/v1/operation', roles: [], answer: async ({ body }) => ({ body }) },
   {
     method: 'GET',
     url: '/v1/elsewhere',
@@ -53,15 +53,15 @@ const routes: Route[] = [
   },
 ];
 
-const door = buildDoor({ management: { people, log: quiet }, routes, hosts: [] });
+const server = buildServer({ management: { people, log: quiet }, routes, hosts: [] });
 const store = new TraceStore();
-addSpanReceiver(door, store, new Secret('trace-token'));
+addSpanReceiver(server, store, new Secret('trace-token'));
 let url = '';
 beforeAll(async () => {
-  url = await openDoor(door, { host: '127.0.0.1', port: 0 });
+  url = await listen(server, { host: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
-  await door.close();
+  await server.close();
 });
 
 /** `fetch` would not let a Host header through. */
@@ -75,27 +75,33 @@ async function ask(path: string, headers: Record<string, string>, method = 'GET'
 
 const as = (name: string) => ({ authorization: `Bearer ${token(name)}` });
 
-describe('the management door', () => {
-  test('[P-management-roles] refuses who shows no token, or one that nobody has', async () => {
-    expect(await ask('/v1/act', {})).toMatchObject({ status: 401, problem: { code: 'token_missing' } });
-    expect(await ask('/v1/act', as('mallory'))).toMatchObject({
+describe('the management API', () => {
+  test('[P-management-roles] refuses a request without a token, or with an unknown one', async () => {
+    expect(await ask('/v1/operation', {})).toMatchObject({ status: 401, problem: { code: 'token_missing' } });
+    expect(await ask('/v1/operation', as('mallory'))).toMatchObject({
       status: 401,
       problem: { code: 'token_invalid' },
     });
-    expect(await ask('/v1/act', as('alice'))).toMatchObject({ status: 200, problem: { person: 'alice' } });
+    expect(await ask('/v1/operation', as('alice'))).toMatchObject({
+      status: 200,
+      problem: { person: 'alice' },
+    });
   });
 
   test('[P-agent-cannot-manage] [P-approval-identified-person] refuses an agent key where a person is needed', async () => {
     const agent = { authorization: `Bearer ilk_${'0'.repeat(43)}` };
-    expect(await ask('/v1/act', agent)).toMatchObject({ status: 401, problem: { code: 'token_invalid' } });
+    expect(await ask('/v1/operation', agent)).toMatchObject({
+      status: 401,
+      problem: { code: 'token_invalid' },
+    });
   });
 
-  test('[P-management-roles] refuses who lacks the role', async () => {
-    expect(await ask('/v1/act', as('rita'))).toMatchObject({
+  test('[P-management-roles] refuses a person without the role', async () => {
+    expect(await ask('/v1/operation', as('rita'))).toMatchObject({
       status: 403,
       problem: { code: 'role_missing' },
     });
-    expect(await ask('/v1/act', as('otto'))).toMatchObject({ status: 200 });
+    expect(await ask('/v1/operation', as('otto'))).toMatchObject({ status: 200 });
   });
 
   test('refuses a person outside of its tenants', async () => {
@@ -106,35 +112,41 @@ describe('the management door', () => {
     expect(await ask('/v1/elsewhere', as('alice'))).toMatchObject({ status: 200 });
   });
 
-  test('[P-agent-cannot-manage] is not reached through a host name that was made to point at it', async () => {
+  test('[P-agent-cannot-manage] cannot be reached through a host name that was made to point to it', async () => {
     const rebound = { ...as('alice'), host: 'attacker.example' };
-    expect(await ask('/v1/act', rebound)).toMatchObject({ status: 400, problem: { code: 'header_invalid' } });
+    expect(await ask('/v1/operation', rebound)).toMatchObject({
+      status: 400,
+      problem: { code: 'header_invalid' },
+    });
   });
 
-  test('is not reached from a page of another origin', async () => {
+  test('cannot be reached from a page of another origin', async () => {
     const page = { ...as('alice'), origin: 'https://attacker.example' };
-    expect(await ask('/v1/act', page)).toMatchObject({ status: 400, problem: { code: 'header_invalid' } });
+    expect(await ask('/v1/operation', page)).toMatchObject({
+      status: 400,
+      problem: { code: 'header_invalid' },
+    });
   });
 
-  test('answers what is not there, and what is no JSON, with a problem document', async () => {
+  test('answers an unknown address, and a body that is not JSON, with a problem document', async () => {
     const json = { ...as('alice'), 'content-type': 'application/json' };
     const problem = expect.stringContaining('application/problem+json');
     expect(await ask('/v1/nothing', as('alice'))).toMatchObject({
       type: problem,
       problem: { code: 'route_unknown' },
     });
-    expect(await ask('/v1/act', json, 'POST', '{')).toMatchObject({
+    expect(await ask('/v1/operation', json, 'POST', '{')).toMatchObject({
       status: 400,
       problem: { code: 'body_malformed' },
     });
     const form = { ...as('alice'), 'content-type': 'application/x-www-form-urlencoded' };
-    expect(await ask('/v1/act', form, 'POST', 'a=b')).toMatchObject({
+    expect(await ask('/v1/operation', form, 'POST', 'a=b')).toMatchObject({
       status: 415,
       problem: { code: 'content_type_unsupported' },
     });
   });
 
-  test('takes spans from who shows the trace token, and from no person', async () => {
+  test('accepts spans with the trace token, and not with the token of a person', async () => {
     const json = { 'content-type': 'application/json' };
     const span = { traceId: 'a', spanId: 'b', name: 'step', startTimeUnixNano: '1', endTimeUnixNano: '2' };
     const attributes = [{ key: 'interlock.call', value: { stringValue: 'call_1' } }];
@@ -150,15 +162,15 @@ describe('the management door', () => {
     expect(store.find('call_1')).toBeDefined();
   });
 
-  test('says nothing of its insides when it makes a mistake', async () => {
+  test('does not answer the message of an unexpected error', async () => {
     const answer = await ask('/v1/bug', as('alice'));
     expect(answer).toMatchObject({ status: 500, problem: { code: 'internal' } });
     expect(JSON.stringify(answer)).not.toContain('hunter2');
   });
 });
 
-describe('the address of the management door', () => {
-  test('[P-management-roles] is refused when others could reach it, unless that is meant', () => {
+describe('the address of the management API', () => {
+  test('[P-management-roles] is refused where other machines could reach it, unless that is configured', () => {
     const open = { INTERLOCK_CONSOLE_ADDRESS: '0.0.0.0:7000' };
     expect(() => readConfig(consoleConfigSchema, open)).toThrow(Fault);
     expect(() => readConfig(consoleConfigSchema, open)).toThrow('INTERLOCK_CONSOLE_ADDRESS');
