@@ -1,7 +1,7 @@
 /** The keys of an installation, as far as they are no secret. */
 import { readIfPresent } from '@interlock/cli';
 import { publicKeyFromRaw, readCertifiedKeys } from '@interlock/keys';
-import { exitCodes, Failure, readOperator } from '@interlock/shell';
+import { Failure, readOperator } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
 
@@ -31,7 +31,6 @@ export async function keysOf(data: string): Promise<ListedKey[]> {
       'not_running',
       `The data folder ${data} has no keys: Interlock was never started with it.`,
       {
-        exitCode: exitCodes.unreachable,
         next: 'Name the data folder of an installation with --data, or its configuration with --config.',
       },
     );

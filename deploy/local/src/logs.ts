@@ -5,7 +5,7 @@
  */
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { exitCodes, Failure, systemClock } from '@interlock/shell';
+import { Failure, systemClock } from '@interlock/shell';
 import { dataFiles } from './installation-files.ts';
 
 const POLL_MS = 200;
@@ -35,7 +35,6 @@ export async function logsOf(data: string, name: string | undefined): Promise<Lo
       'not_running',
       `The data folder ${data} has no logs: Interlock was never started with it.`,
       {
-        exitCode: exitCodes.unreachable,
         next: 'Name the data folder of an installation with --data, or its configuration with --config.',
       },
     );

@@ -4,7 +4,10 @@
  *     node one-process.ts [SERVICE…]
  */
 import { type ServiceName, services } from '@interlock/contracts';
-import { exitCodes, run, type ServiceDefinition } from '@interlock/shell';
+import { run, type ServiceDefinition } from '@interlock/shell';
+
+/** The exit code of the command for wrong arguments. */
+const EXIT_USAGE = 2;
 
 /** In the order of their start: the provisioner makes the streams that the others bind to. */
 const definitions: Readonly<Record<ServiceName, () => Promise<ServiceDefinition<unknown>>>> = {
@@ -23,7 +26,7 @@ const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(definitions, name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown service: ${unknown.join(', ')}. The services are: ${services.join(', ')}.\n`);
-  process.exitCode = exitCodes.usage;
+  process.exitCode = EXIT_USAGE;
 } else {
   const chosen = Object.entries(definitions).filter(([name]) => wanted.length === 0 || wanted.includes(name));
   await run(await Promise.all(chosen.map(([, load]) => load())));

@@ -1,6 +1,6 @@
 /** Clients of the two APIs: the management API for people, the ingress for agents. */
 import { problemSchema } from '@interlock/contracts';
-import { exitCodes, Failure } from '@interlock/shell';
+import { Failure } from '@interlock/shell';
 import type { z } from 'zod';
 import { type Context, readContext } from './context.ts';
 import { type FolderOptions, foldersOf } from './folders.ts';
@@ -73,7 +73,6 @@ export function tokenOf(context: Context, person: string | undefined = context.p
 /** Returns the failure of a command that needs a running installation. */
 export function notRunning(data: string): Failure {
   return new Failure('not_running', `Interlock was never started with the data folder ${data}.`, {
-    exitCode: exitCodes.unreachable,
     next: 'Start it with interlock up, or name its data folder with --data.',
   });
 }
@@ -144,7 +143,6 @@ async function* linesOf(
       'answer_broken',
       `The connection to ${endpoint.url} ended in the middle of an answer.`,
       {
-        exitCode: exitCodes.unreachable,
         cause,
         next: 'Repeat the command. If it fails again, see what interlock doctor reports.',
       },
@@ -186,7 +184,6 @@ async function send(
     });
   } catch (cause) {
     throw new Failure('unreachable', `${target.origin} does not answer.`, {
-      exitCode: exitCodes.unreachable,
       cause,
       next: 'Start Interlock with interlock up. If it runs, see what interlock doctor reports.',
     });

@@ -5,6 +5,7 @@ export { type Check, checked } from './commands/doctor.ts';
 export { type CommonOptions, command, portNumber } from './commands/options.ts';
 export { treesOf } from './commands/trace.ts';
 export { type Context, contextFile, readContext, writeContext } from './context.ts';
+export { usage } from './exit-codes.ts';
 export { type FolderOptions, foldersOf } from './folders.ts';
 export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
 export { instant, plain, print, report, table } from './output.ts';

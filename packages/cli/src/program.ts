@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, failureOf, failureText } from '@interlock/shell';
+import { failureOf } from '@interlock/shell';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -11,6 +11,7 @@ import { killCommand } from './commands/kill.ts';
 import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
+import { type ExitCode, exitCodeOf, exitCodes, failureText } from './exit-codes.ts';
 
 const NOTES = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Interlock cannot be reached.
@@ -64,7 +65,7 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const failure = failureOf(error);
     process.stderr.write(failureText(failure));
-    return failure.exitCode;
+    return exitCodeOf(failure);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Instants and spans of time as a person writes them. */
-import { usage } from '@interlock/shell';
 import type { Command } from 'commander';
+import { usage } from './exit-codes.ts';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
 const DURATION = /^([0-9]{1,6})([smhdw])$/;

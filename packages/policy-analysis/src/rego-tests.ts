@@ -53,14 +53,14 @@ const coverageSchema = z.object({
 });
 
 /**
- * Runs the tests; `only` is a regular expression over their names.
+ * Runs the tests; `only` is matched against their packages and names.
  * Throws `configuration_invalid` where a file is no Rego.
  */
 export async function runRegoTests(
   view: OpaView,
-  { only, signal }: { only?: string | undefined; signal: AbortSignal },
+  { only, signal }: { only?: RegExp | undefined; signal: AbortSignal },
 ): Promise<RegoTest[]> {
-  const narrowed = only === undefined ? [] : ['--run', only];
+  const narrowed = only === undefined ? [] : ['--run', only.source];
   const results = await resultsOf(view, narrowed, signal);
   const failed = results.filter(({ fail }) => fail).slice(0, EXPLAINED_MAX);
   const explained = failed.length === 0 ? [] : await explain(view, failed, signal);

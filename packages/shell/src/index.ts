@@ -8,7 +8,7 @@ export {
   secretTextSchema,
 } from './config.ts';
 export { type DescribedError, describeError } from './describe-error.ts';
-export { type ExitCode, exitCodes, Failure, failureOf, failureText, usage } from './failure.ts';
+export { Failure, failureOf } from './failure.ts';
 export type { Health, Readiness } from './health.ts';
 export { loadKeyring, loadKeys } from './identity.ts';
 export { createLog, type LogOptions } from './log.ts';

@@ -1,5 +1,5 @@
 import { type CommonOptions, command, foldersOf, print } from '@interlock/cli';
-import { exitCodes, Failure } from '@interlock/shell';
+import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { stopOwner } from '../lock.ts';
 
@@ -14,7 +14,6 @@ export function downCommand(): Command {
     const stopped = (await stopOwner(data)).map(({ name, pid }) => ({ name, pid }));
     if (stopped.length === 0)
       throw new Failure('not_running', `No interlock up runs with the data folder ${data}.`, {
-        exitCode: exitCodes.unreachable,
         next: 'Name the data folder of the one to stop with --data, or its configuration with --config.',
       });
     print(options, { data, stopped }, stopped.map(textOf).join('\n'));

@@ -1,5 +1,4 @@
-import { type CommonOptions, command, foldersOf, plain, print } from '@interlock/cli';
-import { usage } from '@interlock/shell';
+import { type CommonOptions, command, foldersOf, plain, print, usage } from '@interlock/cli';
 import { type Command, InvalidArgumentError } from 'commander';
 import { endOf, followLogs, type Log, logsOf } from '../logs.ts';
 

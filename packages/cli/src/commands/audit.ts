@@ -1,7 +1,8 @@
 import { type AuditVerification, rpcSchemas } from '@interlock/contracts';
-import { exitCodes, systemClock } from '@interlock/shell';
+import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
 import { managementClientOf } from '../client.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { namedSpanOf, type SpanOptions, withSpan } from '../span.ts';
 import { type ManagementOptions, managementCommand, wholeNumber } from './options.ts';

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { callOutcomeSchema, callPendingSchema } from '@interlock/contracts';
-import { exitCodes, Failure, usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { type ApiClient, ingressClient, notRunning } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
+import { exitCodes, usage } from '../exit-codes.ts';
 import { foldersOf } from '../folders.ts';
 import { plain, print } from '../output.ts';
 import { agentName, type CommonOptions, command } from './options.ts';
@@ -65,7 +65,7 @@ async function readArguments(json: string): Promise<z.infer<typeof argumentsSche
   try {
     return argumentsSchema.parse(JSON.parse(json === '-' ? await text(process.stdin) : json));
   } catch (cause) {
-    throw new Failure('usage', 'The arguments must be a JSON object.', { exitCode: exitCodes.usage, cause });
+    throw usage('The arguments must be a JSON object.', cause);
   }
 }
 

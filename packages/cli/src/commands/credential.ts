@@ -3,10 +3,10 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { credentialListSchema } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { usage } from '@interlock/shell';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { managementClientOf } from '../client.ts';
+import { usage } from '../exit-codes.ts';
 import { instant, print, table } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 

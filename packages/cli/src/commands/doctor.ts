@@ -1,9 +1,10 @@
 import { personListSchema, toolListSchema } from '@interlock/contracts';
-import { exitCodes, failureOf, systemClock } from '@interlock/shell';
+import { failureOf, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { ingressClient, managementClient, notRunning, tokenOf } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { foldersOf } from '../folders.ts';
 import { print, table } from '../output.ts';
 import { type CommonOptions, command } from './options.ts';

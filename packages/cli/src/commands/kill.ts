@@ -1,8 +1,8 @@
 import { type SwitchTarget, switchListSchema } from '@interlock/contracts';
-import { usage } from '@interlock/shell';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { managementClientOf } from '../client.ts';
+import { usage } from '../exit-codes.ts';
 import { instant, plain, print, table } from '../output.ts';
 import { agentName, type ManagementOptions, managementCommand } from './options.ts';
 

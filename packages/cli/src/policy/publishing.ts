@@ -10,9 +10,10 @@ import {
 } from '@interlock/contracts';
 import { buildBundle, openBundle } from '@interlock/policy';
 import { opaProgram, policyFolders } from '@interlock/policy-analysis';
-import { Failure, systemClock, usage } from '@interlock/shell';
+import { Failure, systemClock } from '@interlock/shell';
 import { signedBundle } from '../applying.ts';
 import type { ApiClient } from '../client.ts';
+import { usage } from '../exit-codes.ts';
 import { type FolderOptions, foldersOf } from '../folders.ts';
 import { readPolicyState } from './bundles.ts';
 

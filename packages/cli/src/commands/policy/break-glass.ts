@@ -1,7 +1,7 @@
 import { type EmergencyEntry, emergencyListSchema, emergencyOpenSchema } from '@interlock/contracts';
-import { usage } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
+import { usage } from '../../exit-codes.ts';
 import { instant, print, table } from '../../output.ts';
 import { agentName, type ManagementOptions, managementCommand } from '../options.ts';
 

@@ -1,7 +1,8 @@
 import { type CallLabelEntry, callLabelListSchema, rpcSchemas } from '@interlock/contracts';
-import { Failure, usage } from '@interlock/shell';
+import { Failure } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
+import { usage } from '../../exit-codes.ts';
 import { instant, plain, print, table } from '../../output.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
 

@@ -1,9 +1,10 @@
 import { callLabelListSchema } from '@interlock/contracts';
 import type { LoadedPolicy } from '@interlock/policy';
 import { createSimulation, type SimulationReport } from '@interlock/policy-analysis';
-import { exitCodes, systemClock } from '@interlock/shell';
+import { systemClock } from '@interlock/shell';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
+import { exitCodes } from '../../exit-codes.ts';
 import { instant, plain, print } from '../../output.ts';
 import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress } from '../../policy/progress.ts';

@@ -1,12 +1,12 @@
 import { type PolicyReport, policyFolders, testPolicies } from '@interlock/policy-analysis';
-import { exitCodes } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
+import { exitCodes } from '../../exit-codes.ts';
 import { foldersOf } from '../../folders.ts';
 import { plain, print, table } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface TestOptions extends CommonOptions {
-  run?: string;
+  run?: RegExp;
   coverageMin?: number;
 }
 
@@ -18,7 +18,11 @@ export function testCommand(): Command {
     'interlock policy test examples/quickstart/policies --coverage-min 90',
   )
     .argument('[dir]', 'folder of policies (default: that of the configuration)')
-    .option('--run <pattern>', 'run only tests and cases whose rule or name matches this regular expression')
+    .option(
+      '--run <pattern>',
+      'run only tests and cases whose rule or name matches this regular expression',
+      pattern,
+    )
     .option('--coverage-min <percent>', 'fail when the tests of a rule reach less of its lines', percent)
     .action(runTest);
 }
@@ -49,6 +53,14 @@ function textOf({ passed, tests, cases, rules, failures, ignored, coverage, took
     ...(rows.length === 0 ? [] : [`${table(['rule', 'reached', 'no test reaches'], rows)}\n`]),
     `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests and ${cases} cases of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
   ].join('\n');
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError('Write a regular expression.');
+  }
 }
 
 function percent(text: string): number {
