@@ -9,7 +9,7 @@ const keys = testKeys.keysOf('console');
 const pay = (args: { amount: number; to?: string }) => makeCall({ call: 'call_1', tool: 'pay', args });
 
 describe('a question', () => {
-  test('[P-approval-exact-call] is not shown with other arguments than it was asked about', () => {
+  test('[P-approval-exact-call] is not opened with other arguments than it was asked about', () => {
     const swapped = makeQuestion(pay({ amount: 9_000 }), testKeys.keyring, {
       sealedCall: pay({ amount: 1 }),
     });
@@ -18,7 +18,7 @@ describe('a question', () => {
     );
   });
 
-  test('is not shown when it was changed after its digest was made', () => {
+  test('is not opened when it was changed after its digest was made', () => {
     const entry = makeQuestion(pay({ amount: 1 }), testKeys.keyring);
     const changed = { ...entry, question: { ...entry.question, roles: ['anybody'] } };
     expect(() => openQuestion(changed, keys.seal)).toThrow(
@@ -26,7 +26,7 @@ describe('a question', () => {
     );
   });
 
-  test('is shown with the exact arguments', () => {
+  test('is opened with the exact arguments', () => {
     const entry = makeQuestion(pay({ amount: 1, to: 'bob' }), testKeys.keyring);
     const opened = openQuestion(entry, keys.seal);
     expect(opened).toMatchObject({ call: 'call_1', tool: 'pay', arguments: { amount: 1, to: 'bob' } });
@@ -49,7 +49,7 @@ describe('an answer', () => {
     expect(() => stateOfAnswer({ ...open, state: 'expired' }, 'ans_1')).toThrow(closed);
   });
 
-  test('counts when the question says that it did, and not before', () => {
+  test('counts once the question records it, and not before', () => {
     expect(stateOfAnswer(open, 'ans_1')).toBeUndefined();
     expect(stateOfAnswer({ ...open, state: 'denied', answer: 'ans_1' }, 'ans_1')).toBe('denied');
   });

@@ -27,7 +27,7 @@ export class AgentKeys {
   }
 
   /**
-   * Returns the agent whose key stands in an Authorization header. Throws `key_missing` or `key_invalid`.
+   * Returns the agent whose key is in an Authorization header. Throws `key_missing` or `key_invalid`.
    * Keys are 256 random bits and only their hash is compared, so the time of the look-up reveals nothing about a key.
    */
   authenticate(authorization: string | undefined, nowMs: number): AgentEntry {

@@ -20,7 +20,7 @@ afterAll(() => ingress?.[Symbol.asyncDispose]());
 /** The text of the note is the verdict that the decider returns. */
 function replyTo({ arguments: text }: Request): Reply {
   const { text: wish } = z.object({ text: z.string() }).parse(JSON.parse(text));
-  if (wish === 'away') throw new Fault('policy_missing');
+  if (wish === 'missing') throw new Fault('policy_missing');
   const verdict = z.enum(['allow', 'ask', 'deny']).parse(wish);
   return { verdict, reasons: [{ rule: 'r', text: wish }], obligations: [], policyDigest: sha256('p') };
 }
@@ -102,7 +102,7 @@ describe('[P-authzen] an enforcement point gets no permit', () => {
   });
 
   test('where no policy is loaded, but an error', async () => {
-    const answer = await post('/access/v1/evaluation', evaluation('away'));
+    const answer = await post('/access/v1/evaluation', evaluation('missing'));
     expect(answer).toMatchObject({ status: 503, body: { code: 'policy_missing' } });
   });
 
@@ -140,7 +140,7 @@ describe('[P-authzen] an enforcement point gets the decision of policy', () => {
 
   test('about several calls at once, with defaults that each evaluation may replace', async () => {
     const { resource, ...others } = evaluation('allow');
-    const told = await decidedAll({
+    const decisions = await decidedAll({
       ...others,
       evaluations: [
         { resource },
@@ -149,8 +149,8 @@ describe('[P-authzen] an enforcement point gets the decision of policy', () => {
         {},
       ],
     });
-    expect(told.map(({ decision }) => decision)).toEqual([true, false, false, false]);
-    expect(told[3]?.context).toMatchObject({ code: 'body_invalid', pointer: '/evaluations/3/resource' });
+    expect(decisions.map(({ decision }) => decision)).toEqual([true, false, false, false]);
+    expect(decisions[3]?.context).toMatchObject({ code: 'body_invalid', pointer: '/evaluations/3/resource' });
   });
 
   test('up to the decision at which the semantic of the request stops', async () => {

@@ -3,19 +3,19 @@
  *
  * C1. The waiter is opened before anything is read or published.
  * C2. A call whose publication is in doubt is followed like one that was published (F1, F3).
- * C3. A request under a used Idempotency-Key is answered from what the ledger says of its call.
+ * C3. A request under a used Idempotency-Key is answered from what the ledger has of its call.
  */
 import type { Bus } from '@interlock/bus';
 import { type AgentEntry, type Call, Fault, limits, newId } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
 import type { Answer } from './answer.ts';
 import { ATTEMPTS, callIdOf } from './call-id.ts';
+import { type CallState, planOf, readCallState } from './call-state.ts';
 import { answerEnding, type Ending, type EndingParts, faultEnding } from './ending.ts';
 import { type FollowedCall, type FollowParts, follow } from './follow.ts';
 import { refuseCall } from './refuse.ts';
 import { callOf, type ParsedCall } from './request.ts';
 import type { KnownTool } from './schema.ts';
-import { planOf, readStanding, type Standing } from './standing.ts';
 import type { Waiter, Waits } from './waits.ts';
 
 export type CallParts = FollowParts &
@@ -37,7 +37,7 @@ export interface Submission {
   /** When the request arrived, on the monotonic clock: the call's limit runs from here. */
   arrivedMs: number;
   /** Aborted when the agent closes the connection before it is answered. */
-  gone: AbortSignal;
+  closed: AbortSignal;
 }
 
 /** Makes a call, or follows the one its Idempotency-Key names, and answers when the outcome is stored. */
@@ -58,10 +58,10 @@ export async function submit(submission: Submission, parts: CallParts): Promise<
     // C1
     using waiter = parts.waits.open({ tenant, agent, call, making: true });
     // C3
-    const standing = await readStanding(waiter.waited, parts);
-    const plan = planOf(standing, parsed, parts.clock.nowMs());
+    const state = await readCallState(waiter.waited, parts);
+    const plan = planOf(state, parsed, parts.clock.nowMs());
     if (plan === 'next') continue;
-    const ending = await endingOf({ plan, standing }, submission, waiter, parts);
+    const ending = await endingOf({ plan, state }, submission, waiter, parts);
     return await answerEnding(ending, waiter, parts);
   }
   throw new Fault('idempotency_key_expired', {
@@ -70,7 +70,7 @@ export async function submit(submission: Submission, parts: CallParts): Promise<
 }
 
 async function endingOf(
-  { plan, standing }: { plan: Exclude<ReturnType<typeof planOf>, 'next'>; standing: Standing },
+  { plan, state }: { plan: Exclude<ReturnType<typeof planOf>, 'next'>; state: CallState },
   submission: Submission,
   waiter: Waiter,
   parts: CallParts,
@@ -79,7 +79,7 @@ async function endingOf(
     case 'make':
       return await make(submission, waiter, parts);
     case 'follow':
-      return await follow(standing, followedCall(submission, waiter), parts);
+      return await follow(state, followedCall(submission, waiter), parts);
     case 'reused':
       return faultEnding('idempotency_key_reused');
     case 'expired':
@@ -103,7 +103,7 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
     nowMs: parts.clock.nowMs(),
   });
   await publish(call, parts);
-  if (idempotencyKey === undefined) cancelWhenGone(submission.gone, call, parts);
+  if (idempotencyKey === undefined) cancelWhenClosed(submission.closed, call, parts);
   return await follow({ kind: 'published' }, { ...followed, evidence: { call } }, parts);
 }
 
@@ -126,7 +126,7 @@ async function refuse(fault: Fault, followed: FollowedCall, parts: CallParts): P
   const { refused, stored } = await refuseCall({ call: who, fault, evidence }, parts);
   if (stored) return { kind: 'refused', refused };
   // An equal request under the same Idempotency-Key was faster.
-  return await follow(await readStanding(who, parts), followed, parts);
+  return await follow(await readCallState(who, parts), followed, parts);
 }
 
 async function publish(call: Call, { bus, log }: CallParts): Promise<void> {
@@ -140,8 +140,8 @@ async function publish(call: Call, { bus, log }: CallParts): Promise<void> {
 }
 
 /** Nobody can ask again for a call without a key, so what has not started need not start. */
-function cancelWhenGone(gone: AbortSignal, { call }: Call, { bus, replica }: CallParts): void {
-  gone.addEventListener('abort', () => bus.sendCancel(replica, call), { once: true });
+function cancelWhenClosed(closed: AbortSignal, { call }: Call, { bus, replica }: CallParts): void {
+  closed.addEventListener('abort', () => bus.sendCancel(replica, call), { once: true });
 }
 
 function followedCall({ agent, parsed, arrivedMs }: Submission, waiter: Waiter): FollowedCall {

@@ -1,7 +1,7 @@
 import { limits } from '@interlock/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ORPHAN_GRACE_MS } from './call-state.ts';
 import { type IngressFixture, startIngress } from './ingress.fixture.ts';
-import { ORPHAN_GRACE_MS } from './standing.ts';
 
 /** Each test waits for the deadline of a call; they wait at the same time. */
 const PATIENCE_MS = limits.callMs + 4 * ORPHAN_GRACE_MS;

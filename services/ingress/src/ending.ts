@@ -2,12 +2,12 @@
 import type { BusLog } from '@interlock/bus';
 import { Fault, type FaultCode } from '@interlock/contracts';
 import { type Answer, answerHeld, answerOutcome, answerRefusal, answerRunning } from './answer.ts';
+import type { CallState } from './call-state.ts';
 import { type ResultSources, resultOf, type ShownResult } from './results.ts';
-import type { Standing } from './standing.ts';
 import type { Waiter } from './waits.ts';
 
 export type Ending =
-  | Extract<Standing, { kind: 'settled' | 'refused' | 'held' }>
+  | Extract<CallState, { kind: 'settled' | 'refused' | 'held' }>
   | { kind: 'running' }
   /** The request itself is refused, or the call's outcome is not known. */
   | { kind: 'fault'; fault: Fault };

@@ -1,28 +1,28 @@
 /**
- * Following a call until something true can be said of it.
+ * Following a call until its outcome, or why there is none yet, is known.
  *
- * F1. 503 `deadline_passed` is said only after ingress's own refusal was stored: then nothing can start any more.
+ * F1. 503 `deadline_passed` is answered only after ingress's own refusal was stored: then nothing can start any more.
  * F2. An open question keeps its call: the deadline of the request is not the deadline of the person.
- * F3. What cannot be read is not known: 504 `outcome_unknown`, with the call's id.
+ * F3. An outcome that cannot be read is unknown: 504 `outcome_unknown`, with the call's id.
  * F4. A request is answered only from a call that asked for the same thing.
  */
 import type { BusLog } from '@interlock/bus';
 import { type Evidence, Fault } from '@interlock/contracts';
 import type { Refusing } from '@interlock/gate';
 import type { Clock } from '@interlock/shell';
-import { type Ending, faultEnding } from './ending.ts';
-import { type RefuseParts, refuseCall } from './refuse.ts';
 import {
+  type CallState,
+  type CallStateSources,
   isSameRequest,
   originOf,
-  readStanding,
-  type Standing,
-  type StandingSources,
-  standingOfEvent,
-} from './standing.ts';
+  readCallState,
+  stateAfterEvent,
+} from './call-state.ts';
+import { type Ending, faultEnding } from './ending.ts';
+import { type RefuseParts, refuseCall } from './refuse.ts';
 import type { Waiter, Waits } from './waits.ts';
 
-export type FollowParts = StandingSources &
+export type FollowParts = CallStateSources &
   RefuseParts & { waits: Pick<Waits, 'drained'>; clock: Clock; log: BusLog };
 
 /** A call, as the request that follows it knows it. */
@@ -35,14 +35,14 @@ export interface FollowedCall {
 }
 
 /** How far a request has followed a call. It begins at a call that was just published, or at what was read of one. */
-type Stage = Standing | { kind: 'published' } | { kind: 'unknown' };
+type Stage = CallState | { kind: 'published' } | { kind: 'unknown' };
 
 /** A call passes through four stages at most; the rest is for timers that fire a little early. */
 const TURNS_MAX = 8;
 
-/** Waits for the end of a call, and past its deadline writes the end. Never throws. */
+/** Waits for the end of a call, and refuses the call at its deadline if it was not started. Never throws. */
 export async function follow(
-  from: Standing | { kind: 'published' },
+  from: CallState | { kind: 'published' },
   call: FollowedCall,
   parts: FollowParts,
 ): Promise<Ending> {
@@ -81,8 +81,8 @@ function endingAt(stage: Stage, { who }: FollowedCall): Ending | undefined {
 }
 
 /** F4 */
-function isAbout(standing: Standing, who: FollowedCall['who']): boolean {
-  const origin = originOf(standing);
+function isAbout(state: CallState, who: FollowedCall['who']): boolean {
+  const origin = originOf(state);
   return origin === undefined || isSameRequest(origin, who);
 }
 
@@ -90,24 +90,24 @@ function isAbout(standing: Standing, who: FollowedCall['who']): boolean {
 async function nextStage(stage: Stage, call: FollowedCall, parts: FollowParts): Promise<Stage> {
   const leftMs = 'leftMs' in stage ? stage.leftMs : call.deadlineMs - parts.clock.monotonicMs();
   const event = await call.waiter.next(leftMs, stage.kind === 'published');
-  if (event !== undefined) return standingOfEvent(event);
+  if (event !== undefined) return stateAfterEvent(event);
   if (stage.kind === 'started') return await stagePastClaim(call, parts);
-  return parts.waits.drained ? { kind: 'unknown' } : await standingPastDeadline(call, parts);
+  return parts.waits.drained ? { kind: 'unknown' } : await statePastDeadline(call, parts);
 }
 
-/** A claim that ran out is settled by now, or nobody can tell. */
+/** A claim that ran out is settled by now, or its outcome stays unknown. */
 async function stagePastClaim({ who }: FollowedCall, parts: FollowParts): Promise<Stage> {
-  const standing = await readStanding(who, parts);
-  return standing.kind === 'settled' ? standing : { kind: 'unknown' };
+  const state = await readCallState(who, parts);
+  return state.kind === 'settled' ? state : { kind: 'unknown' };
 }
 
-/** Returns where a call stands past its deadline, after refusing it if nothing keeps it. */
-async function standingPastDeadline(call: FollowedCall, parts: FollowParts): Promise<Standing> {
-  const standing = await readStanding(call.who, parts);
-  const isOver = standing.kind === 'absent' || (standing.kind === 'resolved' && standing.leftMs === 0);
-  if (!isOver) return standing;
+/** Returns the state of a call past its deadline, after refusing it unless something keeps it. */
+async function statePastDeadline(call: FollowedCall, parts: FollowParts): Promise<CallState> {
+  const state = await readCallState(call.who, parts);
+  const isOver = state.kind === 'absent' || (state.kind === 'resolved' && state.leftMs === 0);
+  if (!isOver) return state;
   const refusing = { call: call.who, fault: new Fault('deadline_passed'), evidence: call.evidence };
   const { refused, stored } = await refuseCall(refusing, parts);
   // F1
-  return stored ? { kind: 'refused', refused } : await readStanding(call.who, parts);
+  return stored ? { kind: 'refused', refused } : await readCallState(call.who, parts);
 }

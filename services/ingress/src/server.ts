@@ -79,7 +79,7 @@ interface AgentRequest {
   /** True from when the handler releases it, and no longer the closing of the socket. */
   handled: boolean;
   /** Aborted when the agent closes the connection before it is answered. */
-  gone: AbortController;
+  closed: AbortController;
 }
 
 export interface Server {
@@ -167,7 +167,7 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
     const admitted = enter(request, caps, parts);
     requests.set(request, admitted);
     reply.raw.once('close', () => {
-      if (!reply.raw.writableEnded) admitted.gone.abort();
+      if (!reply.raw.writableEnded) admitted.closed.abort();
       if (!admitted.handled) admitted.release();
     });
     if (request.method === 'POST') checkContentType(request);
@@ -253,9 +253,9 @@ async function postCall(
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const parsed = readRequest(bodyOf(request));
     name(parsed.tool);
-    const { agent, arrivedMs, gone } = admitted;
+    const { agent, arrivedMs, closed } = admitted;
     const origin = originOf(request.socket.remoteAddress);
-    return await parts.submit({ agent, parsed, idempotencyKey, origin, arrivedMs, gone: gone.signal });
+    return await parts.submit({ agent, parsed, idempotencyKey, origin, arrivedMs, closed: closed.signal });
   });
 }
 
@@ -275,7 +275,7 @@ function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): AgentRe
   const arrivedMs = clock.monotonicMs();
   const taken = caps.take(agentKey, agent.caps, arrivedMs);
   if (taken.taken)
-    return { agent, arrivedMs, release: taken.release, handled: false, gone: new AbortController() };
+    return { agent, arrivedMs, release: taken.release, handled: false, closed: new AbortController() };
   if (caps === callCaps) onFlood(agentKey, agent);
   throw new Flooded(agent.caps, taken.retryAfterMs);
 }

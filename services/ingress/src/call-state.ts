@@ -1,5 +1,5 @@
 /**
- * Where a call stands, from what is stored of it.
+ * The state of a call, from what is stored of it.
  *
  * S1. The ledger outweighs the question: what started, settled or was refused is no longer held.
  * S2. A started call may still settle until its claim runs out; after that its orphan is settled by an executor.
@@ -15,7 +15,7 @@ export const ORPHAN_GRACE_MS = 5_000;
 type Claimed = Extract<LedgerEntry, { step: 'started' | 'restarted' }>['body'];
 type Asked = QuestionEntry['question'];
 
-export type Standing =
+export type CallState =
   | { kind: 'absent' }
   /** `live` where the outcome was received as it was stored: its body may still arrive on the channel. */
   | { kind: 'settled'; settled: Settled; live: boolean }
@@ -25,26 +25,26 @@ export type Standing =
   /** The question was answered or expired, and the call goes on for this long at most. */
   | { kind: 'resolved'; question: Asked; leftMs: number };
 
-export interface StandingSources {
+export interface CallStateSources {
   bus: Pick<Ledger, 'readCall'>;
   questions: Pick<Records<QuestionEntry>, 'get'>;
   clock: Pick<Clock, 'nowMs'>;
 }
 
-/** Reads where a call stands. Throws `dependency_unavailable`. */
-export async function readStanding(
+/** Reads the state of a call. Throws `dependency_unavailable`. */
+export async function readCallState(
   { tenant, call }: { tenant: string; call: string },
-  { bus, questions, clock }: StandingSources,
-): Promise<Standing> {
+  { bus, questions, clock }: CallStateSources,
+): Promise<CallState> {
   const [ledger, question] = await Promise.all([
     bus.readCall(tenant, call),
     questions.get(`${tenant}.${call}`),
   ]);
-  return standingOf(ledger, question?.value, clock.nowMs());
+  return callStateOf(ledger, question?.value, clock.nowMs());
 }
 
-/** Returns where a call stands after an event that was just stored. */
-export function standingOfEvent(event: CallEvent): Standing {
+/** Returns the state of a call after an event that was just stored. */
+export function stateAfterEvent(event: CallEvent): CallState {
   switch (event.step) {
     case 'settled':
       return { kind: 'settled', settled: event.body, live: true };
@@ -57,14 +57,14 @@ export function standingOfEvent(event: CallEvent): Standing {
   }
 }
 
-/** Returns where a call stands. Instants of other machines are bounded by the limits they may not exceed. */
-export function standingOf(
+/** Returns the state of a call. Instants of other machines are bounded by the limits they may not exceed. */
+export function callStateOf(
   ledger: LedgerEntry | undefined,
   entry: QuestionEntry | undefined,
   nowMs: number,
-): Standing {
+): CallState {
   // S1
-  if (ledger !== undefined) return standingOnLedger(ledger, nowMs);
+  if (ledger !== undefined) return stateOnLedger(ledger, nowMs);
   if (entry === undefined) return { kind: 'absent' };
   const { question } = entry;
   if (entry.state === 'open') return { kind: 'held', question };
@@ -72,7 +72,7 @@ export function standingOf(
   return { kind: 'resolved', question, leftMs: clamp(until - nowMs, limits.approvedCallMs) };
 }
 
-function standingOnLedger(ledger: LedgerEntry, nowMs: number): Standing {
+function stateOnLedger(ledger: LedgerEntry, nowMs: number): CallState {
   switch (ledger.step) {
     case 'settled':
       return { kind: 'settled', settled: ledger.body, live: false };
@@ -100,21 +100,21 @@ export interface Origin {
 }
 
 /** Returns a call's origin, or undefined where nothing is known of the call. */
-export function originOf(standing: Standing): Origin | undefined {
-  switch (standing.kind) {
+export function originOf(state: CallState): Origin | undefined {
+  switch (state.kind) {
     case 'absent':
       return undefined;
     case 'settled':
-      return standing.settled;
+      return state.settled;
     case 'refused':
-      return { ...standing.refused, argumentsDigest: standing.refused.argumentsDigest };
+      return { ...state.refused, argumentsDigest: state.refused.argumentsDigest };
     case 'started':
-      return standing.claim;
+      return state.claim;
     case 'held':
     case 'resolved':
-      return standing.question;
+      return state.question;
     default:
-      return standing satisfies never;
+      return state satisfies never;
   }
 }
 
@@ -127,30 +127,26 @@ export function isSameRequest(origin: Origin, request: { tool: string; arguments
 }
 
 /**
- * Returns what to do with a request whose Idempotency-Key names a call that stands so: make the call, take the next
+ * Returns what to do with a request whose Idempotency-Key names a call in this state: make the call, take the next
  * call id of the key, refuse the request because the key was used for something else or is past its window, or follow
  * the call to its end.
  */
 export function planOf(
-  standing: Standing,
+  state: CallState,
   request: { tool: string; argumentsDigest: string },
   nowMs: number,
 ): 'make' | 'next' | 'reused' | 'expired' | 'follow' {
-  const origin = originOf(standing);
+  const origin = originOf(state);
   if (origin === undefined) return 'make';
-  if (isPastWindow(standing, nowMs)) return 'expired';
+  if (isPastWindow(state, nowMs)) return 'expired';
   if (!isSameRequest(origin, request)) return 'reused';
-  return standing.kind === 'refused' && faults[standing.refused.code].retryable ? 'next' : 'follow';
+  return state.kind === 'refused' && faults[state.refused.code].retryable ? 'next' : 'follow';
 }
 
 /** The ledger keeps an ended call for a while after its window, so that a late key is refused and not mistaken for a new one. */
-function isPastWindow(standing: Standing, nowMs: number): boolean {
+function isPastWindow(state: CallState, nowMs: number): boolean {
   const ended =
-    standing.kind === 'settled'
-      ? standing.settled.at
-      : standing.kind === 'refused'
-        ? standing.refused.at
-        : nowMs;
+    state.kind === 'settled' ? state.settled.at : state.kind === 'refused' ? state.refused.at : nowMs;
   return nowMs - ended > limits.idempotencyWindowMs;
 }
 

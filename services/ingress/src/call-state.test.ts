@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '@interlock/bus';
 import { limits, type QuestionEntry } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { ORPHAN_GRACE_MS, planOf, standingOf } from './standing.ts';
+import { callStateOf, ORPHAN_GRACE_MS, planOf } from './call-state.ts';
 
 const NOW_MS = 2_000;
 const digest = 'a'.repeat(64);
@@ -77,27 +77,27 @@ function questionIn(state: QuestionEntry['state'], resolvedAt?: number): Questio
   };
 }
 
-describe('where a call stands', () => {
+describe('the state of a call', () => {
   test('is decided by the ledger before the question', () => {
-    expect(standingOf(refused('policy_denied'), questionIn('open'), 0).kind).toBe('refused');
-    expect(standingOf(settled, questionIn('approved', 1), 0).kind).toBe('settled');
+    expect(callStateOf(refused('policy_denied'), questionIn('open'), 0).kind).toBe('refused');
+    expect(callStateOf(settled, questionIn('approved', 1), 0).kind).toBe('settled');
   });
 
   test('is held as long as its question is open, and no longer', () => {
-    expect(standingOf(undefined, questionIn('open'), 0).kind).toBe('held');
-    expect(standingOf(undefined, questionIn('approved', 2_000), 3_000)).toMatchObject({
+    expect(callStateOf(undefined, questionIn('open'), 0).kind).toBe('held');
+    expect(callStateOf(undefined, questionIn('approved', 2_000), 3_000)).toMatchObject({
       kind: 'resolved',
       leftMs: limits.approvedCallMs - 1_000,
     });
-    expect(standingOf(undefined, questionIn('denied', 0), limits.approvedCallMs)).toMatchObject({
+    expect(callStateOf(undefined, questionIn('denied', 0), limits.approvedCallMs)).toMatchObject({
       leftMs: 0,
     });
   });
 
   test('is running until its claim ran out and its orphan had time to settle, whatever the clocks show', () => {
-    expect(standingOf(started, undefined, 4_000)).toMatchObject({ leftMs: 7_000 + ORPHAN_GRACE_MS });
-    expect(standingOf(started, undefined, 99_000)).toMatchObject({ leftMs: ORPHAN_GRACE_MS });
-    expect(standingOf(started, undefined, -99_000)).toMatchObject({ leftMs: 10_000 + ORPHAN_GRACE_MS });
+    expect(callStateOf(started, undefined, 4_000)).toMatchObject({ leftMs: 7_000 + ORPHAN_GRACE_MS });
+    expect(callStateOf(started, undefined, 99_000)).toMatchObject({ leftMs: ORPHAN_GRACE_MS });
+    expect(callStateOf(started, undefined, -99_000)).toMatchObject({ leftMs: 10_000 + ORPHAN_GRACE_MS });
   });
 });
 
@@ -105,10 +105,10 @@ describe('a request under a used Idempotency-Key', () => {
   test.each([
     ['other arguments', { ...request, argumentsDigest: 'b'.repeat(64) }],
     ['another tool', { ...request, tool: 'write' }],
-  ])('is refused with %s, however the first one stands', (_, other) => {
+  ])('is refused with %s, whatever the state of the first one', (_, other) => {
     for (const ledger of [settled, started, refused('policy_denied'), refused('rate_limited')])
-      expect(planOf(standingOf(ledger, undefined, 0), other, NOW_MS)).toBe('reused');
-    expect(planOf(standingOf(undefined, questionIn('open'), 0), other, NOW_MS)).toBe('reused');
+      expect(planOf(callStateOf(ledger, undefined, 0), other, NOW_MS)).toBe('reused');
+    expect(planOf(callStateOf(undefined, questionIn('open'), 0), other, NOW_MS)).toBe('reused');
   });
 
   test.each([
@@ -116,23 +116,23 @@ describe('a request under a used Idempotency-Key', () => {
     ['started', started],
     ['refused for good', refused('policy_denied')],
   ])('follows a call that is %s', (_, ledger) => {
-    expect(planOf(standingOf(ledger, undefined, 0), request, NOW_MS)).toBe('follow');
+    expect(planOf(callStateOf(ledger, undefined, 0), request, NOW_MS)).toBe('follow');
   });
 
   test('follows a call that is held', () => {
-    expect(planOf(standingOf(undefined, questionIn('open'), 0), request, NOW_MS)).toBe('follow');
+    expect(planOf(callStateOf(undefined, questionIn('open'), 0), request, NOW_MS)).toBe('follow');
   });
 
   test('is tried again after a retryable refusal, and makes the call when nothing is known of it', () => {
-    expect(planOf(standingOf(refused('rate_limited'), undefined, 0), request, NOW_MS)).toBe('next');
-    expect(planOf(standingOf(undefined, undefined, 0), request, NOW_MS)).toBe('make');
+    expect(planOf(callStateOf(refused('rate_limited'), undefined, 0), request, NOW_MS)).toBe('next');
+    expect(planOf(callStateOf(undefined, undefined, 0), request, NOW_MS)).toBe('make');
   });
 
   test('[P-idempotency-key] is refused when its call ended longer ago than the window', () => {
     const lateMs = 1_000 + limits.idempotencyWindowMs + 1;
     for (const ledger of [settled, refused('rate_limited'), refused('policy_denied')]) {
-      expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs)).toBe('expired');
-      expect(planOf(standingOf(ledger, undefined, lateMs), request, lateMs - 1)).not.toBe('expired');
+      expect(planOf(callStateOf(ledger, undefined, lateMs), request, lateMs)).toBe('expired');
+      expect(planOf(callStateOf(ledger, undefined, lateMs), request, lateMs - 1)).not.toBe('expired');
     }
   });
 });
