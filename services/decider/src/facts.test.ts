@@ -20,7 +20,7 @@ function factsOf(more: Partial<Facts> = {}): Facts {
   };
 }
 
-describe('what policy sees', () => {
+describe('the input of policy', () => {
   test('is whole for the plainest call', () => {
     const input = policyInput(factsOf(), nowMs);
     expect(policyInputSchema.parse(input)).toEqual(input);
@@ -83,7 +83,7 @@ describe('what policy sees', () => {
     });
   });
 
-  test('says of a denial whether it was about these very arguments, for a day and for this tool alone', () => {
+  test('says of a denial whether it had the same arguments, for a day and for this tool alone', () => {
     const call = callOf(tool, { amount: 5 });
     const denied = [
       { at: nowMs - 25 * HOUR_MS, tool: 'pay', argumentsDigest: call.argumentsDigest },

@@ -12,7 +12,7 @@ import { LRUCache } from 'lru-cache';
 
 /** Sessions cached in this process; the others are read again from their bucket. */
 const CACHED_MAX = 10_000;
-/** A rejected write means that another replica wrote. More rejections than this in a row mean that something is wrong. */
+/** A rejected write means that another replica wrote. More of them in a row mean that something is wrong. */
 const WRITE_TRIES = 8;
 /** As many as the schema of a session takes. */
 const USED_MAX = 512;
@@ -31,7 +31,7 @@ type Denial = Session['denied'][number];
 export interface Sessions extends AsyncDisposable {
   /** Returns a call's session and opens it at the first call. Throws `dependency_unavailable`. */
   of(call: Named, nowMs: number): Promise<Session>;
-  /** Stores what a call uses. Resolves when it is durable, at once when nothing is new. Throws `dependency_unavailable`. */
+  /** Stores what a call uses; resolves when that is durable, at once when nothing is new. Throws `dependency_unavailable`. */
   use(call: Named, use: Use, nowMs: number): Promise<void>;
   /** Stores that a person denied a call. A second time changes nothing. Throws `dependency_unavailable`. */
   deny(call: Named, denial: Denial, nowMs: number): Promise<void>;

@@ -37,7 +37,7 @@ beforeAll(async () => {
   [strict, failing] = await Promise.all([opened({}), opened({ slow: allNumbers })]);
 });
 
-test('[P-policy-shadow] what a candidate agrees with is no disagreement, and nothing else is said where there is none', () => {
+test('[P-policy-shadow] a candidate that agrees, or that does not exist, makes no disagreement', () => {
   const clock = { monotonicMs: () => 0 };
   expect(new Shadow(() => strict, clock).ask(input, 'deny')).toBeUndefined();
   expect(new Shadow(() => undefined, clock).ask(input, 'allow')).toBeUndefined();
@@ -49,7 +49,7 @@ test('[P-policy-shadow] what a candidate agrees with is no disagreement, and not
   });
 });
 
-test('[P-policy-shadow] a candidate that fails disagrees with everything, and is left alone for a while after five times', () => {
+test('[P-policy-shadow] a candidate that fails disagrees with everything, and is not asked for a while after five failures', () => {
   let nowMs = 0;
   const shadow = new Shadow(() => failing, { monotonicMs: () => nowMs });
   const error = { policyDigest: failing.digest, policyVersion: 7, verdict: 'error', reasons: [] };

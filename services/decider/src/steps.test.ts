@@ -271,7 +271,7 @@ describe('a resolved question', () => {
     expect(next).toMatchObject({ step: 'refused', body: { code: 'statement_invalid' } });
   });
 
-  test('[P-line-no-way-round] approved meets the policy in force now: what it denies stays denied, what it asks about again is refused', async () => {
+  test('[P-line-no-way-round] approved meets the policy in force now: what that denies or asks about again is refused', async () => {
     const stricter = async (rule: string) => {
       const bytes = await buildPolicy({
         rules: { stricter: rule },

@@ -4,13 +4,13 @@ import { type Destination, readUrl } from './url.ts';
 type HttpTarget = Extract<Tool['target'], { kind: 'http' }>;
 const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
 
-/** Returns where a tool's own request goes, if it makes one: a tool of an MCP server goes where that server goes. */
+/** Returns the destination of the request that an HTTP tool makes; undefined for other tools. */
 export function ownDestination(
   { target }: Tool,
   parsed: Readonly<Record<string, Json>>,
 ): { readable: true; destination: Destination & { method: string } } | { readable: false } | undefined {
   if (target.kind !== 'http') return undefined;
-  // A placeholder stands only in the path, so where the URL leads does not depend on the arguments.
+  // Placeholders are only allowed in the path, so the destination does not depend on the arguments.
   const destination = readUrl(target.url.replaceAll(PLACEHOLDER, 'x'));
   if (destination === undefined) return { readable: false };
   return {
@@ -19,7 +19,7 @@ export function ownDestination(
   };
 }
 
-/** Returns a destination as a fact. It is new until a call of the session that was let through went there. */
+/** Returns a destination as a fact. It is new until the session stored it as used. */
 export function destinationFact(
   destination: Destination,
   used: readonly string[],
@@ -27,18 +27,18 @@ export function destinationFact(
   return { readable: true, ...destination, firstUse: !used.includes(destination.origin) };
 }
 
-/** True when anything the caller says travels: in the path, the query, a header or the body. */
+/** True when the request carries any argument: in the path, the query, a header or the body. */
 function carries(
   { url, query, headers, body, method }: HttpTarget,
   parsed: Readonly<Record<string, Json>>,
 ): boolean {
-  const said = Object.keys(parsed);
-  if (said.length === 0) return false;
+  const given = Object.keys(parsed);
+  if (given.length === 0) return false;
   if (body === 'all' && method !== 'GET' && method !== 'HEAD') return true;
   const templates = [url, ...Object.values(query), ...Object.values(headers)];
-  const travels = new Set([
+  const carried = new Set([
     ...templates.flatMap((template) => [...template.matchAll(PLACEHOLDER)].map(([, name]) => name)),
     ...(typeof body === 'string' ? [] : body),
   ]);
-  return said.some((name) => travels.has(name));
+  return given.some((name) => carried.has(name));
 }

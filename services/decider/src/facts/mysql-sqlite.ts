@@ -1,12 +1,12 @@
 /**
  * The fence round node-sql-parser, which reads MySQL and SQLite.
  *
- * It is not the servers' own parser. Where servers and their settings differ about where a comment or a string ends,
- * it could see one statement where the server runs two: such texts are not read at all.
+ * It is not the servers' own parser. Servers and their settings differ about where a comment or a string ends, so it
+ * could find one statement where the server runs two: texts of that kind are unreadable.
  */
 import { z } from 'zod';
 import { isHarmlessFunction } from './sql-functions.ts';
-import { type Seen, type SqlStatement, statementOf } from './sql-statement.ts';
+import { type Found, type SqlStatement, statementOf } from './sql-statement.ts';
 import { isTree, type Tree, walk } from './tree.ts';
 
 type Dialect = 'mysql' | 'sqlite';
@@ -22,17 +22,17 @@ const AMBIGUOUS = /\/\*|--|#|\\/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 
-/** Nodes that take part in reading, by the word the parser puts in `type`. */
+/** Nodes that only read, by the parser's `type`. */
 const READING = new Set(
   `ASC DESC aggr_func backticks_quote_string bigint binary_expr bool boolean case cast column_ref date datetime default
   desc double_quote_string dual else escape expr_list function interval null number origin param select show
   single_quote_string star string time timestamp unary_expr var when window window_func`.split(/\s+/),
 );
 
-/** Loads the parser of a dialect, if it is not there yet. */
+/** Loads the parser of a dialect, unless it is loaded. */
 export async function loadMysqlOrSqlite(dialect: Dialect): Promise<void> {
   if (parsers[dialect] !== undefined) return;
-  // Each is an old-style module of its own: its parts are known only at run time.
+  // Each is a CommonJS module of its own, whose exports are known only at run time.
   const loaded: { default?: unknown } =
     dialect === 'mysql'
       ? await import('node-sql-parser/build/mysql.js')
@@ -41,7 +41,7 @@ export async function loadMysqlOrSqlite(dialect: Dialect): Promise<void> {
   parsers[dialect] = new Parser();
 }
 
-/** Returns the statements of a text, or undefined where it is not understood without a doubt. */
+/** Returns the statements of a text, or undefined when it is not understood with certainty. */
 export function readMysqlOrSqlite(dialect: Dialect, text: string): SqlStatement[] | undefined {
   if (AMBIGUOUS.test(text) || CONTROL.test(text.replaceAll('\r', '\n'))) return undefined;
   const parsed = parseTree(dialect, text);
@@ -61,31 +61,31 @@ function parseTree(dialect: Dialect, text: string): unknown {
 function readStatement(dialect: Dialect, tree: unknown): SqlStatement | undefined {
   if (!isTree(tree) || typeof tree['type'] !== 'string') return undefined;
   const kind = tree['type'].toLowerCase();
-  const seen: Seen = { tables: new Set(), functions: new Set(), reads: true };
-  // A holder, so that the statement itself is looked at like every node in it.
-  if (!walk({ statement: tree }, (name, value) => look(dialect, name, value, seen))) return undefined;
+  const found: Found = { tables: new Set(), functions: new Set(), reads: true };
+  // Wrapped, so that the statement itself is visited like every node in it.
+  if (!walk({ statement: tree }, (name, value) => visit(dialect, name, value, found))) return undefined;
   const changes = kind === 'update' || kind === 'delete';
-  return statementOf(kind, seen, changes ? limitsRows(tree['where'], 0) : undefined);
+  return statementOf(kind, found, changes ? limitsRows(tree['where'], 0) : undefined);
 }
 
-function look(dialect: Dialect, name: string, value: unknown, seen: Seen): void {
-  if (name === 'type' && (typeof value !== 'string' || !READING.has(value))) seen.reads = false;
-  // `select … into`, and every way to lock what is read.
+function visit(dialect: Dialect, name: string, value: unknown, found: Found): void {
+  if (name === 'type' && (typeof value !== 'string' || !READING.has(value))) found.reads = false;
+  // `select … into`, and every clause that locks rows.
   if (name === 'into' && isTree(value) && Object.values(value).some((part) => part !== null))
-    seen.reads = false;
-  if ((name === 'locking_read' || name === 'for_update') && value !== null) seen.reads = false;
-  // Lists of pairs (`rename a to b`) are lists in lists.
-  for (const node of [value].flat(2)) if (isTree(node)) lookAtNode(dialect, node, seen);
+    found.reads = false;
+  if ((name === 'locking_read' || name === 'for_update') && value !== null) found.reads = false;
+  // Lists of pairs (`rename a to b`) are nested lists.
+  for (const node of [value].flat(2)) if (isTree(node)) visitNode(dialect, node, found);
 }
 
-function lookAtNode(dialect: Dialect, node: Tree, seen: Seen): void {
+function visitNode(dialect: Dialect, node: Tree, found: Found): void {
   const { type, db, table } = node;
   if ('db' in node && typeof table === 'string')
-    seen.tables.add(typeof db === 'string' ? `${db}.${table}` : table);
+    found.tables.add(typeof db === 'string' ? `${db}.${table}` : table);
   if (type !== 'function' && type !== 'aggr_func') return;
   const name = functionName(node['name']);
-  seen.functions.add(name);
-  if (!isHarmlessFunction(dialect, name)) seen.reads = false;
+  found.functions.add(name);
+  if (!isHarmlessFunction(dialect, name)) found.reads = false;
 }
 
 const functionNameSchema = z.object({
@@ -93,7 +93,7 @@ const functionNameSchema = z.object({
   schema: z.object({ value: z.string() }).optional(),
 });
 
-/** Both servers compare names of functions without case. */
+/** Both servers ignore the case of function names. */
 function functionName(name: unknown): string {
   if (typeof name === 'string') return name.toLowerCase();
   const parsed = functionNameSchema.safeParse(name);
@@ -103,10 +103,10 @@ function functionName(name: unknown): string {
   return [...(schema === undefined ? [] : [schema.value]), ...values].join('.').toLowerCase();
 }
 
-/** Conditions nest; deeper than this nobody can say what one lets through. */
+/** A condition that is nested deeper counts as one that limits nothing. */
 const DEPTH_MAX = 32;
 
-/** True when a condition depends on the row, as far as its form tells: `true`, `1 = 1` and `a = a` do not. */
+/** True when a condition depends on the row, as far as its form shows: `true`, `1 = 1` and `a = a` do not. */
 function limitsRows(condition: unknown, depth: number): boolean {
   if (!isTree(condition) || depth > DEPTH_MAX) return false;
   const { type, operator, left, right } = condition;

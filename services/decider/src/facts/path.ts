@@ -1,13 +1,13 @@
-/** Reads a path as the strictest of those who may open it would: POSIX, but with an eye on escapes and backslashes. */
+/** Reads a path by the rules of POSIX, and as a program might that decodes escapes or splits at backslashes. */
 import { posix } from 'node:path';
 import type { PolicyFacts } from '@interlock/contracts';
 
 type PathFact = Omit<Extract<PolicyFacts['paths'][number], { readable: true }>, 'at' | 'readable'>;
 
-/** As long as a fact's text may be, and as file systems take. */
+/** As long as the schema of a fact and file systems take. */
 const LENGTH_MAX = 4_096;
 const SEGMENTS_MAX = 256;
-/** Undoes as many layers of percent-encoding as anyone would stack to hide dots. */
+/** Layers of percent-encoding that are decoded. */
 const LAYERS_MAX = 5;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -17,7 +17,7 @@ const OVERLONG: readonly [RegExp, string][] = [
   [/%(c0%af|e0%80%af|u002f|u2215|uff0f|u005c|c1%9c)/gi, '/'],
 ];
 
-/** Returns what a path means, or undefined where it has no one meaning. */
+/** Returns what a path means, or undefined when it has no single meaning. */
 export function readPath(text: string): PathFact | undefined {
   if (text === '' || text.length > LENGTH_MAX || !text.isWellFormed() || CONTROL.test(text)) return undefined;
   const whole = posix.normalize(text);
@@ -34,13 +34,13 @@ export function readPath(text: string): PathFact | undefined {
   };
 }
 
-/** Returns a path as those see it who decode it once, twice, and so on; each with `/` for every separator. */
+/** Returns the path as it is after decoding it zero, one, two and more times, each with `/` as the separator. */
 function viewsOf(text: string): string[] {
   const views = new Set<string>();
   let view = text;
   for (let layer = 0; layer <= LAYERS_MAX; layer += 1) {
     views.add(view.replaceAll('\\', '/'));
-    // Compatibility forms: full-width dots and slashes become plain ones.
+    // NFKC turns full-width dots and slashes into plain ones.
     views.add(view.normalize('NFKC').replaceAll('\\', '/'));
     view = decoded(view);
   }
@@ -54,12 +54,12 @@ function decoded(text: string): string {
   );
 }
 
-/** A drive, a home folder and a scheme lead away from where one stands, as a leading separator does. */
+/** A drive, a home folder and a scheme make a path absolute, as a leading separator does. */
 function isAbsolute(view: string): boolean {
   return /^(\/|~|[A-Za-z][A-Za-z0-9+.-]*:)/.test(view.trimStart());
 }
 
-/** `..`, also with the spaces, dots, parameters and ends of text that some systems drop. */
+/** `..`, also with the spaces, dots, parameters and NULs that some systems drop. */
 function isParent(segment: string): boolean {
   return /^\s*\.\.[\s.]*(;.*|\0.*)?$/.test(segment);
 }

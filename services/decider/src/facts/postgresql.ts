@@ -1,20 +1,20 @@
 /**
  * The fence round PostgreSQL's own parser, compiled to WebAssembly.
  *
- * A statement counts as read-only only when every node of its tree is on a list of nodes that read, and every
- * function on a list of functions that do nothing else: what is not known here may write.
+ * A statement counts as read-only only when every node of its tree is on the list of nodes that only read, and every
+ * function on the list of functions that change nothing: whatever is not listed may write.
  */
 import { loadModule, parseSync, SqlError } from 'libpg-query';
 import { z } from 'zod';
 import { isHarmlessFunction } from './sql-functions.ts';
-import { type Seen, type SqlStatement, statementOf } from './sql-statement.ts';
+import { type Found, type SqlStatement, statementOf } from './sql-statement.ts';
 import { isTree, type Tree, walk } from './tree.ts';
 
 const parsedSchema = z.object({ stmts: z.array(z.object({ stmt: z.record(z.string(), z.unknown()) })) });
 const stringSchema = z.object({ String: z.object({ sval: z.string() }) });
 const listSchema = z.object({ List: z.object({ items: z.array(stringSchema) }) });
 
-/** Nodes that take part in reading. Anything else in a tree means that the statement may do more. */
+/** Nodes that only read. Any other node means that the statement may do more. */
 const READING = new Set(
   `A_ArrayExpr A_Const A_Expr A_Indices A_Indirection A_Star Alias BoolExpr BooleanTest CaseExpr CaseWhen CoalesceExpr
   CollateClause ColumnRef CommonTableExpr CTECycleClause CTESearchClause Float FuncCall GroupingFunc GroupingSet Integer
@@ -25,9 +25,9 @@ const READING = new Set(
     /\s+/,
   ),
 );
-/** Clauses that stand in a reading node and write or lock. */
+/** Clauses of a reading node that write or lock. */
 const WRITING_CLAUSES = new Set(['intoClause', 'lockingClause']);
-/** A method that samples a table is a function of whoever defined it. */
+/** Sampling methods of PostgreSQL itself: any other is a function that somebody defined. */
 const SAMPLING = new Set(['bernoulli', 'system']);
 
 /** Statements whose node is not named after their verb. */
@@ -45,17 +45,17 @@ const VERBS: Record<string, string> = {
   ViewStmt: 'create',
 };
 
-/** Loads the parser. It parses from then on. */
+/** Loads the parser. `readPostgresql` needs it. */
 export async function loadPostgresql(): Promise<void> {
   await loadModule();
 }
 
 /**
- * Returns the statements of a text, or undefined where PostgreSQL would not take it or says less than is needed.
- * Throws where the parser broke: its memory may then be in any state, and it must be loaded anew.
+ * Returns the statements of a text, or undefined when PostgreSQL rejects it or its tree lacks what is needed.
+ * Throws when the parser itself failed: its memory may then be in any state, and it must be loaded again.
  */
 export function readPostgresql(text: string): SqlStatement[] | undefined {
-  // The parser reads C strings: it would not see what stands behind a NUL.
+  // The parser reads C strings: it would ignore everything after a NUL.
   if (text === '' || text.includes('\0')) return undefined;
   const parsed = parsedSchema.safeParse(parseTree(text));
   if (!parsed.success) return undefined;
@@ -76,43 +76,43 @@ function readStatement(stmt: Tree): SqlStatement | undefined {
   const [entry, ...more] = Object.entries(stmt);
   if (entry === undefined || more.length > 0 || !isTree(entry[1])) return undefined;
   const [node, body] = entry;
-  const seen: Seen = { tables: new Set(), functions: new Set(), reads: true };
-  const whole = walk(stmt, (key, value) => look(key, value, seen));
+  const found: Found = { tables: new Set(), functions: new Set(), reads: true };
+  const whole = walk(stmt, (key, value) => visit(key, value, found));
   if (!whole) return undefined;
   const kind = kindOf(node, body);
   const changes = node === 'UpdateStmt' || node === 'DeleteStmt';
-  return statementOf(kind, seen, changes ? limitsRows(body['whereClause'], 0) : undefined);
+  return statementOf(kind, found, changes ? limitsRows(body['whereClause'], 0) : undefined);
 }
 
-function look(key: string, value: unknown, seen: Seen): void {
-  if (/^[A-Z]/.test(key) && !READING.has(key)) seen.reads = false;
-  if (WRITING_CLAUSES.has(key)) seen.reads = false;
-  if (key === 'funcname' || key === 'method') lookAtFunction(key, value, seen);
-  if (key === 'DropStmt' && isTree(value)) lookAtDropped(value['objects'], seen);
+function visit(key: string, value: unknown, found: Found): void {
+  if (/^[A-Z]/.test(key) && !READING.has(key)) found.reads = false;
+  if (WRITING_CLAUSES.has(key)) found.reads = false;
+  if (key === 'funcname' || key === 'method') lookAtFunction(key, value, found);
+  if (key === 'DropStmt' && isTree(value)) lookAtDropped(value['objects'], found);
   if (isTree(value) && typeof value['relname'] === 'string') {
     const { catalogname, schemaname, relname } = value;
-    seen.tables.add([catalogname, schemaname, relname].filter((part) => part !== undefined).join('.'));
+    found.tables.add([catalogname, schemaname, relname].filter((part) => part !== undefined).join('.'));
   }
 }
 
-function lookAtFunction(key: string, value: unknown, seen: Seen): void {
+function lookAtFunction(key: string, value: unknown, found: Found): void {
   const names = z.array(stringSchema).safeParse(value);
   const parts = names.success ? names.data.map(({ String: { sval } }) => sval) : ['?'];
-  seen.functions.add(parts.join('.').toLowerCase());
+  found.functions.add(parts.join('.').toLowerCase());
   const [first = '', second] = parts;
   const name =
     second === undefined ? first : first === 'pg_catalog' && parts.length === 2 ? second : undefined;
-  // A name is compared as it was parsed: one in quotes that differs by a capital is another function.
+  // Names are compared as they were parsed: a quoted name with a capital letter is another function.
   const harmless =
     name !== undefined && (key === 'method' ? SAMPLING.has(name) : isHarmlessFunction('postgresql', name));
-  if (!harmless) seen.reads = false;
+  if (!harmless) found.reads = false;
 }
 
-function lookAtDropped(objects: unknown, seen: Seen): void {
+function lookAtDropped(objects: unknown, found: Found): void {
   const lists = z.array(listSchema).safeParse(objects);
   if (!lists.success) return;
   for (const { List } of lists.data)
-    seen.tables.add(List.items.map(({ String: { sval } }) => sval).join('.'));
+    found.tables.add(List.items.map(({ String: { sval } }) => sval).join('.'));
 }
 
 function kindOf(node: string, body: Tree): string {
@@ -124,10 +124,10 @@ function kindOf(node: string, body: Tree): string {
   return VERBS[node] ?? node.replace(/^([A-Z][a-z]*).*$/, '$1').toLowerCase();
 }
 
-/** Conditions nest; deeper than this nobody can say what one lets through. */
+/** A condition that is nested deeper counts as one that limits nothing. */
 const DEPTH_MAX = 32;
 
-/** True when a condition depends on the row, as far as its form tells: `true`, `1 = 1` and `a = a` do not. */
+/** True when a condition depends on the row, as far as its form shows: `true`, `1 = 1` and `a = a` do not. */
 function limitsRows(condition: unknown, depth: number): boolean {
   if (!isTree(condition) || depth > DEPTH_MAX) return false;
   const { BoolExpr: logic, A_Expr: comparison } = condition;

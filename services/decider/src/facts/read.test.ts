@@ -46,7 +46,7 @@ const lists = {
 } as const;
 
 describe('[P-facts-parsed] an argument is unreadable', () => {
-  test.each([sql, shell, path, url, recipients])('where it is no text: $as', async (parse) => {
+  test.each([sql, shell, path, url, recipients])('when it is not a text: $as', async (parse) => {
     for (const value of [1, null, true, { text: 'ls' }, '', ' '.repeat(100_000)])
       expect((await read(parse, { a: value }))[lists[parse.as]]).toEqual([{ at: '/a', readable: false }]);
     expect((await read(parse, { a: [1, ['x']] }))[lists[parse.as]]).toEqual([
@@ -55,10 +55,13 @@ describe('[P-facts-parsed] an argument is unreadable', () => {
     ]);
   });
 
-  test.each([sql, shell, path, url, recipients])('where it is a longer list than any: $as', async (parse) => {
-    const many = Array.from({ length: 257 }, () => 'x');
-    expect((await read(parse, { a: many }))[lists[parse.as]]).toEqual([{ at: '/a', readable: false }]);
-  });
+  test.each([sql, shell, path, url, recipients])(
+    'when its list is longer than a list may be: $as',
+    async (parse) => {
+      const many = Array.from({ length: 257 }, () => 'x');
+      expect((await read(parse, { a: many }))[lists[parse.as]]).toEqual([{ at: '/a', readable: false }]);
+    },
+  );
 
   test.each([sql, shell, path, url, recipients])('as long as its list can be: $as', async (parse) => {
     const many = Array.from({ length: 256 }, () => 'x'.repeat(2 * KIBIBYTE));
@@ -67,7 +70,7 @@ describe('[P-facts-parsed] an argument is unreadable', () => {
     expect(facts[lists[parse.as]].some(({ readable }) => !readable)).toBe(true);
   });
 
-  test('and absent where it is absent', async () => {
+  test('and has no fact when it is absent', async () => {
     for (const parse of [sql, shell, path, url, recipients])
       expect((await read(parse, { b: 'x' }))[lists[parse.as]]).toEqual([]);
     expect((await read({ at: '/a/01', as: 'path' }, { a: ['x', 'y'] })).paths).toEqual([]);
@@ -75,14 +78,14 @@ describe('[P-facts-parsed] an argument is unreadable', () => {
   });
 });
 
-test('[P-facts-parsed] facts of many arguments fit into what policy takes: the largest list gives way', async () => {
+test('[P-facts-parsed] facts of many arguments fit into the input of policy: the largest list becomes one unreadable fact', async () => {
   const many = Array.from({ length: 200 }, (_, index) => `/data/${'x'.repeat(400)}/${index}`);
   const facts = await read([path, { ...shell, at: '/b' }], { a: many, b: 'ls' });
   expect(facts.paths).toEqual([{ at: '', readable: false }]);
   expect(facts.shell).toMatchObject([{ readable: true }]);
 });
 
-test('[P-facts-parsed] tells whose argument each fact is of, in the order of the tool’s list', async () => {
+test('[P-facts-parsed] each fact names its argument, in the order of the tool’s list', async () => {
   const facts = await read([{ ...path, at: '/from' }, { ...path, at: '/to' }, sql], {
     to: '/b',
     from: ['/a', '/c'],
@@ -124,12 +127,12 @@ describe('[P-facts-parsed] a path', () => {
     'a/..%00/b',
     'a//../b',
     '...',
-  ])('that leads upwards is seen through: %s', async (text) => {
+  ])('that leads upwards is recognised: %s', async (text) => {
     const [fact] = (await read(path, { a: text })).paths;
     expect(fact === undefined || !fact.readable || fact.traverses).toBe(true);
   });
 
-  test.each(['a\0b', 'a\nb', 'a\u007fb'])('that ends early or holds controls is not read', async (text) => {
+  test.each(['a\0b', 'a\nb', 'a\u007fb'])('with a NUL or a control character is unreadable', async (text) => {
     expect((await read(path, { a: text })).paths).toEqual([{ at: '/a', readable: false }]);
   });
 
@@ -145,11 +148,14 @@ describe('[P-facts-parsed] a path', () => {
     ['a..b/c', 'a..b/c', ['a..b', 'c'], false, false],
     ['/', '/', [], true, false],
     ['.', '.', ['.'], false, false],
-  ])('says where it leads: %s', async (text, normalized, segments, absolute, traverses) => {
-    expect((await read(path, { a: text })).paths).toEqual([
-      { at: '/a', readable: true, path: text, normalized, absolute, traverses, segments },
-    ]);
-  });
+  ])(
+    'is normalized, and says whether it is absolute and leads upwards: %s',
+    async (text, normalized, segments, absolute, traverses) => {
+      expect((await read(path, { a: text })).paths).toEqual([
+        { at: '/a', readable: true, path: text, normalized, absolute, traverses, segments },
+      ]);
+    },
+  );
 });
 
 describe('[P-facts-parsed] recipients', () => {
@@ -180,7 +186,7 @@ describe('[P-facts-parsed] recipients', () => {
     `${'x'.repeat(65)}@b.com`,
     'a@b.com\0',
     'a@\u202eb.com',
-  ])('that readers could differ about are not read: %j', async (text) => {
+  ])('that programs could read differently are unreadable: %j', async (text) => {
     expect((await read(recipients, { a: text })).recipients).toEqual([{ at: '/a', readable: false }]);
   });
 
@@ -232,7 +238,7 @@ describe('[P-facts-parsed] destinations', () => {
     'https://a%00b.com',
     'ht\ntps://example.com',
     ' https://example.com',
-  ])('that are not clear are not read: %j', async (text) => {
+  ])('that are not certain are unreadable: %j', async (text) => {
     expect((await read(url, { a: text })).destinations).toEqual([{ at: '/a', readable: false }]);
   });
 
@@ -250,13 +256,13 @@ describe('[P-facts-parsed] destinations', () => {
     ['http://[::1]:80/', 'http://[::1]', '[::1]', false],
     ['file:///etc/passwd', 'file:', '', true],
     ['mailto:a@b.com', 'mailto:', '', true],
-  ])('say where they lead and whether text travels: %s', async (text, origin, host, carries) => {
+  ])('say where the request goes and whether it carries text: %s', async (text, origin, host, carries) => {
     expect((await read(url, { a: text })).destinations).toEqual([
       { at: '/a', readable: true, origin, host, scheme: text.split(':')[0], carries, firstUse: true },
     ]);
   });
 
-  test('are new until a call of the session went there', async () => {
+  test('are new until a call of the session used them', async () => {
     const facts = await read(url, { a: ['https://a.com/x', 'https://b.com'] }, ['https://a.com']);
     expect(facts.destinations).toMatchObject([{ firstUse: false }, { firstUse: true }]);
   });
@@ -269,7 +275,12 @@ describe('[P-facts-parsed] destinations', () => {
     ['a header', { method: 'GET', headers: { 'x-note': '{note}' } }, { note: 'x' }, true],
     ['a listed body', { method: 'GET', body: ['note'] }, { note: 'x' }, true],
     ['no body', { body: 'none' }, { note: 'x' }, false],
-    ['arguments that go nowhere', { method: 'GET', query: { fixed: 'yes' } }, { note: 'x' }, false],
+    [
+      'arguments that the request does not carry',
+      { method: 'GET', query: { fixed: 'yes' } },
+      { note: 'x' },
+      false,
+    ],
   ] as const)('of the tool itself carry what the caller says: %s', async (_, target, parsed, carries) => {
     const base = toolOf('x').target;
     if (base.kind !== 'http') throw new Error('expected an HTTP tool');

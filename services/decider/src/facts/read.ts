@@ -18,19 +18,19 @@ import { readUrl } from './url.ts';
 const FACTS_MAX = 256;
 /** All facts of a call as JSON: with the arguments they stay below what policy takes. */
 const FACTS_BYTES_MAX = 48 * 1_024;
-/** Text of one call for parsers that run in this thread, UTF-16 units: a few tens of milliseconds at their worst. */
+/** Text of one call for parsers that run in this thread, in UTF-16 units: at worst a few tens of milliseconds. */
 const SHELL_LENGTH_MAX = 16_384;
 const MAIL_LENGTH_MAX = 2_048;
 
 export interface FactReader extends AsyncDisposable {
   /**
-   * Returns the facts of a call. What is absent has none; what is of a wrong type, too long or not understood is there
-   * as unreadable. Throws `dependency_unavailable` when too many calls wait for their SQL to be read.
+   * Returns the facts of a call. An absent argument has none; one of a wrong type, too long or not understood has an
+   * unreadable one. Throws `dependency_unavailable` when too many calls wait for their SQL to be read.
    */
   read(tool: Tool, parsed: Record<string, Json>, session: Pick<Session, 'used'>): Promise<PolicyFacts>;
 }
 
-/** Makes a reader of facts. */
+/** Makes a reader of facts. Disposing it ends the thread that reads SQL. */
 export function createFactReader(): FactReader {
   const sql = createSqlReader();
   return {
@@ -49,7 +49,7 @@ export function createFactReader(): FactReader {
   };
 }
 
-/** One text of an argument that is to be parsed; without a text where the argument holds something else. */
+/** One value that is to be parsed. Without a text when the value is of another type. */
 interface Text {
   parse: Parse;
   at: string;
@@ -58,7 +58,7 @@ interface Text {
 
 type Unreadable = { at: string; readable: false };
 
-/** Returns the texts a pointer leads to: one, or each of a list. */
+/** Returns the texts that a pointer names: one, or each of a list. */
 function textsAt(parse: Parse, parsed: Record<string, Json>): Text[] {
   const value = valueAt(parsed, parse.at);
   if (value === undefined) return [];
@@ -79,7 +79,7 @@ function factOf<T extends object>(
   return fact === undefined ? { at, readable: false } : { at, readable: true, ...fact };
 }
 
-/** Leaves the texts as they are while they are short enough together; past that, none of them is read. */
+/** Returns the texts as they are when they are short enough together; otherwise none of them is read. */
 function withinLength(texts: Text[], lengthMax: number): Text[] {
   const length = texts.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
   return length <= lengthMax ? texts : texts.map((one) => ({ ...one, text: undefined }));
@@ -126,14 +126,14 @@ function destinationFacts(
   return [own.readable ? destinationFact(own.destination, used) : { at: WHOLE, readable: false }, ...named];
 }
 
-/** The pointer to all of the arguments: what is not read there may be anything. */
+/** The pointer to all arguments: a fact there that is unreadable may be about any of them. */
 const WHOLE = '';
 
 function listed<T>(facts: T[]): (T | Unreadable)[] {
   return facts.length > FACTS_MAX ? [{ at: WHOLE, readable: false }] : facts;
 }
 
-/** Cuts the largest list to one unreadable fact until all of them fit. */
+/** Replaces the largest lists by one unreadable fact each until all of them fit. */
 function withinBytes(facts: PolicyFacts): PolicyFacts {
   const sizes = Object.entries(facts).map(([name, list]) => ({
     name,

@@ -18,12 +18,12 @@ export type Recipient = Omit<
 const PARSED_LENGTH_MAX = 1_024;
 /** A list of plain addresses needs no parser. */
 const LENGTH_MAX = 16_384;
-/** `local@domain` of plain characters is read alike by everybody. */
+/** Every program reads `local@domain` of plain characters in the same way. */
 const PLAIN = /^[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+$/;
-/** A line that ends starts another header; what is invisible is read by some and not by others. */
+/** The end of a line starts another header; some programs read invisible characters, and others do not. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const ASCII = /^[!-~]+$/;
-/** What only quotes allow in a local part: readers differ about quotes. */
+/** Characters that need quotes in a local part: programs differ about quotes. */
 const QUOTED_ONLY = /[\s"(),:;<>@[\\\]]/;
 const HOST = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** RFC 5321, section 4.5.3.1. */
@@ -33,7 +33,8 @@ const DOMAIN_MAX = 253;
 const mailboxSchema = z.object({ type: z.literal('mailbox'), local: z.string(), domain: z.string() });
 const groupSchema = z.object({ type: z.literal('group'), addresses: z.array(mailboxSchema) });
 const parsedSchema = z.array(z.discriminatedUnion('type', [mailboxSchema, groupSchema]));
-/** Returns the addresses a text names, or undefined where readers could differ about them. */
+
+/** Returns the addresses that a text names, or undefined when programs could differ about them. */
 export function readRecipients(text: string): Recipient[] | undefined {
   if (text.length > LENGTH_MAX || !text.isWellFormed() || INVISIBLE.test(text)) return undefined;
   const parts = text.split(',').map((part) => part.trim());
@@ -43,7 +44,7 @@ export function readRecipients(text: string): Recipient[] | undefined {
   return recipients.every((one) => one !== undefined) ? recipients : undefined;
 }
 
-/** True when a text would be handed to the parser, whose time is counted. */
+/** True when a text needs the parser, whose time is limited. */
 export function needsParser(text: string): boolean {
   return !text.split(',').every((part) => PLAIN.test(part.trim()));
 }
@@ -84,7 +85,7 @@ function recipientOf({ local, domain }: Mailbox): Recipient | undefined {
   )
     return undefined;
   const ascii = domainToASCII(domain);
-  // Of plain characters only their case may change: anything else was read as a number or an escape.
+  // Of plain characters only the case may change: any other change means that a number or an escape was read.
   if (!HOST.test(ascii) || (ASCII.test(domain) && ascii !== domain.toLowerCase())) return undefined;
   return { address: `${local}@${ascii}`, local, domain: ascii };
 }

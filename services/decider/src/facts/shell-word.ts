@@ -1,13 +1,13 @@
 /**
- * Words of a shell command line: their value where it is known before they run, and what they use.
+ * Words of a shell command line: their value where it is known before the command runs, and which features they use.
  *
- * The parser reads as bash does and guesses where it is in doubt. So nothing is taken from its tree unchecked: the parts
- * of a word make up its whole text, and a part counts as plain text only where nothing in it could expand.
+ * The parser reads as bash does and guesses in some cases. So nothing of its tree is used unchecked: the parts of a
+ * word must make up its whole text, and a part counts as plain text only when nothing in it could expand.
  */
 import type { PolicyFacts } from '@interlock/contracts';
 import type { Script, WordPart } from 'unbash';
 
-/** Thrown for what is not read: syntax errors, and constructs in which shells differ. */
+/** Thrown for syntax errors, and for constructs that shells read differently. */
 export class Unreadable extends Error {}
 
 export type ShellFact = Omit<Extract<PolicyFacts['shell'][number], { readable: true }>, 'at' | 'readable'>;
@@ -19,16 +19,16 @@ interface Text {
   readonly parts?: readonly WordPart[] | undefined;
 }
 
-/** What a word adds to, besides its value. */
+/** What a word adds to its command, besides its value. */
 export interface WordUse {
   readonly features: Set<Feature>;
   /** Reads the commands of a substitution. */
   readonly nested: (script: Script | undefined) => void;
 }
 
-/** Returns the value of a word, or null where it is known only when it runs. */
+/** Returns the value of a word, or null when it is known only at run time. */
 export function readWord(word: Text, use: WordUse): string | null {
-  // Alone, `[` is the name of a command.
+  // A word of `[` alone is the name of a command.
   if (word.text === '[') return word.text;
   const building: Building = { ...use, value: '', known: true, bare: '' };
   readParts(word.text, word.parts, building);
@@ -61,7 +61,7 @@ function readParts(text: string, parts: readonly WordPart[] | undefined, buildin
   }
   if (parts.map((part) => part.text).join('') !== text) throw new Unreadable();
   for (const part of parts) {
-    // Before a quote or an expansion, a lone `$` has another meaning in another shell.
+    // Before a quote or an expansion, shells differ about a `$` alone.
     if (part !== parts.at(-1) && part.type === 'Literal' && part.text.endsWith('$')) throw new Unreadable();
     readPart(part, building);
   }
@@ -84,7 +84,7 @@ function readPart(part: WordPart, building: Building): void {
       readQuoted(part.text.slice(2, -1), part.parts, building);
       return;
     case 'AnsiCQuoted':
-      // Where the sign means nothing, neither does a backslash, and the quote ends here.
+      // Where the `$` means nothing, neither does a backslash, and the quote ends here.
       if (!/^\$'[^']*'$/.test(part.text)) throw new Unreadable();
       unknown(building, 'expansion');
       return;
@@ -99,7 +99,7 @@ function readPart(part: WordPart, building: Building): void {
   }
 }
 
-/** What may stand unquoted and is no more than itself: also a `$` before what it cannot expand. */
+/** Unquoted text that stands for itself, also a `$` before what it cannot expand. */
 const BARE = /^(?:[^\\`'"$ \t\n;&|()<>]|\\[\s\S]|\$(?![A-Za-z0-9_@*#?!$({['"\\-]))*$/;
 /** The same between double quotes. */
 const QUOTED = /^(?:[^\\`"$]|\\[\s\S]|\$(?![A-Za-z0-9_@*#?!$({[\\-]))*$/;
@@ -108,7 +108,7 @@ function readBare(text: string, building: Building): void {
   if (!BARE.test(text)) throw new Unreadable();
   const bare = text.replace(/\\[\s\S]/g, '');
   if (/[*?[]/.test(bare)) unknown(building, 'glob');
-  // A tilde is a folder at the beginning of a word and behind each sign; right behind a quote it counts as one too.
+  // A tilde is a folder at the beginning of a word and after each sign; right after a quote it counts as one too.
   if (/[=:]~/.test((building.bare.at(-1) ?? '') + bare) || bare.startsWith('~'))
     unknown(building, 'expansion');
   building.bare += bare;
@@ -128,7 +128,7 @@ function readQuoted(text: string, parts: readonly WordPart[], building: Building
 }
 
 const NAME = /^\$([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])$/;
-/** `${name}` and simple forms of it. In the others, quotes and substitutions nest in ways in which shells differ. */
+/** `${name}` and simple forms of it. In the others shells differ about how quotes and substitutions nest. */
 const BRACED = /^\$\{[#!]?[A-Za-z0-9_@*#?$!-]{1,64}([:=+?%/^,@-][^{}$`'"\\]{0,256})?\}$/;
 
 function readExpansion(part: WordPart, building: Building): void {
@@ -140,7 +140,7 @@ function readExpansion(part: WordPart, building: Building): void {
       return;
     case 'CommandExpansion':
     case 'ProcessSubstitution':
-      // Two parentheses are arithmetic in one shell, and commands in another; braces are the newest bash's alone.
+      // Two parentheses are arithmetic in one shell and commands in another; only the newest bash has braces here.
       if (!/^([$<>]\((?!\()|`)/.test(part.text)) throw new Unreadable();
       unknown(building, 'substitution');
       building.nested(part.script);

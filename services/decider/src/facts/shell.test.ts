@@ -7,7 +7,7 @@ function names(text: string): (string | null)[] | undefined {
   return readShell(text)?.commands.map(({ name }) => name);
 }
 
-describe('[P-facts-parsed] a command line that is not read', () => {
+describe('[P-facts-parsed] a command line is unreadable with', () => {
   test.each([
     ['nothing', ''],
     ['blanks alone', ' \n\t'],
@@ -25,7 +25,7 @@ describe('[P-facts-parsed] a command line that is not read', () => {
     ['a loop over words', 'for i in 1 2; do rm $i; done'],
     ['case', 'case x in x) rm y;; esac'],
     ['a function', 'ls() { rm x; }; ls'],
-    ['a function by its word', 'function ls { rm x; }'],
+    ['a function by its keyword', 'function ls { rm x; }'],
     ['an array', 'a=(1 2) ls'],
     ['an extended pattern', 'ls !(x)'],
     ['a test of bash', '[[ -f $(rm x) ]]'],
@@ -33,8 +33,8 @@ describe('[P-facts-parsed] a command line that is not read', () => {
     ['a default with quotes', 'ls "${x:-"$(rm y)"}"'],
     ['a substitution in braces', 'ls ${ rm x; }'],
     ['what redirects in one shell and runs in another', 'ls &>x'],
-    ['a script put together when it runs', 'sh -c "$x"'],
-    ['a script put together by eval', 'eval "$x"'],
+    ['a script that is built at run time', 'sh -c "$x"'],
+    ['a script that eval builds', 'eval "$x"'],
     ['a shell of unknown options', 'sh $x'],
     ['a script behind more options', 'sh -c -- "rm x"'],
     ['a script behind an option that is switched off', 'bash -c +e "rm x"'],
@@ -56,15 +56,15 @@ describe('[P-facts-parsed] a command line that is not read', () => {
     ['a separator alone', '&'],
     ['a pipe to nothing', 'ls |'],
     ['a list that nothing ends', 'if ls; then rm x'],
-    ['a line longer than any', `ls ${'x'.repeat(9_000)}`],
-    ['more commands than any', 'ls;'.repeat(100)],
+    ['a line longer than a line may be', `ls ${'x'.repeat(9_000)}`],
+    ['more commands than a line may have', 'ls;'.repeat(100)],
     ['substitutions too deep', `${'$('.repeat(20)}ls${')'.repeat(20)}`],
   ])('%s', (_, text) => {
     expect(readShell(text)).toBeUndefined();
   });
 });
 
-describe('[P-facts-parsed] no program a line would start goes unseen', () => {
+describe('[P-facts-parsed] every program that a line would start is among its commands', () => {
   test.each([
     ['ls; rm x', ['ls', 'rm']],
     ['ls\nrm x', ['ls', 'rm']],
@@ -110,7 +110,7 @@ describe('[P-facts-parsed] no program a line would start goes unseen', () => {
   });
 });
 
-describe('a command line says', () => {
+describe('the fact of a command line', () => {
   test.each([
     ['ls -l', []],
     ['ls \'a;b|c\' "d & e"', []],
@@ -133,11 +133,11 @@ describe('a command line says', () => {
     ['(ls)', ['compound']],
     ['find . -exec rm {} +', []],
     ['[ -f x ]', []],
-  ])('what it uses beyond one simple command: %s', (text, features) => {
+  ])('names the features beyond one simple command: %s', (text, features) => {
     expect(readShell(text)?.features).toEqual(features);
   });
 
-  test('the arguments of each command, and which of them nobody knows before it runs', () => {
+  test('holds the arguments of each command, and null for those known only at run time', () => {
     expect(readShell('git commit -m "a \\"b\\" $x" \'it is\' $y *.c a\\ b ""')).toEqual({
       commands: [{ name: 'git', arguments: ['commit', '-m', null, 'it is', null, null, 'a b', ''] }],
       features: ['expansion', 'glob'],
@@ -145,7 +145,7 @@ describe('a command line says', () => {
   });
 });
 
-test('[P-facts-parsed] takes no longer than the line is long', async () => {
+test('[P-facts-parsed] reading takes time in proportion to the length of the line', async () => {
   const fill = (unit: string) => unit.repeat(Math.floor(8_192 / unit.length));
   const texts = [
     '$',

@@ -1,8 +1,8 @@
 /**
  * Reads a shell command: which programs it would start, and what else it uses.
  *
- * A parser reads it as bash does. Of its tree, only the part in which POSIX shells and bash agree is taken; everything
- * else (here-documents, arithmetic, `case`, `for`, functions, arrays, extended patterns) counts as the worst.
+ * A parser reads it as bash does. Of its tree, only the part on which POSIX shells and bash agree is used; a text with
+ * anything else (here-documents, arithmetic, `case`, `for`, functions, arrays, extended patterns) is unreadable.
  */
 import {
   type Assignment,
@@ -20,21 +20,21 @@ import { type Feature, readWord, type ShellFact, Unreadable } from './shell-word
 
 export type { ShellFact } from './shell-word.ts';
 
-/** Some hundred lines; no command an agent types is longer. */
+/** Some hundred lines; no command of an agent is longer. */
 const LENGTH_MAX = 8_192;
 const COMMANDS_MAX = 64;
 const ARGUMENTS_MAX = 256;
 const WORD_LENGTH_MAX = 4_096;
-/** Substitutions in substitutions, and scripts handed to a shell. */
+/** Nested substitutions, and scripts that are given to a shell. */
 const DEPTH_MAX = 8;
-/** Blanks that some locales take for a space, and controls that terminals and shells drop. */
+/** Blanks that count as a space in some locales, and control characters that terminals and shells drop. */
 const DOUBTFUL = /[^\S \t\n]|[\p{Cc}--[\t\n]]/v;
 /** The parser takes it for plain text; a shell expands it. */
 const CONTINUED_NAME = '$\\\n';
 /** Programs whose `-c` is a command line of its own. */
 const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'busybox']);
 
-/** Returns what a command line does, or undefined where it is not read. */
+/** Returns what a command line does, or undefined when it is unreadable. */
 export function readShell(text: string): ShellFact | undefined {
   if (text.length > LENGTH_MAX || !text.isWellFormed() || DOUBTFUL.test(text)) return undefined;
   const commands: ShellFact['commands'] = [];
@@ -52,7 +52,7 @@ export function readShell(text: string): ShellFact | undefined {
 interface Reading {
   readonly commands: ShellFact['commands'];
   readonly features: Set<Feature>;
-  /** The text that positions in the tree count from. */
+  /** The text in which the positions of the tree count. */
   readonly text: string;
   readonly depth: number;
 }
@@ -92,15 +92,15 @@ const GOES_ON = new RegExp(`^${LINES};?${LINES}(?:then|elif|else|do)${LINES}$`);
 const CLOSES = new RegExp(`^${LINES};?${LINES}(?:[)}]|fi|done)$`);
 const BEFORE_WORD = /^(?:\\\n)*[ \t](?:[ \t]|\\\n)*$/;
 const BEFORE_REDIRECTION = new RegExp(`^${BLANK}$`);
-/** Shells differ about `&>`, descriptors of two digits and those with a name. */
+/** Not `&>`, descriptors of two digits and named ones: shells differ about them. */
 const REDIRECTS = new RegExp(`^[0-9]?(?:<<<|<>|<&|>&|>>|>\\||<|>)${BLANK}$`);
 
-/** Holds what stands between two parts of the tree against what may: the parser passes over what it cannot place. */
+/** Checks the text between two parts of the tree: the parser skips what it cannot place. */
 function gap({ text }: Reading, allowed: RegExp, from: number, to: number): void {
   if (from > to || !allowed.test(text.slice(from, to))) throw new Unreadable();
 }
 
-/** The same between each two of several parts. */
+/** Checks the text between each two of several parts. */
 function gaps(reading: Reading, allowed: RegExp, parts: readonly { pos: number; end: number }[]): void {
   for (const [index, part] of parts.entries()) {
     const before = parts[index - 1];
@@ -174,7 +174,7 @@ function readCompound({ type, pos, end }: Compound, lists: CompoundList[], readi
   const depth = reading.depth + 1;
   if (depth > DEPTH_MAX) throw new Unreadable();
   reading.features.add('compound');
-  // Words that only separators set off from the commands between them.
+  // Only separators may stand between these words and the commands.
   if (type !== 'Subshell') reading.features.add('list');
   let at = pos;
   for (const [index, { commands }] of lists.entries()) {
@@ -188,7 +188,7 @@ function readCompound({ type, pos, end }: Compound, lists: CompoundList[], readi
 function readCommand({ name, prefix, suffix, pos, end }: Command, reading: Reading): void {
   const parts = [...prefix, ...(name === undefined ? [] : [name]), ...suffix];
   for (const [index, part] of parts.entries()) {
-    // Behind a word, `<` needs no blank, `2<` and another word do.
+    // After a word, `<` needs no blank before it; `2<` and another word do.
     const bare = 'operator' in part && part.descriptor === undefined;
     const before = parts[index - 1];
     if (before === undefined) gap(reading, NOTHING, pos, part.pos);
@@ -218,7 +218,7 @@ function wordOf(word: Word, reading: Reading): string | null {
   return readWord(word, { features: reading.features, nested });
 }
 
-/** Reads `NAME=value`, also where it is the argument of a command; arrays and `+=` are bash's alone. */
+/** Reads `NAME=value`, also as the argument of a command. Only bash has arrays and `+=`: they are unreadable. */
 function readAssignment({ name, text, value, append, index }: Assignment, reading: Reading): string | null {
   if (value.type !== 'Word' || append === true || index !== undefined) throw new Unreadable();
   if (`${name}=${value.text}` !== text) throw new Unreadable();
@@ -226,13 +226,13 @@ function readAssignment({ name, text, value, append, index }: Assignment, readin
   return known === null ? null : `${name}=${known}`;
 }
 
-/** Where a redirection leads is not among the facts; that there is one is. */
+/** A redirection is a feature; its target is not among the facts. */
 function readRedirection(redirection: Redirection, reading: Reading): void {
-  // A here-document goes on below the line.
+  // A here-document continues below the line.
   if (redirection.type === 'HereDoc' || redirection.target === undefined) throw new Unreadable();
   const { pos, end, target } = redirection;
   gap(reading, REDIRECTS, pos, target.pos);
-  // Behind `>&`, bash expands a second time what was quoted.
+  // After `>&`, bash expands quoted text a second time.
   if (/[<>]&/.test(redirection.operator) && !/^[0-9-]$/.test(target.text)) throw new Unreadable();
   gap(reading, NOTHING, target.end, end);
   reading.features.add('redirect');
@@ -245,13 +245,13 @@ function addCommand(name: string | null, values: (string | null)[], reading: Rea
   reading.commands.push({ name, arguments: values });
   const script = scriptOf(name, values);
   if (script === undefined) return;
-  // A script that is put together when it runs cannot be read.
+  // A script that is built at run time cannot be read.
   if (script === null) throw new Unreadable();
   reading.features.add('substitution');
   readText(script, { ...reading, depth: reading.depth + 1 });
 }
 
-/** Returns the script a command runs in a shell: undefined where there is none, null where it is not known. */
+/** Returns the script that a command runs in a shell: undefined when there is none, null when it is not known. */
 function scriptOf(name: string | null, values: (string | null)[]): string | null | undefined {
   const program = name?.split('/').at(-1) ?? '';
   if (program === 'eval') return values.includes(null) ? null : values.join(' ');
@@ -259,6 +259,6 @@ function scriptOf(name: string | null, values: (string | null)[]): string | null
   const flag = values.findIndex((value) => value === null || /^-[A-Za-z]*c[A-Za-z]*$/.test(value));
   if (flag < 0) return undefined;
   const script = values[flag] === null ? null : (values[flag + 1] ?? null);
-  // More options may stand between `-c` and its script.
+  // More options may come between `-c` and its script.
   return script === null || /^[-+]/.test(script) ? null : script;
 }

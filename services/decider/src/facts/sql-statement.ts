@@ -3,19 +3,19 @@ import { type PolicyFacts, sqlStatementSchema } from '@interlock/contracts';
 /** One statement as policy sees it. */
 export type SqlStatement = Extract<PolicyFacts['sql'][number], { readable: true }>['statements'][number];
 
-/** What was seen in a statement's tree. */
-export interface Seen {
+/** What a statement's tree holds. */
+export interface Found {
   tables: Set<string>;
   /** Lower case. */
   functions: Set<string>;
-  /** False once something was seen that may change anything. */
+  /** False once a node or function was found that may change anything. */
   reads: boolean;
 }
 
-/** Returns a statement as policy sees it, or undefined where it names more than policy takes. */
+/** Returns a statement as policy sees it, or undefined when it names more than the schema takes. */
 export function statementOf(
   kind: string,
-  { tables, functions, reads }: Seen,
+  { tables, functions, reads }: Found,
   conditioned: boolean | undefined,
 ): SqlStatement | undefined {
   const statement = {

@@ -1,4 +1,4 @@
-/** The thread that reads SQL: a text that takes a parser too long or too much memory costs no more than this thread. */
+/** The thread that reads SQL: a text that takes a parser too much time or memory costs only this thread. */
 import { parentPort } from 'node:worker_threads';
 import { loadMysqlOrSqlite, readMysqlOrSqlite } from './mysql-sqlite.ts';
 import { loadPostgresql, readPostgresql } from './postgresql.ts';

@@ -150,7 +150,7 @@ describe('[P-facts-parsed] a statement that only reads', () => {
   });
 });
 
-describe('a statement says', () => {
+describe('the fact of a statement says', () => {
   test.each([
     ['postgresql', 'drop table a.b, c', 'drop', ['a.b', 'c']],
     ['postgresql', 'alter table x drop column y', 'alter', ['x']],
@@ -191,7 +191,7 @@ describe('a statement says', () => {
   });
 });
 
-describe('[P-facts-parsed] a text made to hurt the parser', () => {
+describe('[P-facts-parsed] a text that attacks the parser', () => {
   const fill = (head: string, unit: string, tail = '') =>
     head + unit.repeat(Math.floor((SQL_LENGTH_MAX - head.length - tail.length) / unit.length)) + tail;
   const nest = (head: string, open: string, core: string, close: string) => {
@@ -229,7 +229,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     120_000,
   );
 
-  test('is given up at its deadline, and the next text is read', async () => {
+  test('is unreadable at its deadline, and the next text is read', async () => {
     // Less than the text needs, more than a plain one needs in a thread that has just started.
     await using hasty = createSqlReader(150);
     expect(await hasty.read([{ dialect: 'mysql', text: texts.columns }])).toEqual([undefined]);
@@ -241,7 +241,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     expect(next).toMatchObject([{ readOnly: true }]);
   });
 
-  test('is read in turn with others: each call gets its own answer, and past a number of them an outage', async () => {
+  test('waits its turn: each call gets its own answer, and a call beyond the limit gets an outage', async () => {
     const asked = Array.from({ length: 200 }, (_, index) =>
       reader.read([{ dialect: 'postgresql', text: `select a from t${index}` }]),
     );
@@ -256,7 +256,7 @@ describe('[P-facts-parsed] a text made to hurt the parser', () => {
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'dependency_unavailable' });
   });
 
-  test('is not read when it is too long, alone or together with the others of its call', async () => {
+  test('is unreadable when it is too long, alone or together with the others of its call', async () => {
     const half = `select '${'x'.repeat(SQL_LENGTH_MAX / 2)}'`;
     const long = { dialect: 'postgresql', text: half } as const;
     expect(await reader.read([long, long])).toEqual([undefined, undefined]);

@@ -1,9 +1,9 @@
 /**
  * Reads SQL in a thread of its own.
  *
- * 1. A text is short, and its reading has a deadline: the thread is ended at it, and the text counts as unreadable.
- * 2. One job at a time. A job waits for those before it, so a queue that is too long is an outage, not an answer.
- * 3. Whatever ends the thread ends one job; the next one starts another thread.
+ * Q1. A text is short, and reading it has a deadline, at which the thread is ended and the text counts as unreadable.
+ * Q2. One job at a time. A queue that is too long is an outage (`dependency_unavailable`) and no answer.
+ * Q3. Whatever ends the thread ends one job; the next job starts another thread.
  */
 import { Worker } from 'node:worker_threads';
 import { Fault, sqlStatementSchema } from '@interlock/contracts';
@@ -16,9 +16,9 @@ import type { SqlStatement } from './sql-statement.ts';
 const READ_MS = 1_000;
 /** Loading the parsers takes a fifth of a second. */
 const LOAD_MS = 10_000;
-/** Jobs that wait; more of them would come back from the bus before they are read. */
+/** Jobs that wait. Of more jobs the last would be delivered again before they are read. */
 const WAITING_MAX = 128;
-/** A call waits this long for its turn before it goes back to the bus: well within the acknowledgement wait. */
+/** A call waits this long for its turn and is then delivered again: well within the wait for an acknowledgement. */
 const TURN_MS = 2_500;
 const HEAP_MEBIBYTES = 256;
 const STACK_MEBIBYTES = 8;
@@ -32,13 +32,13 @@ const readySchema = z.strictObject({ ready: z.literal(true) });
 
 export interface SqlReader extends AsyncDisposable {
   /**
-   * Returns the statements of each text; undefined for one that no parser understood in time.
-   * Throws `dependency_unavailable` when too many wait.
+   * Returns the statements of each text; undefined for a text that no parser understood in time.
+   * Throws `dependency_unavailable` when too many calls wait.
    */
   read(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]>;
 }
 
-/** Makes a reader of SQL that gives a call's texts so long. Its thread starts with the first text. */
+/** Makes a reader of SQL; `readMs` is the deadline for the texts of one call. Its thread starts with the first text. */
 export function createSqlReader(readMs: number = READ_MS): SqlReader {
   return new ThreadedSqlReader(readMs);
 }
@@ -57,7 +57,7 @@ class ThreadedSqlReader implements SqlReader {
     const length = texts.reduce((sum, { text }) => sum + text.length, 0);
     if (length > SQL_LENGTH_MAX) return texts.map(() => undefined);
     if (texts.length === 0) return [];
-    if (this.#queue.size >= WAITING_MAX) throw busy();
+    if (this.#queue.size >= WAITING_MAX) throw busy(); // Q2
     const enteredMs = performance.now();
     return await this.#queue.run(async () => {
       if (performance.now() - enteredMs > TURN_MS) throw busy();
@@ -76,15 +76,19 @@ class ThreadedSqlReader implements SqlReader {
     this.#thread ??= startThread();
     const thread = await this.#thread.catch((cause: unknown) => {
       this.#thread = undefined;
-      throw new Fault('dependency_unavailable', { detail: 'The reader of SQL does not start.', cause });
+      throw new Fault('dependency_unavailable', {
+        detail: 'The thread that reads SQL does not start.',
+        cause,
+      });
     });
     this.#jobs += 1;
     const job = this.#jobs;
-    const said = heard(thread, this.#readMs);
+    const reply = nextMessage(thread, this.#readMs);
     thread.postMessage({ job, texts });
-    const answer = answerSchema.safeParse(await said.catch(() => undefined));
+    const answer = answerSchema.safeParse(await reply.catch(() => undefined));
     if (answer.success && answer.data.job === job && answer.data.answers.length === texts.length)
       return answer.data.answers.map((one) => one ?? undefined);
+    // Q1, Q3
     this.#thread = undefined;
     await thread.terminate();
     return texts.map(() => undefined);
@@ -94,16 +98,16 @@ class ThreadedSqlReader implements SqlReader {
 async function startThread(): Promise<Worker> {
   const thread = new Worker(new URL('./sql-thread.ts', import.meta.url), {
     name: 'sql',
-    // What it parses was chosen by an agent; it needs nothing of this process.
+    // An agent chose what it parses, so it gets nothing of this process.
     env: {},
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MEBIBYTES, stackSizeMb: STACK_MEBIBYTES },
   });
-  // A thread that waits for work does not keep the process; one that fails between jobs is found by the next.
+  // A waiting thread does not keep the process running. The job after a thread that failed starts another (Q3).
   thread.unref();
   thread.on('error', () => undefined);
   try {
-    readySchema.parse(await heard(thread, LOAD_MS));
+    readySchema.parse(await nextMessage(thread, LOAD_MS));
     return thread;
   } catch (error) {
     await thread.terminate();
@@ -111,11 +115,11 @@ async function startThread(): Promise<Worker> {
   }
 }
 
-/** Resolves with the next thing a thread says; rejects when it ends or says nothing in time. */
-function heard(thread: Worker, limitMs: number): Promise<unknown> {
+/** Resolves with the thread's next message; rejects when it ends or sends none in time. */
+function nextMessage(thread: Worker, limitMs: number): Promise<unknown> {
   const next = Promise.withResolvers<unknown>();
-  const timer = setTimeout(() => next.reject(new Error('the thread took too long')), limitMs);
-  const onExit = () => next.reject(new Error('the thread ended'));
+  const timer = setTimeout(() => next.reject(new Error('The thread sent no message in time.')), limitMs);
+  const onExit = () => next.reject(new Error('The thread ended.'));
   thread.once('message', next.resolve);
   thread.once('error', next.reject);
   thread.once('exit', onExit);

@@ -1,7 +1,7 @@
-/** A node of a syntax tree, as a parser gives it: names and what stands under them. */
+/** A node of a syntax tree as a parser makes it: values by name. */
 export type Tree = Record<string, unknown>;
 
-/** A text within the parsers' limits has far fewer nodes; more of them are not looked at. */
+/** The tree of a text within the parsers' limits is far smaller. */
 const NODES_MAX = 200_000;
 
 /** True for an object that is neither null nor an array. */
@@ -10,8 +10,8 @@ export function isTree(value: unknown): value is Tree {
 }
 
 /**
- * Calls back for every name in a tree with what stands under it, however deep, without recursion.
- * Returns false when the tree is too large to be seen whole.
+ * Calls `visit` for every name in a tree with its value, at any depth, without recursion.
+ * Returns false when the tree is too large to be visited whole.
  */
 export function walk(root: unknown, visit: (name: string, value: unknown) => void): boolean {
   const ahead: unknown[] = [root];

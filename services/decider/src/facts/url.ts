@@ -1,4 +1,4 @@
-/** Reads a URL by the WHATWG standard, where every other reader would read the same. */
+/** Reads a URL by the WHATWG standard, when every other parser would read the same. */
 import type { PolicyFacts } from '@interlock/contracts';
 
 export type Destination = Omit<
@@ -6,18 +6,18 @@ export type Destination = Omit<
   'at' | 'readable' | 'firstUse'
 >;
 
-/** What servers commonly accept as a request line. */
+/** As long as the request lines that servers commonly accept. */
 const LENGTH_MAX = 8_192;
 const ORIGIN_MAX = 1_024;
 const HOST_MAX = 256;
-/** The standard strips some of these and reads others as `/`, others do not. */
+/** The standard strips some of these and reads others as `/`; other parsers do not. */
 const AMBIGUOUS = /[\s\p{Cc}\p{Zs}\\]/u;
 const WITH_ORIGIN = new Set(['http:', 'https:', 'ws:', 'wss:', 'ftp:']);
 
-/** Returns where a URL leads, or undefined where that is not clear. */
+/** Returns the destination of a URL, or undefined when that is not certain. */
 export function readUrl(text: string): Destination | undefined {
   if (text.length > LENGTH_MAX || !text.isWellFormed() || AMBIGUOUS.test(text)) return undefined;
-  // Without its slashes a URL is relative to some readers and absolute to others.
+  // Without its slashes a URL is relative to some parsers and absolute to others.
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   const known = WITH_ORIGIN.has(url.protocol);
