@@ -49,6 +49,7 @@ async function writeBlob(
     const chunk = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
     await writeKey(at, bucket, `${key}.${index}`, chunk);
   }
+  // D1: the manifest is last.
   const manifest = JSON.stringify({ digest: sha256(bytes), chunks });
   await writeKey(at, bucket, key, new TextEncoder().encode(manifest));
 }
@@ -68,6 +69,7 @@ async function readBlob(at: BucketContext, bucket: BucketName, key: string): Pro
 async function removeBlob(at: BucketContext, bucket: BucketName, key: string): Promise<void> {
   const manifest = await readManifest(at, bucket, key);
   if (manifest === undefined) return;
+  // D1: the manifest is first.
   await purgeKey(at, bucket, key);
   for (let index = 0; index < manifest.chunks; index += 1) await purgeKey(at, bucket, `${key}.${index}`);
 }

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus, Published } from './index.ts';
 import { join } from './inside.fixture.ts';
 
-let house: TestBus;
+let testBus: TestBus;
 let ingress: Bus;
 let decider: Bus;
 let executor: Bus;
@@ -26,17 +26,17 @@ let twinExecutor: Bus;
 const RACES = 200;
 
 beforeAll(async () => {
-  house = await startTestBus();
+  testBus = await startTestBus();
   [ingress, decider, executor, consoleBus, approver, twinExecutor] = await Promise.all([
-    house.busOf('ingress'),
-    house.busOf('decider'),
-    house.busOf('executor'),
-    house.busOf('console'),
-    house.busOf('approver'),
-    house.busOf('executor'),
+    testBus.busOf('ingress'),
+    testBus.busOf('decider'),
+    testBus.busOf('executor'),
+    testBus.busOf('console'),
+    testBus.busOf('approver'),
+    testBus.busOf('executor'),
   ]);
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => testBus[Symbol.asyncDispose]());
 
 describe('the line', () => {
   test('[P-line-one-successor] takes one successor of an event and rejects the second', async () => {
@@ -45,7 +45,7 @@ describe('the line', () => {
     if (!first.stored) throw new Error('the first event of a call was not stored');
     const { sequence: requested } = first;
     expect(await ingress.publish('requested', call, { call }, 0)).toEqual({ stored: false });
-    const { sign } = await house.keysOf('decider');
+    const { sign } = await testBus.keysOf('decider');
     const [decided, held] = [makeDecided(call, sign), makeDecided(call, sign, { verdict: 'ask' })];
     expect(await decider.publish('decided', call, decided, requested)).toMatchObject({ stored: true });
     for (const again of [decided, makeDecided(call, sign)])
@@ -53,13 +53,13 @@ describe('the line', () => {
     expect(await decider.publish('held', call, held, requested)).toEqual({ stored: false });
   });
 
-  test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step and stores its refusal where ingress hears of it', async () => {
+  test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step, and its refusal to ingress once it is stored', async () => {
     const call = makeCall();
     const heard = Promise.withResolvers<EventBody<'refused'>>();
     await ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
     await using _step = await decider.step('decider', {
-      verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, house.keyring) }),
-      poison: ({ event }) => makeRefused(event.call, house.keyring),
+      verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, testBus.keyring) }),
+      poison: ({ event }) => makeRefused(event.call, testBus.keyring),
       concurrency: 4,
     });
     await ingress.publish('requested', call, { call }, 0);
@@ -70,19 +70,19 @@ describe('the line', () => {
     });
   });
 
-  test('[P-ledger-read-back] knows its own claim after a lost acknowledgement by its nonce, and another’s by another nonce', async () => {
+  test('[P-ledger-read-back] recognises its own claim after a lost acknowledgement by the nonce, and another claim by another nonce', async () => {
     const call = makeCall();
-    const claim = makeClaim(call, house.keyring, { claimMs: 5_000 });
+    const claim = makeClaim(call, testBus.keyring, { claimMs: 5_000 });
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', claim, 0)).toMatchObject({ stored: true });
     expect(await executor.claim('started', { ...claim, nonce: newId('n') }, 0)).toEqual({ stored: false });
-    expect(await decider.refuse(makeRefused(call, house.keyring))).toEqual({ stored: false });
+    expect(await decider.refuse(makeRefused(call, testBus.keyring))).toEqual({ stored: false });
   });
 
-  const claims = (call: Call) => executor.claim('started', makeClaim(call, house.keyring), 0);
-  const twinClaims = (call: Call) => twinExecutor.claim('started', makeClaim(call, house.keyring), 0);
-  const deciderRefuses = (call: Call) => decider.refuse(makeRefused(call, house.keyring));
-  const ingressRefuses = (call: Call) => ingress.refuse(makeRefused(call, house.keyring));
+  const claims = (call: Call) => executor.claim('started', makeClaim(call, testBus.keyring), 0);
+  const twinClaims = (call: Call) => twinExecutor.claim('started', makeClaim(call, testBus.keyring), 0);
+  const deciderRefuses = (call: Call) => decider.refuse(makeRefused(call, testBus.keyring));
+  const ingressRefuses = (call: Call) => ingress.refuse(makeRefused(call, testBus.keyring));
   test.each<[string, ((call: Call) => Promise<Published>)[]]>([
     ['claims', [claims, twinClaims, claims, twinClaims]],
     ['a claim and a refusal', [claims, deciderRefuses]],
@@ -101,22 +101,22 @@ describe('the line', () => {
   });
 });
 
-test('[P-answer-from-the-ledger] what was never stored is not heard as an outcome, whoever has it delivered', async () => {
+test('[P-answer-from-the-ledger] a message that was never stored as an outcome is not received as one, whichever service has it delivered', async () => {
   const [forged, real] = [makeCall(), makeCall()];
   const heard: string[] = [];
   await ingress.onStored('refused', ({ call }) => heard.push(call));
-  const limiter = await join(house, 'limiter');
+  const limiter = await join(testBus, 'limiter');
   const target = `interlock.done.v1.refused.acme.${forged.call}`;
   const delivered = Promise.withResolvers<void>();
   limiter.subscribe(target, { callback: () => delivered.resolve() });
-  await limiter.request('$KV.epochs.forged', JSON.stringify(makeRefused(forged, house.keyring)));
+  await limiter.request('$KV.epochs.forged', JSON.stringify(makeRefused(forged, testBus.keyring)));
   const config = { name: 'forger', deliver_subject: target, deliver_policy: 'all', ack_policy: 'none' };
   await limiter.request(
     'CORE.API.CONSUMER.CREATE.KV_epochs.forger',
     JSON.stringify({ stream_name: 'KV_epochs', action: 'create', config }),
   );
   await delivered.promise;
-  await decider.refuse(makeRefused(real, house.keyring));
+  await decider.refuse(makeRefused(real, testBus.keyring));
   await eventually(() => heard.includes(real.call));
   expect(heard).not.toContain(forged.call);
   await limiter.close();
@@ -154,17 +154,17 @@ describe('buckets', () => {
     await watch[Symbol.asyncDispose]();
   });
 
-  test('[P-entries-signed] tell of a text that counts for nothing, keep what was held, and heal when signed again', async () => {
-    const raw = await join(house, 'console');
+  test('[P-entries-signed] report a text that does not verify, keep the entry they held, and recover when the entry is signed again', async () => {
+    const raw = await join(testBus, 'console');
     const subject = '$KV.switches.all';
     const put = (body: string) => raw.request(subject, body);
     const entry = (by: string) => ({ on: true, by, at: 1 });
     await consoleBus.entries('switches').put('all', entry('first'));
-    const core = await join(house, 'provisioner');
+    const core = await join(testBus, 'provisioner');
     const jsm = await jetstreamManager(core, { checkAPI: false });
     const first = await jsm.streams.getMessage('KV_switches', { last_by_subj: subject });
     await consoleBus.entries('switches').put('all', entry('second'));
-    const limiter = await house.busOf('limiter');
+    const limiter = await testBus.busOf('limiter');
     const watch = await limiter.entries('switches').watch();
     await eventually(() => watch.current && watch.get('all')?.by === 'second');
     expect(watch.refused.size).toBe(0);
@@ -189,7 +189,7 @@ describe('buckets', () => {
     await Promise.all([raw.close(), core.close()]);
   });
 
-  test('give back the room of a blob that was removed', async () => {
+  test('free the space of a blob that was removed', async () => {
     const blobs = consoleBus.blobs('bundles');
     await blobs.put('bundle-x', Buffer.alloc(1_300_000, 5));
     expect((await decider.blobs('bundles').get('bundle-x'))?.length).toBe(1_300_000);
@@ -200,7 +200,7 @@ describe('buckets', () => {
     expect((await decider.blobs('bundles').get('bundle-x'))?.length).toBe(10);
   });
 
-  test('keep blobs whole and hand out nothing of half a blob', async () => {
+  test('return a blob whole, and nothing of a blob that is incomplete', async () => {
     const bytes = Buffer.alloc(1_300_000, 5);
     await executor.blobs('results').put('acme.c1', bytes);
     const read = await ingress.blobs('results').get('acme.c1');
@@ -220,13 +220,13 @@ describe('the channel', () => {
   });
 });
 
-test('[P-statements-role-bound] a statement signed by one role does not pass for another’s', async () => {
-  const keys = await house.keysOf('executor');
+test('[P-statements-role-bound] a statement signed by one role does not verify as another’s', async () => {
+  const keys = await testBus.keysOf('executor');
   const forged = signStatement(
     { type: 'entry', bucket: 'tools', key: 'x', version: 1, issuedAt: 1, value: null },
     keys.sign,
   );
   expect(forged).toContain('.');
-  expect(() => verifyStatement(forged, 'entry', house.keyring, Date.now())).toThrow('may not sign');
+  expect(() => verifyStatement(forged, 'entry', testBus.keyring, Date.now())).toThrow('may not sign');
   expect(approver.connected).toBe(true);
 });

@@ -42,6 +42,7 @@ export function consume(
     });
     if (stopping.aborted) stop();
     for await (const message of messages) {
+      // C1
       if (stopping.aborted) {
         message.nak();
         continue;
@@ -55,6 +56,7 @@ export function consume(
         )
         .finally(() => begun.delete(work));
       begun.add(work);
+      // C1
       if (begun.size >= concurrency) await Promise.race(begun);
     }
   };

@@ -131,6 +131,7 @@ function verifyText<B extends EntryBucket>(
 ): Verified<B> {
   try {
     const statement = verifyStatement(text, 'entry', keyring, clock.nowMs());
+    // E1
     if (statement.bucket !== bucket || statement.key !== key)
       throw new Fault('entry_forged', { detail: 'The entry was signed for another bucket or key.' });
     const { version } = statement;
@@ -216,6 +217,7 @@ async function watchEntries<B extends EntryBucket>(at: EntryContext, bucket: B):
       const verified = verifiedOrNot(at, bucket, { key, data: stored.data });
       if (verified === undefined) return setRefused(key, 'forged');
       const last = held.get(key)?.version ?? 0;
+      // E2
       if (verified.version > last) {
         held.set(key, verified);
         for (const listener of listeners) listener(key, verified.value);

@@ -1,4 +1,4 @@
-/** The provisioner's side of the bus: it alone joins the account that holds the streams. */
+/** The provisioner's part of the bus: it alone joins the account that holds the streams. */
 import type { Secret } from '@interlock/keys';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { openConnection } from './connection.ts';
@@ -9,9 +9,9 @@ const API_TIMEOUT_MS = 10_000;
 
 export interface Provisioner extends AsyncDisposable {
   readonly connected: boolean;
-  /** Creates every stream, consumer and bucket that is missing. Returns what was made. */
+  /** Makes every stream, consumer and bucket that is missing. Returns the names of those it made. */
   provision(): Promise<string[]>;
-  /** Makes the line again where it was lost; nothing else is ever made again while running. */
+  /** Makes the line again where it was lost; no other stream is made again while the services run. */
   repairLine(): Promise<string[]>;
 }
 

@@ -1,4 +1,4 @@
-/** Reading buckets: however often, and whatever happens to the server meanwhile. */
+/** Reading buckets: very often, and while the server dies. */
 import { Fault } from '@interlock/contracts';
 import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
@@ -8,14 +8,14 @@ import { z } from 'zod';
 import type { Bus, Records } from './index.ts';
 import { join } from './inside.fixture.ts';
 
-/** Within this time everything works again after its dependency came back. */
+/** Within this time after NATS is restarted, everything works again. */
 const RECOVERY_MS = 10_000;
-/** One more than the server takes for a bucket, where none goes. */
+/** One more than the consumers that the server allows for a bucket. */
 const READINGS = 1_001;
 const AT_ONCE = 20;
 const noteSchema = z.strictObject({ note: z.string() });
 
-let house: TestBus;
+let testBus: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 let reader: Bus;
@@ -23,16 +23,16 @@ let notes: Records<z.infer<typeof noteSchema>>;
 let reading: typeof notes;
 
 beforeEach(async () => {
-  house = await startTestBus();
-  core = await join(house, 'provisioner');
+  testBus = await startTestBus();
+  core = await join(testBus, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
-  reader = await house.busOf('console');
-  notes = (await house.busOf('approver')).records('questions', noteSchema);
+  reader = await testBus.busOf('console');
+  notes = (await testBus.busOf('approver')).records('questions', noteSchema);
   reading = reader.records('questions', noteSchema);
 });
 afterEach(async () => {
   await core?.close();
-  await house?.[Symbol.asyncDispose]();
+  await testBus?.[Symbol.asyncDispose]();
 });
 
 async function readersAtServer(): Promise<number> {
@@ -40,16 +40,16 @@ async function readersAtServer(): Promise<number> {
 }
 
 describe('a bucket that is read', () => {
-  test('tells that it cannot be read while the server is away, and all of it when it is back', async () => {
+  test('throws while NATS is down, and is read whole after NATS is restarted', async () => {
     await notes.put('acme.one', { note: 'one' }, 0);
-    await house.nats.server.kill();
+    await testBus.nats.server.kill();
     await eventually(() => !reader.connected);
     await expect(reading.list()).rejects.toMatchObject({ code: 'dependency_unavailable' });
-    await house.nats.server.restart();
+    await testBus.nats.server.restart();
     expect(await eventually(() => reading.list(), RECOVERY_MS)).toMatchObject([{ key: 'acme.one' }]);
   });
 
-  test('again and again while the server dies is told whole or not at all', async () => {
+  test('again and again while the server dies is returned whole or not at all', async () => {
     for (const key of ['acme.one', 'acme.two', 'acme.three']) await notes.put(key, { note: key }, 0);
     const told: (number | string)[] = [];
     const stopping = new AbortController();
@@ -65,9 +65,9 @@ describe('a bucket that is read', () => {
       }
     });
     for (let death = 0; death < 2; death += 1) {
-      await house.nats.server.kill();
+      await testBus.nats.server.kill();
       await eventually(() => !reader.connected);
-      await house.nats.server.restart();
+      await testBus.nats.server.restart();
       const before = told.length;
       await eventually(() => told.slice(before).includes(3), RECOVERY_MS);
     }
@@ -76,7 +76,7 @@ describe('a bucket that is read', () => {
     expect(new Set(told)).toEqual(new Set([3, 'dependency_unavailable']));
   });
 
-  test('leaves nothing at the server, so that no number of readings shuts out the next', async () => {
+  test('leaves no consumer at the server, so that no number of readings locks out the next', async () => {
     await notes.put('acme.one', { note: 'one' }, 0);
     for (let read = 0; read < READINGS; read += AT_ONCE)
       await Promise.all(
@@ -85,7 +85,7 @@ describe('a bucket that is read', () => {
     expect(await readersAtServer()).toBe(0);
   });
 
-  test('leaves nothing at the server when a watch ends', async () => {
+  test('leaves no consumer at the server when a watch ends', async () => {
     const seen: string[] = [];
     const watch = await reading.watch((key) => void seen.push(key));
     await notes.put('acme.one', { note: 'one' }, 0);
@@ -95,7 +95,7 @@ describe('a bucket that is read', () => {
     expect(await readersAtServer()).toBe(0);
   });
 
-  test('has every key once, as it was written last, and none that is empty', async () => {
+  test('has every key once, with its last value; an empty bucket has none', async () => {
     expect(await reading.list()).toEqual([]);
     const first = await notes.put('acme.one', { note: 'one' }, 0);
     await notes.put('acme.two', { note: 'two' }, 0);

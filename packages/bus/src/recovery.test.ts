@@ -1,4 +1,4 @@
-/** What the bus does when its server dies, hangs, or loses a stream. */
+/** The bus while its server dies, hangs, or loses a stream. */
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
 import { executorService } from '@interlock/executor';
@@ -10,13 +10,13 @@ import { type Bus, connectProvisioner, type Provisioner } from './index.ts';
 import { join } from './inside.fixture.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-/** Within this time everything works again after its dependency came back. */
+/** Within this time after NATS is restarted, everything works again. */
 const RECOVERY_MS = 10_000;
 /** An executor asks once a second how full the ledger is, and believes an answer for ten. */
 const NOTICED_MS = 20_000;
 const person = { person: 'ann', roles: ['admin'], tokenHash: '0'.repeat(64) };
 
-let house: TestBus;
+let testBus: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 let provisioner: Provisioner;
@@ -24,28 +24,28 @@ let ingress: Bus;
 let decider: Bus;
 
 beforeEach(async () => {
-  house = await startTestBus();
-  core = await join(house, 'provisioner');
+  testBus = await startTestBus();
+  core = await join(testBus, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
-  const { busSeed: seed } = await house.keysOf('provisioner');
-  provisioner = await connectProvisioner({ nats: house.nats, seed, log: silent, replicas: 1 });
-  [ingress, decider] = await Promise.all([house.busOf('ingress'), house.busOf('decider')]);
+  const { busSeed: seed } = await testBus.keysOf('provisioner');
+  provisioner = await connectProvisioner({ nats: testBus.nats, seed, log: silent, replicas: 1 });
+  [ingress, decider] = await Promise.all([testBus.busOf('ingress'), testBus.busOf('decider')]);
 });
 afterEach(async () => {
   await provisioner?.[Symbol.asyncDispose]();
   await core?.close();
-  await house?.[Symbol.asyncDispose]();
+  await testBus?.[Symbol.asyncDispose]();
 });
 
 function refuseAll() {
   return decider.step('decider', {
-    verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, house.keyring) }),
-    poison: ({ event }, fault) => makeRefused(event.call, house.keyring, { code: fault.code }),
+    verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, testBus.keyring) }),
+    poison: ({ event }, fault) => makeRefused(event.call, testBus.keyring, { code: fault.code }),
     concurrency: 4,
   });
 }
 
-/** Puts a call on the line as soon as the bus takes it, and waits until it was refused. */
+/** Publishes a call as soon as the bus accepts it, and waits until it is refused. */
 async function goesThrough(): Promise<void> {
   const call = makeCall();
   await eventually(async () => {
@@ -55,24 +55,24 @@ async function goesThrough(): Promise<void> {
   await eventually(async () => (await ingress.readCall('acme', call.call))?.step === 'refused', RECOVERY_MS);
 }
 
-describe('a server that was away', () => {
-  test('[P-recovers] is used again without a restart: steps go on, and watches see what they missed', async () => {
-    const consoleBus = await house.busOf('console');
-    const approver = await house.busOf('approver');
+describe('a server that is restarted', () => {
+  test('[P-recovers] is used again without a restart of the services: steps go on, and watches get what they missed', async () => {
+    const consoleBus = await testBus.busOf('console');
+    const approver = await testBus.busOf('approver');
     await using watch = await approver.entries('people').watch();
     await using _ = await refuseAll();
     await consoleBus.entries('people').put('ann', person);
     await eventually(() => watch.get('ann') !== undefined);
     await goesThrough();
 
-    await house.nats.server.kill();
+    await testBus.nats.server.kill();
     await eventually(() => !ingress.connected && !watch.current);
     const call = makeCall();
     await expect(ingress.publish('requested', call, { call }, 0)).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });
-    await house.nats.server.restart();
-    // What was missed meanwhile is in no copy from before, so none is current until it is read anew.
+    await testBus.nats.server.restart();
+    // A copy from before lacks what was missed meanwhile, so it is not current until the bucket is read again.
     const giveUpMs = performance.now() + RECOVERY_MS;
     while (!approver.connected && performance.now() < giveUpMs) await setImmediate();
     expect({ connected: approver.connected, current: watch.current }).toEqual({
@@ -88,21 +88,21 @@ describe('a server that was away', () => {
     await goesThrough();
   });
 
-  test('[P-ledger-read-back] took a claim whose acknowledgement was lost: its owner finds its own nonce', async () => {
-    const executor = await house.busOf('executor');
-    const claim = makeClaim(makeCall(), house.keyring, { claimMs: 5_000 });
-    house.nats.server.pause();
+  test('[P-ledger-read-back] stored a claim whose acknowledgement was lost: its owner finds its own nonce', async () => {
+    const executor = await testBus.busOf('executor');
+    const claim = makeClaim(makeCall(), testBus.keyring, { claimMs: 5_000 });
+    await testBus.nats.server.pause();
     const claiming = executor.claim('started', claim, 0);
     // Two readings that time out take longer than an acknowledgement may.
     for (const _ of [1, 2]) await expect(ingress.readCall('acme', claim.call)).rejects.toBeInstanceOf(Fault);
-    house.nats.server.resume();
+    testBus.nats.server.resume();
     expect(await claiming).toMatchObject({ stored: true, sequence: 1 });
     expect((await ingress.readStep('started', 'acme', claim.call))?.body.nonce).toBe(claim.nonce);
   });
 });
 
 describe('a stream that is lost', () => {
-  test('[P-line-vanishes] is made again when it is the line, and those who pull from it go on', async () => {
+  test('[P-line-vanishes] is made again when it is the line, and its consumers go on', async () => {
     await using _ = await refuseAll();
     await goesThrough();
     await jsm.streams.delete('LINE');
@@ -112,16 +112,16 @@ describe('a stream that is lost', () => {
   });
 
   test('[P-ledger-missing] is not made again when it is the ledger: nothing is claimed without it, and executors are not ready', async () => {
-    const { healthUrl } = await house.start([executorService]);
+    const { healthUrl } = await testBus.start([executorService]);
     const isReady = async () => (await fetch(`${healthUrl}/readyz`)).ok;
     await eventually(isReady);
     await jsm.streams.delete('LEDGER');
     expect(await provisioner.repairLine()).toEqual([]);
     await expect(jsm.streams.info('LEDGER')).rejects.toThrow('stream not found');
     await expect(ingress.streamState('LEDGER')).rejects.toMatchObject({ code: 'dependency_unavailable' });
-    const executor = await house.busOf('executor');
+    const executor = await testBus.busOf('executor');
     await expect(
-      executor.claim('started', makeClaim(makeCall(), house.keyring, { claimMs: 5_000 }), 0),
+      executor.claim('started', makeClaim(makeCall(), testBus.keyring, { claimMs: 5_000 }), 0),
     ).rejects.toMatchObject({
       code: 'dependency_unavailable',
     });

@@ -8,31 +8,31 @@ const TIMEOUT_MS = 2_000;
 const SHORT_MS = 200;
 const request = { tenant: 'acme', call: 'c_1', statement: 's', arguments: '{}' };
 
-let house: TestBus;
+let testBus: TestBus;
 let broker: Bus;
 let executor: Bus;
 let console: Bus;
 beforeAll(async () => {
-  house = await startTestBus();
+  testBus = await startTestBus();
   [broker, executor, console] = await Promise.all([
-    house.busOf('broker'),
-    house.busOf('executor'),
-    house.busOf('console'),
+    testBus.busOf('broker'),
+    testBus.busOf('executor'),
+    testBus.busOf('console'),
   ]);
 });
-afterAll(() => house?.[Symbol.asyncDispose]());
+afterAll(() => testBus?.[Symbol.asyncDispose]());
 
-describe('asking another service', () => {
-  test('ends as unavailable when nobody serves the verb', async () => {
+describe('a request to another service', () => {
+  test('ends as `dependency_unavailable` when no service serves the verb', async () => {
     await expect(executor.ask('broker.lease', request, TIMEOUT_MS)).rejects.toMatchObject({
       code: 'dependency_unavailable',
       retryable: true,
     });
   });
 
-  test('is answered from when the other serves, which it does not before the server knows of it', async () => {
-    await using auditor = await house.busOf('auditor');
-    house.nats.server.pause();
+  test('is answered once `serve` has resolved, which is not before the server has its subscription', async () => {
+    await using auditor = await testBus.busOf('auditor');
+    await testBus.nats.server.pause();
     const serving = auditor.serve('auditor.verify', () => Promise.reject(new Fault('name_unknown')));
     let serves = false;
     const noted = serving.then(() => {
@@ -41,13 +41,13 @@ describe('asking another service', () => {
     // A request that ran into its limit took longer than a server needs to answer that it knows of the verb.
     await expect(executor.ask('broker.lease', request, SHORT_MS)).rejects.toThrow(Fault);
     expect(serves).toBe(false);
-    house.nats.server.resume();
+    testBus.nats.server.resume();
     await noted;
     const verified = console.ask('auditor.verify', {}, TIMEOUT_MS);
     await expect(verified).rejects.toMatchObject({ code: 'name_unknown' });
   });
 
-  test('brings back the fault the other gave, with its code, words and pointer, and of a bug nothing but that', async () => {
+  test('gets the other service’s fault with its code, text and pointer, and of a bug nothing but `internal`', async () => {
     const thrown = [
       new Fault('lease_refused', { detail: 'Not for you.', pointer: '/call' }),
       new Error('a bug with a password in it'),
@@ -66,8 +66,8 @@ describe('asking another service', () => {
     expect(String(fault)).not.toContain('password');
   });
 
-  test('with another shape than the verb has is refused before the verb sees it', async () => {
-    const nats = await join(house, 'executor');
+  test('without the shape of the verb is refused before the verb runs', async () => {
+    const nats = await join(testBus, 'executor');
     for (const body of ['{}', JSON.stringify({ ...request, extra: 1 }), '[]', 'no JSON']) {
       const reply = await nats.request('interlock.rpc.v1.broker.lease', body, { timeout: TIMEOUT_MS });
       expect(reply.json(), body).toMatchObject({

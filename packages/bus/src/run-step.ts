@@ -148,6 +148,7 @@ async function handle<S extends Step>(
   } as Delivery<S>;
   const next = await nextOf(delivery, options, signal);
   if (next !== undefined) await publishNext(at, delivery, next);
+  // S1
   acknowledge();
 }
 
@@ -191,6 +192,7 @@ function refusal<S extends Step>(delivery: Delivery<S>, options: StepOptions<S>,
   return { step: 'refused', body: options.poison(delivery, fault) };
 }
 
+/** Publishes a successor against the event's sequence where both are on the line (S2, and L2 in `lifecycle.ts`). */
 async function publishNext<S extends Step>(
   at: BusContext,
   delivery: Delivery<S>,

@@ -14,27 +14,27 @@ import type { Bus, Delivery, Next } from './index.ts';
 import { join } from './inside.fixture.ts';
 import { installTracing, underTrace } from './tracing.fixture.ts';
 
-/** Less than the server waits before it delivers again what nobody gave back. */
+/** Less than the server waits before it delivers again a message that was not given back. */
 const GIVEN_BACK_MS = 4_000;
 
-let house: TestBus;
+let testBus: TestBus;
 let ingress: Bus;
 let decider: Bus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 
 beforeAll(async () => {
-  house = await startTestBus();
+  testBus = await startTestBus();
   [ingress, decider, core] = await Promise.all([
-    house.busOf('ingress'),
-    house.busOf('decider'),
-    join(house, 'provisioner'),
+    testBus.busOf('ingress'),
+    testBus.busOf('decider'),
+    join(testBus, 'provisioner'),
   ]);
   jsm = await jetstreamManager(core, { checkAPI: false });
 });
 afterAll(async () => {
   await core?.close();
-  await house?.[Symbol.asyncDispose]();
+  await testBus?.[Symbol.asyncDispose]();
 });
 
 type Verb = (
@@ -45,7 +45,7 @@ function decide(verb: Verb, concurrency = 16) {
   return decider.step('decider', {
     verb,
     concurrency,
-    poison: ({ event }, fault) => makeRefused(event.call, house.keyring, { code: fault.code }),
+    poison: ({ event }, fault) => makeRefused(event.call, testBus.keyring, { code: fault.code }),
   });
 }
 
@@ -59,7 +59,7 @@ async function codeOf({ tenant, call }: Call) {
 }
 
 describe('an event whose owner fails', () => {
-  test('[P-line-poison] is refused at the fifth delivery as poison, or with the last fault, and holds up nobody', async () => {
+  test('[P-line-poison] is refused at the fifth delivery as poison, or with the last fault, and delays no other call', async () => {
     const [broken, unlucky, fine] = [makeCall(), makeCall(), makeCall()];
     const deliveries = new Map<string, number[]>();
     const order: string[] = [];
@@ -69,7 +69,7 @@ describe('an event whose owner fails', () => {
       order.push(call);
       if (call === broken.call) throw new Error('a bug');
       if (call === unlucky.call) throw new Fault('dependency_unavailable');
-      return { step: 'refused', body: makeRefused(event.call, house.keyring) };
+      return { step: 'refused', body: makeRefused(event.call, testBus.keyring) };
     });
     for (const call of [broken, unlucky, fine]) await request(call);
     expect(await eventually(() => codeOf(fine))).toBe('policy_denied');
@@ -81,11 +81,11 @@ describe('an event whose owner fails', () => {
     expect(order.indexOf(fine.call)).toBeLessThan(order.lastIndexOf(broken.call));
   });
 
-  test('[P-line-poison] and that nobody can read is left after five deliveries, and holds up nobody', async () => {
-    const nats = await join(house, 'ingress');
+  test('[P-line-poison] and that does not parse is dropped after five deliveries, and delays no other call', async () => {
+    const nats = await join(testBus, 'ingress');
     await using _ = await decide(({ event }) => ({
       step: 'refused',
-      body: makeRefused(event.call, house.keyring),
+      body: makeRefused(event.call, testBus.keyring),
     }));
     await nats.request('interlock.line.v1.requested.acme.unreadable', '{"call":"no"}');
     await nats.close();
@@ -97,9 +97,9 @@ describe('an event whose owner fails', () => {
     await eventually(async () => (await deliveries()).num_ack_pending === 0, 20_000);
   });
 
-  test('once and then does what follows has one successor', async () => {
+  test('once and then succeeds has one successor', async () => {
     const call = makeCall();
-    const { sign } = await house.keysOf('decider');
+    const { sign } = await testBus.keysOf('decider');
     await using _ = await decide(({ event, deliveries }) => {
       if (deliveries === 1) throw new Fault('dependency_unavailable');
       return { step: 'decided', body: makeDecided(event.call, sign) };
@@ -111,7 +111,7 @@ describe('an event whose owner fails', () => {
   });
 });
 
-test('[P-step-drain] a process that stops finishes what it began, and another gets at once what it had not', async () => {
+test('[P-step-drain] a process that stops finishes the calls it began, and another process gets the rest at once', async () => {
   const calls = [makeCall(), makeCall(), makeCall()];
   const begun = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -120,7 +120,7 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
     taken.push(event.call.call);
     begun.resolve();
     await released.promise;
-    return { step: 'refused', body: makeRefused(event.call, house.keyring) };
+    return { step: 'refused', body: makeRefused(event.call, testBus.keyring) };
   }, 1);
   for (const call of calls) await request(call);
   await begun.promise;
@@ -134,29 +134,29 @@ test('[P-step-drain] a process that stops finishes what it began, and another ge
   const rest: string[] = [];
   await using _ = await decide(({ event }) => {
     rest.push(event.call.call);
-    return { step: 'refused', body: makeRefused(event.call, house.keyring) };
+    return { step: 'refused', body: makeRefused(event.call, testBus.keyring) };
   });
   const expected = calls.map(({ call }) => call).filter((call) => !taken.includes(call));
   await eventually(() => rest.length === 2, GIVEN_BACK_MS);
   expect(rest.sort()).toEqual(expected.sort());
 });
 
-test('[P-step-drain] nothing goes to a process that stopped: each of sixty that follow one another is handed the next call', async () => {
+test('[P-step-drain] no call is delivered to a process that stopped: each of sixty successive processes gets its call', async () => {
   for (let turn = 0; turn < 60; turn += 1) {
     const call = makeCall();
     await using _ = await decide(({ event }) => ({
       step: 'refused',
-      body: makeRefused(event.call, house.keyring),
+      body: makeRefused(event.call, testBus.keyring),
     }));
     await request(call);
     await eventually(async () => (await codeOf(call)) !== undefined, GIVEN_BACK_MS);
   }
 });
 
-describe('an event as it is stored', () => {
+describe('a stored event', () => {
   test('[P-events-cloudevents] is a CloudEvent with a traceparent, and what follows carries the same trace', async () => {
     using _tracing = installTracing();
-    const { sign } = await house.keysOf('decider');
+    const { sign } = await testBus.keysOf('decider');
     await using _step = await decide(({ event }) => ({
       step: 'decided',
       body: makeDecided(event.call, sign),

@@ -16,6 +16,7 @@ export function onStored<S extends StoredStep>(
 ): Promise<void> {
   const pattern = storedPattern(step);
   return connection.listen(pattern, (message) => {
+    // R1
     if (!message.subject.startsWith(pattern.slice(0, -1))) {
       const { subject } = message;
       log.error(

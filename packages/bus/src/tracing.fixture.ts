@@ -1,4 +1,4 @@
-/** The least there is to tracing, so that a test sees what the bus carries on: a context per task, and `traceparent`. */
+/** A minimal tracer, so that a test can check what the bus propagates: a context per task, and `traceparent`. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type Context,

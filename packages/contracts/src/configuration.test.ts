@@ -9,12 +9,12 @@ const httpTool = {
 };
 
 describe('configuration files', () => {
-  test('a member that no schema names is refused', () => {
+  test('a member that the schema does not name is refused', () => {
     expect(toolFileSchemaFor(httpTool).safeParse({ ...httpTool, url: 'x' }).success).toBe(false);
     expect(toolFileSchemaFor(httpTool).safeParse(httpTool).success).toBe(true);
   });
 
-  test('an agent file cannot bring keys or a session', () => {
+  test('an agent file cannot contain keys or a session', () => {
     const agent = { agent: 'a', tenant: 't', user: 'u' };
     expect(agentFileSchema.safeParse({ ...agent, keys: [] }).success).toBe(false);
     expect(agentFileSchema.safeParse({ ...agent, session: 's' }).success).toBe(false);

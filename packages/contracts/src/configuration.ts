@@ -1,6 +1,4 @@
-/**
- * The configuration folder: what each of its files may say, and what the management door is handed when it is applied.
- */
+/** The configuration folder: the shape of each of its files, and the request that applies it to the management API. */
 import { z } from 'zod';
 import {
   agentEntrySchema,
@@ -19,7 +17,7 @@ const FILES_MAX = 1_000;
 /** A policy bundle as base64 text: 16 MiB of bytes, far above any real one. */
 const BUNDLE_BASE64_LENGTH = 22_369_624;
 
-/** Lets an editor know the schema of a file; Interlock reads past it. */
+/** Names the schema of a file for editors; Interlock ignores it. */
 const annotation = { $schema: z.string().max(2_048).optional() };
 
 /** `tools/*.yaml`: one tool that is one HTTP request. */
@@ -30,7 +28,7 @@ export const httpToolFileSchema = z.strictObject({
 });
 export type HttpToolFile = z.infer<typeof httpToolFileSchema>;
 
-/** What is said of one listed tool of an MCP server; the server itself says the rest. */
+/** The settings of one listed tool of an MCP server; the rest of its definition comes from the server. */
 export const mcpToolUseSchema = z.strictObject({
   labels: toolSchema.shape.labels,
   idempotent: toolSchema.shape.idempotent,
@@ -62,13 +60,13 @@ export type McpToolFile = z.infer<typeof mcpToolFileSchema>;
 export const toolFileSchema = z.union([httpToolFileSchema, mcpToolFileSchema]);
 export type ToolFile = z.infer<typeof toolFileSchema>;
 
-/** Returns the schema one tool file is held against, so that a mistake is reported against what was meant. */
+/** Returns the schema for a tool file, by its kind, so that a mistake is reported against the kind that was meant. */
 export function toolFileSchemaFor(value: unknown): typeof httpToolFileSchema | typeof mcpToolFileSchema {
   const isMcp = typeof value === 'object' && value !== null && 'mcp' in value;
   return isMcp ? mcpToolFileSchema : httpToolFileSchema;
 }
 
-/** `agents/*.yaml`: an agent. Its keys are not configuration: they are made by `interlock agent`. */
+/** `agents/*.yaml`: an agent. Its keys are not configuration: `interlock agent` makes them. */
 export const agentFileSchema = z.strictObject({
   ...annotation,
   ...agentEntrySchema.pick({
@@ -82,7 +80,7 @@ export const agentFileSchema = z.strictObject({
 });
 export type AgentFile = z.infer<typeof agentFileSchema>;
 
-/** A person as the configuration names one. A person without `tokenHash` keeps the token it has. */
+/** A person in the configuration. A person without `tokenHash` keeps the present token. */
 export const configuredPersonSchema = personEntrySchema.extend({ tokenHash: digestSchema.optional() });
 export type ConfiguredPerson = z.infer<typeof configuredPersonSchema>;
 
@@ -126,7 +124,7 @@ export const appliedSchema = z.strictObject({
   changed: changeListSchema,
   removed: changeListSchema,
   unchanged: z.int().nonnegative(),
-  /** Agents that stand in no file: they stay until they are revoked. */
+  /** Agents that are in no file: they stay until they are revoked. */
   unlisted: changeListSchema,
 });
 export type Applied = z.infer<typeof appliedSchema>;

@@ -5,10 +5,10 @@ import { digestOf } from './json.ts';
 import { jsonPointerSchema, parseSchema } from './policy.ts';
 import { signedSchema } from './statements.ts';
 
-/** A JSON Schema as a tool declares it; what it means is checked where it is compiled. */
+/** A JSON Schema as a tool declares it; it is checked where it is compiled. */
 export const jsonSchemaSchema = z.record(z.string(), z.json());
 
-/** What a tool does to the world, in words policy can use. */
+/** What a tool does to the world, for policy to use. */
 export const toolLabelSchema = z.enum([
   'reads-private',
   'returns-untrusted',
@@ -18,7 +18,7 @@ export const toolLabelSchema = z.enum([
   'writes',
 ]);
 
-/** How a credential goes into a request. */
+/** How a credential is put into a request. */
 export const injectionSchema = z.discriminatedUnion('as', [
   z.strictObject({ as: z.literal('bearer') }),
   z.strictObject({ as: z.literal('basic'), username: z.string().max(256) }),
@@ -33,12 +33,12 @@ export type Injection = z.infer<typeof injectionSchema>;
 
 const credentialUseSchema = z.strictObject({ name: idSchema, inject: injectionSchema });
 
-/** Where a tool may connect to, and how much it may take. */
+/** Where a tool may connect to, and how much it may read. */
 export const egressPolicySchema = z.strictObject({
-  /** `host`, `host:port`, `*.suffix`, or `http://host:port` where plain HTTP is meant. */
+  /** `host`, `host:port`, `*.suffix`, or `http://host:port` for plain HTTP. */
   allow: z.array(z.string().max(256)).min(1).max(32),
   redirects: z.int().min(0).max(5).default(0),
-  /** Addresses or CIDR ranges that are private and meant all the same. */
+  /** Private addresses or CIDR ranges that the tool may connect to nevertheless. */
   allowPrivate: z.array(z.string().max(64)).max(32).default([]),
   timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
   maxResponseBytes: z.int().positive().max(limits.resultBytes).default(1_048_576),
@@ -59,7 +59,7 @@ export const httpTargetSchema = z.strictObject({
   /** Names of the arguments that make up the JSON body; `all` for those not used elsewhere; `none` for no body. */
   body: z.union([z.enum(['all', 'none']), z.array(z.string().max(64)).max(64)]).default('all'),
   egress: egressPolicySchema,
-  /** Header in which the call id goes as the upstream's idempotency key. */
+  /** Header that carries the call id as the upstream's idempotency key. */
   idempotencyHeader: z
     .string()
     .regex(/^[A-Za-z0-9-]{1,64}$/)
@@ -84,9 +84,9 @@ export const mcpTargetSchema = z.strictObject({
   /** The tool's name on the upstream server. */
   name: z.string().max(128),
   connection: mcpTransportSchema,
-  /** Digest of the definition the server gave when the tool was applied. */
+  /** Digest of the definition that the server gave when the tool was applied. */
   definitionDigest: digestSchema,
-  /** Digest of the definition a person last agreed to; the first one is agreed to by applying it. */
+  /** Digest of the definition that a person pinned last; applying a tool pins its first definition. */
   pinnedDigest: digestSchema,
   timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
 });
@@ -100,11 +100,11 @@ export const toolSchema = z.strictObject({
   inputSchema: jsonSchemaSchema,
   target: z.discriminatedUnion('kind', [httpTargetSchema, mcpTargetSchema]),
   credential: credentialUseSchema.optional(),
-  /** True when the upstream does the same call twice as once: it may then be claimed again after a crash. */
+  /** True when the same call twice has the effect of one: it may then be claimed again after a crash. */
   idempotent: z.boolean().default(false),
-  /** JSON Pointer to the argument that says what a call spends. */
+  /** JSON Pointer to the argument that holds the amount a call spends. */
   spends: jsonPointerSchema.optional(),
-  /** What its arguments hold, so that policy gets parsed facts of them. */
+  /** What its arguments hold, so that policy gets facts parsed from them. */
   parse: z.array(parseSchema).max(32).default([]),
   /** The environment it acts in, such as `production`. */
   environment: idSchema.optional(),
@@ -126,7 +126,7 @@ export const agentEntrySchema = z.strictObject({
   roles: z.array(idSchema).max(32).default([]),
   /** The environment it runs in, such as `staging`. */
   environment: idSchema.optional(),
-  /** The one session a bare API key has. */
+  /** The one session of an API key. */
   session: idSchema,
   keys: z
     .array(
@@ -151,7 +151,7 @@ export type AgentEntry = z.infer<typeof agentEntrySchema>;
 
 export const personRoleSchema = idSchema.meta({
   description:
-    '`admin` may do everything, `operator` may kill and read, `approver` may answer; others are yours.',
+    '`admin` may do everything, `operator` may use kill switches and read, `approver` may answer questions; other roles are your own.',
 });
 
 /** A person: KV bucket `people`, key = the person's id. */
@@ -168,7 +168,7 @@ export type PersonEntry = z.infer<typeof personEntrySchema>;
 
 const dimensionSchema = z.enum(['tenant', 'agent', 'user', 'session', 'tool']);
 
-/** One limit. It counts apart for each combination of `per`, and applies where all of `match` fit. */
+/** One limit. It counts separately for each combination of `per`, and applies where all of `match` are equal. */
 export const limitSchema = z
   .strictObject({
     name: idSchema,
@@ -202,7 +202,7 @@ export const limitsEntrySchema = z.strictObject({
   limits: z
     .array(limitSchema)
     .max(256)
-    // Counters are kept by the limit's name: two limits of one name would share them.
+    // A counter belongs to the limit's name: two limits with one name would share it.
     .refine(
       (limits) => new Set(limits.map(({ name }) => name)).size === limits.length,
       'must have distinct names',
@@ -210,9 +210,9 @@ export const limitsEntrySchema = z.strictObject({
 });
 export type LimitsEntry = z.infer<typeof limitsEntrySchema>;
 
-/** KV bucket `settings`, key `approvals`: who is asked and for how long. */
+/** KV bucket `settings`, key `approvals`: who is asked, and how long a question stays open. */
 export const approvalsEntrySchema = z.strictObject({
-  /** Roles any of which may answer, unless a rule below or an obligation says otherwise. */
+  /** Any of these roles may answer, unless a rule below or an obligation names others. */
   roles: z.array(idSchema).min(1).max(16).default(['approver']),
   expiresMs: z
     .int()
@@ -305,11 +305,11 @@ export function switchKeysOf(call: {
 
 /**
  * A published policy bundle: KV bucket `policies`. Key `current` decides; key `candidate` decides beside it without
- * effect; `v-<version>` keeps each version that was ever current. The bytes are in `bundles`, by their digest
+ * effect; `v-<version>` keeps each version that was ever current. The bytes are in `bundles`, under their digest
  * (docs/decisions/012).
  */
 export const policyEntrySchema = z.strictObject({
-  /** Grows with every publishing, also with a rollback: a rollback is a new version of old content. */
+  /** Grows with every publication; a rollback is a new version of old content. */
   version: z.int().positive(),
   digest: digestSchema,
   bytes: z.int().positive(),
@@ -318,7 +318,7 @@ export const policyEntrySchema = z.strictObject({
   publishedAt: instantMsSchema,
   by: idSchema,
   reason: z.string().max(1_000).optional(),
-  /** The version whose content this is again. */
+  /** The earlier version that has the same content. */
   rollbackOf: z.int().positive().optional(),
 });
 export type PolicyEntry = z.infer<typeof policyEntrySchema>;
@@ -328,11 +328,11 @@ export function bundleKey(digest: string): string {
   return `bundle-${digest}`;
 }
 
-/** A person's label of a recorded call: KV bucket `labels`, key = `<tenant>.<call>`. */
+/** A person's label on a recorded call: KV bucket `labels`, key = `<tenant>.<call>`. */
 export const callLabelEntrySchema = z.strictObject({
   tenant: idSchema,
   call: idSchema,
-  /** `good`: the call was right to be carried out. `bad`: it should not have been. */
+  /** `good`: the call should be allowed. `bad`: it should not. */
   label: z.enum(['good', 'bad']),
   by: idSchema,
   at: instantMsSchema,
@@ -340,7 +340,7 @@ export const callLabelEntrySchema = z.strictObject({
 });
 export type CallLabelEntry = z.infer<typeof callLabelEntrySchema>;
 
-/** A person broke the glass for one agent: KV bucket `emergencies`, key = `<tenant>.<agent>`. */
+/** A break-glass of one person for one agent: KV bucket `emergencies`, key = `<tenant>.<agent>`. */
 export const emergencyEntrySchema = z.strictObject({
   id: idSchema,
   tenant: idSchema,
@@ -381,7 +381,7 @@ export const sessionSchema = z.strictObject({
   user: idSchema,
   openedAt: instantMsSchema,
   labels: z.array(idSchema).max(64),
-  /** What calls of the session that were let through used; full means that the next new one counts as new for ever. */
+  /** What the session's allowed calls used. A full list takes no more: what is not in it counts as a first use each time. */
   used: z
     .strictObject({
       tools: z.array(idSchema).max(512),
@@ -389,7 +389,7 @@ export const sessionSchema = z.strictObject({
       destinations: z.array(z.string().max(1_024)).max(512),
     })
     .default({ tools: [], destinations: [] }),
-  /** Questions a person denied, oldest first; the oldest gives way. */
+  /** Questions that a person denied, oldest first; a full list drops the oldest. */
   denied: z
     .array(z.strictObject({ at: instantMsSchema, tool: idSchema, argumentsDigest: digestSchema }))
     .max(64)

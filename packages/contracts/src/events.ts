@@ -15,7 +15,7 @@ export const limits = {
   frameBytes: 256 * 1_024,
   /** A whole result body, bytes. */
   resultBytes: 8 * 1_024 * 1_024,
-  /** Questions of another enforcement point in one request: a page of a list that is to be filtered. */
+  /** Evaluations in one request of another enforcement point: a page of a list that it filters. */
   evaluations: 50,
   /** Nesting of a request's body. */
   depth: 32,
@@ -25,15 +25,15 @@ export const limits = {
   callMs: 30_000,
   /** From a person's approval to the last instant at which the call may start. */
   approvedCallMs: 60_000,
-  /** From `started` to `settled`, the longest a tool may ask for. */
+  /** From `started` to `settled`, at most. */
   claimMs: 120_000,
-  /** How long the ledger keeps a call at least, and so how long an Idempotency-Key works. */
+  /** The ledger keeps a call at least this long, so an Idempotency-Key is valid this long. */
   idempotencyWindowMs: 24 * 3_600_000,
 } as const;
 
 const codeSchema = z.enum(faultCodes);
 
-/** What a call is. `arguments` is canonical JSON (RFC 8785): its digest is the digest of these very characters. */
+/** A call. `arguments` is canonical JSON (RFC 8785): its digest is the digest of exactly these characters. */
 export const callSchema = z.strictObject({
   ...identitySchema.shape,
   tool: idSchema,
@@ -46,7 +46,7 @@ export const callSchema = z.strictObject({
   origin: z.strictObject({ address: z.string().max(64) }).optional(),
   /** The ingress replica whose channel takes the result's body. */
   replyTo: idSchema,
-  /** True when the result's body is to be kept for a later asking. */
+  /** True when the result's body is stored, so that it can be read later. */
   keepResult: z.boolean(),
   requestedAt: instantMsSchema,
   /** Nothing starts after this instant. */
@@ -54,7 +54,7 @@ export const callSchema = z.strictObject({
 });
 export type Call = z.infer<typeof callSchema>;
 
-/** What the decider found, kept as evidence beside the signed statement. */
+/** The decision with its grounds, kept as evidence beside the signed statement. */
 export const decisionRecordSchema = z.strictObject({
   ...policyAnswerSchema.shape,
   policyDigest: digestSchema,
@@ -62,12 +62,12 @@ export const decisionRecordSchema = z.strictObject({
   /** The policy's input without the arguments, which stand in the call. */
   facts: z.record(z.string(), parsedJsonSchema),
   decidedAt: instantMsSchema,
-  /** What the candidate policy said, where it disagreed. */
+  /** The decision of the candidate policy, where it differs. */
   shadow: z
     .strictObject({
       policyDigest: digestSchema,
       policyVersion: z.int().positive(),
-      /** `error` where it did not answer. */
+      /** `error` where the candidate did not decide. */
       verdict: z.enum(['allow', 'ask', 'deny', 'error']),
       reasons: z.array(reasonSchema).max(64),
     })
@@ -75,10 +75,10 @@ export const decisionRecordSchema = z.strictObject({
 });
 export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
 
-/** One taking from a limit. */
+/** One charge against a limit. */
 export const chargeSchema = z.strictObject({
   limit: idSchema,
-  /** `spend` and `volume` count amounts: money, and anything else that policy counts. */
+  /** `spend` and `volume` count amounts: money, and any other amount that policy counts. */
   kind: z.enum(['rate', 'concurrency', 'spend', 'volume']),
   amount: z.number(),
   left: z.number(),
@@ -96,7 +96,7 @@ export type Evidence = z.infer<typeof evidenceSchema>;
 
 const decided = { call: callSchema, decision: decisionRecordSchema, statement: signedSchema };
 
-/** What every ledger event says in clear: enough to find a call and to answer its owner. */
+/** What every ledger event has in clear: enough to find a call and to answer its agent. */
 const ledgerHead = {
   tenant: idSchema,
   agent: idSchema,
@@ -114,12 +114,12 @@ const claimSchema = z.strictObject({
   callDigest: digestSchema,
   replyTo: idSchema,
   keepResult: z.boolean(),
-  /** Who claims, and the nonce that tells after a lost acknowledgement whose claim was stored. */
+  /** Who claims, and the nonce that identifies the stored claim after a lost acknowledgement. */
   executor: idSchema,
   nonce: idSchema,
-  /** The claim runs out this long after `at`. */
+  /** The claim expires this long after `at`. */
   claimMs: z.int().positive().max(limits.claimMs),
-  /** True when the call may be claimed once more after its limit. */
+  /** True when the call may be claimed once more after the claim expired. */
   idempotent: z.boolean(),
   /** One-time X25519 public key (base64url) to which the broker seals the credential; absent when none is needed. */
   leaseKey: z.base64url().optional(),
@@ -130,14 +130,14 @@ export type Claim = z.infer<typeof claimSchema>;
 const settledSchema = z.strictObject({
   ...ledgerHead,
   outcome: z.enum(['succeeded', 'failed', 'unknown']),
-  /** Why a call failed or is unknown, when it was not the upstream that said so. */
+  /** Why a call failed or its outcome is unknown, where the upstream did not answer that. */
   code: codeSchema.optional(),
   upstreamStatus: z.int().min(100).max(599).optional(),
   /** The body as the agent gets it, after redaction; absent when the outcome is unknown. */
   result: z
     .strictObject({ digest: digestSchema, bytes: z.int().nonnegative(), mediaType: z.string().max(256) })
     .optional(),
-  /** Places where a credential was removed from the body or headers. */
+  /** How often a credential was removed from the body or headers. */
   redactions: z.int().nonnegative(),
   labels: z.array(idSchema).max(32),
   executor: idSchema,
@@ -150,28 +150,28 @@ const refusedSchema = z.strictObject({
   ...ledgerHead,
   by: z.enum(services),
   code: codeSchema,
-  /** Public words about it. */
+  /** Public text. */
   detail: z.string().max(2_000),
   rule: z.string().max(128).optional(),
   pointer: z.string().max(1_024).optional(),
   retryAfterMs: z.int().nonnegative().optional(),
-  /** How many requests this one record stands for, when a flood was refused as one. */
+  /** How many requests this record stands for, where a flood was refused in one record. */
   count: z.int().positive().optional(),
   argumentsDigest: digestSchema.optional(),
   evidence: sealedSchema,
 });
 export type Refused = z.infer<typeof refusedSchema>;
 
-/** A question of another enforcement point (AuthZEN 1.0) and what policy said. Nothing is carried out. */
+/** A request of another enforcement point (AuthZEN 1.0) and policy's answer. Nothing is carried out. */
 const evaluatedSchema = z.strictObject({
   ...ledgerHead,
-  /** The agent that asked; `agent` is the one it asked about. */
+  /** The agent that sent the request; `agent` is the one the request is about. */
   asker: idSchema,
   verdict: z.enum(['allow', 'ask', 'deny']),
   evidence: sealedSchema,
 });
 
-/** What is asked of a person. Its digest binds the answer; it contains the call's own digest. */
+/** The question to a person. Its digest binds the answer, and it contains the call's digest. */
 export const questionSchema = z.strictObject({
   ...identitySchema.shape,
   tool: idSchema,
@@ -193,7 +193,7 @@ export type Question = z.infer<typeof questionSchema>;
 export const heldCallSchema = z.strictObject({
   call: callSchema,
   decision: decisionRecordSchema,
-  /** The decider's own signed question: it decides again only what it asked about. */
+  /** The decider's signed `ask`: it decides again only calls that it held itself. */
   statement: signedSchema,
   heldSequence: z.int().positive(),
 });
@@ -223,7 +223,7 @@ export const eventSchemas = {
 /** The body of a step's event. */
 export type EventBody<S extends Step> = z.infer<(typeof eventSchemas)[S]>;
 
-/** A management act, on the CONTROL stream. */
+/** A management operation, on the CONTROL stream. */
 export const controlSchema = z.strictObject({
   kind: idSchema,
   verb: idSchema,
@@ -234,14 +234,14 @@ export const controlSchema = z.strictObject({
   at: instantMsSchema,
   /** Digest of the signed entry that was written, where one was. */
   entryDigest: digestSchema.optional(),
-  /** The signed entry itself, where it says which policy is in force: whoever hears of it can verify version and digest. */
+  /** The signed entry itself, where it puts a policy into force: every reader can verify its version and digest. */
   entry: signedSchema.optional(),
 });
 export type Control = z.infer<typeof controlSchema>;
 
 /**
  * Returns a call's digest: tenant, agent, user, session, tool, its version, and the arguments.
- * An approval and a statement hold for this digest and no other.
+ * An approval and a statement are valid for this digest only.
  */
 export function callDigestOf(
   call: Pick<Call, 'tenant' | 'agent' | 'user' | 'session' | 'tool' | 'toolVersion' | 'argumentsDigest'>,
@@ -250,7 +250,7 @@ export function callDigestOf(
   return digestOf({ tenant, agent, user, session, tool, toolVersion, argumentsDigest });
 }
 
-/** The contexts under which boxes are sealed: a box made for one does not open for another. */
+/** Returns the context under which a box is sealed. A box that was sealed under one context does not open under another. */
 export function sealContext(
   purpose: 'evidence' | 'held' | 'result' | 'lease' | 'credential',
   subject: string,

@@ -7,7 +7,7 @@ export interface FaultOptions {
   pointer?: string;
   /** The policy rule or the limit that refused. */
   rule?: string;
-  /** How long to wait before asking again. */
+  /** How long to wait before the next request. */
   retryAfterMs?: number;
   /** What the caller can do, where that is not what the code says in general. */
   next?: string;
@@ -15,8 +15,8 @@ export interface FaultOptions {
 }
 
 /**
- * An operating error with a stable code. `detail` is public; what is private stays in `cause`,
- * which is logged and never answered.
+ * An operating error with a stable code. `detail` is public; private information belongs in `cause`, which is logged and
+ * never answered.
  */
 export class Fault extends Error {
   readonly code: FaultCode;

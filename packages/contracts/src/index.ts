@@ -123,7 +123,7 @@ export {
   type ConsumerName,
   channel,
   consumers,
-  controllers,
+  controlWriters,
   type KeyHolder,
   keyHolders,
   type LedgerStep,
@@ -139,7 +139,7 @@ export {
   type StreamName,
   type Successor,
   services,
-  stored,
+  storedReaders,
   streams,
 } from './lifecycle.ts';
 export {

@@ -24,7 +24,7 @@ describe('canonical JSON (RFC 8785)', () => {
     expect(() => canonicalJson(value)).toThrow(expect.objectContaining({ code: 'body_malformed' }));
   });
 
-  test('writes the example of section 3.2.3 as the RFC does', () => {
+  test('serialises the example of section 3.2.3 as the RFC does', () => {
     const value: unknown = JSON.parse(
       '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],' +
         '"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}',
@@ -35,7 +35,7 @@ describe('canonical JSON (RFC 8785)', () => {
     );
   });
 
-  test('sorts names by their UTF-16 units, as section 3.2.3 does', () => {
+  test('sorts names by UTF-16 code units, as section 3.2.3 does', () => {
     const names = ['\u20ac', '\r', '\ufb33', '1', '\ud83d\ude00', '\u0080', '\u00f6'];
     const value = Object.fromEntries(names.map((name) => [name, 0]));
     const sorted = Object.keys(JSON.parse(canonicalJson(value)) as object).filter((name) => name !== '1');
@@ -66,7 +66,7 @@ describe('canonical JSON (RFC 8785)', () => {
     ['tool', 'read'],
     ['toolVersion', sha256('another version')],
     ['argumentsDigest', digestOf({ text: 'another' })],
-  ] as const)('[P-digest-canonical] gives a call of another %s another digest', (field, value) => {
+  ] as const)('[P-digest-canonical] gives a call with another %s another digest', (field, value) => {
     const call = {
       ...{ tenant: 'acme', agent: 'helper', user: 'alice', session: 'ses_1', tool: 'write' },
       ...{ toolVersion: sha256('a version'), argumentsDigest: digestOf({ text: 'a' }) },

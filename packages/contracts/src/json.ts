@@ -6,7 +6,7 @@ import { Fault } from './fault.ts';
 /** A value that JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Any value out of `JSON.parse`, which gives nothing but JSON: walking it again at every hop would prove nothing. */
+/** Any value from `JSON.parse`, which returns nothing but JSON: checking it again at every hop would prove nothing. */
 export const parsedJsonSchema: z.ZodType<Json> = z.any();
 
 /**
@@ -25,7 +25,7 @@ function canonicalText(value: unknown): string | undefined {
   try {
     return canonicalizeJson(value);
   } catch (cause) {
-    // The library has no codes: of all it may throw, only this is about Unicode.
+    // The library has no error codes; only its errors about Unicode name surrogates.
     if (/surrogate/i.test(String(cause))) throw new Fault('unicode_malformed', { cause });
     throw new Fault('body_malformed', { detail: 'The value cannot be written as JSON.', cause });
   }

@@ -9,7 +9,7 @@ import {
   type ServiceName,
   type Step,
   services,
-  stored,
+  storedReaders,
 } from './lifecycle.ts';
 import { rpcSchemas } from './rpc.ts';
 import { callFilter, consumerPatterns, parseSubject, stepPattern, stepSubject } from './subjects.ts';
@@ -36,7 +36,7 @@ describe('[P-bus-from-table] the lifecycle table', () => {
       expect([server, ...clients].every(isService)).toBe(true);
   });
 
-  test('begins with a request or a question of another enforcement point, and every other step follows from one', () => {
+  test('begins with `requested` or `evaluated`, and every other step follows from one of them', () => {
     expect(steps.filter((step) => lifecycle[step].follows.length === 0)).toEqual(['requested', 'evaluated']);
     const reached = new Set<Step>(['requested', 'evaluated']);
     for (const _ of steps)
@@ -45,13 +45,13 @@ describe('[P-bus-from-table] the lifecycle table', () => {
     expect([...reached].sort()).toEqual([...steps].sort());
   });
 
-  test('has one owner for each step but a refusal, which any owner of a step may give', () => {
+  test('has one owner for each step, except for refusals, which every owner of a step before the effect may publish', () => {
     const shared = steps.filter((step) => lifecycle[step].owners.length > 1);
     expect(shared).toEqual(['refused']);
     expect(lifecycle.refused.owners).not.toContain('console');
   });
 
-  test('has a consumer for every step that somebody must follow up, by the owner of what follows', () => {
+  test('has a consumer for every step on the line, of a service that owns a step which follows', () => {
     const inFlight = steps.filter((step) => lifecycle[step].stream === 'LINE');
     for (const step of inFlight) {
       const pulling = consumerNames.filter((name) => consumers[name].steps.some((one) => one === step));
@@ -66,7 +66,7 @@ describe('[P-bus-from-table] the lifecycle table', () => {
     }
   });
 
-  test('delivers each consumer from the stream of its steps, by patterns that fit them and no other', () => {
+  test('filters each consumer by patterns that match its steps and no others', () => {
     for (const name of consumerNames) {
       const { stream, steps: delivered } = consumers[name];
       for (const step of delivered) expect(lifecycle[step].stream).toBe(stream);
@@ -81,8 +81,8 @@ describe('[P-bus-from-table] the lifecycle table', () => {
     }
   });
 
-  test('lets nobody hear of a stored event but those who answer or count', () => {
-    expect(stored).toEqual({
+  test('gives stored events only to the services that answer agents or count limits', () => {
+    expect(storedReaders).toEqual({
       settled: ['ingress', 'limiter'],
       refused: ['ingress', 'limiter'],
       asked: ['ingress'],
@@ -96,7 +96,7 @@ describe('[P-bus-from-table] the lifecycle table', () => {
 });
 
 describe('a subject', () => {
-  test.each(steps)('of %s names its step and call again when it is read', (step) => {
+  test.each(steps)('of %s is parsed into its step and call', (step) => {
     const subject = stepSubject(step, address);
     expect(parseSubject(subject)).toEqual({ step, address });
     expect(fits(stepPattern(step), subject)).toBe(true);
@@ -111,11 +111,11 @@ describe('a subject', () => {
     'interlock.control.v1.tool.apply.acme',
     'interlock.ledger.v1',
     '',
-  ])('that is none of the lifecycle’s is nothing: %j', (subject) => {
+  ])('outside the lifecycle is not parsed: %j', (subject) => {
     expect(parseSubject(subject)).toBeUndefined();
   });
 
-  test('[P-ledger-claim-once] of every ledger step of a call fits the one filter its publishes expect under', () => {
+  test('[P-ledger-claim-once] of every ledger step of a call matches the one filter that its publishes expect', () => {
     const ledger = steps.filter((step) => lifecycle[step].stream === 'LEDGER');
     expect(new Set(ledger.map((step) => callFilter(step, address))).size).toBe(1);
     for (const step of ledger)
@@ -127,7 +127,7 @@ describe('a subject', () => {
     ).toBe(false);
   });
 
-  test('[P-line-one-successor] of every line step of a call fits one filter, and a resolution stands alone', () => {
+  test('[P-line-one-successor] of every line step of a call matches one filter, and a resolution has a filter of its own', () => {
     const line = steps.filter((step) => lifecycle[step].stream === 'LINE');
     expect(new Set(line.map((step) => callFilter(step, address))).size).toBe(1);
     for (const step of line)

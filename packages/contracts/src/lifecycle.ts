@@ -21,7 +21,7 @@ export const services = [
 ] as const;
 export type ServiceName = (typeof services)[number];
 
-/** Who may hold a certified key: every service, and whoever writes policy, who is no service and has no bus account. */
+/** Who may hold a certified key: every service, and the author of policy, who has no account on the bus. */
 export const keyHolders = [...services, 'author'] as const;
 export type KeyHolder = (typeof keyHolders)[number];
 
@@ -30,7 +30,7 @@ interface StreamDefinition {
   prefix: string;
   /** What the subject of an event begins with when the server publishes it once more, after storing it. */
   storedPrefix?: string;
-  /** Who reads single messages from its leader, and its state. */
+  /** Who may read single messages and the state of the stream from its leader. */
   readers: readonly ServiceName[];
 }
 
@@ -113,7 +113,7 @@ export const consumers = {
   'approver-answered': consumer('APPROVALS', 'approver', ['answered']),
   executor: { ...consumer('LINE', 'executor', ['admitted']), ackWaitMs: 10_000 },
   'executor-claims': {
-    // Whoever died holding a notice must not delay the settling of its claim: a notice that is kept comes again.
+    // A notice stays pending until its claim is settled; after its executor died it is delivered to another one.
     ...consumer('LEDGER', 'executor', ['started', 'restarted']),
     maxAckPending: 50_000,
     headersOnly: true,
@@ -166,7 +166,7 @@ interface BucketDefinition {
   /** The one service that writes it. */
   writer: ServiceName;
   readers: readonly ServiceName[];
-  /** Entries older than this are gone; 0 keeps them. */
+  /** Entries older than this are removed; 0 keeps them. */
   maxAgeMs: number;
   maxBytes: number;
 }
@@ -187,7 +187,7 @@ export const buckets = {
   labels: bucket('console', ['console']),
   emergencies: bucket('console', ['decider']),
   sessions: bucket('decider', ['decider']),
-  // What each decider holds; it is told again twice a minute.
+  // Each decider publishes its policy status every 30 s: a status that has expired is of a decider that stopped.
   policyStatuses: { ...bucket('decider', ['console']), maxAgeMs: 90_000, maxBytes: MEBIBYTE },
   epochs: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
   questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
@@ -204,7 +204,7 @@ interface RpcDefinition {
   clients: readonly ServiceName[];
 }
 
-/** Request-reply: who serves a verb and who may ask. */
+/** Request-reply: who serves a verb and who may send requests to it. */
 export const rpcs = {
   'broker.lease': { server: 'broker', clients: ['executor'] },
   'broker.seal': { server: 'broker', clients: ['console'] },
@@ -217,21 +217,21 @@ export const rpcs = {
 } as const satisfies Record<string, RpcDefinition>;
 export type RpcName = keyof typeof rpcs;
 
-/** Who tells of what on CONTROL, as `<kind>.<verb>`. A decider tells what it took or refused, and of no act of a person. */
-export const controllers = {
+/** Who may publish what on CONTROL, as `<kind>.<verb>`. A decider publishes what it accepted or refused, and no operation of a person. */
+export const controlWriters = {
   console: ['*.*'],
   decider: ['policy.accepted', 'policy.refused'],
 } as const satisfies Partial<Record<ServiceName, readonly string[]>>;
 
-/** Who hears of a stored event, once it is on disk. */
-export const stored = {
+/** Who receives the events of a step after they were stored. */
+export const storedReaders = {
   settled: ['ingress', 'limiter'],
   refused: ['ingress', 'limiter'],
   asked: ['ingress'],
 } as const satisfies Partial<Record<Step, readonly ServiceName[]>>;
-export type StoredStep = keyof typeof stored;
+export type StoredStep = keyof typeof storedReaders;
 
-/** The two ends of the channel between a call's door and its executor. */
+/** The two ends of a call's channel: the service whose replica holds the call (its door), and its executor. */
 export const channel = { door: 'ingress', executor: 'executor' } as const satisfies Record<
   string,
   ServiceName

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Json, pointerOf, valueAt } from './index.ts';
 
 describe('a JSON Pointer', () => {
-  test('leads where RFC 6901 (section 5) says', () => {
+  test('resolves the examples of RFC 6901, section 5', () => {
     const document: Json = {
       foo: ['bar', 'baz'],
       '': 0,
@@ -24,20 +24,20 @@ describe('a JSON Pointer', () => {
   });
 
   test.each([
-    ['a member the language gives every list', '/items/length'],
-    ['a member the language gives every object', '/constructor'],
+    ['a member that JavaScript gives every array', '/items/length'],
+    ['a member that JavaScript gives every object', '/constructor'],
     ['an index with a leading zero', '/items/01'],
     ['an index with a sign', '/items/-1'],
-    ['the place after the last', '/items/-'],
+    ['the position after the last', '/items/-'],
     ['an index past the end', '/items/2'],
     ['a member of a text', '/name/0'],
     ['a member of null', '/nothing/x'],
-  ])('leads nowhere for %s', (_, pointer) => {
+  ])('resolves to nothing for %s', (_, pointer) => {
     const document: Json = { items: [1, 2], name: 'ab', nothing: null };
     expect(valueAt(document, pointer)).toBeUndefined();
   });
 
-  test('made of the path to a value leads to that value, whatever its names', () => {
+  test('made from the path of a value resolves to that value, whatever its names', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), fc.integer(), (path, leaf) => {
         const document = path.reduceRight<Json>((inner, name) => ({ [name]: inner }), leaf);

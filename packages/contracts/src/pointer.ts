@@ -1,4 +1,4 @@
-/** JSON Pointer (RFC 6901): the one way a place in a document is named and looked up, so that no two services see another value there. */
+/** JSON Pointer (RFC 6901). Every service resolves pointers here, so that all of them find the same value. */
 import type { Json } from './json.ts';
 
 /** An index is digits without a leading zero. */
@@ -9,7 +9,7 @@ export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** Returns the value a pointer leads to, or undefined. */
+/** Returns the value that a pointer names, or undefined. */
 export function valueAt(document: Json, pointer: string): Json | undefined {
   let value: Json | undefined = document;
   for (const token of pointer.split('/').slice(1)) {

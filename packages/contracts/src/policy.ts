@@ -1,6 +1,6 @@
 /**
- * What policy sees and what it says. Rego reads nothing else: no clock, no network, no parser. Whatever a rule needs to
- * know of an argument's meaning stands under `facts`, read by a parser before the rule runs.
+ * Policy's input and its answer. Rego reads nothing else: no clock, no network, no parser. What a rule needs to know of the
+ * meaning of an argument is under `facts`, parsed before the rule runs.
  */
 import { z } from 'zod';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
@@ -11,10 +11,10 @@ const JSON_POINTER = /^(\/([^~/]|~[01])*)*$/;
 /** RFC 6901; the empty pointer is the whole document. */
 export const jsonPointerSchema = z.string().max(1_024).regex(JSON_POINTER, 'must be a JSON Pointer');
 
-/** SQL dialects a parser is at hand for. */
+/** SQL dialects that have a parser. */
 export const sqlDialectSchema = z.enum(['postgresql', 'mysql', 'sqlite']);
 
-/** What an argument holds, so that it is parsed and its parts become facts. Where `at` points to an array, each of its strings is one. */
+/** What an argument holds, so that it is parsed into facts. Where `at` points to an array, each of its strings is parsed. */
 export const parseSchema = z.discriminatedUnion('as', [
   z.strictObject({ at: jsonPointerSchema, as: z.literal('sql'), dialect: sqlDialectSchema }),
   z.strictObject({ at: jsonPointerSchema, as: z.literal('shell') }),
@@ -24,7 +24,7 @@ export const parseSchema = z.discriminatedUnion('as', [
 ]);
 export type Parse = z.infer<typeof parseSchema>;
 
-/** Something a parser did not understand: rules treat it as the worst. */
+/** What a parser could not read: rules treat it as the worst case. */
 const unreadable = { at: jsonPointerSchema, readable: z.literal(false) };
 const readable = { at: jsonPointerSchema, readable: z.literal(true) };
 const text = z.string().max(4_096);
@@ -39,9 +39,9 @@ function fact<T extends z.ZodRawShape>(shape: T) {
 /** One SQL statement of an argument. `kind` is its leading verb in lower case: `select`, `update`, `drop` … */
 export const sqlStatementSchema = z.strictObject({
   kind: z.string().max(64),
-  /** True when neither it nor anything inside it (a data-modifying CTE, a function that writes) changes anything, as far as a parser can know. */
+  /** True when neither it nor anything inside it (a data-modifying CTE, a function that writes) changes anything, as far as the parser can tell. */
   readOnly: z.boolean(),
-  /** Tables it names, as written, `schema.table` where a schema is given. */
+  /** The tables it names, as written, `schema.table` where a schema is given. */
   tables: z.array(text).max(FACTS_MAX),
   /** Functions it calls, lower case. */
   functions: z.array(text).max(FACTS_MAX),
@@ -57,7 +57,7 @@ export const factsSchema = z.strictObject({
     commands: z
       .array(z.strictObject({ name: text.nullable(), arguments: z.array(text.nullable()).max(FACTS_MAX) }))
       .max(64),
-    /** What it uses beyond one simple command. */
+    /** What it uses besides simple commands. */
     features: z.array(
       z.enum([
         'list',
@@ -88,7 +88,7 @@ export const factsSchema = z.strictObject({
     /** Lower case, ASCII (RFC 5891). */
     domain: text,
   }).default([]),
-  /** Where the call would go: its tool's own target, and every URL among its arguments. */
+  /** Where the call would send to: its tool's own target, and every URL in its arguments. */
   destinations: z
     .array(
       z.union([
@@ -101,9 +101,9 @@ export const factsSchema = z.strictObject({
           host: z.string().max(256),
           scheme: z.string().max(32),
           method: z.string().max(16).optional(),
-          /** True when text chosen by the caller travels there: a query, a body, a path segment, credentials, a fragment. */
+          /** True when text that the caller chose would be sent there: a query, a body, a path segment, credentials, a fragment. */
           carries: z.boolean(),
-          /** True until a call of this session went to this origin. */
+          /** True until an allowed call of this session had this origin. */
           firstUse: z.boolean(),
         }),
         z.strictObject(unreadable),
@@ -114,14 +114,14 @@ export const factsSchema = z.strictObject({
 });
 export type PolicyFacts = z.infer<typeof factsSchema>;
 
-/** What policy sees of a call; `policies/README.md` describes it for authors of rules. */
+/** Policy's input about a call; `policies/README.md` describes it for authors of rules. */
 export const policyInputSchema = z.strictObject({
   subject: z.strictObject({
     agent: idSchema,
     user: idSchema,
     tenant: idSchema,
     roles: z.array(idSchema),
-    /** How the agent proved who it is. */
+    /** How the agent was authenticated. */
     proof: z.enum(['api_key', 'enforcement_point']),
     /** The environment the agent is registered for. */
     environment: idSchema.optional(),
@@ -133,7 +133,7 @@ export const policyInputSchema = z.strictObject({
     labels: z.array(z.string()),
     /** The environment the tool acts in. */
     environment: idSchema.optional(),
-    /** True until a call of this session used the tool. */
+    /** True until an allowed call of this session used the tool. */
     firstUse: z.boolean(),
     /** Tools of an MCP server: the definition a person pinned, and the one the server gave last. */
     definition: z.strictObject({ pinned: digestSchema, current: digestSchema }).optional(),
@@ -142,7 +142,7 @@ export const policyInputSchema = z.strictObject({
   facts: factsSchema,
   session: z.strictObject({ id: idSchema, labels: z.array(idSchema), openedAt: instantMsSchema }),
   history: z.strictObject({
-    /** Questions about this tool that a person denied lately, oldest first; `same` when the arguments were these very ones. */
+    /** Questions about this tool that a person denied in the last day, oldest first; `same` when the arguments are equal. */
     denied: z.array(z.strictObject({ at: instantMsSchema, same: z.boolean() })).max(64),
   }),
   context: z.strictObject({
@@ -161,38 +161,38 @@ export const policyInputSchema = z.strictObject({
     ),
     purpose: z.string().optional(),
     door: z.enum(['executor', 'proxy', 'authzen']),
-    /** The deployment's own name for where it runs. */
+    /** The name of the environment that this installation runs in. */
     environment: idSchema,
     /** The network address the request came from. */
     origin: z.strictObject({ address: z.string().max(64) }).optional(),
   }),
-  /** A person approved this very call. */
+  /** A person approved exactly this call. */
   approval: z.strictObject({ person: idSchema, resolvedAt: instantMsSchema }).optional(),
   /** A person broke the glass for this agent and tool. */
   emergency: z
     .strictObject({ id: idSchema, by: idSchema, reason: z.string(), expiresAt: instantMsSchema })
     .optional(),
-  /** What the call spends, where its tool says which argument that is and the argument is a number. */
+  /** The amount the call spends, where its tool names the argument that holds it and that argument is a number. */
   spends: z.number().optional(),
 });
 export type PolicyInput = z.infer<typeof policyInputSchema>;
 
-/** Why a verdict came out as it did, in terms the agent may see. */
+/** A reason for a verdict, in a text that the agent may see. */
 export const reasonSchema = z.strictObject({ rule: z.string().max(128), text: z.string().max(1_000) });
 const reasonsSchema = z.array(reasonSchema).max(64);
 
-/** What policy says of a call: entrypoint `interlock/main/decision`. */
+/** Policy's answer about a call: entrypoint `interlock/main/decision`. */
 export const policyAnswerSchema = z.strictObject({
   verdict: z.enum(['allow', 'ask', 'deny']),
   reasons: reasonsSchema,
   obligations: z.array(obligationSchema).max(32),
-  /** For the audit alone; the agent never sees them. */
+  /** For the audit trail only: the agent never sees them. */
   notes: reasonsSchema,
 });
 export type PolicyAnswer = z.infer<typeof policyAnswerSchema>;
 export type Verdict = PolicyAnswer['verdict'];
 
-/** Everything every rule said, also what the verdict passed over: entrypoint `interlock/main/explanation`. */
+/** What every rule returned, also where the verdict did not use it: entrypoint `interlock/main/explanation`. */
 export const policyExplanationSchema = z.strictObject({
   deny: reasonsSchema,
   ask: reasonsSchema,

@@ -1,7 +1,7 @@
 import type { Problem } from './api.ts';
 import { type FaultCode, faults } from './faults.ts';
 
-/** What a problem document is made of: a fault, or a refusal as it is stored. */
+/** The parts of a problem document: a fault has them, and a stored refusal. */
 export interface Refusal {
   code: FaultCode;
   detail: string;

@@ -6,7 +6,7 @@ const folder = new URL('../schemas/', import.meta.url);
 const schemas = publishedSchemas();
 
 describe('[P-published-schemas] the published schemas', () => {
-  test('are those that are checked, and no others', async () => {
+  test('have one file for each schema that Interlock checks, and no others', async () => {
     const files = await readdir(folder, { recursive: true });
     const published = files.filter((path) => path.endsWith('.json'));
     expect(published.sort()).toEqual(Object.keys(schemas).sort());

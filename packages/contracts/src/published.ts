@@ -1,4 +1,4 @@
-/** The published JSON Schemas (2020-12): configuration files as people write them, events and statements as they travel. */
+/** The published JSON Schemas (2020-12): configuration files as people write them, events and statements as they are published. */
 import { z } from 'zod';
 import { configurationJsonSchemas } from './configuration.ts';
 import { controlSchema, eventSchemas } from './events.ts';
@@ -7,10 +7,10 @@ import { statementSchemas } from './statements.ts';
 
 /** Returns every published schema by its path below `packages/contracts/schemas/`. */
 export function publishedSchemas(): Record<string, object> {
-  const traveling = { ...eventSchemas, control: controlSchema };
+  const published = { ...eventSchemas, control: controlSchema };
   return {
     ...named('', configurationJsonSchemas()),
-    ...named('events/', mapped(traveling)),
+    ...named('events/', mapped(published)),
     ...named('statements/', mapped(statementSchemas)),
     ...named('policy/', mapped({ input: policyInputSchema, answer: policyAnswerSchema })),
   };

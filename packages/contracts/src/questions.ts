@@ -4,14 +4,14 @@ import { faultCodes } from './faults.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { sealedSchema } from './sealed.ts';
 
-/** What the approver keeps of a question: KV bucket `questions`, key = `<tenant>.<call>`. */
+/** The approver's record of a question: KV bucket `questions`, key = `<tenant>.<call>`. */
 export const questionEntrySchema = z.strictObject({
   question: questionSchema,
   questionDigest: digestSchema,
-  /** The exact held call, for decider, console and auditor; gone once the question is resolved. */
+  /** The exact held call, for decider, console and auditor; removed when the question is resolved. */
   sealed: sealedSchema.optional(),
   state: z.enum(['open', 'approved', 'denied', 'expired']),
-  /** The call's trace (W3C Trace Context), so that what follows the answer is part of it. */
+  /** The call's trace (W3C Trace Context): what follows the answer is part of it. */
   traceparent: z.string().max(64).optional(),
   /** Who answered, when somebody did. */
   person: idSchema.optional(),

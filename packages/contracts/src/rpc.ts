@@ -8,7 +8,7 @@ import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
 
-/** An audit record as it is shown to a person: what the stream said, and the opened evidence. */
+/** An audit record as a person sees it: the event, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({
   stream: z.enum(auditedStreams),
   sequence: z.int().positive(),
@@ -25,14 +25,14 @@ export const auditRecordSchema = z.strictObject({
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
-/** A recorded call as policy's authors replay it: what policy saw, with the arguments, and what it said. */
+/** A recorded call as policy's authors replay it: policy's input, the arguments, and policy's answer. */
 export const recordedCallSchema = z.strictObject({
   tenant: idSchema,
   call: idSchema,
   agent: idSchema,
   tool: idSchema,
   at: instantMsSchema,
-  /** `refused` carries the code of the fault, whoever said it. */
+  /** `refused` has the code of the fault, whichever service refused. */
   step: z.enum(['started', 'refused', 'evaluated']),
   code: z.string().optional(),
   decision: decisionRecordSchema,
@@ -41,7 +41,7 @@ export const recordedCallSchema = z.strictObject({
 });
 export type RecordedCall = z.infer<typeof recordedCallSchema>;
 
-/** What a check of the audit trail found wrong, and where. */
+/** One problem that a check of the audit trail found, and its place. */
 export const auditProblemSchema = z.strictObject({
   kind: z.enum([
     'edited',
@@ -59,14 +59,14 @@ export const auditProblemSchema = z.strictObject({
 
 export const auditVerificationSchema = z.strictObject({
   intact: z.boolean(),
-  /** Records that were checked, by stream. */
+  /** How many records were checked, by stream. */
   checked: z.record(z.enum(auditedStreams), z.int()),
   anchors: z.int(),
   problems: z.array(auditProblemSchema).max(100),
 });
 export type AuditVerification = z.infer<typeof auditVerificationSchema>;
 
-/** The definition of one tool of an upstream MCP server. */
+/** The definition of one tool of an MCP server. */
 export const discoveredToolSchema = z.strictObject({
   name: z.string().max(128),
   title: z.string().max(256).optional(),
@@ -75,7 +75,7 @@ export const discoveredToolSchema = z.strictObject({
   definitionDigest: digestSchema,
 });
 
-/** Shapes of every request-reply verb. */
+/** The request and the reply of every verb. */
 export const rpcSchemas = {
   /** Leases one credential for one claimed call; the reply opens with the one-time key in `started`. */
   'broker.lease': {
@@ -108,7 +108,7 @@ export const rpcSchemas = {
     reply: z.strictObject({ records: z.array(auditRecordSchema) }),
   },
   /**
-   * Hands out the recorded calls of a span of time, oldest first, each with what policy saw and said, page by page.
+   * Returns the recorded calls of a span of time, oldest first, each with policy's input and answer, page by page.
    * The first request names the span; the ones after it only the cursor, until `cursor` is absent from a reply.
    */
   'auditor.replay': {
@@ -117,21 +117,21 @@ export const rpcSchemas = {
         tenants: z.array(idSchema).optional(),
         since: instantMsSchema,
         until: instantMsSchema,
-        /** Narrowing is up to the asker's need: absent is all. */
+        /** Only calls of this agent or of this tool; absent means all. */
         agent: idSchema.optional(),
         tool: idSchema.optional(),
       }),
-      /** A cursor works once. `close` says that nobody will ask again. */
+      /** A cursor is valid once. `close` ends the replay early. */
       z.strictObject({ cursor: idSchema, close: z.literal(true).optional() }),
     ]),
     reply: z.strictObject({
       calls: z.array(recordedCallSchema).max(2_000),
-      /** Records of this page that hold a decision and cannot be handed out: too large, or not of today's shape. */
+      /** Records of this page with a decision that cannot be returned: too large, or of an older shape. */
       unreadable: z.int().nonnegative(),
       cursor: idSchema.optional(),
     }),
   },
-  /** Asks policy about a call that nobody means to carry out here. The answer is on the ledger before it is given. */
+  /** Asks policy about a call that is not carried out here. The answer is on the ledger before it is returned. */
   'decider.evaluate': {
     request: z.strictObject({
       ...identitySchema.shape,

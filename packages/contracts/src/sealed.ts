@@ -4,7 +4,7 @@ import { idSchema } from './ids.ts';
 const RECIPIENTS_MAX = 16;
 const BASE64URL = /^[A-Za-z0-9_-]*$/;
 
-/** Base64url without padding, told by its characters and their number: kilobytes are not decoded to be thrown away. */
+/** Base64url without padding, checked by its characters and their number: decoding kilobytes only for a check costs too much. */
 const encodedSchema = z
   .string()
   .refine((text) => BASE64URL.test(text) && text.length % 4 !== 1)

@@ -3,7 +3,7 @@ import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
 import { auditedStreams, type KeyHolder } from './lifecycle.ts';
 
-/** Who calls, for whom, and which call: all of it from authentication. */
+/** Which agent makes which call, for which user: all of it from authentication. */
 export const identitySchema = z.strictObject({
   tenant: idSchema,
   agent: idSchema,
@@ -20,21 +20,21 @@ export const approvalSchema = z.strictObject({
   resolvedAt: instantMsSchema,
 });
 
-/** An instruction that goes with a verdict and that somebody downstream carries out. */
+/** An instruction that goes with a verdict, for a service after the decider. */
 export const obligationSchema = z.strictObject({
   name: idSchema,
   parameters: z.record(z.string(), parsedJsonSchema).optional(),
 });
 
 /**
- * Obligations that somebody here carries out: the auditor records and everybody logs (`announce`, `audit`), the approver
- * asks (`approval`), the limiter takes (`limit`). One that nobody knows may be the condition under which a call was
- * allowed, so whoever meets it refuses the call.
+ * The obligations that Interlock supports: `announce` and `audit` are logged and recorded, the approver asks a person for
+ * `approval`, the limiter charges for `limit`. Any other may be the condition under which a call was allowed, so a service
+ * that meets one refuses the call.
  */
 export const obligationNames = ['announce', 'approval', 'audit', 'limit'] as const;
 export type ObligationName = (typeof obligationNames)[number];
 
-/** Returns the name of an obligation that nobody here carries out, if there is one. */
+/** Returns the name of the first obligation that is not supported, if there is one. */
 export function unknownObligation(
   obligations: readonly z.infer<typeof obligationSchema>[],
 ): string | undefined {
@@ -90,7 +90,7 @@ const entrySchema = z.strictObject({
   type: z.literal('entry'),
   bucket: z.string(),
   key: z.string(),
-  /** Grows with every writing of this key, so that an older entry cannot be replayed as newer. */
+  /** Grows with every write of this key, so that an older entry cannot be replayed as a newer one. */
   version: z.int().positive(),
   issuedAt: instantMsSchema,
   /** The entry, or null where it was removed. */
@@ -100,7 +100,7 @@ const entrySchema = z.strictObject({
 const anchorSchema = z.strictObject({
   type: z.literal('anchor'),
   stream: z.enum(auditedStreams),
-  /** When the stream was made (RFC 3339): sequences of another stream of that name do not mix. */
+  /** When the stream was made (RFC 3339): the sequences of another stream of the same name are kept apart. */
   created: z.string(),
   /** The last sequence under this anchor. */
   sequence: z.int().nonnegative(),

@@ -1,7 +1,7 @@
 import {
   type ConsumerName,
   consumers,
-  controllers,
+  controlWriters,
   lifecycle,
   type RpcName,
   type ServiceName,
@@ -40,15 +40,15 @@ export function consumerPatterns(name: ConsumerName): string[] {
   return steps.length === 0 ? [streamPattern(stream)] : steps.map(stepPattern);
 }
 
-/** Returns the subject of a management act: what kind of thing, what was done, for which tenant (`all` for none). */
+/** Returns the subject of a management operation: kind of object, verb, tenant (`all` for none). */
 export function controlSubject(kind: string, verb: string, tenant: string): string {
   return `${streams.CONTROL.prefix}.${kind}.${verb}.${tenant}`;
 }
 
-/** Returns the subject patterns a service may tell of on CONTROL. */
+/** Returns the subject patterns that a service may publish on CONTROL. */
 export function controlPatterns(service: ServiceName): string[] {
-  const told: Partial<Record<ServiceName, readonly string[]>> = controllers;
-  return (told[service] ?? []).map((pattern) => `${streams.CONTROL.prefix}.${pattern}.*`);
+  const allowed: Partial<Record<ServiceName, readonly string[]>> = controlWriters;
+  return (allowed[service] ?? []).map((pattern) => `${streams.CONTROL.prefix}.${pattern}.*`);
 }
 
 /** Returns the subject of a stream's signed checkpoints. */
@@ -75,14 +75,14 @@ export function channelSubject(replica: string, call: string, direction: 'in' | 
 /**
  * Returns the filter under which a step's publish expects its sequence: the call's wildcard in the stream, and the
  * step's own subject for `resolved`, so that answers may stand before it. This is the only spelling there is:
- * two spellings of one filter let both sides of a race in.
+ * two spellings of one filter let both sides of a race win.
  */
 export function callFilter(step: Step, address: CallAddress): string {
   if (step === 'resolved') return stepSubject(step, address);
   return `${streams[lifecycle[step].stream].prefix}.*.${address.tenant}.${address.call}`;
 }
 
-/** Returns the step and the call a subject names, or undefined when it is none of the lifecycle's. */
+/** Returns the step and the call that a subject names, or undefined for a subject outside the lifecycle. */
 export function parseSubject(subject: string): { step: Step; address: CallAddress } | undefined {
   const tokens = subject.split('.');
   const prefix = tokens.slice(0, 3).join('.');

@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,8 +41,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   readonly folder: string;
   readonly pid: number;
-  /** Stops it in its tracks (SIGSTOP): connections stay open and nothing answers. */
-  pause(): void;
+  /** Stops it (SIGSTOP): connections stay open and nothing answers once this resolves. */
+  pause(): Promise<void>;
   resume(): void;
   /** Kills it as a crash would (SIGKILL). */
   kill(): Promise<void>;
@@ -89,8 +89,10 @@ class ServerChild implements ServerProcess {
     return this.#running.pid;
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
     this.#running.child.kill('SIGSTOP');
+    // On a busy machine the other threads of the process run on for a while.
+    while (!(await isStopped(this.pid)));
   }
 
   resume(): void {
@@ -204,4 +206,14 @@ async function answers(port: number, greeting: Uint8Array | undefined): Promise<
   } finally {
     socket.destroy();
   }
+}
+
+/** True when the kernel has stopped every thread of a process. Where there is no `/proc` to read, that is assumed. */
+async function isStopped(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const states = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T')),
+  );
+  // The state follows the name of the program, which stands in brackets.
+  return states.every((text) => /^T/.test(text.slice(text.lastIndexOf(')') + 2)));
 }

@@ -80,7 +80,7 @@ test('a paused server answers nothing until it is resumed', async () => {
   const redis = redisOf(server.url);
   try {
     expect(await redis.ping()).toBe('PONG');
-    server.server.pause();
+    await server.server.pause();
     await expect(redis.ping()).rejects.toThrow('timed out');
     server.server.resume();
     expect(await eventually(() => redis.ping())).toBe('PONG');
@@ -91,7 +91,7 @@ test('a paused server answers nothing until it is resumed', async () => {
 
 test('a paused server can still be disposed', async () => {
   const redis = await startRedis();
-  redis.server.pause();
+  await redis.server.pause();
   expect(await disposed(redis, redis.server)).toBe(true);
 });
 

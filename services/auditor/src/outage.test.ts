@@ -17,7 +17,7 @@ test('[P-recovers] an auditor whose MongoDB hangs is not ready, and records agai
   await using house = await startAuditedHouse();
   const ready = await startAuditor(house);
   await eventually(ready);
-  house.mongo.server.pause();
+  await house.mongo.server.pause();
   await house.refuse(newCall());
   await eventually(async () => !(await ready()));
   house.mongo.server.resume();

@@ -188,7 +188,7 @@ describe('a Redis that hangs', () => {
     await using limiter = await readyCounters(own, empty);
     const hourly = rate(2);
     const call = newId('call');
-    own.server.pause();
+    await own.server.pause();
     await expect(takeFrom(limiter, [hourly], call)).rejects.toMatchObject({ code: 'dependency_unavailable' });
     own.server.resume();
     const answer = await eventually(() => takeFrom(limiter, [hourly], call));

@@ -1,10 +1,10 @@
 /**
  * NATS accounts: no service can publish another's events (docs/decisions/022).
  *
- * 1. Streams live in CORE, which no service joins; the provisioner alone logs in there.
- * 2. A service's account imports its own subjects, consumers, reads and inbox, and nothing else: a reply subject,
- *    an acknowledgement or a direct get then lands in the service's own account.
- * 3. All of it is derived from the lifecycle table; nothing is granted by hand.
+ * A1 Streams are in the account CORE, which no service joins; the provisioner alone logs in there.
+ * A2 A service's account imports its own subjects, consumers, reads and inbox, and nothing else: a reply subject,
+ *    an acknowledgement or a direct get then ends in the service's own account.
+ * A3 All of it is derived from the lifecycle table; nothing is granted by hand.
  */
 import {
   type BucketName,
@@ -24,8 +24,8 @@ import {
   type StreamName,
   services,
   stepPattern,
-  stored,
   storedPattern,
+  storedReaders,
   streamPattern,
   streams,
 } from '@interlock/contracts';
@@ -34,7 +34,7 @@ import {
 export const API_PREFIX = 'CORE.API';
 /** Larger than the largest event: 512 KiB of arguments, sealed and in base64, with what each step adds. */
 const MAX_PAYLOAD_BYTES = 2 * 1_024 * 1_024;
-/** What a slow reader may have waiting before the server cuts it off. */
+/** How many bytes may wait for a slow reader before the server disconnects it. */
 const MAX_PENDING_BYTES = 256 * 1_024 * 1_024;
 
 export interface ServerConfigOptions {
@@ -44,7 +44,7 @@ export interface ServerConfigOptions {
   storeDir: string;
   /** Public NKeys, by service. */
   publicKeys: Record<ServiceName, string>;
-  /** Where the server writes the ports it took. */
+  /** The folder in which the server writes the ports that it listens on. */
   portsFileDir?: string;
 }
 
@@ -83,14 +83,16 @@ export function accountName(service: ServiceName): string {
   return service.toUpperCase();
 }
 
-/** Returns everything a service's account may reach outside itself. */
+/** Returns everything that a service's account imports (A2). */
 export function grantsOf(service: ServiceName): Grant[] {
   return [...stepGrants(service), ...streamGrants(service), ...bucketGrants(service), ...peerGrants(service)];
 }
 
 function stepGrants(service: ServiceName): Grant[] {
   const owned = (Object.keys(lifecycle) as Step[]).filter((step) => owns(lifecycle[step].owners, service));
-  const heard = (Object.keys(stored) as StoredStep[]).filter((step) => owns(stored[step], service));
+  const heard = (Object.keys(storedReaders) as StoredStep[]).filter((step) =>
+    owns(storedReaders[step], service),
+  );
   return [
     ...owned.map((step) => core('service', stepPattern(step))),
     ...heard.map((step) => core('stream', storedPattern(step))),
@@ -159,6 +161,7 @@ export function inboxPrefix(service: ServiceName): string {
   return `_INBOX.${service}`;
 }
 
+/** A1: CORE has one user, the provisioner. */
 function coreAccount(members: ServiceName[], provisionerKey: string): string {
   const exports = members.flatMap((service) =>
     grantsOf(service)

@@ -1,6 +1,6 @@
 /**
- * What a service could try on the bus, derived from the lifecycle table alone and not from the accounts under test:
- * every subject that is another's, and how it would be spelled from inside a service's account.
+ * What a service could attack on the bus, derived from the lifecycle table alone and not from the accounts under test:
+ * every subject that belongs to another service, as it is spelled from inside a service's account.
  */
 import {
   anchorSubject,
@@ -11,8 +11,8 @@ import {
   channelSubject,
   consumerPatterns,
   consumers,
-  controllers,
   controlSubject,
+  controlWriters,
   lifecycle,
   type RpcName,
   rpcSubject,
@@ -22,8 +22,8 @@ import {
   type StoredStep,
   type StreamName,
   stepSubject,
-  stored,
   storedPattern,
+  storedReaders,
   streams,
 } from '@interlock/contracts';
 
@@ -62,22 +62,22 @@ function ownedPrefixes(service: ServiceName): string[] {
   const written = bucketNames
     .filter((name) => buckets[name].writer === service)
     .map((name) => `$KV.${name}.`);
-  const told: Partial<Record<ServiceName, readonly string[]>> = controllers;
-  const control = (told[service] ?? []).map((pattern) =>
+  const allowed: Partial<Record<ServiceName, readonly string[]>> = controlWriters;
+  const control = (allowed[service] ?? []).map((pattern) =>
     pattern === '*.*' ? 'interlock.control.v1.' : `interlock.control.v1.${pattern}.`,
   );
   const anchors = service === 'auditor' ? ['interlock.anchor.v1.'] : [];
   return [...steps, ...written, ...control, ...anchors];
 }
 
-const storedNames = Object.keys(stored) as StoredStep[];
+const storedNames = Object.keys(storedReaders) as StoredStep[];
 const stepNames = Object.keys(lifecycle) as Step[];
 
 function stepPrefix(step: Step): string {
   return stepSubject(step, { tenant: 'x', call: 'x' }).split('.').slice(0, 4).join('.').concat('.');
 }
 
-/** Returns one subject of every family that stores, for a call of its own. */
+/** Returns one subject of every kind that is stored, for one call. */
 export function storingSubjects(call: string): string[] {
   return [
     ...stepNames.map((step) => stepSubject(step, { tenant: 'acme', call })),
@@ -148,14 +148,15 @@ export function foreignAcks(service: ServiceName): string[] {
     .map((name) => `$JS.ACK.${consumers[name].stream}.${name}.1.1.1.1700000000000000000.0`);
 }
 
-/** True when the table lets `from` send on a subject that `to` hears. */
-export function mayHear(to: ServiceName, from: ServiceName, subject: string): boolean {
+/** True when the table lets `to` receive what `from` publishes on a subject. */
+export function mayReceive(to: ServiceName, from: ServiceName, subject: string): boolean {
   const verb = (Object.keys(rpcs) as RpcName[]).find((name) => rpcSubject(name) === subject);
   if (verb !== undefined) return rpcs[verb].server === to && includes(rpcs[verb].clients, from);
   const bucket = bucketNames.find((name) => subject.startsWith(`$KV.${name}.`));
   if (bucket !== undefined) return includes([buckets[bucket].writer, ...buckets[bucket].readers], to);
   const heard = storedNames.find((step) => subject.startsWith(storedPattern(step).slice(0, -1)));
-  if (heard !== undefined) return includes(stored[heard], to) && includes(lifecycle[heard].owners, from);
+  if (heard !== undefined)
+    return includes(storedReaders[heard], to) && includes(lifecycle[heard].owners, from);
   if (consumerNames.some((name) => consumers[name].service === to && delivers(name, subject))) return true;
   if (subject.endsWith('.in')) return from === channel.door && to === channel.executor;
   if (subject.endsWith('.out')) return from === channel.executor && to === channel.door;

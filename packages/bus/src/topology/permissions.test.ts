@@ -1,6 +1,6 @@
 /**
- * What the accounts hold, tried from inside each of them with a bare client: publishing, replies, requests,
- * consumers that deliver elsewhere, message traces, acknowledgements, and listening.
+ * Attacks on the accounts, from inside each of them with a bare client: publishing, replies, requests, consumers that
+ * deliver elsewhere, message traces, acknowledgements, and subscriptions.
  */
 import { type ServiceName, services } from '@interlock/contracts';
 import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
@@ -16,7 +16,7 @@ import {
   foreignAcks,
   foreignApiCalls,
   foreignPeerSubjects,
-  mayHear,
+  mayReceive,
   owns,
   storingSubjects,
   streamNames,
@@ -25,33 +25,33 @@ import {
 /** The provisioner owns the streams' account itself; nobody else does. */
 const members = services.filter((service) => service !== 'provisioner');
 const REQUEST_TIMEOUT_MS = 2_000;
-/** What nobody answers is waited for this long; most requests hear at once that nobody does. */
+/** How long an unanswered request waits; most are told at once that there is no responder. */
 const UNANSWERED_MS = 500;
 
-interface Heard {
+interface Received {
   to: ServiceName;
   subject: string;
   from: string;
 }
 
-let house: TestBus;
+let testBus: TestBus;
 let core: NatsConnection;
 let jsm: JetStreamManager;
 const connections = new Map<ServiceName, NatsConnection>();
-const heard: Heard[] = [];
+const received: Received[] = [];
 
 beforeAll(async () => {
-  house = await startTestBus();
-  core = await join(house, 'provisioner');
+  testBus = await startTestBus();
+  core = await join(testBus, 'provisioner');
   jsm = await jetstreamManager(core, { checkAPI: false });
   for (const subject of storingSubjects('seed')) await core.request(subject, '{"from":"seed"}');
   for (const service of members) {
-    const nats = await join(house, service);
+    const nats = await join(testBus, service);
     connections.set(service, nats);
     nats.subscribe('>', {
       callback: (_error, message) => {
         const from = message.headers?.get('From') ?? '';
-        if (from !== '' && from !== service) heard.push({ to: service, subject: message.subject, from });
+        if (from !== '' && from !== service) received.push({ to: service, subject: message.subject, from });
       },
     });
     await nats.flush();
@@ -59,7 +59,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const nats of [...connections.values(), core]) await nats?.close();
-  await house[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
 function connectionOf(service: ServiceName): NatsConnection {
@@ -68,7 +68,7 @@ function connectionOf(service: ServiceName): NatsConnection {
   return nats;
 }
 
-/** Everything that stands in the streams, by stream and subject, with how each stream is configured. */
+/** Everything that is stored, by stream and subject, with the configuration of each stream. */
 async function standing(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const stream of allStreams) {
@@ -79,7 +79,7 @@ async function standing(): Promise<Map<string, string>> {
   return found;
 }
 
-/** How far each durable consumer is, but for those of the service that tries. */
+/** The progress of each durable consumer, except those of the service that attacks. */
 async function consumed(except: ServiceName): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const stream of streamNames) {
@@ -94,7 +94,7 @@ async function consumed(except: ServiceName): Promise<Map<string, string>> {
   return found;
 }
 
-/** What is new or other than before, and not on a subject the service owns. */
+/** What changed, except on subjects that the service owns. */
 function foreignChanges(
   service: ServiceName,
   before: Map<string, string>,
@@ -105,7 +105,7 @@ function foreignChanges(
   return [...changed.filter((key) => !owns(service, key)), ...gone];
 }
 
-/** Waits until the server has worked off what a service sent: a consumer it makes last has delivered to it. */
+/** Waits until the server has handled all that a service sent: a consumer that is made last has delivered. */
 async function settled(service: ServiceName): Promise<void> {
   const nats = connectionOf(service);
   await nats.flush();
@@ -149,14 +149,14 @@ async function createConsumer(
   return reply.string();
 }
 
-/** A body that says who sent it. */
+/** Headers that name the sender. */
 function from(service: ServiceName) {
   const fields = headers();
   fields.set('From', service);
   return fields;
 }
 
-/** Every request a service may make, at a subject of its own account, with a body that makes the server answer. */
+/** Every request a service may make, at a subject of its own account, with a body that the server answers. */
 function allowedRequests(service: ServiceName, call: string): { subject: string; body: string }[] {
   return grantsOf(service)
     .filter(({ kind, subject }) => kind === 'service' && !subject.includes('CONSUMER.DELETE'))
@@ -169,7 +169,7 @@ function allowedRequests(service: ServiceName, call: string): { subject: string;
     });
 }
 
-describe.each(members)('what is not %s’s', (service) => {
+describe.each(members)('a subject that is not %s’s', (service) => {
   test(`cannot be published by it [P-bus-foreign-subjects]`, async () => {
     const nats = connectionOf(service);
     const [before, consumersBefore] = [await standing(), await consumed(service)];
@@ -190,7 +190,7 @@ describe.each(members)('what is not %s’s', (service) => {
     expect(await consumed(service)).toEqual(consumersBefore);
   });
 
-  test(`cannot be the reply of anything it may ask [P-bus-foreign-subjects]`, async () => {
+  test(`cannot be the reply subject of any request it may send [P-bus-foreign-subjects]`, async () => {
     const nats = connectionOf(service);
     const [before, consumersBefore] = [await standing(), await consumed(service)];
     const replies = [
@@ -213,7 +213,7 @@ describe.each(members)('what is not %s’s', (service) => {
     expect(await consumed(service)).toEqual(consumersBefore);
   });
 
-  test(`cannot be where a consumer it makes delivers [P-bus-foreign-subjects]`, async () => {
+  test(`cannot be the delivery subject of a consumer it makes [P-bus-foreign-subjects]`, async () => {
     const nats = connectionOf(service);
     const [before, consumersBefore] = [await standing(), await consumed(service)];
     const targets = [
@@ -235,7 +235,7 @@ describe.each(members)('what is not %s’s', (service) => {
     expect(await consumed(service)).toEqual(consumersBefore);
   });
 
-  test(`cannot be where the server traces its messages to [P-bus-foreign-subjects]`, async () => {
+  test(`cannot be the subject to which the server traces its messages [P-bus-foreign-subjects]`, async () => {
     const nats = connectionOf(service);
     const before = await standing();
     const requests = allowedRequests(service, 'traced');
@@ -265,17 +265,17 @@ describe.each(members)('what is not %s’s', (service) => {
   });
 });
 
-test('no service hears what another sent, but for what it serves [P-bus-foreign-reads]', async () => {
+test('no service receives what another sent, except requests that it serves and events that the table gives it [P-bus-foreign-reads]', async () => {
   for (const service of members) await settled(service);
-  const unexpected = heard.filter(({ to, from: sender, subject }) => {
+  const unexpected = received.filter(({ to, from: sender, subject }) => {
     const known = members.find((member) => member === sender);
-    return known === undefined || !mayHear(to, known, subject);
+    return known === undefined || !mayReceive(to, known, subject);
   });
   expect(unexpected).toEqual([]);
-  expect(heard.some(({ to, from: sender }) => to === 'broker' && sender === 'executor')).toBe(true);
+  expect(received.some(({ to, from: sender }) => to === 'broker' && sender === 'executor')).toBe(true);
 });
 
-test('an agent-facing door reads no credential, and the management door reads no ledger [P-bus-foreign-reads]', async () => {
+test('ingress reads no credential, and the console reads no ledger [P-bus-foreign-reads]', async () => {
   const asked = (service: ServiceName, stream: string) =>
     connectionOf(service).request(`${API_PREFIX}.STREAM.MSG.GET.${stream}`, '{"seq":1}', {
       timeout: REQUEST_TIMEOUT_MS,
@@ -287,7 +287,7 @@ test('an agent-facing door reads no credential, and the management door reads no
   expect((await asked('broker', 'LEDGER')).string()).toContain('message');
 });
 
-test('every service may do what the table gives it: the accounts are not merely shut [P-bus-from-table]', async () => {
+test('every service may publish what the table gives it: the accounts are not merely closed [P-bus-from-table]', async () => {
   for (const service of members) {
     const nats = connectionOf(service);
     for (const subject of storingSubjects('own').filter((name) => owns(service, name))) {

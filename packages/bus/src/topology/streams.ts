@@ -28,14 +28,14 @@ import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { isAbsent } from '../server-errors.ts';
 
 const MEBIBYTE = 1_048_576;
-/** In flight is minutes: a call's own limit, a claim's, and room for a service to be restarted. */
+/** A call is in flight for minutes: its own limit, that of its claim, and time to restart a service. */
 const LINE_MAX_AGE_MS = limits.callMs + limits.claimMs + 150_000;
 const LINE_MAX_BYTES = 512 * MEBIBYTE;
 const LEDGER_MAX_BYTES = 4_096 * MEBIBYTE;
 const RECORD_MAX_BYTES = 1_024 * MEBIBYTE;
-/** A question takes one `requested`, one `resolved` and at most this many answers. */
+/** A call has one question and one resolution, and at most this many answers. */
 const ANSWERS_PER_CALL = 16;
-/** The bus redelivers at most this often; the fifth is refused as poison by the step's owner. */
+/** The server delivers at most this often; the step's owner refuses the call at the fifth delivery (S3 in `run-step.ts`). */
 const DELIVERIES_MAX = 10;
 
 export interface ProvisionOptions {
@@ -45,7 +45,7 @@ export interface ProvisionOptions {
   ledgerMaxBytes?: number;
 }
 
-/** Creates what is missing. Streams that exist are left as they are. Returns the names of what was made. */
+/** Makes every stream, consumer and bucket that is missing, and changes none that exists. Returns the names of those it made. */
 export async function provision(
   connection: NatsConnection,
   jsm: JetStreamManager,
@@ -61,7 +61,7 @@ export async function provision(
   return made;
 }
 
-/** Makes the line and its consumers again where they were lost. The ledger is never made again while running. */
+/** Makes the line and its consumers again where they were lost. The ledger is never made again while the services run. */
 export async function repairLine(jsm: JetStreamManager, options: ProvisionOptions): Promise<string[]> {
   const made: string[] = [];
   for (const config of streamConfigs(options)) {
@@ -94,6 +94,7 @@ function streamConfigs({ replicas, ledgerMaxBytes = LEDGER_MAX_BYTES }: Provisio
       name: 'LEDGER',
       subjects: [streamPattern('LEDGER')],
       max_bytes: ledgerMaxBytes,
+      // L3 in `lifecycle.ts`: each step of a call is stored once.
       max_msgs_per_subject: 1,
       discard_new_per_subject: true,
       republish: republished('LEDGER'),
