@@ -19,20 +19,28 @@ const MANAGEMENT: readonly Api[] = ['management'];
 const BOTH: readonly Api[] = ['agents', 'management'];
 const NEITHER: readonly Api[] = [];
 
-const FIX = 'Sending the same request again does not help: correct it first.';
-const OPERATOR = 'Sending the same request again does not help: ask the operator of Interlock.';
-const ADMIN = 'Sending the same request again does not help: ask an administrator of Interlock.';
-const AGAIN = 'Send the same request again after a few seconds, with the same Idempotency-Key if it had one.';
-const RETRY_AFTER = 'Send the same request again after the number of seconds in the header Retry-After.';
-const OUTCOME =
-  'Ask for the outcome at /v1/calls/{call}. Do not send the call under another Idempotency-Key: it could be carried out twice.';
+const OPERATOR = 'ask the operator of Interlock';
+const ADMIN = 'ask an administrator of Interlock';
 
-function refusal(status: number, apis: readonly Api[], text: string, next: string = FIX): FaultDefinition {
+/** `instead` is what to do instead of sending the same request again. */
+function refusal(
+  status: number,
+  apis: readonly Api[],
+  text: string,
+  instead = 'correct it first',
+): FaultDefinition {
+  const next = `Sending the same request again does not help: ${instead}.`;
   return { status, apis, text, next, retryable: false };
 }
 
-function passing(status: number, apis: readonly Api[], text: string, next: string = AGAIN): FaultDefinition {
-  return { status, apis, text, next, retryable: true };
+/** `when` is when sending the same request again may help. */
+function passing(
+  status: number,
+  apis: readonly Api[],
+  text: string,
+  when = 'after a few seconds, with the same Idempotency-Key if it had one',
+): FaultDefinition {
+  return { status, apis, text, next: `Send the same request again ${when}.`, retryable: true };
 }
 
 /**
@@ -58,45 +66,43 @@ export const faults = {
     405,
     AGENTS,
     'This address does not accept this method.',
-    'Use a method that the header Allow names.',
+    'use a method that the header Allow names',
   ),
   key_missing: refusal(
     401,
     AGENTS,
     'The request has no API key.',
-    'Send the key as "Authorization: Bearer <key>".',
+    'send the key as "Authorization: Bearer <key>"',
   ),
   key_invalid: refusal(
     401,
     AGENTS,
     'The API key is unknown, expired or revoked.',
-    'Sending the same request again does not help: ask the operator of Interlock for a new key.',
+    'ask the operator of Interlock for a new key',
   ),
-  call_unknown: refusal(
-    404,
-    BOTH,
-    'No call with this id is known.',
-    'Check the id. An agent can ask for its own calls only.',
-  ),
+  call_unknown: {
+    ...refusal(404, BOTH, 'No call with this id is known.'),
+    next: 'Check the id: an agent can ask for its own calls only. A call that was made a moment ago can be asked for again after a few seconds.',
+  },
   idempotency_key_reused: refusal(
     422,
     AGENTS,
     'This Idempotency-Key was used for a different request.',
-    'Send the request with a new Idempotency-Key.',
+    'send it with a new Idempotency-Key',
   ),
   idempotency_key_expired: refusal(
     422,
     AGENTS,
     'This Idempotency-Key was used too long ago, or too often.',
-    'Check what became of the earlier call, then send the request with a new Idempotency-Key.',
+    'check what became of the earlier call, then send it with a new Idempotency-Key',
   ),
   // Validation against the tool
-  tool_unknown: refusal(404, AGENTS, 'No tool has this name.', 'List the tools at /v1/tools.'),
+  tool_unknown: refusal(404, AGENTS, 'No tool has this name.', 'use a name from /v1/tools'),
   tool_changed: refusal(
     409,
     AGENTS,
     'The tool changed after policy decided about this call.',
-    'Read the tool again at /v1/tools and make a new call.',
+    'read the tool again at /v1/tools, then make a new call',
   ),
   tool_unusable: refusal(
     503,
@@ -108,7 +114,7 @@ export const faults = {
     422,
     AGENTS,
     'The arguments do not match the input schema of the tool.',
-    'Correct the arguments: /v1/tools has the schema.',
+    'correct the arguments; /v1/tools has the schema',
   ),
   arguments_too_large: refusal(413, AGENTS, 'The arguments are larger than the limit.'),
   // Decision
@@ -116,13 +122,13 @@ export const faults = {
     403,
     AGENTS,
     'Policy denied this call.',
-    'Policy denies the same call again: change the call, or ask the operator of Interlock.',
+    'change the call, or ask the operator of Interlock',
   ),
   policy_default: refusal(
     403,
     AGENTS,
     'No policy rule allows this call.',
-    'The same call is refused until the operator of Interlock grants it.',
+    'ask the operator of Interlock to grant it',
   ),
   policy_error: passing(503, AGENTS, 'Policy failed to decide, so the call was refused. Nothing was done.'),
   policy_missing: passing(
@@ -143,39 +149,44 @@ export const faults = {
     OPERATOR,
   ),
   // Limits
-  rate_limited: passing(429, AGENTS, 'Too many calls were made in this time window.', RETRY_AFTER),
+  rate_limited: passing(
+    429,
+    AGENTS,
+    'Too many calls were made in this time window.',
+    'after the number of seconds in the header Retry-After',
+  ),
   concurrency_limited: passing(
     429,
     AGENTS,
     'Too many calls are running at the same time.',
-    'Send the same request again after one of the running calls has ended.',
+    'after one of the running calls has ended',
   ),
   spend_limited: refusal(
     429,
     AGENTS,
     'The budget of this time window is spent.',
-    'Make a new call in the next time window, or ask the operator of Interlock for a larger budget.',
+    'make a new call in the next time window, or ask the operator of Interlock for a larger budget',
   ),
   spend_amount_missing: refusal(422, AGENTS, 'The arguments do not contain the amount that the call spends.'),
-  agent_flood: passing(429, AGENTS, 'This agent sends more requests than it may.', RETRY_AFTER),
+  agent_flood: passing(
+    429,
+    AGENTS,
+    'This agent sends more requests than it may.',
+    'after the number of seconds in the header Retry-After',
+  ),
   killed: refusal(
     403,
     AGENTS,
     'A kill switch stops this call.',
-    'The same call is refused until the operator of Interlock turns the switch off.',
+    'ask the operator of Interlock, who can turn the switch off; then make a new call',
   ),
   // Approvals
-  approval_denied: refusal(
-    403,
-    AGENTS,
-    'A person denied this call.',
-    'Change the call before you ask again.',
-  ),
+  approval_denied: refusal(403, AGENTS, 'A person denied this call.', 'make a different call'),
   approval_expired: refusal(
     403,
     AGENTS,
     'Nobody answered the question about this call in time.',
-    'Make a new call, and ask an approver to answer it.',
+    'make a new call, and ask an approver to answer it in time',
   ),
   approval_insufficient: refusal(
     403,
@@ -188,21 +199,21 @@ export const faults = {
     403,
     MANAGEMENT,
     'This person may not answer this question.',
-    'Ask a person who has one of the roles that the question names.',
+    'ask a person who has one of the roles that the question names',
   ),
   answer_mismatch: refusal(
     409,
     MANAGEMENT,
     'The answer is about a different question than the open one.',
-    'Read the open question again, and answer that one.',
+    'read the open question again, and answer that one',
   ),
   question_closed: refusal(
     409,
     MANAGEMENT,
     'The question was answered already, or it expired.',
-    'The audit trail shows what became of the call.',
+    'the audit trail has what became of the call',
   ),
-  question_unknown: refusal(404, MANAGEMENT, 'This question does not exist.', 'List the open questions.'),
+  question_unknown: refusal(404, MANAGEMENT, 'This question does not exist.', 'list the open questions'),
   // Credentials
   credential_unknown: refusal(503, AGENTS, 'The credential that this tool needs is not set.', OPERATOR),
   credential_unusable: refusal(503, AGENTS, 'The credential that this tool needs cannot be used.', OPERATOR),
@@ -217,23 +228,24 @@ export const faults = {
     503,
     AGENTS,
     'The agent closed the connection before the call was started. Nothing was done.',
-    'Send the same request again if the call is still wanted.',
+    'if the call is still wanted',
   ),
   ledger_full: passing(
     503,
     BOTH,
     'The ledger is nearly full, so no new call is started.',
-    'Ask the operator of Interlock to make room; after that the same request can succeed.',
+    'after the operator of Interlock has made room',
   ),
   poison: refusal(503, AGENTS, 'The call failed inside Interlock several times. Nothing was done.', OPERATOR),
   dependency_unavailable: passing(503, BOTH, 'A part of Interlock that this request needs is not available.'),
-  outcome_unknown: refusal(504, BOTH, 'It is not known yet whether the request was carried out.', OUTCOME),
-  internal: refusal(
-    500,
-    BOTH,
-    'Interlock failed to handle the request because of an error of its own.',
-    'Ask the operator of Interlock, who finds the error in the log. Repeat a call only under the same Idempotency-Key.',
-  ),
+  outcome_unknown: {
+    ...refusal(504, BOTH, 'It is not known yet whether the request was carried out.'),
+    next: 'Ask for the outcome at /v1/calls/{call}. Do not send the call under another Idempotency-Key: it could be carried out twice.',
+  },
+  internal: {
+    ...refusal(500, BOTH, 'Interlock failed to handle the request because of an error of its own.'),
+    next: 'Ask the operator of Interlock, who finds the error in the log. Repeat a call only with the same Idempotency-Key.',
+  },
   // Outbound HTTP
   egress_destination_refused: refusal(403, BOTH, 'This tool may not send to this destination.', OPERATOR),
   egress_address_refused: refusal(
@@ -266,7 +278,7 @@ export const faults = {
     409,
     BOTH,
     'The MCP server describes this tool differently now than in the definition that was agreed to.',
-    'Sending the same request again does not help: ask an administrator of Interlock to check the new definition.',
+    'ask an administrator of Interlock to check and pin the new definition',
   ),
   upstream_failed: passing(502, BOTH, 'The upstream server could not carry out the call.'),
   // Message signatures (RFC 9421), for API owners who verify our requests
@@ -281,7 +293,7 @@ export const faults = {
     401,
     MANAGEMENT,
     'The request has no access token.',
-    'Send the token of a person in people.yaml as "Authorization: Bearer <token>".',
+    'send the token of a person in people.yaml as "Authorization: Bearer <token>"',
   ),
   token_invalid: refusal(401, MANAGEMENT, 'The access token is not valid.', ADMIN),
   role_missing: refusal(403, MANAGEMENT, 'This person does not have the role that this needs.', ADMIN),
@@ -289,26 +301,26 @@ export const faults = {
     422,
     BOTH,
     'The configuration is not valid.',
-    'Sending the same request again does not help until the configuration is corrected.',
+    'correct the configuration first',
   ),
   bundle_unsigned: refusal(
     403,
     MANAGEMENT,
     'No author whom the operator certified signed this policy bundle.',
-    "Sign the bundle with the author's key, then publish it.",
+    "sign the bundle with the author's key, then publish it",
   ),
   policy_version_unknown: refusal(
     404,
     MANAGEMENT,
     'This policy version does not exist, or its bundle is no longer kept.',
-    'Read which versions there are, and name one of them.',
+    'list the versions, and name one of them',
   ),
-  name_unknown: refusal(404, MANAGEMENT, 'Nothing has this name.', 'List the names, and use one of them.'),
+  name_unknown: refusal(404, MANAGEMENT, 'Nothing has this name.', 'list the names, and use one of them'),
   name_taken: refusal(
     409,
     MANAGEMENT,
     'This name is taken.',
-    'Use another name, or change what has this one.',
+    'use another name, or change what has this one',
   ),
   entry_forged: refusal(
     500,
@@ -320,14 +332,9 @@ export const faults = {
     404,
     MANAGEMENT,
     'No trace of this call is kept here.',
-    'The audit trail shows what became of the call.',
+    'the audit trail has what became of the call',
   ),
-  audit_unavailable: passing(
-    503,
-    MANAGEMENT,
-    'The audit store is not available.',
-    'Send the same request again after a few seconds.',
-  ),
+  audit_unavailable: passing(503, MANAGEMENT, 'The audit store is not available.', 'after a few seconds'),
 } as const satisfies Record<string, FaultDefinition>;
 
 /** A stable error code. */

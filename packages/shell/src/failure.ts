@@ -1,4 +1,4 @@
-import { Fault, type FaultCode, faults } from '@interlock/contracts';
+import { Fault } from '@interlock/contracts';
 
 /** Why a program could not do what a person asked of it: a code, what happened, and what the person can do next. */
 export class Failure extends Error {
@@ -19,11 +19,11 @@ export class Failure extends Error {
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   if (thrown instanceof Fault)
-    return new Failure(thrown.code, thrown.detail, { next: nextOf(thrown.code), cause: thrown });
+    return new Failure(thrown.code, thrown.detail, { next: nextOf(thrown), cause: thrown });
   const detail = thrown instanceof Error ? thrown.message : 'Something that is not an error was thrown.';
   return new Failure('internal', detail, { cause: thrown });
 }
 
-function nextOf(code: FaultCode): string {
-  return code === 'configuration_invalid' ? 'Correct the file and try again.' : faults[code].next;
+function nextOf({ code, next }: Fault): string {
+  return code === 'configuration_invalid' ? 'Correct the file and try again.' : next;
 }
