@@ -8,15 +8,15 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
-import { judgeAnswer } from './answer.ts';
+import { applyAnswer } from './answer.ts';
 import { ask, openQuestion } from './ask.ts';
 import { expire } from './expire.ts';
-import { heldEvent, keyring, NOW_MS } from './held.fixture.ts';
+import { heldEvent, keyring, NOW_MS } from './held-call.fixture.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';
-import { dueAt } from './rounds.ts';
 import { sealHeldCall } from './seal-call.ts';
+import { dueAt } from './sweep.ts';
 
-describe('an answer is turned away', () => {
+describe('an answer is rejected', () => {
   const entry = question();
   const { question: asked } = entry;
   test.each<[string, QuestionEntry, Partial<Statement<'answer'>>, PersonEntry | undefined, number, string]>([
@@ -47,42 +47,42 @@ describe('an answer is turned away', () => {
     ],
   ])(
     '[P-approval-separate-duties] [P-approval-exact-call] %s, and leaves the question as it was',
-    (_, standing, set, by, nowMs, code) => {
-      const answer = answerTo(standing, set);
-      const judged = judgeAnswer(answer, standing, by, nowMs);
+    (_, current, set, by, nowMs, code) => {
+      const answer = answerTo(current, set);
+      const outcome = applyAnswer(answer, current, by, nowMs);
       const noted = { answer: answer.answer, person: answer.person, code, at: nowMs };
-      expect(judged).toEqual({ kind: 'rejected', code, entry: { ...standing, rejected: [noted] } });
+      expect(outcome).toEqual({ kind: 'rejected', code, entry: { ...current, rejected: [noted] } });
     },
   );
 
   test('and noted once, however often it is delivered', () => {
     const answer = answerTo(entry);
-    const first = judgeAnswer(answer, entry, undefined, NOW_MS);
-    if (first.kind !== 'rejected') throw new Error('An unknown person was let through.');
-    expect(judgeAnswer(answer, first.entry, person(), NOW_MS)).toEqual({ kind: 'known' });
+    const first = applyAnswer(answer, entry, undefined, NOW_MS);
+    if (first.kind !== 'rejected') throw new Error('The answer of an unknown person was not rejected.');
+    expect(applyAnswer(answer, first.entry, person(), NOW_MS)).toEqual({ kind: 'known' });
   });
 
   test('and only the newest thirty-two are kept', () => {
-    let standing = entry;
+    let current = entry;
     const answers = Array.from({ length: 40 }, () => answerTo(entry));
     for (const answer of answers) {
-      const judged = judgeAnswer(answer, standing, undefined, NOW_MS);
-      if (judged.kind === 'rejected') standing = judged.entry;
+      const outcome = applyAnswer(answer, current, undefined, NOW_MS);
+      if (outcome.kind === 'rejected') current = outcome.entry;
     }
-    expect(standing.rejected.map(({ answer }) => answer)).toEqual(
+    expect(current.rejected.map(({ answer }) => answer)).toEqual(
       answers.slice(8).map(({ answer }) => answer),
     );
   });
 });
 
-describe('an answer counts', () => {
+describe('an answer is accepted', () => {
   test.each([
     ['approve', 'approved'],
     ['deny', 'denied'],
   ] as const)('and closes the question: %s', (verdict, state) => {
     const entry = question();
     const answer = answerTo(entry, { verdict, reason: 'seen' });
-    expect(judgeAnswer(answer, entry, person(), NOW_MS)).toEqual({
+    expect(applyAnswer(answer, entry, person(), NOW_MS)).toEqual({
       kind: 'accepted',
       entry: { ...entry, state, person: 'petra', reason: 'seen', answer: answer.answer, resolvedAt: NOW_MS },
     });
@@ -90,21 +90,21 @@ describe('an answer counts', () => {
 
   test('[P-approval-separate-duties] from the person it acts for where duties are not separated', () => {
     const entry = question();
-    const judged = judgeAnswer(
+    const outcome = applyAnswer(
       answerTo(entry, { person: 'ursula' }),
       entry,
       person({ person: 'ursula' }),
       NOW_MS,
     );
-    expect(judged.kind).toBe('accepted');
+    expect(outcome.kind).toBe('accepted');
   });
 
   test('once: the same answer again changes nothing', () => {
     const entry = question();
     const answer = answerTo(entry);
-    const first = judgeAnswer(answer, entry, person(), NOW_MS);
-    if (first.kind !== 'accepted') throw new Error('A valid answer was turned away.');
-    expect(judgeAnswer(answer, first.entry, person(), NOW_MS)).toEqual({ kind: 'known' });
+    const first = applyAnswer(answer, entry, person(), NOW_MS);
+    if (first.kind !== 'accepted') throw new Error('A valid answer was rejected.');
+    expect(applyAnswer(answer, first.entry, person(), NOW_MS)).toEqual({ kind: 'known' });
   });
 });
 
@@ -121,7 +121,7 @@ describe('time', () => {
     expect(expire(entry, expiresAt)).toEqual({ ...entry, state: 'expired', resolvedAt: expiresAt });
   });
 
-  test('brings back what was left half done: a question not announced, a resolution not published', () => {
+  test('makes due what was not finished: a question not published, a resolution not published', () => {
     const entry = question();
     const { askedAt, expiresAt } = entry.question;
     expect(dueAt(entry, false)).toBe(askedAt + 2_000);
@@ -133,13 +133,13 @@ describe('time', () => {
 });
 
 describe('a resolution', () => {
-  test('is not made of an open question, nor a second time of a published one', () => {
+  test('is not made of an open question, nor of one that was published', () => {
     const entry = question();
     expect(resolutionOf(entry)).toBeUndefined();
     expect(resolutionOf(withoutCall({ ...entry, state: 'denied', resolvedAt: NOW_MS }))).toBeUndefined();
   });
 
-  test('carries the sealed call, the person, and how long the call may still start', () => {
+  test('holds the sealed call, the person, and the last instant at which the call may start', () => {
     const entry: QuestionEntry = { ...question(), state: 'approved', person: 'petra', resolvedAt: NOW_MS };
     expect(resolutionOf(entry)).toEqual({
       sealed: entry.sealed,

@@ -1,24 +1,24 @@
 import type { FaultCode, PersonEntry, QuestionEntry, Statement } from '@interlock/contracts';
 
-/** Enough to see who tried; an answer that is refused costs its sender a signed request each. */
+/** Enough to see who tried: every rejected answer costs its sender a signed request. */
 const REJECTED_MAX = 32;
 
-/** What an answer does: closes the question, is turned away and noted, or was counted or noted before. */
-export type Judgement =
+/** What an answer does: it closes the question, it is rejected and noted, or it was applied before. */
+export type AnswerOutcome =
   | { kind: 'accepted'; entry: QuestionEntry }
   | { kind: 'rejected'; code: FaultCode; entry: QuestionEntry }
   | { kind: 'known' };
 
 /**
- * Judges an authentic answer: the first valid one closes the question, and no other changes more than the list of
- * rejected ones. `person` is undefined when nobody of that id is known.
+ * Applies an authentic answer to a question: the first valid one closes it, any other only adds to the list of rejected
+ * ones. `person` is undefined when there is nobody of that id.
  */
-export function judgeAnswer(
+export function applyAnswer(
   answer: Statement<'answer'>,
   entry: QuestionEntry,
   person: PersonEntry | undefined,
   nowMs: number,
-): Judgement {
+): AnswerOutcome {
   if (entry.answer === answer.answer || entry.rejected.some((rejected) => rejected.answer === answer.answer))
     return { kind: 'known' };
   const code = objectionTo(answer, entry, person, nowMs);

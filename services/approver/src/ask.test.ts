@@ -2,21 +2,21 @@ import { type ApprovalsEntry, approvalsEntrySchema, heldCallSchema, sealContext 
 import { unseal } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
-import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held.fixture.ts';
+import { heldEvent, keyring, keyringWithout, keysOf, NOW_MS } from './held-call.fixture.ts';
 import { sealHeldCall } from './seal-call.ts';
 
 describe('asking', () => {
-  test('asks nothing once the call may not start any more', () => {
+  test('asks nothing when the call may no longer start', () => {
     const { event, decision } = heldEvent();
     expect(() => ask(event, decision, approvals(), event.call.notAfter)).toThrow('deadline_passed');
   });
 
-  test('refuses a call that policy lets nobody approve', () => {
+  test('refuses a call that nobody may approve', () => {
     expect(() => asked([{ roles: ['legal'] }, { roles: ['finance'] }])).toThrow('approval_impossible');
   });
 
   test.each([{ roles: [] }, { roles: 'finance' }, { quorum: 2 }, { expiresMs: 0 }])(
-    'refuses a call whose obligation it does not understand: %j',
+    'refuses a call whose obligation is not known: %j',
     (parameters) => {
       expect(() => asked([parameters])).toThrow('approval_impossible');
     },
@@ -27,17 +27,17 @@ describe('asking', () => {
     expect(asked([{ expiresMs: 5_000_000 }]).expiresAt).toBe(NOW_MS + 900_000);
   });
 
-  test('[P-approval-separate-duties] lets policy separate duties but not join them', () => {
+  test('[P-approval-separate-duties] lets policy separate duties but not unite them', () => {
     expect(asked([{ separateDuties: true }]).separateDuties).toBe(true);
     expect(asked([{ separateDuties: false }], approvals({ separateDuties: true })).separateDuties).toBe(true);
   });
 
-  test('asks the roles policy names, of several demands those all of them name', () => {
+  test('asks the roles that policy names, and of several obligations those that all of them name', () => {
     expect(asked([{ roles: ['finance'] }]).roles).toEqual(['finance']);
     expect(asked([{ roles: ['legal', 'finance'] }, { roles: ['finance'] }]).roles).toEqual(['finance']);
   });
 
-  test('asks as the rule for the tool says, and else as is set for all', () => {
+  test('asks as the rule for the tool says, and otherwise as is set for all tools', () => {
     const rules = [{ tool: 'pay', roles: ['treasurer'], expiresMs: 60_000, separateDuties: true }];
     expect(asked([], approvals({ rules }))).toMatchObject({
       roles: ['treasurer'],
@@ -51,7 +51,7 @@ describe('asking', () => {
     });
   });
 
-  test('ends before the bucket could forget the question', () => {
+  test('ends before the bucket deletes the question', () => {
     const week = approvals({ expiresMs: 7 * 86_400_000 });
     expect(asked([], week).expiresAt).toBeLessThan(NOW_MS + 7 * 86_400_000);
   });
@@ -77,7 +77,7 @@ describe('sealing a held call', () => {
     );
   });
 
-  test('gives its readers the exact call, its place on the line, and a result that is kept', () => {
+  test('gives its readers the exact call, the sequence of `held`, and a result that is kept', () => {
     const { event } = heldEvent();
     const sealed = sealHeldCall(event, 7, keyring, NOW_MS);
     for (const service of ['decider', 'console', 'auditor'] as const) {

@@ -11,7 +11,7 @@ import {
 } from '@interlock/contracts';
 import { z } from 'zod';
 
-/** The bucket keeps a question for seven days after its last change: it must end before it could vanish. */
+/** The bucket keeps a question for seven days after its last change: it must expire before the bucket deletes it. */
 const EXPIRES_MAX_MS = 7 * 86_400_000 - 3_600_000;
 
 /**
@@ -47,7 +47,7 @@ export function ask(
   };
 }
 
-/** Returns the record of a question that was just asked. */
+/** Returns the record of a new question. */
 export function openQuestion(question: Question, sealed: Sealed): QuestionEntry {
   return { question, questionDigest: digestOf(question), sealed, state: 'open', rejected: [] };
 }
@@ -60,8 +60,9 @@ const demandSchema = z.strictObject({
 });
 
 /**
- * The tool's rule replaces the general setting. Policy names other roles, or shortens the time, or separates duties;
- * it cannot lengthen or join. Where policy names roles more than once, a person needs to satisfy each.
+ * The tool's rule replaces the general setting. Policy may name other roles, shorten the time and separate duties; it
+ * cannot lengthen the time or allow one person both duties. Where several obligations name roles, a person needs a role
+ * that all of them name.
  */
 function demandsOf(decision: Statement<'decision'>, approvals: ApprovalsEntry): Demands {
   const rule = approvals.rules.find(({ tool }) => tool === decision.tool);
@@ -88,7 +89,8 @@ function demandOf(parameters: unknown): z.infer<typeof demandSchema> {
   const parsed = demandSchema.safeParse(parameters ?? {});
   if (parsed.success) return parsed.data;
   throw new Fault('approval_impossible', {
-    detail: 'Policy asks for an approval in terms this gateway does not know.',
+    detail:
+      'Policy attached an approval obligation with parameters that are not known. Repeating the call does not help.',
     cause: parsed.error,
   });
 }

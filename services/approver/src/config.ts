@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** The approver has no variables of its own: everything it keeps is on the bus. */
+/** The approver has no variables of its own: all it stores is in NATS. */
 export const configSchema = z.object({});

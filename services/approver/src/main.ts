@@ -7,13 +7,13 @@ import { ask, openQuestion } from './ask.ts';
 import { configSchema } from './config.ts';
 import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
 import { refusalOfAnswered, refusalOfHeld } from './refuse.ts';
-import { startRounds } from './rounds.ts';
 import { sealHeldCall } from './seal-call.ts';
+import { startSweep } from './sweep.ts';
 
 /** People ask and answer slowly; this many at once is a burst. */
 const CONCURRENCY = 32;
 
-/** The approver: puts held calls to people, counts their answers, and lets questions expire. */
+/** The approver: asks people about held calls, applies their answers, and expires questions. */
 export const approverService = defineService({
   name: 'approver',
   config: configSchema,
@@ -25,22 +25,22 @@ export const approverService = defineService({
     const people = stack.use(await bus.entries('people').watch());
     const records = bus.records('questions', questionEntrySchema);
     const parts: Parts = { bus, records, keys, keyring, clock, log, settings, people };
-    const rounds = stack.use(await startRounds(parts));
-    health.add('bus', () => bus.connected || 'the bus is away');
+    const sweep = stack.use(await startSweep(parts));
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('settings', () => settings.current || 'the copy of the settings may be behind');
     health.add('people', () => people.current || 'the copy of the people may be behind');
     stack.use(
       await bus.step('approver', {
-        verb: (delivery) => hold(delivery, parts),
+        verb: (delivery) => askPeople(delivery, parts),
         poison: (delivery, fault) => refusalOfHeld(delivery, fault, keyring, clock.nowMs()),
         concurrency: CONCURRENCY,
       }),
     );
     stack.use(
       await bus.step('approver-answered', {
-        verb: (delivery) => count(delivery, parts),
+        verb: (delivery) => receiveAnswer(delivery, parts),
         poison: (delivery, fault) => {
-          const entry = rounds.seen(questionKey(delivery.address));
+          const entry = sweep.get(questionKey(delivery.address));
           return refusalOfAnswered(delivery, fault, entry, keyring, clock.nowMs());
         },
         concurrency: CONCURRENCY,
@@ -51,8 +51,8 @@ export const approverService = defineService({
   },
 });
 
-/** A second run is harmless: the question that stands is announced again, which stores nothing. */
-async function hold(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'held'> | undefined> {
+/** A second run is harmless: the stored question is published again, which stores nothing. */
+async function askPeople(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'held'> | undefined> {
   const { keyring, clock, settings } = parts;
   const { event, sequence } = delivery;
   try {
@@ -65,29 +65,29 @@ async function hold(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'hel
     await putQuestion(parts, traceparent === undefined ? entry : { ...entry, traceparent });
     return undefined;
   } catch (error) {
-    // What passes by itself goes back to the bus and comes again until the call's deadline.
+    // After an unavailable dependency the event is delivered again, until the call's deadline.
     if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
     return { step: 'refused', body: refusalOfHeld(delivery, error, keyring, clock.nowMs()) };
   }
 }
 
-/** A second run is harmless: an answer that was counted or noted is known by its id. */
-async function count({ event, address }: Delivery<'answered'>, parts: Parts): Promise<undefined> {
+/** A second run is harmless: an answer that was applied is known by its id. */
+async function receiveAnswer({ event, address }: Delivery<'answered'>, parts: Parts): Promise<undefined> {
   const { people, keyring, clock, log } = parts;
   const { tenant, call } = address;
   let answer: Statement<'answer'>;
   try {
     answer = verifyStatement(event.statement, 'answer', keyring, clock.nowMs());
   } catch (error) {
-    // It cannot be told from whom it comes, so there is nothing to note beside the question.
-    log.warn({ err: error, tenant, call }, 'an answer is not authentic');
+    // Its sender is not known, so there is nothing to note in the question.
+    log.warn({ err: error, tenant, call }, 'an answer was ignored: its signature does not verify');
     return;
   }
   if (!people.current)
     throw new Fault('dependency_unavailable', { detail: 'The copy of the people may be behind.' });
-  // The subject says which question it was sent to: an answer replayed to another one is judged there, and fails.
-  const judged = await putAnswer(parts, { answer, sentTo: address }, (person) => people.get(person));
-  log.info({ tenant, call, answer: answer.answer, judged }, 'an answer was judged');
+  // The subject names the question it was sent to. An answer that is replayed to another question is rejected there.
+  const outcome = await putAnswer(parts, { answer, sentTo: address }, (person) => people.get(person));
+  log.info({ tenant, call, answer: answer.answer, outcome }, 'an answer was applied to its question');
 }
 
 function approvalsIn(settings: EntryWatch<'settings'>): ApprovalsEntry {
@@ -95,7 +95,9 @@ function approvalsIn(settings: EntryWatch<'settings'>): ApprovalsEntry {
     throw new Fault('dependency_unavailable', { detail: 'The copy of the settings may be behind.' });
   const entry = settings.get('approvals');
   if (entry === undefined || !('roles' in entry))
-    throw new Fault('dependency_unavailable', { detail: 'It was not set yet who may approve.' });
+    throw new Fault('dependency_unavailable', {
+      detail: 'The entry settings/approvals is missing: the operator has to set who may approve.',
+    });
   return entry;
 }
 

@@ -11,24 +11,24 @@ import { verifyStatement } from '@interlock/keys';
 import { eventually, FakeClock, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';
-import { heldEvent, keyring, keysOf, NOW_MS } from './held.fixture.ts';
+import { heldEvent, keyring, keysOf, NOW_MS } from './held-call.fixture.ts';
+import { killableStore } from './killed-process.fixture.ts';
 import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
-import { mortalStore } from './records.fixture.ts';
-import { type Rounds, startRounds } from './rounds.ts';
 import { sealHeldCall } from './seal-call.ts';
+import { type Sweep, startSweep } from './sweep.ts';
 
 const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
 const everybody = (person: string) => (person === 'petra' ? petra : undefined);
 const writes = [1, 2, 3].flatMap((write) => (['before', 'after'] as const).map((when) => ({ write, when })));
-let house: TestBus;
+let testBus: TestBus;
 let bus: Bus;
 
 beforeAll(async () => {
-  house = await startTestBus();
-  bus = await house.busOf('approver');
+  testBus = await startTestBus();
+  bus = await testBus.busOf('approver');
 });
 afterAll(async () => {
-  await house?.[Symbol.asyncDispose]();
+  await testBus?.[Symbol.asyncDispose]();
 });
 
 describe('a question', () => {
@@ -38,7 +38,7 @@ describe('a question', () => {
     await expect(putQuestion(parts, other)).rejects.toMatchObject({ code: 'approval_impossible' });
   });
 
-  test('[P-approval-durable] is asked once, with the words of its first record, however often the call is delivered', async () => {
+  test('[P-approval-durable] is asked once, as its first record says, however often the call is delivered', async () => {
     const { parts, entry, store } = await asked();
     await putQuestion(parts, { ...entry, question: { ...entry.question, askedAt: NOW_MS + 1 } });
     const { question, questionDigest, sealed } = entry;
@@ -46,13 +46,13 @@ describe('a question', () => {
   });
 
   test.each(writes.slice(1, 4))(
-    '[P-approval-durable] is asked in the end when the approver is killed $when write $write, though nobody brings the call again',
+    '[P-approval-durable] is asked in the end when the approver is killed $when write $write, even if the call is not delivered again',
     async ({ write, when }) => {
       const { parts, entry, store, clock } = unasked();
       void store.killAt(write, when);
       await expect(putQuestion(parts, entry)).rejects.toThrow('killed');
-      store.revive();
-      await using _ = await roundsOver(parts, entry);
+      store.restart();
+      await using _ = await sweepOver(parts, entry);
       await clock.advance(5_000);
       await eventually(() => store.published.length === 1);
       expect(store.published.map(({ step }) => step)).toEqual(['asked']);
@@ -69,14 +69,14 @@ describe('an answer', () => {
     expect(store.published).toEqual([]);
   });
 
-  test('[P-approval-exact-call] made for another call is turned away where it was sent', async () => {
+  test('[P-approval-exact-call] made for another call is rejected where it was sent', async () => {
     const { parts, entry, store } = await asked();
     const answer = { ...answerTo(entry), call: newId('call') };
     expect(await putAnswer(parts, { answer, sentTo: entry.question }, everybody)).toBe('rejected');
     expect(store.published.map(({ step }) => step)).toEqual(['asked']);
   });
 
-  test('[P-approval-exact-call] of twenty that race, one is counted and one resolution published', async () => {
+  test('[P-approval-exact-call] of twenty that race, one is accepted and one resolution published', async () => {
     const { parts, entry, store } = await asked();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, (_, index) => {
@@ -89,16 +89,16 @@ describe('an answer', () => {
   });
 
   test.each(writes)(
-    'is resolved once and as it was given when the approver is killed $when write $write',
+    'resolves the question once, as it was given, when the approver is killed $when write $write',
     async ({ write, when }) => {
       const { parts, entry, store, clock } = await asked();
       const answer = answerTo(entry, 'deny');
       void store.killAt(write, when);
       const counting = putAnswer(parts, { answer, sentTo: entry.question }, everybody);
       await expect(counting).rejects.toThrow('killed');
-      store.revive();
+      store.restart();
       await putAnswer(parts, { answer, sentTo: entry.question }, everybody);
-      await using _ = await roundsOver(parts, entry);
+      await using _ = await sweepOver(parts, entry);
       await clock.advance(5_000);
       const key = questionKey(entry.question);
       await eventually(async () => (await parts.records.get(key))?.value.sealed === undefined);
@@ -110,7 +110,7 @@ describe('an answer', () => {
 describe('time', () => {
   test('does not resolve a question before its expiry', async () => {
     const { parts, entry, store, clock } = await asked();
-    await using _ = await roundsOver(parts, entry);
+    await using _ = await sweepOver(parts, entry);
     await clock.advance(entry.question.expiresAt - NOW_MS - 1);
     expect(await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody)).toBe(
       'accepted',
@@ -120,8 +120,8 @@ describe('time', () => {
 
   test('expires a question once over two replicas, and no later answer counts', async () => {
     const { parts, entry, store, clock } = await asked();
-    await using _first = await roundsOver(parts, entry);
-    await using _second = await roundsOver(parts, entry);
+    await using _first = await sweepOver(parts, entry);
+    await using _second = await sweepOver(parts, entry);
     await clock.advance(entry.question.expiresAt - NOW_MS);
     await eventually(async () => {
       await clock.advance(1_000);
@@ -139,9 +139,9 @@ describe('time', () => {
       const { parts, entry, store, clock } = await asked();
       await clock.advance(entry.question.expiresAt - NOW_MS);
       const killed = store.killAt(write, when);
-      await using _ = await roundsOver(parts, entry);
+      await using _ = await sweepOver(parts, entry);
       await killed;
-      store.revive();
+      store.restart();
       const key = questionKey(entry.question);
       await eventually(async () => {
         await clock.advance(1_000);
@@ -157,7 +157,7 @@ function unasked() {
   const { event, decision } = heldEvent();
   const question = ask(event, decision, approvalsEntrySchema.parse({}), NOW_MS);
   const entry = openQuestion(question, sealHeldCall(event, 1, keyring, NOW_MS));
-  const store = mortalStore(bus, questionKey(question));
+  const store = killableStore(bus, questionKey(question));
   const parts = { bus: store.bus, records: store.records, keys: keysOf('approver'), clock };
   return { parts, entry, store, clock };
 }
@@ -168,14 +168,14 @@ async function asked() {
   return made;
 }
 
-/** Starts the loop, as one replica does, and waits until it knows the question. */
-async function roundsOver(
+/** Starts the sweep of one replica, and waits until it knows the question. */
+async function sweepOver(
   parts: QuestionParts & { clock: FakeClock },
   { question }: QuestionEntry,
-): Promise<Rounds> {
-  const rounds = await startRounds({ ...parts, log: { info() {}, warn() {} } });
-  await eventually(() => rounds.seen(questionKey(question)));
-  return rounds;
+): Promise<Sweep> {
+  const sweep = await startSweep({ ...parts, log: { info() {}, warn() {} } });
+  await eventually(() => sweep.get(questionKey(question)));
+  return sweep;
 }
 
 function answerTo(entry: QuestionEntry, verdict: 'approve' | 'deny' = 'approve'): Statement<'answer'> {

@@ -1,20 +1,20 @@
 /**
  * The life of a question: open, then closed by one answer or by time, then published.
  *
- * 1. The record comes first, and the event says what the record says. The record's revision decides between replicas,
- *    answers and expiry: one of them closes a question (docs/decisions/005).
- * 2. `asked` follows the open record and `resolved` the closed one; both expect nothing before them, so saying them
- *    twice stores them once. A record that is closed and still holds the sealed call may not have been published.
- * 3. Whoever dies between the two halves is followed up from the record alone, by any replica (`rounds.ts`).
+ * Q1. The record is written first, and the event is made from the record. The record's revision decides between
+ *     replicas, answers and expiry: one of them closes a question (docs/decisions/005).
+ * Q2. `asked` is published after the open record and `resolved` after the closed one. Both expect nothing before them,
+ *     so publishing them twice stores them once. A closed record that still holds the sealed call may be unpublished.
+ * Q3. When a process is killed between the two, any replica completes them from the record alone (`sweep.ts`).
  */
 import { inTrace, type Records, type Steps, type StoredRecord } from '@interlock/bus';
 import { Fault, type PersonEntry, type QuestionEntry, type Statement } from '@interlock/contracts';
 import { type ServiceKeys, signStatement } from '@interlock/keys';
-import { judgeAnswer } from './answer.ts';
+import { applyAnswer } from './answer.ts';
 import { expire } from './expire.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';
 
-/** Each lost write means that somebody else moved the record on, which happens a few times in a question's life. */
+/** A rejected write means that somebody else changed the record, which happens a few times in a question's life. */
 const WRITES_MAX = 8;
 
 export interface QuestionParts {
@@ -30,24 +30,24 @@ export function questionKey({ tenant, call }: { tenant: string; call: string }):
 }
 
 /**
- * Keeps a question and announces it. Where the call has one already, that one is announced again.
- * Throws `approval_impossible` when the question that is there is about another call of this id.
+ * Stores a question and publishes `asked`. When the call has a question already, that one is published again.
+ * Throws `approval_impossible` when the stored question is about another call with this id.
  */
 export async function putQuestion(parts: QuestionParts, entry: QuestionEntry): Promise<void> {
   const key = questionKey(entry.question);
   const written = await parts.records.put(key, entry, 0);
-  const standing = written === undefined ? (await parts.records.get(key))?.value : entry;
-  if (standing === undefined)
-    throw new Fault('dependency_unavailable', { detail: 'A question is not readable.' });
-  if (standing.question.callDigest !== entry.question.callDigest)
+  const stored = written === undefined ? (await parts.records.get(key))?.value : entry;
+  if (stored === undefined)
+    throw new Fault('dependency_unavailable', { detail: 'The question of the call cannot be read.' });
+  if (stored.question.callDigest !== entry.question.callDigest)
     throw new Fault('approval_impossible', {
-      detail: 'Another question was asked under the id of this call.',
+      detail: 'Another call with this id has a question already.',
     });
-  await announce(parts, standing);
+  await publishAsked(parts, stored);
 }
 
-/** Publishes `asked` for an open question. A second time it is not stored. */
-export async function announce({ bus }: QuestionParts, entry: QuestionEntry): Promise<void> {
+/** Publishes `asked` for an open question. A second time it is not stored (Q2). */
+export async function publishAsked({ bus }: QuestionParts, entry: QuestionEntry): Promise<void> {
   const { question, questionDigest, sealed, state } = entry;
   if (state !== 'open' || sealed === undefined) return;
   const asked = { question, questionDigest, sealed };
@@ -55,8 +55,8 @@ export async function announce({ bus }: QuestionParts, entry: QuestionEntry): Pr
 }
 
 /**
- * Counts an authentic answer at the question it was sent to; one that was made for another call is turned away there.
- * Returns how it was judged; `unknown` when there is no such question.
+ * Applies an authentic answer to the question it was sent to. An answer that was made for another call is rejected there.
+ * Returns the outcome; `unknown` when there is no such question.
  */
 export async function putAnswer(
   parts: QuestionParts,
@@ -68,37 +68,39 @@ export async function putAnswer(
   for (let write = 0; write < WRITES_MAX; write++) {
     const stored = await records.get(key);
     if (stored === undefined) return 'unknown';
-    const judgement = judgeAnswer(answer, stored.value, personOf(answer.person), clock.nowMs());
-    if (judgement.kind === 'known') {
-      await finish(parts, stored);
+    const outcome = applyAnswer(answer, stored.value, personOf(answer.person), clock.nowMs());
+    if (outcome.kind === 'known') {
+      await publishResolved(parts, stored);
       return 'known';
     }
-    const revision = await records.put(key, judgement.entry, stored.revision);
+    const revision = await records.put(key, outcome.entry, stored.revision); // Q1
     if (revision === undefined) continue;
-    if (judgement.kind === 'accepted') await finish(parts, { value: judgement.entry, revision });
-    return judgement.kind;
+    if (outcome.kind === 'accepted') await publishResolved(parts, { value: outcome.entry, revision });
+    return outcome.kind;
   }
-  throw new Fault('dependency_unavailable', { detail: 'A question changes faster than it can be answered.' });
+  throw new Fault('dependency_unavailable', {
+    detail: 'The question changes faster than it can be answered.',
+  });
 }
 
-/** Brings a question on as far as time and its record allow: expires it, publishes what is unpublished. */
-export async function follow(parts: QuestionParts, key: string): Promise<void> {
+/** Expires a question whose time is over, and publishes what its record says and may not be published (Q3). */
+export async function advance(parts: QuestionParts, key: string): Promise<void> {
   const { records, clock } = parts;
   const stored = await records.get(key);
   if (stored === undefined) return;
   const expired = expire(stored.value, clock.nowMs());
   if (expired === undefined) {
-    await announce(parts, stored.value);
-    await finish(parts, stored);
+    await publishAsked(parts, stored.value);
+    await publishResolved(parts, stored);
     return;
   }
   const revision = await records.put(key, expired, stored.revision);
-  // A lost write means that an answer or another replica closed it, and says so itself.
-  if (revision !== undefined) await finish(parts, { value: expired, revision });
+  // A rejected write means that an answer or another replica closed the question, and publishes it.
+  if (revision !== undefined) await publishResolved(parts, { value: expired, revision });
 }
 
-/** Publishes the resolution of a closed question and then forgets the call. */
-async function finish(
+/** Publishes the resolution of a closed question, and then removes the sealed call from its record. */
+async function publishResolved(
   parts: QuestionParts,
   { value: entry, revision }: StoredRecord<QuestionEntry>,
 ): Promise<void> {
@@ -108,6 +110,6 @@ async function finish(
   const statement = signStatement(resolution.statement, parts.keys.sign);
   const body = { tenant, call, statement, sealed: resolution.sealed };
   await inTrace(entry.traceparent, () => parts.bus.publish('resolved', entry.question, body, 0));
-  // A lost write means that somebody noted an answer or did this: the next round sees to it.
+  // A rejected write means that somebody noted an answer or did this: the next sweep completes it.
   await parts.records.put(questionKey(entry.question), withoutCall(entry), revision);
 }

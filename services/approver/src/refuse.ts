@@ -13,7 +13,7 @@ export function refusalOfHeld(
   return refusedEvent({ call: event.call, by: 'approver', fault, evidence: event }, keyring, nowMs);
 }
 
-/** Returns the refusal of a call whose answer cannot be handled; `entry` is its question where that is known. */
+/** Returns the refusal of a call whose answer cannot be handled; `entry` is its question, when that is known. */
 export function refusalOfAnswered(
   { event, address }: Delivery<'answered'>,
   fault: Fault,

@@ -1,14 +1,14 @@
 import { limits, type QuestionEntry, type Sealed, type Statement } from '@interlock/contracts';
 
-/** A resolution that is yet to be published, and the sealed call that goes with it. */
+/** A resolution to publish, and the sealed call that goes with it. */
 export interface Resolution {
   statement: Statement<'resolution'>;
   sealed: Sealed;
 }
 
 /**
- * Returns what a closed record says to the decider, or undefined when the question is open or was published.
- * It depends on the record alone, so whoever publishes it says the same.
+ * Returns the resolution of a closed record, or undefined when the question is open or was published.
+ * It depends on the record alone, so every replica makes the same one.
  */
 export function resolutionOf(entry: QuestionEntry): Resolution | undefined {
   const { question, questionDigest, state, sealed, person, reason, resolvedAt } = entry;
@@ -30,7 +30,7 @@ export function resolutionOf(entry: QuestionEntry): Resolution | undefined {
   };
 }
 
-/** Returns a closed record without the call: what is kept for those who ask how it went. */
+/** Returns a closed record without the sealed call, as it is kept for people who ask about its outcome. */
 export function withoutCall(entry: QuestionEntry): QuestionEntry {
   const { sealed: _, ...kept } = entry;
   return kept;

@@ -8,12 +8,13 @@ import {
 } from '@interlock/contracts';
 import { type Keyring, seal } from '@interlock/keys';
 
-/** Who may see a held call: who decides it again, who shows it to people, and who records it. */
+/** Who may read a held call: the decider decides it again, the console shows it to people, the auditor records it. */
 const READERS = ['decider', 'console', 'auditor'] as const satisfies ServiceName[];
 
 /**
- * Seals the exact held call until its question resolves. Its result is kept, because nobody waits for it by then.
- * Throws `approval_impossible` when one of its readers has no valid key: it could never be decided, shown or recorded.
+ * Seals the exact held call until its question is resolved. Its result is kept, because nobody waits for it by then.
+ * Throws `approval_impossible` when one of the readers has no valid key: the call could never be decided, shown or
+ * recorded.
  */
 export function sealHeldCall(
   { call, decision, statement }: EventBody<'held'>,
@@ -24,7 +25,7 @@ export function sealHeldCall(
   const recipients = READERS.map((service) => keyring.sealKeysOf(service, nowMs));
   if (recipients.some((keys) => keys.length === 0))
     throw new Fault('approval_impossible', {
-      detail: 'A part of the gateway has no valid key for held calls.',
+      detail: 'A service that must read held calls has no valid key: the operator has to renew the keyring.',
     });
   const held: HeldCall = { call: { ...call, keepResult: true }, decision, statement, heldSequence };
   return seal(JSON.stringify(held), recipients.flat(), sealContext('held', call.call));

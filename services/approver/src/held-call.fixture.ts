@@ -14,7 +14,7 @@ export function heldEvent(
   const call = makeCall({ tenant: 't', user: 'ursula', tool: 'pay', args: { amount: 5 }, nowMs: NOW_MS });
   const changes = { verdict: 'ask' as const, ...statement };
   const made = makeDecided(call, keysOf(signedBy).sign, changes);
-  const reasons = [{ rule: 'payments', text: 'Payments are looked at.' }];
+  const reasons = [{ rule: 'payments', text: 'Payments need an approval.' }];
   return {
     event: { ...made, decision: { ...made.decision, reasons } },
     decision: makeDecision(call, changes),

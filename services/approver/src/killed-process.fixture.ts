@@ -1,25 +1,25 @@
-/** The bus as the approver of one call has it, where any write may be the last one before the process is killed. */
+/** The bus as one approver uses it, where any write can be the last one before its process is killed. */
 import type { Buckets, Records, Steps } from '@interlock/bus';
 import { type QuestionEntry, questionEntrySchema } from '@interlock/contracts';
 
-export interface MortalStore {
+export interface KillableStore {
   records: Records<QuestionEntry>;
   bus: Pick<Steps, 'publish'>;
-  /** What the bus says it stored, in order. */
+  /** The events that the bus stored, in order. */
   published: { step: string; body: object }[];
   /**
-   * Fails every write from the given one on (1 is the next), before or after it is stored: a process that is killed.
-   * Resolves once that write was reached.
+   * Fails every write from the given one on (1 is the next), before or after it is stored, as if the process were
+   * killed. Resolves when that write is reached.
    */
   killAt(write: number, when: 'before' | 'after'): Promise<void>;
-  /** Lets writes through again: the process was started anew. */
-  revive(): void;
+  /** Lets writes succeed again: the process was started again. */
+  restart(): void;
 }
 
-/** Returns the records and the publishing of a bus; watches tell of one key, so that tests may share a bucket. */
-export function mortalStore(bus: Steps & Buckets, ownKey: string): MortalStore {
+/** Returns the records and the publishing of a bus. Watches report one key, so that tests may share a bucket. */
+export function killableStore(bus: Steps & Buckets, ownKey: string): KillableStore {
   const records = bus.records('questions', questionEntrySchema);
-  const published: MortalStore['published'] = [];
+  const published: KillableStore['published'] = [];
   let left = Number.POSITIVE_INFINITY;
   let killedWhen: 'before' | 'after' = 'before';
   let reached = Promise.withResolvers<void>();
@@ -31,12 +31,12 @@ export function mortalStore(bus: Steps & Buckets, ownKey: string): MortalStore {
       reached.resolve();
       throw new Error('killed');
     }
-    const answer = await store();
+    const result = await store();
     if (isLast) {
       reached.resolve();
       throw new Error('killed');
     }
-    return answer;
+    return result;
   }
 
   return {
@@ -52,9 +52,9 @@ export function mortalStore(bus: Steps & Buckets, ownKey: string): MortalStore {
     bus: {
       publish: (step, address, body, expected) =>
         write(async () => {
-          const answer = await bus.publish(step, address, body, expected);
-          if (answer.stored) published.push({ step, body });
-          return answer;
+          const result = await bus.publish(step, address, body, expected);
+          if (result.stored) published.push({ step, body });
+          return result;
         }),
     },
     killAt(nth, when) {
@@ -63,7 +63,7 @@ export function mortalStore(bus: Steps & Buckets, ownKey: string): MortalStore {
       reached = Promise.withResolvers();
       return reached.promise;
     },
-    revive() {
+    restart() {
       left = Number.POSITIVE_INFINITY;
     },
   };

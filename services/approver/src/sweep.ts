@@ -1,0 +1,96 @@
+/**
+ * Sweeps the questions: expires those whose time is over, and completes what a process did not finish.
+ *
+ * W1. The sweep knows the questions from the watch on their bucket, so every replica sweeps all of them, also after a
+ *     restart.
+ * W2. Two replicas may handle the same question: it is expired and published once all the same (`questions.ts`).
+ */
+import type { QuestionEntry } from '@interlock/contracts';
+import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
+import { advance, type QuestionParts } from './questions.ts';
+
+/** Whoever writes a record publishes it within this time; after it the record counts as not published. */
+const UNPUBLISHED_MS = 2_000;
+/** The wait before a question is handled again. */
+const RETRY_MS = 1_000;
+/** Longer waits overflow timers, and a wall clock that was set forward is noticed within this time. */
+const SLEEP_MAX_MS = 10_000;
+/** Questions handled at once: after a long outage many are due. */
+const BATCH = 32;
+
+export interface SweepOptions extends QuestionParts {
+  clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  log: RepeatLog;
+}
+
+export interface Sweep extends AsyncDisposable {
+  /** Returns a question as the watch last read it. */
+  get(key: string): QuestionEntry | undefined;
+}
+
+/** Starts the sweep. Disposing it waits for the questions under way. */
+export async function startSweep(options: SweepOptions): Promise<Sweep> {
+  const { records, clock, log } = options;
+  const due = new Map<string, number>();
+  const entries = new Map<string, QuestionEntry>();
+  const published = new Set<string>();
+
+  await using stack = new AsyncDisposableStack();
+  const sweeping = stack.use(
+    repeat({ clock, log, task: 'sweeping the questions', waitMs: untilNextMs }, sweep),
+  );
+  const onEntry = (key: string, entry: QuestionEntry | undefined) => {
+    const at = entry === undefined ? undefined : dueAt(entry, published.has(key));
+    if (entry === undefined) entries.delete(key);
+    else entries.set(key, entry);
+    if (entry?.state !== 'open') published.delete(key);
+    if (at === undefined) due.delete(key);
+    else due.set(key, at);
+    sweeping.wake();
+  };
+  stack.use(await records.watch(onEntry));
+
+  async function sweepOne(key: string): Promise<void> {
+    const entry = entries.get(key);
+    try {
+      await advance(options, key);
+      // A key of a question that was closed meanwhile would stay in the set for good.
+      if (entries.get(key)?.state === 'open') published.add(key);
+      const at = entry === undefined ? undefined : dueAt(entry, true);
+      // The watch has set the next time of a record that changed.
+      if (entries.get(key) !== entry) return;
+      if (at === undefined) due.delete(key);
+      else due.set(key, Math.max(at, clock.nowMs() + RETRY_MS));
+    } catch (error) {
+      log.warn({ err: error, question: key }, 'a question was not handled; it is handled again in a second');
+      due.set(key, clock.nowMs() + RETRY_MS);
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    const now = clock.nowMs();
+    const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
+    await Promise.all(ready.map(([key]) => sweepOne(key)));
+  }
+
+  function untilNextMs(): number {
+    const now = clock.nowMs();
+    return [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
+  }
+
+  const owned = stack.move();
+  return {
+    get: (key) => entries.get(key),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Returns when a question is to be handled next, or undefined when nothing is left to do for it. */
+export function dueAt(entry: QuestionEntry, published: boolean): number | undefined {
+  const { state, question, sealed, resolvedAt } = entry;
+  if (state === 'open') {
+    const unpublishedAt = question.askedAt + UNPUBLISHED_MS;
+    return published ? question.expiresAt : Math.min(unpublishedAt, question.expiresAt);
+  }
+  return sealed === undefined || resolvedAt === undefined ? undefined : resolvedAt + UNPUBLISHED_MS;
+}
