@@ -55,15 +55,15 @@ describe('the line', () => {
 
   test('[P-line-refusal-is-an-event] delivers an event to the owner of the next step, and its refusal to ingress once it is stored', async () => {
     const call = makeCall();
-    const heard = Promise.withResolvers<EventBody<'refused'>>();
-    await ingress.onStored('refused', (refused) => refused.call === call.call && heard.resolve(refused));
+    const received = Promise.withResolvers<EventBody<'refused'>>();
+    await ingress.onStored('refused', (refused) => refused.call === call.call && received.resolve(refused));
     await using _step = await decider.step('decider', {
       verb: ({ event }) => ({ step: 'refused', body: makeRefused(event.call, testBus.keyring) }),
       poison: ({ event }) => makeRefused(event.call, testBus.keyring),
       concurrency: 4,
     });
     await ingress.publish('requested', call, { call }, 0);
-    expect((await heard.promise).code).toBe('policy_denied');
+    expect((await received.promise).code).toBe('policy_denied');
     expect(await ingress.readCall('acme', call.call)).toMatchObject({
       step: 'refused',
       body: { code: 'policy_denied' },
@@ -103,8 +103,8 @@ describe('the line', () => {
 
 test('[P-answer-from-the-ledger] a message that was never stored as an outcome is not received as one, whichever service has it delivered', async () => {
   const [forged, real] = [makeCall(), makeCall()];
-  const heard: string[] = [];
-  await ingress.onStored('refused', ({ call }) => heard.push(call));
+  const received: string[] = [];
+  await ingress.onStored('refused', ({ call }) => received.push(call));
   const limiter = await join(testBus, 'limiter');
   const target = `interlock.done.v1.refused.acme.${forged.call}`;
   const delivered = Promise.withResolvers<void>();
@@ -117,8 +117,8 @@ test('[P-answer-from-the-ledger] a message that was never stored as an outcome i
   );
   await delivered.promise;
   await decider.refuse(makeRefused(real, testBus.keyring));
-  await eventually(() => heard.includes(real.call));
-  expect(heard).not.toContain(forged.call);
+  await eventually(() => received.includes(real.call));
+  expect(received).not.toContain(forged.call);
   await limiter.close();
 });
 
@@ -211,10 +211,10 @@ describe('buckets', () => {
 
 describe('the channel', () => {
   test('carries a body of several frames whole', async () => {
-    const heard = Promise.withResolvers<{ call: string; body: Uint8Array }>();
-    await ingress.onResult('replica1', (call, body) => heard.resolve({ call, body }));
+    const received = Promise.withResolvers<{ call: string; body: Uint8Array }>();
+    await ingress.onResult('replica1', (call, body) => received.resolve({ call, body }));
     executor.sendResult('replica1', 'c_9', Buffer.alloc(700_000, 3));
-    const { call, body } = await heard.promise;
+    const { call, body } = await received.promise;
     expect(call).toBe('c_9');
     expect(Buffer.from(body).equals(Buffer.alloc(700_000, 3))).toBe(true);
   });

@@ -50,12 +50,12 @@ export function onResult(
   });
 }
 
-/** Tells the executors that nobody waits for a call any more. */
+/** Publishes to the executors that the agent of a call no longer waits. */
 export function sendCancel({ nats }: Pick<Connection, 'nats'>, replica: string, call: string): void {
   nats.publish(channelSubject(replica, call, 'in'));
 }
 
-/** Calls back with each call that nobody waits for any more. */
+/** Calls back with each call whose agent no longer waits. */
 export function onCancel(
   connection: Pick<Connection, 'listen'>,
   listener: (call: string) => void,

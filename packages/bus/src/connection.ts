@@ -25,7 +25,7 @@ const RECONNECT_JITTER_MS = 250;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** How long a service waits for NATS when it starts. */
 const FIRST_CONNECT_MS = 30_000;
-/** Node's codes for a certificate that does not verify, and what the client says of a server without TLS. */
+/** Node's codes for a certificate that does not verify, and the client's message about a server without TLS. */
 const UNTRUSTED = /CERT|SIGNATURE|INVALID_CA|INVALID_PURPOSE|does not support 'tls'/;
 
 export interface ConnectionOptions {

@@ -73,7 +73,7 @@ export function consume(
       const ended = loop[Symbol.asyncDispose]();
       forget();
       stop();
-      // Once the server knows that the subscription is gone, it sends nothing more to the pulls that are still open.
+      // Once the server knows that the subscription ended, it sends nothing more to the pulls that are still open.
       const flushed = connection.connected ? connection.nats.flush().catch(() => undefined) : undefined;
       await Promise.race([
         Promise.all([ended, flushed, ...begun]),

@@ -3,7 +3,7 @@
  *
  * E1 An entry counts only when the console's signature verifies and names the bucket and key the entry was read from.
  * E2 A version that is not higher than the one held is ignored: an old entry cannot be replayed as a newer one.
- * E3 A stored text that does not count is reported: whoever must act on the newest entry can refuse to act.
+ * E3 A stored text that does not count is reported: a reader that must act on the newest entry can refuse to act.
  */
 import { type EntryBucket, type EntryValue, entrySchemas, Fault } from '@interlock/contracts';
 import { signStatement, verifyStatement } from '@interlock/keys';
@@ -65,7 +65,7 @@ interface Verified<B extends EntryBucket> {
   value: EntryValue<B> | undefined;
 }
 
-/** The very text that verified, when, and what it says. */
+/** A text that verified, when it did, and its entry. */
 interface Remembered {
   text: string;
   atMs: number;

@@ -18,7 +18,7 @@ import { isMessageAbsent } from './server-errors.ts';
 import { onStored } from './stored.ts';
 
 /**
- * A claim whose acknowledgement is lost is published this often before the caller is told that it is not known: see
+ * A claim whose acknowledgement is lost is published this often before the caller gets `dependency_unavailable`: see
  * docs/decisions/023.
  */
 const CLAIM_TRIES = 2;
@@ -77,7 +77,7 @@ export function openLedger(at: BusContext): Ledger {
 
 /**
  * Claims a call. Where the acknowledgement is lost, the very same claim is published again (B3): a claim that is absent
- * now may still arrive, so only the server's rejection proves that one stands, and the nonce tells whose it is.
+ * now may still arrive, so only the server's rejection proves that one stands, and the nonce identifies it.
  */
 async function claimCall(
   at: BusContext,

@@ -5,11 +5,11 @@ export interface LoopOptions {
   connection: Connection;
   /** One turn. It ends early when the signal is aborted. */
   turn: (stopping: AbortSignal) => Promise<void>;
-  /** Hears what a turn threw. */
+  /** Is called with what a turn threw. */
   onError: (error: unknown) => void;
   /** The wait between a turn and the next. */
   restMs: number;
-  /** The wait after a turn that threw, and between two looks at a lost connection. */
+  /** The wait after a turn that threw, and between two checks of a lost connection. */
   retryMs: number;
 }
 

@@ -13,9 +13,9 @@ export interface Peers {
   sendResult(replyTo: string, call: string, body: Uint8Array): void;
   /** Calls back with each whole result body that is sent to a replica. */
   onResult(replica: string, listener: (call: string, body: Uint8Array) => void): Promise<void>;
-  /** Tells the executors that nobody waits for a call any more. */
+  /** Publishes to the executors that the agent of a call no longer waits. */
   sendCancel(replica: string, call: string): void;
-  /** Calls back with each call that nobody waits for any more. */
+  /** Calls back with each call whose agent no longer waits. */
   onCancel(listener: (call: string) => void): Promise<void>;
 }
 

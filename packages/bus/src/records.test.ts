@@ -51,11 +51,11 @@ describe('a bucket that is read', () => {
 
   test('again and again while the server dies is returned whole or not at all', async () => {
     for (const key of ['acme.one', 'acme.two', 'acme.three']) await notes.put(key, { note: key }, 0);
-    const told: (number | string)[] = [];
+    const results: (number | string)[] = [];
     const stopping = new AbortController();
     const readers = Array.from({ length: 4 }, async () => {
       while (!stopping.signal.aborted) {
-        told.push(
+        results.push(
           await reading.list().then(
             ({ length }) => length,
             (fault: unknown) => codeOf(fault),
@@ -68,12 +68,12 @@ describe('a bucket that is read', () => {
       await testBus.nats.server.kill();
       await eventually(() => !reader.connected);
       await testBus.nats.server.restart();
-      const before = told.length;
-      await eventually(() => told.slice(before).includes(3), RECOVERY_MS);
+      const before = results.length;
+      await eventually(() => results.slice(before).includes(3), RECOVERY_MS);
     }
     stopping.abort();
     await Promise.all(readers);
-    expect(new Set(told)).toEqual(new Set([3, 'dependency_unavailable']));
+    expect(new Set(results)).toEqual(new Set([3, 'dependency_unavailable']));
   });
 
   test('leaves no consumer at the server, so that no number of readings locks out the next', async () => {

@@ -13,7 +13,7 @@ export interface Records<T> {
   get(key: string): Promise<StoredRecord<T> | undefined>;
   list(): Promise<{ key: string; value: T; revision: number }[]>;
   /**
-   * Writes against a revision; 0 expects no record, `any` is for a key that nobody else writes. Returns undefined when
+   * Writes against a revision; 0 expects no record, `any` is for a key that no other replica writes. Returns undefined when
    * another write came first.
    */
   put(key: string, value: T, revision: number | 'any'): Promise<number | undefined>;

@@ -3,8 +3,8 @@
  *
  * W1 A watch's copy is current from the end of the first full reading until the connection to NATS is lost. Then the
  *    whole bucket is read again, because changes may have been missed, and the copy is current only after that.
- * W2 A reading deletes its consumer. The server keeps an unused one for five minutes and takes a thousand for a bucket:
- *    left behind, they would lock every reader out.
+ * W2 A reading deletes its consumer. The server keeps an unused one for five minutes and allows a thousand for a bucket:
+ *    unused ones would lock every reader out.
  */
 import { type BucketName, Fault } from '@interlock/contracts';
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
@@ -131,18 +131,18 @@ async function readBucket(
       deliver_policy: DeliverPolicy.LastPerSubject,
       filter_subjects: `${prefix}>`,
     });
-    let { num_pending: left } = await consumer.info(true);
+    let { num_pending: unread } = await consumer.info(true);
     messages = await consumer.consume();
-    if (left === 0 && !ended) listener.onCurrent();
+    if (unread === 0 && !ended) listener.onCurrent();
     // `end` may have run before there were messages to stop.
     if (ended) messages.stop();
     for await (const message of messages) {
       if (ended) break;
       listener.onValue(message.subject.slice(prefix.length), storedIn(message));
-      if (left === 0) continue;
+      if (unread === 0) continue;
       // A key that is written during the reading arrives after all the others, so counting it is harmless.
-      left = message.info.pending === 0 ? 0 : left - 1;
-      if (left === 0) listener.onCurrent();
+      unread = message.info.pending === 0 ? 0 : unread - 1;
+      if (unread === 0) listener.onCurrent();
     }
   } finally {
     signal.removeEventListener('abort', end);

@@ -13,7 +13,7 @@ export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-25
 /** Milliseconds since the Unix epoch. */
 export const instantMsSchema = z.int().nonnegative();
 
-/** Returns a fresh identifier: a prefix that says what it names and 128 random bits. */
+/** Returns a fresh identifier: a prefix for the kind of object, and 128 random bits. */
 export function newId(prefix: string): string {
   return `${prefix}_${randomBytes(16).toString('base64url')}`;
 }

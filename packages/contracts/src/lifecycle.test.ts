@@ -137,7 +137,7 @@ describe('a subject', () => {
   });
 });
 
-/** How the server matches a subject: `*` is one token, `>` is all that are left. */
+/** How the server matches a subject: `*` is one token, `>` is all that follow. */
 function fits(pattern: string, subject: string): boolean {
   const tokens = subject.split('.');
   const wanted = pattern.split('.');

@@ -57,7 +57,7 @@ export const agentViewSchema = agentEntrySchema.omit({ keys: true, session: true
 });
 export const agentListSchema = z.strictObject({ agents: z.array(agentViewSchema) });
 
-/** `GET /v1/people`: nobody's token or hash. */
+/** `GET /v1/people`: people, without the hashes of their tokens. */
 export const personListSchema = z.strictObject({
   people: z.array(personEntrySchema.omit({ tokenHash: true })),
 });

@@ -96,7 +96,7 @@ export const factsSchema = z.strictObject({
           /** Where the URL stands in the arguments; absent for the tool's own target. */
           at: jsonPointerSchema.optional(),
           readable: z.literal(true),
-          /** `https://host:port`, default port left out. */
+          /** `https://host:port`, without the default port. */
           origin: z.string().max(1_024),
           host: z.string().max(256),
           scheme: z.string().max(32),

@@ -13,7 +13,7 @@ export const questionEntrySchema = z.strictObject({
   state: z.enum(['open', 'approved', 'denied', 'expired']),
   /** The call's trace (W3C Trace Context): what follows the answer is part of it. */
   traceparent: z.string().max(64).optional(),
-  /** Who answered, when somebody did. */
+  /** Who answered; absent until then. */
   person: idSchema.optional(),
   reason: z.string().max(1_000).optional(),
   resolvedAt: instantMsSchema.optional(),

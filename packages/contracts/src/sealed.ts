@@ -14,7 +14,7 @@ const encodedSchema = z
     pattern: '^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$',
   });
 
-/** A sealed box as it travels: `packages/keys/SPEC.md` says how one is made and opened. */
+/** A sealed box as it is published: `packages/keys/SPEC.md` specifies how one is made and opened. */
 export const sealedSchema = z.strictObject({
   /** The sender's ephemeral X25519 public key, base64url. */
   sender: encodedSchema,

@@ -90,12 +90,12 @@ export function grantsOf(service: ServiceName): Grant[] {
 
 function stepGrants(service: ServiceName): Grant[] {
   const owned = (Object.keys(lifecycle) as Step[]).filter((step) => owns(lifecycle[step].owners, service));
-  const heard = (Object.keys(storedReaders) as StoredStep[]).filter((step) =>
+  const received = (Object.keys(storedReaders) as StoredStep[]).filter((step) =>
     owns(storedReaders[step], service),
   );
   return [
     ...owned.map((step) => core('service', stepPattern(step))),
-    ...heard.map((step) => core('stream', storedPattern(step))),
+    ...received.map((step) => core('stream', storedPattern(step))),
   ];
 }
 

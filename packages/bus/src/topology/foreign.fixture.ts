@@ -154,9 +154,9 @@ export function mayReceive(to: ServiceName, from: ServiceName, subject: string):
   if (verb !== undefined) return rpcs[verb].server === to && includes(rpcs[verb].clients, from);
   const bucket = bucketNames.find((name) => subject.startsWith(`$KV.${name}.`));
   if (bucket !== undefined) return includes([buckets[bucket].writer, ...buckets[bucket].readers], to);
-  const heard = storedNames.find((step) => subject.startsWith(storedPattern(step).slice(0, -1)));
-  if (heard !== undefined)
-    return includes(storedReaders[heard], to) && includes(lifecycle[heard].owners, from);
+  const received = storedNames.find((step) => subject.startsWith(storedPattern(step).slice(0, -1)));
+  if (received !== undefined)
+    return includes(storedReaders[received], to) && includes(lifecycle[received].owners, from);
   if (consumerNames.some((name) => consumers[name].service === to && delivers(name, subject))) return true;
   if (subject.endsWith('.in')) return from === channel.door && to === channel.executor;
   if (subject.endsWith('.out')) return from === channel.executor && to === channel.door;

@@ -22,7 +22,7 @@ import {
   streamNames,
 } from './foreign.fixture.ts';
 
-/** The provisioner owns the streams' account itself; nobody else does. */
+/** Every service but the provisioner, which owns the account of the streams. */
 const members = services.filter((service) => service !== 'provisioner');
 const REQUEST_TIMEOUT_MS = 2_000;
 /** How long an unanswered request waits; most are told at once that there is no responder. */
@@ -101,8 +101,8 @@ function foreignChanges(
   after: Map<string, string>,
 ): string[] {
   const changed = [...after].filter(([key, value]) => before.get(key) !== value).map(([key]) => key);
-  const gone = [...before.keys()].filter((key) => !after.has(key)).map((key) => `gone: ${key}`);
-  return [...changed.filter((key) => !owns(service, key)), ...gone];
+  const removed = [...before.keys()].filter((key) => !after.has(key)).map((key) => `removed: ${key}`);
+  return [...changed.filter((key) => !owns(service, key)), ...removed];
 }
 
 /** Waits until the server has handled all that a service sent: a consumer that is made last has delivered. */
