@@ -63,9 +63,9 @@ async function apply(management: Management, configuration: Configuration, by: s
   const whole = (await isWhole(management, stored.current)) ? stored.current : undefined;
   const facts = { nowMs, by, policyVersion: nextVersion(stored), newSession: () => newId('ses') };
   const wanted = { ...configuration, tools, policy: policy?.bundle };
-  const plan = compareConfiguration(wanted, await readStored(bus, whole), facts);
-  await carryOut(management, plan, policy === undefined ? undefined : { ...policy, stored }, by);
-  return appliedOf(plan);
+  const changes = compareConfiguration(wanted, await readStored(bus, whole), facts);
+  await carryOut(management, changes, policy === undefined ? undefined : { ...policy, stored }, by);
+  return appliedOf(changes);
 }
 
 async function carryOut(

@@ -48,6 +48,14 @@ describe("an agent's caps", () => {
     expect(take(all, 20_000).taken).toBe(false);
   });
 
+  test('count calls in flight also of an agent whose tokens are forgotten because of many others', () => {
+    const all = new Caps();
+    take(all, 0);
+    take(all, 0);
+    for (let other = 0; other < 10_000; other += 1) take(all, 0, `other-${other}`);
+    expect(take(all, 10_000)).toMatchObject({ taken: false });
+  });
+
   test('never have more tokens than the burst, and count agents separately', () => {
     const all = new Caps();
     expect(take(all, 0, 'b').taken).toBe(true);
