@@ -25,8 +25,8 @@ export interface BrokerParts {
 
 /**
  * Leases one credential for one claimed call.
- * A second asking for the same claim gets the same credential sealed to the same one-time key: nobody learns
- * anything new, so it is harmless.
+ * A second request for the same claim gets the same credential sealed to the same one-time key, so it reveals nothing
+ * new and is harmless.
  */
 export async function answerLease(
   parts: BrokerParts,
@@ -43,7 +43,7 @@ export async function answerLease(
   const { credential } = grantLease(asked, statement, facts, nowMs());
   const entry = await readEntry(credentials, credential);
   if (entry === undefined) throw new Fault('credential_unknown');
-  // Reading took a while: the grant that is acted on is the one that holds now.
+  // Reading took time: the grant that counts is the one that holds now.
   const grant = grantLease(asked, statement, facts, nowMs());
   return {
     sealed: sealFor(grant.leaseKey, asked.call, entry, credential, kek),
@@ -72,7 +72,7 @@ async function readFirstClaim(
 }
 
 function sealFor(leaseKey: string, call: string, entry: CredentialEntry, name: string, kek: Kek) {
-  // A one-time key is its own key id: no two boxes for different keys share one.
+  // A one-time key is its own key id, so that no two keys share one.
   const recipient = { keyId: leaseKey, key: publicKeyFromRaw('X25519', leaseKey) };
   return seal(decryptCredential(name, entry, kek).reveal(), [recipient], sealContext('lease', call));
 }

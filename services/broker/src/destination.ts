@@ -3,7 +3,7 @@ import { buildUrl } from '@interlock/egress';
 import { readArguments } from '@interlock/gate';
 
 /**
- * Returns the one origin to which a call of a tool sends its credential.
+ * Returns the one origin to which a call of a tool may send its credential.
  * Throws `lease_refused` for a tool that has no destination, and what `readArguments` and `buildUrl` throw.
  */
 export function destinationOf(tool: Tool, argumentsText: string): string {
@@ -13,7 +13,9 @@ export function destinationOf(tool: Tool, argumentsText: string): string {
       return new URL(buildUrl(target.url, readArguments(argumentsText))).origin;
     case 'mcp':
       if (target.connection.transport === 'stdio')
-        throw new Fault('lease_refused', { detail: 'A local server has no origin to send a credential to.' });
+        throw new Fault('lease_refused', {
+          detail: 'A local MCP server has no origin to send a credential to.',
+        });
       return new URL(buildUrl(target.connection.url, {})).origin;
     default:
       return target satisfies never;

@@ -1,9 +1,9 @@
 /**
  * Credentials at rest: AES-256-GCM under one key-encryption key, which no other process holds.
  *
- * 1. Every encryption takes a fresh random 96-bit nonce; a key is good for far more credentials than anyone has
- *    (NIST SP 800-38D allows 2^32).
- * 2. The credential's name is authenticated: an entry copied under another name does not decrypt.
+ * K1. Every encryption uses a fresh random 96-bit nonce: NIST SP 800-38D allows 2^32 of them under one key, far more
+ *     than there are credentials.
+ * K2. The credential's name is authenticated: an entry copied under another name does not decrypt.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -14,9 +14,9 @@ import { z } from 'zod';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Servers commonly take 8 KiB for one header line; a credential that does not fit is of no use. */
+/** Servers commonly accept 8 KiB for one header line. A longer credential could not be sent. */
 const VALUE_BYTES_MAX = 8_192;
-/** A file of this kind is a hundred bytes; whatever is larger is something else. */
+/** A key file has about a hundred bytes. A larger file is something else. */
 const FILE_BYTES_MAX = 4_096;
 
 const kekFileSchema = z.strictObject({
@@ -36,8 +36,8 @@ export interface Kek {
 }
 
 /**
- * Reads the key-encryption key. Throws `configuration_invalid`, without quoting the file, when it is not there
- * or not of the expected shape.
+ * Reads the key-encryption key. Throws `configuration_invalid`, without quoting the file, when it is missing or
+ * malformed.
  */
 export async function readKek(path: string): Promise<Kek> {
   try {
@@ -47,7 +47,7 @@ export async function readKek(path: string): Promise<Kek> {
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it cannot be read as JSON';
     throw new Fault('configuration_invalid', {
-      detail: `INTERLOCK_KEK_FILE: the key-encryption key is of no use: ${reason}.`,
+      detail: `INTERLOCK_KEK_FILE: the key-encryption key cannot be used: ${reason}.`,
     });
   }
 }
@@ -56,7 +56,9 @@ export async function readKek(path: string): Promise<Kek> {
 export function encryptCredential(name: string, value: Secret, kek: Kek, nowMs: number): CredentialEntry {
   const bytes = Buffer.from(value.reveal(), 'utf8');
   assertSendable(bytes);
+  // K1
   const nonce = randomBytes(NONCE_BYTES);
+  // K2
   const cipher = createCipheriv('aes-256-gcm', kek.key, nonce).setAAD(Buffer.from(name));
   const ciphertext = Buffer.concat([cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
   return {
@@ -98,7 +100,7 @@ function assertSendable(bytes: Buffer): void {
   if (bytes.length < 1 || bytes.length > VALUE_BYTES_MAX)
     throw unfit(`A credential must have 1 to ${VALUE_BYTES_MAX} bytes.`);
   if (bytes.includes(0x0d) || bytes.includes(0x0a) || bytes.includes(0x00))
-    throw unfit('A credential must not hold line ends or NUL.');
+    throw unfit('A credential must not contain CR, LF or NUL.');
 }
 
 function unfit(detail: string): Fault {

@@ -82,7 +82,7 @@ describe('[P-broker-lease] the broker leases nothing for', () => {
     ['a claim without a key to seal to', started(keyless), 'lease_refused'],
     ['a claim from the future', started({ ...claim, at: CLAIMED_AT + 60_000 }), 'lease_refused'],
     ['a claim past its limit', started({ ...claim, at: CLAIMED_AT - 30_000 }), 'lease_refused'],
-    ['a claim made again of a first claim nobody knows', restarted(undefined), 'lease_refused'],
+    ['a claim made again whose first claim is unknown', restarted(undefined), 'lease_refused'],
     ['a claim made again of a call first claimed too late', restarted(CLAIMED_AT + 1), 'lease_refused'],
     ['a tool that is gone', { tool: undefined }, 'tool_changed'],
     ['a tool of another version', { tool: { ...tool, description: 'Other.' } }, 'tool_changed'],

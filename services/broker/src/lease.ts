@@ -1,14 +1,16 @@
 /**
  * Whether one credential may be leased for one claimed call, and for which destination.
  *
- * The asker is not believed. What it says is a statement that the decider signed and the arguments that the
- * statement's digest covers; everything else is read from the ledger and the tools by the broker itself.
- * 1. The last thing the ledger says of the call is the claim: it is started and not settled.
- * 2. The claim stands within its limit and began while the statement held.
- * 3. The claim, the statement and the arguments speak of the same call, down to the digest.
- * 4. The destination follows from the pinned tool and the signed arguments alone.
+ * The broker does not believe the executor that asks. What it takes from the request is a statement that the decider
+ * signed, and the arguments that the statement's digest covers. Everything else it reads for itself, from the ledger
+ * and the entries.
+ *
+ * L1. The call's last event on the ledger is its claim: the call is started and not settled.
+ * L2. The claim is within its limit, and was first made while the decision held.
+ * L3. The claim, the decision and the arguments are about the same call, down to the digest.
+ * L4. The destination follows from the decided tool and the signed arguments alone.
+ * L5. No kill switch is on for the call or the credential.
  */
-
 import type { EntryWatch, LedgerEntry } from '@interlock/bus';
 import {
   type Claim,
@@ -22,16 +24,16 @@ import { assertSameCall, assertVersion, blockedBy, verifyDecision } from '@inter
 import type { Keyring } from '@interlock/keys';
 import { destinationOf } from './destination.ts';
 
-/** Clocks of two hosts differ; a claim from further in the future is refused. */
+/** How far the clocks of two hosts may differ. A claim from further in the future is refused. */
 const CLOCK_SKEW_MS = 2_000;
 
-/** What the broker found out for itself. */
+/** What the broker read for itself. */
 export interface LeaseFacts {
-  /** The last thing the ledger's leader says of the call. */
+  /** The call's last event, read from the ledger's leader. */
   last: LedgerEntry | undefined;
-  /** When the call was first claimed; of a claim that is `restarted`, the `at` of its `started`. */
+  /** When the call was first claimed: of a `restarted` one, the `at` of its `started`. */
   firstClaimedAt: number | undefined;
-  /** The tool as it is now. */
+  /** The tool in the version that was decided, or what the leader has instead. */
   tool: Tool | undefined;
   switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>;
 }
@@ -46,7 +48,7 @@ export interface Grant {
   notAfter: number;
 }
 
-/** Verifies the statement of an asker and that it is about the call asked for. Throws `statement_invalid` or `lease_refused`. */
+/** Verifies that a request's decision allows the call it asks for (L3). Throws `statement_invalid` or `lease_refused`. */
 export function readStatement(
   asked: RpcRequest<'broker.lease'>,
   keyring: Keyring,
@@ -58,7 +60,7 @@ export function readStatement(
 }
 
 /**
- * Decides about a lease.
+ * Grants a lease.
  * Throws `lease_refused`, `killed`, `tool_changed` or `dependency_unavailable`.
  */
 export function grantLease(
@@ -68,11 +70,13 @@ export function grantLease(
   nowMs: number,
 ): Grant {
   const claim = claimOf(facts.last);
+  // L3
   assertSameCall(claim, statement, 'lease_refused');
   assertTimely(claim, facts.firstClaimedAt, statement, nowMs);
-  if (claim.leaseKey === undefined) throw refused('The claim names no key to seal to.');
+  if (claim.leaseKey === undefined) throw refused('The claim has no key to seal the credential to.');
   const tool = assertVersion(facts.tool, statement);
   if (tool.credential === undefined) throw refused('The tool needs no credential.');
+  // L5
   const blocked = blockedBy(facts.switches, statement, tool);
   if (blocked !== undefined) throw blocked;
   return {
@@ -84,6 +88,7 @@ export function grantLease(
   };
 }
 
+/** L1 */
 function claimOf(last: LedgerEntry | undefined): Claim {
   if (last === undefined) throw refused('The call is not claimed.');
   switch (last.step) {
@@ -94,22 +99,23 @@ function claimOf(last: LedgerEntry | undefined): Claim {
     case 'refused':
       throw refused('The call is over.');
     case 'evaluated':
-      throw refused('The call was only asked about.');
+      throw refused('Policy was only asked about the call; it was never to be carried out.');
     default:
       return last satisfies never;
   }
 }
 
+/** L2 */
 function assertTimely(
   claim: Claim,
   firstClaimedAt: number | undefined,
   statement: Statement<'decision'>,
   nowMs: number,
 ): void {
-  if (claim.at > nowMs + CLOCK_SKEW_MS) throw refused('The claim is from the future.');
+  if (claim.at > nowMs + CLOCK_SKEW_MS) throw refused('The claim is dated in the future.');
   if (nowMs > claim.at + claim.claimMs) throw refused('The claim ran out.');
   if (firstClaimedAt === undefined || firstClaimedAt > claim.at)
-    throw refused('It cannot be told when the call was first claimed.');
+    throw refused('It is not known when the call was first claimed.');
   if (firstClaimedAt > statement.notAfter) throw refused('The call was claimed after its decision ran out.');
 }
 

@@ -14,9 +14,9 @@ export const brokerService = defineService({
     const kek = await readKek(config.INTERLOCK_KEK_FILE);
     await using stack = new AsyncDisposableStack();
     const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     const switches = stack.use(await bus.entries('switches').watch());
-    health.add('switches', () => switches.current || 'the kill switches may be behind');
+    health.add('switches', () => switches.current || 'the copy of the kill switches may be behind');
     const tools = stack.use(await openSource(bus, 'tools'));
     const credentials = stack.use(await openSource(bus, 'credentials'));
     const nowMs = () => clock.nowMs();
