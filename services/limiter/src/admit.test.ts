@@ -3,9 +3,9 @@ import { blockedBy, type EntrySource, verifyDecision } from '@interlock/gate';
 import { createTestKeys, makeCall, makeDecided, makeDecision, makeTool } from '@interlock/testkit';
 import { describe, expect, test } from 'vitest';
 import { type AdmitFacts, concludeCharges, planCharges } from './admit.ts';
+import type { Charge } from './charge.ts';
 import { entriesOf, type LimiterSources } from './entries.ts';
 import { spendMicros } from './spend.ts';
-import type { Charge } from './take.ts';
 
 const NOW_MS = 1_800_000_000_000;
 const identity = { tenant: 't', agent: 'a', user: 'u', session: 's' };
@@ -67,7 +67,7 @@ describe('what the entries say about a decided call', () => {
   });
 });
 
-describe('planning what is taken', () => {
+describe('planning the charges of a call', () => {
   const budget = limit({ name: 'budget', spend: { amount: 10, windowMs: 1_000 } });
 
   test('refuses a call past its last instant', () => {
@@ -88,7 +88,7 @@ describe('planning what is taken', () => {
   });
 
   test.each([
-    ['nothing there', '{}'],
+    ['nothing in its place', '{}'],
     ['a text', '{"amount":{"value":"5"}}'],
     ['a negative number', '{"amount":{"value":-1}}'],
     ['a number too large to be finite', '{"amount":{"value":1e999}}'],
@@ -99,14 +99,14 @@ describe('planning what is taken', () => {
     );
   });
 
-  test('takes no length of a list for an amount, as policy does not', () => {
+  test('does not take the length of a list for an amount, as policy does not', () => {
     expect(spendMicros('{"items":[{"price":5}]}', '/items/0/price')).toBe(5_000_000);
     expect(() => spendMicros('{"items":[{"price":5}]}', '/items/length')).toThrow(
       expect.objectContaining({ code: 'spend_amount_missing', pointer: '/items/length' }),
     );
   });
 
-  test('[P-statements-exact-call] charges nothing for other arguments than those that were decided', () => {
+  test('[P-statements-exact-call] is not done for other arguments than those that were decided', () => {
     const keys = createTestKeys();
     const call = makeCall({ ...identity, tool, args: payment, nowMs: NOW_MS });
     const event = makeDecided(call, keys.signingKeyOf('decider'));
@@ -114,14 +114,14 @@ describe('planning what is taken', () => {
     expect(() => verifyDecision(other, 'allow', keys.keyring, NOW_MS)).toThrow('statement_invalid');
   });
 
-  test('takes nothing from limits that do not match', () => {
+  test('leaves out limits that do not match', () => {
     const others = [{ tenant: 'x' }, { agent: 'x' }, { user: 'x' }, { tool: 'x' }].map((match, index) =>
       limit({ name: `other-${index}`, match }),
     );
     expect(plan({ limits: others }).charges).toEqual([]);
   });
 
-  test('counts an agent within its tenant, and only apart for what the limit says', () => {
+  test('counts an agent within its tenant, and separately only by what the limit says', () => {
     const [charge] = plan({ limits: [limit({ name: 'each', per: ['agent', 'tool'] })] }).charges;
     expect(charge?.key).toBe('il:{limits}:rate:each:tenant=t.agent=a.tool=pay');
   });
@@ -140,7 +140,7 @@ describe('planning what is taken', () => {
     ]);
   });
 
-  test('holds slots until the deadline and the longest claim have passed', () => {
+  test('holds slots until the last instant and the longest claim have passed', () => {
     expect(plan({ statement: { notAfter: NOW_MS + 5_000 } }).holdMs).toBe(15_000);
   });
 });
@@ -189,7 +189,7 @@ describe('[P-obligations] what policy obliges to', () => {
     expect(() => obliged({ amount: 8e9 }, { amount: 7e9 })).toThrow('spend_limited');
   });
 
-  test('is taken from a counter of its own, beside what is configured', () => {
+  test('is charged to a counter of its own, beside what is configured', () => {
     const obligations = [{ name: 'announce' }, { name: 'approval' }, { name: 'limit', parameters }];
     const budget = limit({ name: 'of_a_task', per: ['session'], spend: { amount: 10, windowMs: 1_000 } });
     const { charges } = plan({ limits: [budget], statement: { obligations } });
@@ -200,7 +200,7 @@ describe('[P-obligations] what policy obliges to', () => {
     expect(charges[1]).toMatchObject({ amountMicros: 90_000_000, budgetMicros: 500_000_000 });
   });
 
-  test('is taken once where it is said twice of one counter: all of it, from the smallest budget', () => {
+  test('is charged once where two obligations name one counter: all of it, to the smallest budget', () => {
     expect(obliged({}, { amount: 10, budget: 100 })).toMatchObject([
       { amountMicros: 100_000_000, budgetMicros: 100_000_000 },
     ]);
@@ -208,7 +208,7 @@ describe('[P-obligations] what policy obliges to', () => {
   });
 });
 
-describe('concluding', () => {
+describe('the answer of Redis', () => {
   const charge: Charge = { limit: 'l', key: 'k', kind: 'rate', calls: 5, windowMs: 1_000 };
 
   test.each([
@@ -233,7 +233,7 @@ describe('concluding', () => {
     },
   );
 
-  test('tells what was taken and what is left, money in units', () => {
+  test('returns what was charged and what is left, money in units', () => {
     const money: Charge = {
       limit: 'm',
       key: 'k',

@@ -4,15 +4,15 @@ import {
   Fault,
   type Limit,
   type LimitsEntry,
+  limits,
   type Statement,
   type Tool,
-  limits as travelLimits,
 } from '@interlock/contracts';
 import { assertInTime, assertVersion } from '@interlock/gate';
+import type { Charge, ChargeAnswer } from './charge.ts';
 import { counterKey } from './keys.ts';
 import { obligedCharges } from './obligations.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
-import type { Charge, TakeAnswer } from './take.ts';
 
 /** What is known when a call is admitted. Everything here is a verified entry. */
 export interface AdmitFacts {
@@ -31,11 +31,11 @@ export interface ChargePlan {
 }
 
 /**
- * A slot lost with Redis's memory may be in use this long: the latest start of a call that was just let through, and
- * the longest claim.
+ * A slot that Redis lost may be in use this long: until the latest start of a call that was admitted just before, and
+ * for the longest claim.
  */
-const SLOT_UNKNOWN_MS = travelLimits.approvedCallMs + travelLimits.claimMs;
-/** An answer outlives the call by more than any delivery can be late. */
+const SLOT_UNKNOWN_MS = limits.approvedCallMs + limits.claimMs;
+/** An answer is remembered longer than the call by more than any delivery can be late. */
 const REMEMBER_LONGER_MS = 60_000;
 
 /**
@@ -46,13 +46,13 @@ const REMEMBER_LONGER_MS = 60_000;
 export function planCharges(
   decision: Statement<'decision'>,
   call: Pick<Call, 'arguments'>,
-  { limits, tool: known, blocked }: AdmitFacts,
+  { limits: applied, tool: known, blocked }: AdmitFacts,
   nowMs: number,
 ): ChargePlan {
   assertInTime(decision, nowMs);
   if (blocked !== undefined) throw blocked;
   const tool = assertVersion(known, decision);
-  const configured = limits.limits
+  const configured = applied.limits
     .filter((limit) => applies(limit, decision))
     .flatMap((limit) => chargesOf(limit, decision, call, tool));
   const charges = [...configured, ...obligedCharges(decision)];
@@ -66,7 +66,7 @@ export function planCharges(
  */
 export function concludeCharges(
   charges: Charge[],
-  answer: Exclude<TakeAnswer, { kind: 'new_epoch' }>,
+  answer: Exclude<ChargeAnswer, { kind: 'new_epoch' }>,
 ): EventBody<'admitted'>['charges'] {
   if (answer.kind === 'refused') throw overLimit(charges[answer.index], answer.waitMs);
   return charges.map(({ limit, ...charge }, index) => {
@@ -101,7 +101,7 @@ function chargesOf(
       slots: concurrency,
       unknownMs: SLOT_UNKNOWN_MS,
     });
-  if (spend !== undefined && mustSay(limit, tool))
+  if (spend !== undefined && mustSpend(limit, tool))
     charges.push({
       limit: name,
       key: counterKey('spend', limit, decision),
@@ -113,8 +113,8 @@ function chargesOf(
   return charges;
 }
 
-/** A tool that says nothing of spending spends nothing, unless its label or a limit on this very tool says otherwise. */
-function mustSay({ match }: Limit, tool: Tool): boolean {
+/** A tool without `spends` spends nothing, unless it has the label `spends` or the limit names this very tool. */
+function mustSpend({ match }: Limit, tool: Tool): boolean {
   return tool.spends !== undefined || tool.labels.includes('spends') || match.tool !== undefined;
 }
 
@@ -141,7 +141,7 @@ function overLimit(charge: Charge | undefined, waitMs: number): Fault {
     case 'volume':
       return new Fault('spend_limited', {
         ...options,
-        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this window does not hold this call.`,
+        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this window has not enough left for this call.`,
       });
     default:
       return charge satisfies never;

@@ -1,23 +1,26 @@
 import type { Records } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
+import { type Clock, repeat } from '@interlock/shell';
+import { type ChargeAnswer, type ChargeRequest, charge, release } from './charge.ts';
 import { confirmEpoch, type Epoch } from './epoch.ts';
 import { connectRedis } from './redis.ts';
-import { release, type TakeAnswer, type TakeRequest, take } from './take.ts';
 
-/** A call waits this long for Redis before it goes back to the bus: well within the consumer's acknowledgement wait. */
+/** A call waits this long for Redis before it is left to another delivery: well within the consumer's acknowledgement wait. */
 const WAIT_FOR_REDIS_MS = 2_000;
-/** How often a Redis that is up but may not be used is looked at again. */
-const LOOK_AGAIN_MS = 1_000;
-/** The first charge may find Redis emptied, the next one a marker of another replica that is being agreed on. */
-const TAKES_MAX = 3;
+/** How often a Redis that is connected but may not be used is checked again. */
+const CHECK_AGAIN_MS = 1_000;
+/** The first charge may find Redis emptied, the next one a new epoch of another replica that is not agreed on yet. */
+const ATTEMPTS_MAX = 3;
+
+const DISCONNECTED = 'The limiter is disconnected from Redis.';
 
 export interface Counters extends AsyncDisposable {
-  /** True, or why nothing can be taken. */
+  /** True, or why nothing can be charged. */
   readonly ready: true | string;
-  /** Takes from all of a call's limits, or from none. Throws `dependency_unavailable`: try again. */
-  take(request: Omit<TakeRequest, 'epoch'>): Promise<Exclude<TakeAnswer, { kind: 'new_epoch' }>>;
-  /** Gives back what a call holds. Throws `dependency_unavailable`; it then ends by its expiry. */
+  /** Charges a call to all its limits, or to none. Throws `dependency_unavailable`: try again. */
+  charge(request: Omit<ChargeRequest, 'epoch'>): Promise<Exclude<ChargeAnswer, { kind: 'new_epoch' }>>;
+  /** Releases what a call holds. Throws `dependency_unavailable`; a slot then expires. */
   release(call: { tenant: string; call: string }, step: 'settled' | 'refused'): Promise<void>;
 }
 
@@ -25,13 +28,13 @@ export interface Counters extends AsyncDisposable {
 export function openCounters(options: {
   url: Secret;
   epochs: Records<Epoch>;
+  clock: Pick<Clock, 'sleep'>;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }): Counters {
-  const { url, epochs, log } = options;
+  const { url, epochs, clock, log } = options;
   let epoch: string | undefined;
-  let why = 'Redis is away.';
+  let notReady = DISCONNECTED;
   let confirming: Promise<string> | undefined;
-  let closed = false;
   const redis = connectRedis(url, (error) => log.warn({ err: error }, 'the connection to Redis failed'));
 
   async function confirmed(): Promise<string> {
@@ -49,43 +52,42 @@ export function openCounters(options: {
       log.info({}, 'Redis is ready');
       return epoch;
     } catch (error) {
-      why = error instanceof Fault ? error.detail : 'Redis could not be checked.';
+      notReady = error instanceof Fault ? error.detail : 'Redis could not be checked.';
       throw error;
     }
   }
 
-  function lookAgain(): void {
-    if (closed || epoch !== undefined || !redis.up) return;
-    confirmed().catch((error: unknown) => {
-      log.warn({ err: error }, 'Redis cannot be used');
-      setTimeout(lookAgain, LOOK_AGAIN_MS).unref();
-    });
-  }
-
+  const checking = repeat({ clock, log, task: 'checking Redis', waitMs: CHECK_AGAIN_MS }, async () => {
+    if (epoch === undefined && redis.up) await confirmed();
+  });
   redis.onChange((up) => {
     epoch = undefined;
-    why = 'Redis is away.';
-    if (up) lookAgain();
+    notReady = DISCONNECTED;
+    if (up) checking.wake();
   });
 
   return {
     get ready() {
-      return epoch === undefined ? why : true;
+      return epoch === undefined ? notReady : true;
     },
-    async take(request) {
-      for (let attempt = 0; attempt < TAKES_MAX; attempt++) {
+    async charge(request) {
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         const known = await confirmed();
-        const answer = await take(redis, { ...request, epoch: known });
+        const answer = await charge(redis, { ...request, epoch: known });
         if (answer.kind !== 'new_epoch') return answer;
         if (epoch === known) epoch = undefined;
-        log.warn({}, 'Redis lost its memory: counters start as if all had been taken');
+        log.warn({}, 'Redis lost its counters: what was charged before counts as used up');
       }
-      throw new Fault('dependency_unavailable', { detail: 'Redis keeps losing its memory.' });
+      throw new Fault('dependency_unavailable', {
+        detail: 'Redis lost its counters again and again while the call was charged. Nothing was charged.',
+      });
     },
     release: (call, step) => release(redis, call, step),
     async [Symbol.asyncDispose]() {
-      closed = true;
+      // The connection first, so that a check under way ends.
+      checking.stop();
       await redis[Symbol.asyncDispose]();
+      await checking[Symbol.asyncDispose]();
     },
   };
 }

@@ -12,8 +12,8 @@ export interface LimiterEntries {
    * may be behind and the leader does not answer, or no limits were ever applied.
    */
   factsOf(call: Pick<Call, 'tenant' | 'agent' | 'tool' | 'toolVersion'>): Promise<AdmitFacts>;
-  /** True when a configured limit counts slots or amounts, so that the end of a call gives something back. */
-  readonly givesBack: boolean;
+  /** True when a configured limit counts slots or amounts, so that the end of a call releases something. */
+  readonly mayRelease: boolean;
 }
 
 /** The buckets a limiter reads. */
@@ -48,7 +48,7 @@ export function entriesOf({ tools, settings, switches }: LimiterSources): Limite
       if (!switches.current) return 'The copy of the kill switches may be behind.';
       return true;
     },
-    get givesBack() {
+    get mayRelease() {
       const configured = limits()?.limits ?? [];
       return configured.some(({ concurrency, spend }) => concurrency !== undefined || spend !== undefined);
     },

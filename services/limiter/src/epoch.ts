@@ -1,13 +1,15 @@
 /**
- * Knows whether Redis remembers everything that was ever taken (docs/decisions/009).
+ * Limiter epochs: whether Redis still has everything that was ever charged (docs/decisions/009).
  *
- * Redis holds a marker {id, bornAt, runId, after}; the bus holds, durably, the id of the marker we count under.
- * 1. Where neither is there, nothing was ever taken: the first marker is born at 0 and lacks nothing.
- * 2. Where they differ, or the server restarted without keeping every write, charges may be lost: a new marker is
- *    born now, and every counter is read as if all had been taken until then.
- * 3. Nothing is taken under an id the bus does not hold, and the charge script checks the id again, so an emptied
- *    Redis is noticed by the very next charge.
- * 4. Replicas race safely: markers are replaced by comparison, the record by revision, and the loser looks again.
+ * An epoch is a time through which Redis lost nothing. Redis holds its marker {id, startedAt, runId, after}; NATS
+ * holds, durably, the id of the epoch we count in.
+ *
+ * R1. Where neither holds anything, nothing was ever charged: the first epoch starts at 0, and Redis lacks nothing.
+ * R2. Where they differ, or the server restarted without keeping every write, charges may be lost: a new epoch starts
+ *     now, and every counter is read as if all had been used up until then.
+ * R3. Nothing is charged in an epoch that NATS does not hold, and the charge script checks the id again, so an emptied
+ *     Redis is noticed by the very next charge.
+ * R4. Replicas race safely: the marker is replaced by comparison, the record by revision, and the loser reads again.
  */
 import type { Records } from '@interlock/bus';
 import { Fault, idSchema, newId } from '@interlock/contracts';
@@ -15,53 +17,56 @@ import { z } from 'zod';
 import { epochKey } from './keys.ts';
 import { type RedisConnection, type RedisServer, scriptOf } from './redis.ts';
 
-/** The bus's record of the marker we count under: bucket `epochs`, key `redis`. */
+/** The epoch we count in, as NATS holds it: bucket `epochs`, key `redis`. */
 export const epochSchema = z.strictObject({ id: idSchema });
 export type Epoch = z.infer<typeof epochSchema>;
 
 const RECORD = 'redis';
-/** Each round that ends without an answer was won by another replica, which then has one. */
-const ROUNDS_MAX = 10;
+/** An attempt that ends without an answer was won by another replica, which then has one. */
+const ATTEMPTS_MAX = 10;
 
 /**
- * Returns the id of the marker to count under, after making sure that Redis and the bus agree on it.
- * Throws `dependency_unavailable` when either cannot be asked.
+ * Returns the id of the epoch to count in, after making sure that Redis and NATS agree on it.
+ * Throws `dependency_unavailable` when either does not answer.
  */
 export async function confirmEpoch(
   redis: RedisConnection,
   epochs: Records<Epoch>,
   server: RedisServer,
 ): Promise<string> {
-  for (let round = 0; round < ROUNDS_MAX; round++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const recorded = await epochs.get(RECORD);
     const marker = await readMarker(redis);
     if (recorded === undefined) {
       if (marker === undefined)
-        await putMarker(redis, { replaces: '', id: newId('epoch'), bornAt: '0', after: '' }, server);
+        await putMarker(redis, { replaces: '', id: newId('epoch'), startedAt: '0', after: '' }, server);
       else await epochs.put(RECORD, { id: marker.id }, 0);
-    } else if (marker !== undefined && isHalfDone(marker, recorded.value.id, server)) {
+    } else if (marker !== undefined && isUnrecorded(marker, recorded.value.id, server)) {
       await epochs.put(RECORD, { id: marker.id }, recorded.revision);
-    } else if (marker?.id !== recorded.value.id || !remembers(marker, server)) {
+    } else if (marker?.id !== recorded.value.id || !isWhole(marker, server)) {
       await putMarker(
         redis,
-        { replaces: marker?.id ?? '', id: newId('epoch'), bornAt: 'now', after: recorded.value.id },
+        { replaces: marker?.id ?? '', id: newId('epoch'), startedAt: 'now', after: recorded.value.id },
         server,
       );
     } else if (marker.runId === server.runId) {
       return marker.id;
     } else {
-      await putMarker(redis, { replaces: marker.id, id: marker.id, bornAt: 'same', after: '' }, server);
+      await putMarker(redis, { replaces: marker.id, id: marker.id, startedAt: 'same', after: '' }, server);
     }
   }
-  throw new Fault('dependency_unavailable', { detail: 'Replicas do not agree on what Redis remembers.' });
+  throw new Fault('dependency_unavailable', {
+    detail: 'The limiters do not agree yet on the epoch of Redis. Nothing was charged.',
+  });
 }
 
-/** A marker made in this run after the recorded one, by a replica that has not recorded it yet or never will. */
-function isHalfDone(marker: Marker, recordedId: string, { runId }: RedisServer): boolean {
+/** A marker of this run that succeeds the recorded epoch: the replica that made it has not recorded it yet, or stopped. */
+function isUnrecorded(marker: Marker, recordedId: string, { runId }: RedisServer): boolean {
   return marker.after === recordedId && marker.runId === runId;
 }
 
-function remembers(marker: Marker, server: RedisServer): boolean {
+/** Whether Redis has every write of its epoch. */
+function isWhole(marker: Marker, server: RedisServer): boolean {
   return marker.runId === server.runId || server.keepsEveryWrite;
 }
 
@@ -75,12 +80,12 @@ async function putMarker(
   {
     replaces,
     id,
-    bornAt,
+    startedAt,
     after,
-  }: { replaces: string; id: string; bornAt: '0' | 'now' | 'same'; after: string },
+  }: { replaces: string; id: string; startedAt: '0' | 'now' | 'same'; after: string },
   { runId }: RedisServer,
 ): Promise<void> {
-  await redis.run(putScript, [epochKey], [replaces, id, runId, bornAt, after]);
+  await redis.run(putScript, [epochKey], [replaces, id, runId, startedAt, after]);
 }
 
 const readScript = scriptOf(`
@@ -90,13 +95,13 @@ return marker[1] .. ' ' .. marker[2] .. ' ' .. marker[3]
 `);
 
 const putScript = scriptOf(`
-local replaces, id, runId, bornAt, after = unpack(ARGV)
+local replaces, id, runId, startedAt, after = unpack(ARGV)
 if (redis.call('HGET', KEYS[1], 'id') or '') ~= replaces then return 'kept' end
-if bornAt == 'now' then
+if startedAt == 'now' then
   local time = redis.call('TIME')
-  bornAt = string.format('%.3f', time[1] * 1000 + time[2] / 1000)
+  startedAt = string.format('%.3f', time[1] * 1000 + time[2] / 1000)
 end
-if bornAt ~= 'same' then redis.call('HSET', KEYS[1], 'bornAt', bornAt) end
+if startedAt ~= 'same' then redis.call('HSET', KEYS[1], 'startedAt', startedAt) end
 redis.call('HSET', KEYS[1], 'id', id, 'runId', runId, 'after', after)
 return 'put'
 `);
@@ -104,6 +109,6 @@ return 'put'
 interface Marker {
   id: string;
   runId: string;
-  /** The recorded id it was made to replace; empty where there was none. */
+  /** The recorded epoch it succeeds; empty where there was none. */
   after: string;
 }

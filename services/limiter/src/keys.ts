@@ -6,7 +6,7 @@ const PREFIX = 'il:{limits}';
 /** Where the marker of Redis's epoch stands. */
 export const epochKey = `${PREFIX}:epoch`;
 
-/** Whom a limit may count apart. */
+/** What a limit may count separately. */
 export interface Dimensions {
   tenant: string;
   agent: string;
@@ -17,7 +17,7 @@ export interface Dimensions {
 
 type Dimension = keyof Dimensions;
 
-/** Returns the key of what a call was answered. */
+/** Returns the key of a call's answer and of what it holds. */
 export function callKey(tenant: string, call: string): string {
   return `${PREFIX}:call:${tenant}.${call}`;
 }
@@ -31,7 +31,7 @@ export function counterKey(
   return `${PREFIX}:${kind}:${name}:${partsOf(per, of)}`;
 }
 
-/** Returns the key of one counter that policy keeps. It holds for one window: under another one it counts anew. */
+/** Returns the key of one counter that policy keeps. A limit with another window has another counter. */
 export function policyCounterKey(
   {
     kind,
@@ -45,11 +45,11 @@ export function policyCounterKey(
 }
 
 function partsOf(per: readonly Dimension[], of: Dimensions): string {
-  const apart = new Set(per);
-  // Agents, users and sessions are named within their tenant: the same name elsewhere is somebody else.
-  if (apart.has('agent') || apart.has('user') || apart.has('session')) apart.add('tenant');
+  const separate = new Set(per);
+  // Agents, users and sessions are named within their tenant: the same name in another tenant is somebody else.
+  if (separate.has('agent') || separate.has('user') || separate.has('session')) separate.add('tenant');
   const dimensions = (['tenant', 'agent', 'user', 'session', 'tool'] as const).filter((one) =>
-    apart.has(one),
+    separate.has(one),
   );
   return dimensions.map((dimension) => `${dimension}=${of[dimension]}`).join('.');
 }

@@ -9,10 +9,10 @@ import { type Counters, openCounters } from './counters.ts';
 import { type LimiterEntries, watchEntries } from './entries.ts';
 import { epochSchema } from './epoch.ts';
 
-/** Calls looked at together: one Redis connection answers them in one round trip. */
+/** Calls handled at once: one Redis connection answers them in one round trip. */
 const CONCURRENCY = 256;
 
-/** The limiter: takes from every limit of a decided call, and admits or refuses it. */
+/** The limiter: charges a decided call to all its limits, and admits or refuses it. */
 export const limiterService = defineService({
   name: 'limiter',
   config: configSchema,
@@ -22,14 +22,14 @@ export const limiterService = defineService({
     const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
     const counters = stack.use(
-      openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), log }),
+      openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), clock, log }),
     );
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('redis', () => counters.ready);
     health.add('entries', () => entries.ready);
     const seen: Seen = { obligations: false };
     const parts: Parts = { entries, counters, seen, keyring, clock };
-    await giveBack(bus, parts, log);
+    await releaseEnded(bus, parts, log);
     stack.use(
       await bus.step('limiter', {
         verb: (delivery) => admit(delivery, parts),
@@ -46,12 +46,12 @@ function refusalOf({ event }: Delivery<'decided'>, fault: Fault, keyring: Keyrin
   return refusedEvent({ call: event.call, by: 'limiter', fault, evidence: event }, keyring, nowMs);
 }
 
-/** A second run is harmless: what is taken is keyed by call, and the bus takes one successor. */
+/** A second run is harmless: charges are keyed by call, and the bus stores one successor. */
 async function admit(delivery: Delivery<'decided'>, parts: Parts): Promise<Next<'decided'>> {
   try {
     return { step: 'admitted', body: { ...delivery.event, charges: await chargeFor(delivery, parts) } };
   } catch (error) {
-    // What passes by itself goes back to the bus and comes again until the call's deadline.
+    // A call that meets a passing fault is delivered again until its last instant.
     if (!(error instanceof Fault) || error.code === 'dependency_unavailable') throw error;
     return { step: 'refused', body: refusalOf(delivery, error, parts.keyring, parts.clock.nowMs()) };
   }
@@ -66,26 +66,26 @@ async function chargeFor({ event }: Delivery<'decided'>, parts: Parts) {
   if (decision.obligations.length > 0) seen.obligations = true;
   if (plan.charges.length === 0) return [];
   const { tenant, call } = decision;
-  return concludeCharges(plan.charges, await counters.take({ tenant, call, ...plan }));
+  return concludeCharges(plan.charges, await counters.charge({ tenant, call, ...plan }));
 }
 
-/** Gives back when calls end. What is missed here expires, later and so in the operator's favour. */
-async function giveBack(
+/** Releases what calls hold when they end. What is missed here expires later, in the operator's favour. */
+async function releaseEnded(
   bus: Ledger,
   { entries, counters, seen }: Parts,
   log: ServiceContext<unknown>['log'],
 ): Promise<void> {
   const ended = (call: Pick<Call, 'tenant' | 'call'>, step: 'settled' | 'refused') => {
-    if (!entries.givesBack && !seen.obligations) return;
+    if (!entries.mayRelease && !seen.obligations) return;
     counters.release(call, step).catch((error: unknown) => {
-      log.debug({ err: error, call: call.call }, 'what a call held was not given back');
+      log.debug({ err: error, call: call.call }, 'what a call held was not released and expires later');
     });
   };
   await bus.onStored('settled', (settled) => ended(settled, 'settled'));
   await bus.onStored('refused', (refused) => ended(refused, 'refused'));
 }
 
-/** Whether policy ever obliged this replica to anything: then the end of a call may give something back. */
+/** Whether this replica ever met an obligation: then the end of a call may release something. */
 interface Seen {
   obligations: boolean;
 }

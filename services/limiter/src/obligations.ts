@@ -1,16 +1,16 @@
-/** What policy obliges the limiter to take for a call, beside the limits that are configured (docs/decisions/017). */
+/** What policy obliges the limiter to charge for a call, beside the limits that are configured (docs/decisions/017). */
 import { Fault, idSchema, type ObligationName, type Statement } from '@interlock/contracts';
 import { assertObligations } from '@interlock/gate';
 import { z } from 'zod';
+import type { Charge } from './charge.ts';
 import { policyCounterKey } from './keys.ts';
 import { budgetMicrosOf, microsOf } from './spend.ts';
-import type { Charge } from './take.ts';
 
 /** The one obligation that is the limiter's own. */
 const LIMIT: ObligationName = 'limit';
 const WINDOW_MAX_MS = 31 * 86_400_000;
 
-/** What the obligation `limit` says: an amount out of a budget that is counted apart for each combination of `per`. */
+/** The obligation `limit`: an amount out of a budget that is counted separately for each combination of `per`. */
 const limitObligationSchema = z.strictObject({
   limit: idSchema,
   kind: z.enum(['spend', 'volume']),
@@ -26,9 +26,9 @@ const limitObligationSchema = z.strictObject({
 type PolicyCharge = Extract<Charge, { kind: 'spend' | 'volume' }>;
 
 /**
- * Returns what policy wants taken. Obligations of one counter are one charge: their amounts are added up, and the
- * smallest budget holds. Throws `obligation_unknown` for what is not understood, and `spend_limited` for an amount
- * that no budget holds.
+ * Returns what policy obliges to charge. Obligations of one counter are one charge: their amounts are added, and the
+ * smallest budget counts. Throws `obligation_unknown` for terms this limiter does not know, and `spend_limited` for an
+ * amount larger than any budget.
  */
 export function obligedCharges(decision: Statement<'decision'>): PolicyCharge[] {
   assertObligations(decision);
@@ -36,8 +36,8 @@ export function obligedCharges(decision: Statement<'decision'>): PolicyCharge[] 
   for (const { name, parameters } of decision.obligations) {
     if (name !== LIMIT) continue;
     const charge = chargeOf(decision, parameters);
-    const known = charges.get(charge.key);
-    charges.set(charge.key, known === undefined ? charge : together(known, charge));
+    const other = charges.get(charge.key);
+    charges.set(charge.key, other === undefined ? charge : combined(other, charge));
   }
   return [...charges.values()];
 }
@@ -46,7 +46,8 @@ function chargeOf(decision: Statement<'decision'>, parameters: unknown): PolicyC
   const parsed = limitObligationSchema.safeParse(parameters);
   if (!parsed.success)
     throw new Fault('obligation_unknown', {
-      detail: 'Policy obliges to a limit in terms that are not understood.',
+      detail:
+        'Policy attached a limit to this call in terms that the limiter does not know, so the call was refused.',
       cause: parsed.error,
     });
   const { limit, kind, windowMs, budget, amount } = parsed.data;
@@ -60,7 +61,7 @@ function chargeOf(decision: Statement<'decision'>, parameters: unknown): PolicyC
   });
 }
 
-function together(one: PolicyCharge, other: PolicyCharge): PolicyCharge {
+function combined(one: PolicyCharge, other: PolicyCharge): PolicyCharge {
   return withinBudgets({
     ...one,
     amountMicros: one.amountMicros + other.amountMicros,
@@ -72,7 +73,7 @@ function together(one: PolicyCharge, other: PolicyCharge): PolicyCharge {
 function withinBudgets(charge: PolicyCharge): PolicyCharge {
   if (Number.isSafeInteger(charge.amountMicros)) return charge;
   throw new Fault('spend_limited', {
-    detail: 'The call takes more than any budget holds.',
+    detail: 'The amount that policy charges for this call is larger than any budget.',
     rule: `limits/${charge.limit}`,
   });
 }

@@ -1,24 +1,24 @@
 /**
  * The only importer of the Redis client.
  *
- * 1. Nothing is queued or sent again behind our back: a command is answered within its timeout or fails, and whoever
- *    asked tries again. Each script is harmless when it runs twice.
- * 2. A connection is used only after the server was inspected: it must be new enough, writable, and must never evict,
- *    because an evicted counter is forgotten in the agent's favour.
+ * S1. The client queues nothing and sends nothing twice by itself: a command is answered within its timeout or fails,
+ *     and the caller tries again. Each script is harmless when it runs twice.
+ * S2. A connection is used only after the server was inspected: it must be new enough, writable, and must never evict,
+ *     because an evicted counter would be forgotten in the agent's favour.
  */
 import { createHash } from 'node:crypto';
 import { Fault } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
 import { Redis } from 'ioredis';
 
-/** Connecting to a server that is there takes milliseconds; longer means that it is not. */
+/** Connecting takes milliseconds. A server that needs longer does not answer. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Scripts take well under a millisecond; a server that needs a second is away. */
+/** Scripts take well under a millisecond. A server that needs a second does not answer. */
 const COMMAND_TIMEOUT_MS = 1_000;
-/** A connection on which asked questions stay unanswered is broken: it is made anew. */
+/** A connection on which commands stay unanswered this long is broken, and is opened anew. */
 const SILENCE_MAX_MS = 3_000;
 const RECONNECT_FIRST_MS = 50;
-/** Short enough to be back well within the ten seconds promised after an outage. */
+/** Short enough to reconnect well within the ten seconds promised after an outage. */
 const RECONNECT_MAX_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
 const VERSION_MIN = 7;
@@ -29,7 +29,7 @@ export interface Script {
   readonly sha1: string;
 }
 
-/** What the server says about itself. */
+/** What the server reports about itself. */
 export interface RedisServer {
   /** Changes with every start of the server. */
   runId: string;
@@ -41,9 +41,9 @@ export interface RedisConnection extends AsyncDisposable {
   readonly up: boolean;
   /** Resolves when the connection is up. Throws `dependency_unavailable` after a while. */
   whenUp(timeoutMs: number): Promise<void>;
-  /** Calls back at each change between up and away. */
+  /** Calls back when the connection is made and when it is lost. */
   onChange(listener: (up: boolean) => void): void;
-  /** Asks the server about itself. Throws `dependency_unavailable` when it may not be used. */
+  /** Reads what the server reports about itself (S2). Throws `dependency_unavailable` when it may not be used. */
   inspect(): Promise<RedisServer>;
   /** Runs a script that answers with a text. Throws `dependency_unavailable` when it is not known whether it ran. */
   run(script: Script, keys: string[], args: string[]): Promise<string>;
@@ -54,7 +54,7 @@ export function scriptOf(lua: string): Script {
   return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
 }
 
-/** Opens a connection that comes back by itself. It returns at once: `up` tells whether the server is there. */
+/** Opens a connection that reconnects by itself. It returns at once: `up` is true while it is connected. */
 export function connectRedis(url: Secret, warn: (error: Error) => void): RedisConnection {
   const client = new Redis(url.reveal(), {
     lazyConnect: true,
@@ -63,6 +63,7 @@ export function connectRedis(url: Secret, warn: (error: Error) => void): RedisCo
     socketTimeout: SILENCE_MAX_MS,
     keepAlive: KEEP_ALIVE_MS,
     noDelay: true,
+    // S1
     enableOfflineQueue: false,
     enableReadyCheck: true,
     enableAutoPipelining: false,
@@ -73,7 +74,7 @@ export function connectRedis(url: Secret, warn: (error: Error) => void): RedisCo
     connectionName: 'interlock-limiter',
   });
   client.on('error', (error: unknown) => warn(withoutCommand(error)));
-  // The first attempt may fail like any other: the retry strategy goes on and `error` has told of it.
+  // The first attempt may fail like any other: `error` reported it, and the retry strategy goes on.
   client.connect().catch(() => undefined);
   return {
     get up() {
@@ -95,7 +96,7 @@ export function connectRedis(url: Secret, warn: (error: Error) => void): RedisCo
 async function whenUp(client: Redis, timeoutMs: number): Promise<void> {
   if (client.status === 'ready') return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(away('Redis is away.')), timeoutMs);
+  const timer = setTimeout(() => reject(unavailable('The limiter is disconnected from Redis.')), timeoutMs);
   client.once('ready', resolve);
   try {
     await promise;
@@ -106,15 +107,15 @@ async function whenUp(client: Redis, timeoutMs: number): Promise<void> {
 }
 
 async function inspect(client: Redis): Promise<RedisServer> {
-  const facts = await asking(() => client.info()).then(parseFacts);
+  const facts = await answerOf(() => client.info()).then(parseFacts);
   const version = facts.get('redis_version') ?? '';
   if (!(Number.parseInt(version, 10) >= VERSION_MIN))
-    throw away(`Redis is version ${version || 'unknown'}; ${VERSION_MIN} or newer is needed.`);
+    throw unavailable(`Redis is version ${version || 'unknown'}; ${VERSION_MIN} or newer is needed.`);
   if (facts.get('maxmemory_policy') !== 'noeviction')
-    throw away('Redis has a maxmemory-policy other than noeviction, so it could forget counters.');
-  if (facts.get('role') !== 'master') throw away('Redis is a replica, which takes no writes.');
+    throw unavailable('Redis has a maxmemory-policy other than noeviction, so it could forget counters.');
+  if (facts.get('role') !== 'master') throw unavailable('Redis is a replica, which accepts no writes.');
   const runId = facts.get('run_id');
-  if (runId === undefined) throw away('Redis does not say which run it is.');
+  if (runId === undefined) throw unavailable('Redis does not report its run id.');
   return { runId, keepsEveryWrite: facts.get('aof_enabled') === '1' && (await syncsAlways(client)) };
 }
 
@@ -127,7 +128,7 @@ function parseFacts(text: string): Map<string, string> {
   );
 }
 
-/** A server that does not let us ask counts as one that may lose writes. */
+/** A server that does not allow the question counts as one that may lose writes. */
 async function syncsAlways(client: Redis): Promise<boolean> {
   try {
     const answer: unknown = await client.config('GET', 'appendfsync');
@@ -138,7 +139,7 @@ async function syncsAlways(client: Redis): Promise<boolean> {
 }
 
 async function run(client: Redis, script: Script, keys: string[], args: string[]): Promise<string> {
-  const answer: unknown = await asking(async () => {
+  const answer: unknown = await answerOf(async () => {
     try {
       return await client.evalsha(script.sha1, keys.length, ...keys, ...args);
     } catch (error) {
@@ -150,21 +151,21 @@ async function run(client: Redis, script: Script, keys: string[], args: string[]
   return answer;
 }
 
-async function asking<T>(ask: () => Promise<T>): Promise<T> {
+async function answerOf<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (cause) {
-    throw away('Redis did not answer.', withoutCommand(cause));
+    throw unavailable('Redis did not answer.', withoutCommand(cause));
   }
 }
 
-/** The client hangs the failed command on its errors, which may be the one that logs in with the password. */
+/** The client attaches the failed command to its errors, and that may be the one that logs in with the password. */
 function withoutCommand(error: unknown): Error {
   const plain = new Error(error instanceof Error ? error.message : 'The Redis client threw something else.');
   if (error instanceof Error) plain.name = error.name;
   return plain;
 }
 
-function away(detail: string, cause?: unknown): Fault {
+function unavailable(detail: string, cause?: unknown): Fault {
   return new Fault('dependency_unavailable', { detail, cause });
 }

@@ -1,44 +1,44 @@
 /**
- * Takes from all limits of a call at once, and gives back.
+ * Charges a call to all its limits at once, and releases what it holds.
  *
- * 1. All or nothing: the script looks at every counter before it writes to any.
- * 2. Keyed by call: the answer is stored with the charge, so a second run for the same call returns the first answer.
- * 3. Time is Redis's own; whatever began before its epoch counts as taken.
+ * C1. All or nothing: the script checks every counter before it writes to any.
+ * C2. Keyed by call: the answer is stored with the charges, so a second run for the same call returns the first answer.
+ * C3. Time is Redis's own, and everything before its epoch counts as charged.
  */
 import { z } from 'zod';
 import { callKey, epochKey } from './keys.ts';
 import { type RedisConnection, scriptOf } from './redis.ts';
 
-/** One counter of a call. Amounts are in whole millionths, so that sums are exact. */
+/** What one counter is charged for a call. Amounts are in whole millionths, so that sums are exact. */
 export type Charge = { limit: string; key: string } & (
   | { kind: 'rate'; calls: number; windowMs: number }
   | { kind: 'concurrency'; slots: number; unknownMs: number }
   | { kind: 'spend' | 'volume'; amountMicros: number; budgetMicros: number; windowMs: number }
 );
 
-export interface TakeRequest {
-  /** The marker that must still stand in Redis. */
+export interface ChargeRequest {
+  /** The epoch whose marker must still be in Redis. */
   epoch: string;
   tenant: string;
   call: string;
   charges: Charge[];
-  /** How long a slot is held at most: until nothing of the call can be running. */
+  /** How long a slot is held at most: until nothing of the call can be under way. */
   holdMs: number;
   /** How long the answer is remembered. */
   rememberMs: number;
 }
 
-/** `left` and `index` go by the order of the charges. `new_epoch` means that Redis lost its memory: nothing was taken. */
-export type TakeAnswer =
+/** `left` and `index` follow the order of the charges. `new_epoch`: Redis lost its counters, and nothing was charged. */
+export type ChargeAnswer =
   | { kind: 'admitted'; left: number[] }
   | { kind: 'refused'; index: number; waitMs: number }
   | { kind: 'new_epoch' };
 
-/** Takes from all of a call's limits, or from none. Throws `dependency_unavailable`. */
-export async function take(redis: RedisConnection, request: TakeRequest): Promise<TakeAnswer> {
+/** Charges a call to all its limits, or to none. Throws `dependency_unavailable`. */
+export async function charge(redis: RedisConnection, request: ChargeRequest): Promise<ChargeAnswer> {
   const { epoch, tenant, call, charges, holdMs, rememberMs } = request;
   const answer = await redis.run(
-    takeScript,
+    chargeScript,
     [epochKey, callKey(tenant, call), ...charges.map(({ key }) => key)],
     [epoch, `${tenant}.${call}`, `${holdMs}`, `${rememberMs}`, JSON.stringify(charges)],
   );
@@ -46,8 +46,8 @@ export async function take(redis: RedisConnection, request: TakeRequest): Promis
 }
 
 /**
- * Gives a call's slots back, and what it was to spend if it was refused. Harmless when repeated: what a call holds is
- * removed with the giving back. Throws `dependency_unavailable`; a slot then ends by its expiry.
+ * Releases a call's slots, and refunds what it was to spend if it was refused. Harmless when repeated: the record of
+ * what a call holds is removed with the release. Throws `dependency_unavailable`; a slot then expires.
  */
 export async function release(
   redis: RedisConnection,
@@ -69,21 +69,23 @@ const answerSchema = z.union([
   z.tuple([z.literal('new_epoch')]).transform(() => ({ kind: 'new_epoch' as const })),
 ]);
 
-const takeScript = scriptOf(`
+const chargeScript = scriptOf(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local epoch = redis.call('HMGET', KEYS[1], 'id', 'bornAt')
+-- C3
+local epoch = redis.call('HMGET', KEYS[1], 'id', 'startedAt')
 if epoch[1] ~= ARGV[1] then return 'new_epoch' end
-local bornAt = tonumber(epoch[2])
+local startedAt = tonumber(epoch[2])
+-- C2
 local first = redis.call('HGET', KEYS[2], 'answer')
 if first then return first end
 local member, holdMs, rememberMs = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
--- Each look returns what is left after the taking and how to write it, or nil and how long to wait.
+-- C1. Each check returns what is left after the charge and how to write it, or nil and how long to wait.
 local function rate(key, charge)
   local bucket = redis.call('HMGET', key, 'tokens', 'at')
   local tokens, at = tonumber(bucket[1] or 0), tonumber(bucket[2] or 0)
-  if at < bornAt or not bucket[2] then tokens, at = 0, bornAt end
+  if at < startedAt or not bucket[2] then tokens, at = 0, startedAt end
   tokens = math.min(charge.calls, tokens + math.max(0, now - at) * charge.calls / charge.windowMs)
   if tokens < 1 then return nil, (1 - tokens) * charge.windowMs / charge.calls end
   return math.floor(tokens - 1), function()
@@ -93,8 +95,8 @@ local function rate(key, charge)
 end
 
 local function concurrency(key, charge)
-  local unknownUntil = bornAt + charge.unknownMs
-  if bornAt > 0 and now < unknownUntil then return nil, unknownUntil - now end
+  local unknownUntil = startedAt + charge.unknownMs
+  if startedAt > 0 and now < unknownUntil then return nil, unknownUntil - now end
   local used = redis.call('ZCOUNT', key, '(' .. string.format('%.3f', now), '+inf')
   if used >= charge.slots then return nil, 1000 end
   return charge.slots - used - 1, function()
@@ -109,10 +111,10 @@ end
 local function spend(key, charge)
   local stored = redis.call('HMGET', key, 'window', 'spent')
   local window, spent = math.floor(now / charge.windowMs) * charge.windowMs, 0
-  -- A window later than the clock's means that the clock went back: the later one goes on.
+  -- A window later than the clock's means that the clock was set back: the later window goes on.
   if stored[1] and tonumber(stored[1]) >= window then window, spent = tonumber(stored[1]), tonumber(stored[2]) end
   local amount = charge.amountMicros
-  if amount > 0 and (bornAt > window or spent + amount > charge.budgetMicros) then
+  if amount > 0 and (startedAt > window or spent + amount > charge.budgetMicros) then
     return nil, window + charge.windowMs - now
   end
   return math.max(0, charge.budgetMicros - spent - amount), function()
@@ -123,10 +125,10 @@ local function spend(key, charge)
   end
 end
 
-local looks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
+local checks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
 local answer, writes, worst = 'admitted', {}, -1
 for index, charge in ipairs(cjson.decode(ARGV[5])) do
-  local left, more = looks[charge.kind](KEYS[index + 2], charge)
+  local left, more = checks[charge.kind](KEYS[index + 2], charge)
   if left then
     answer = worst < 0 and answer .. ' ' .. string.format('%.0f', left) or answer
     writes[index] = more
@@ -138,8 +140,8 @@ end
 local held = {}
 if worst < 0 then
   for _, write in ipairs(writes) do
-    local taken = write()
-    if taken then table.insert(held, taken) end
+    local holding = write()
+    if holding then table.insert(held, holding) end
   end
 end
 redis.call('HSET', KEYS[2], 'answer', answer)
@@ -148,16 +150,16 @@ redis.call('PEXPIRE', KEYS[2], rememberMs)
 return answer
 `);
 
-// The keys it touches beside its own stand in the call's record; they carry the same hash tag.
+// The keys of the counters are in the call's record. They carry the same hash tag as the record's own key.
 const releaseScript = scriptOf(`
 local held = redis.call('HGET', KEYS[1], 'held')
 if not held then return 'nothing' end
-for _, taken in ipairs(cjson.decode(held)) do
-  if taken.kind == 'concurrency' then
-    redis.call('ZREM', taken.key, ARGV[1])
-  elseif ARGV[2] == 'refused' and redis.call('HGET', taken.key, 'window') == taken.window then
-    local spent = tonumber(redis.call('HGET', taken.key, 'spent')) - tonumber(taken.amount)
-    redis.call('HSET', taken.key, 'spent', string.format('%.0f', math.max(0, spent)))
+for _, holding in ipairs(cjson.decode(held)) do
+  if holding.kind == 'concurrency' then
+    redis.call('ZREM', holding.key, ARGV[1])
+  elseif ARGV[2] == 'refused' and redis.call('HGET', holding.key, 'window') == holding.window then
+    local spent = tonumber(redis.call('HGET', holding.key, 'spent')) - tonumber(holding.amount)
+    redis.call('HSET', holding.key, 'spent', string.format('%.0f', math.max(0, spent)))
   end
 end
 redis.call('HDEL', KEYS[1], 'held')
