@@ -1,10 +1,21 @@
 /** What the documentation says about the repository is so: links, files, symbols, limits, decisions, commands. */
+import { execFile } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { commandLines, unknownCommands, unknownInterlockCommands, unknownScripts } from './docs/commands.ts';
 import { malformedDecisions, uncitedDecisions, unlistedDecisions } from './docs/decisions.ts';
 import { unmarkedLimits, wrongLimits } from './docs/limits.ts';
 import { readPages } from './docs/pages.ts';
 import { deadLinks, unknownPaths, unknownSymbols } from './docs/references.ts';
-import { readSources } from './tidy/sources.ts';
+import { readSources, root } from './tidy/sources.ts';
+
+/** `interlock` is asked for the help of each command that a page names. */
+const HELP_MS = 120_000;
+const SBOM_MS = 60_000;
+const OUTPUT_MAX_BYTES = 16 * 1_048_576;
 
 const sources = readSources();
 const pages = readPages(sources);
@@ -47,3 +58,39 @@ describe('[P-docs-true] a decision', () => {
     expect(uncitedDecisions(pages, sources)).toEqual([]);
   });
 });
+
+describe('[P-docs-true] a command that the documentation shows', () => {
+  test('is run by the test that is named for it, or is named as not run', async () => {
+    expect(pages.flatMap(unknownCommands)).toEqual([]);
+    const files = Object.values(commandLines).filter((who) => !who.includes(' '));
+    for (const file of files) await access(join(root, file));
+  });
+
+  test('of npm is a script of this repository', () => {
+    expect(unknownScripts(pages)).toEqual([]);
+  });
+
+  test(
+    'of interlock is in its help, with each of its options',
+    async () => {
+      expect(await unknownInterlockCommands(pages)).toEqual([]);
+    },
+    HELP_MS,
+  );
+});
+
+const sbomSchema = z.object({ spdxVersion: z.string(), packages: z.array(z.object({ name: z.string() })) });
+
+test(
+  '[P-docs-true] npm run sbom lists what runs, and nothing that is only for development',
+  async () => {
+    const options = { cwd: root, timeout: SBOM_MS, maxBuffer: OUTPUT_MAX_BYTES };
+    const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'sbom'], options);
+    const { spdxVersion, packages } = sbomSchema.parse(JSON.parse(stdout));
+    const names = packages.map(({ name }) => name);
+    expect(spdxVersion).toMatch(/^SPDX-/);
+    expect(names).toEqual(expect.arrayContaining(['ioredis', 'mongodb', 'zod', 'ajv', 'ms']));
+    expect(names.filter((name) => ['vitest', 'typescript', '@biomejs/biome'].includes(name))).toEqual([]);
+  },
+  SBOM_MS,
+);

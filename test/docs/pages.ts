@@ -37,23 +37,23 @@ export function readPages(sources: Source[] = readSources()): Page[] {
 
 function pageOf({ path, text }: Source): Page {
   const prose = text.replaceAll(FENCE, (block) => block.replaceAll(/[^\n]/g, ''));
-  const at = (index: number) => text.slice(0, index).split('\n').length;
+  const lineOf = (within: string, index: number) => within.slice(0, index).split('\n').length;
   return {
     path,
     text,
     prose,
     anchors: anchorsOf(prose),
     links: [...prose.matchAll(LINK)].map(({ index, 1: words = '', 2: target = '' }) => ({
-      line: at(index),
+      line: lineOf(prose, index),
       text: words,
       target,
     })),
     inline: [...prose.matchAll(/`([^`\n]+)`/g)].map(({ index, 1: code = '' }) => ({
-      line: at(index),
+      line: lineOf(prose, index),
       text: code,
     })),
     blocks: [...text.matchAll(FENCE)].map(({ index, 1: language = '', 2: code = '' }) => ({
-      line: at(index),
+      line: lineOf(text, index),
       language,
       text: code,
     })),

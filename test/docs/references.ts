@@ -3,14 +3,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, type Source } from '../tidy/sources.ts';
 import { type Page, resolved } from './pages.ts';
+import { stepsOf } from './recipes.ts';
 
 /** `name` or `name.member` as the whole text of a link: it must occur in the file the link leads to. */
 const SYMBOL = /^`([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)`$/;
 const FILE_NAME = /\.(ts|mjs|md|json|ya?ml|rego|sh)`$/;
 /** A path of this repository, written as code. Names in angle brackets and stars stand for something else. */
 const PATH = /^(packages|services|deploy|examples|policies|test|docs)\/[\w./-]+$/;
-/** A decision is cited by its number alone. */
-const DECISION = /^docs\/decisions\/\d{3}$/;
+/** A decision is cited by its number alone, and the next one has none yet. */
+const DECISION = /^docs\/decisions\/(\d{3}$|NNN)/;
 /** A configuration's own `policies/` and `docs/` are those of the example. */
 const CONFIGURATION = 'examples/quickstart';
 
@@ -42,11 +43,13 @@ export function unknownSymbols(page: Page, sources: readonly Source[]): string[]
   });
 }
 
-/** Returns the paths that a page writes as code and that are not there. */
+/** Returns the paths that a page writes as code and that are not there, nor made by the page itself. */
 export function unknownPaths(page: Page): string[] {
   const isThere = (path: string) =>
     [root, join(root, CONFIGURATION)].some((from) => existsSync(join(from, path)));
+  const made = stepsOf(page).flatMap((step) => (step.kind === 'create' ? [step.file] : []));
   return page.inline
+    .filter(({ text }) => !made.includes(text))
     .filter(({ text }) => PATH.test(text) && !DECISION.test(text) && !isThere(text))
     .map(({ line, text }) => `${page.path}:${line}: there is no ${text}`);
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { jsonSchemaSchema, toolLabelSchema } from './entries.ts';
 import { limits } from './events.ts';
 import { faultCodes, faultCodesOf } from './faults.ts';
 import { idSchema, instantMsSchema } from './ids.ts';
+import { jsonSchemaSchema, toolLabelSchema } from './tool.ts';
 
 /** What ingress may answer an agent. */
 const agentCodeSchema = z.enum(faultCodesOf('agents'));

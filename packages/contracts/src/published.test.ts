@@ -14,8 +14,9 @@ describe('[P-published-schemas] the published schemas', () => {
 
   test.each(Object.entries(schemas))('%s is current', async (path, schema) => {
     const published: unknown = JSON.parse(await readFile(new URL(path, folder), 'utf8'));
-    expect(published, 'write them with node packages/contracts/src/write-schemas.ts').toEqual(
-      JSON.parse(JSON.stringify(schema)),
-    );
+    expect(
+      published,
+      'write them: node packages/contracts/src/write-schemas.ts, then npm run format',
+    ).toEqual(JSON.parse(JSON.stringify(schema)));
   });
 });

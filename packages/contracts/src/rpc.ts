@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { credentialEntrySchema, injectionSchema, mcpTransportSchema } from './entries.ts';
+import { credentialEntrySchema } from './entries.ts';
 import { decisionRecordSchema, evidenceSchema, limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { parsedJsonSchema } from './json.ts';
@@ -7,6 +7,7 @@ import { auditedStreams, type RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
+import { injectionSchema, mcpTransportSchema } from './tool.ts';
 
 /** An audit record as a person sees it: the event, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({

@@ -3,6 +3,7 @@ import {
   canonicalJson,
   type DecisionRecord,
   type Evidence,
+  factsSchema,
   type Json,
   type PolicyInput,
   parsedJsonSchema,
@@ -16,7 +17,7 @@ import { recordOf } from './record.ts';
 /** No stream of a running house was made then: its records and these do not mix. */
 const CREATED = '2025-01-01T00:00:00Z';
 const BATCH_RECORDS = 250;
-const factsSchema = z.record(z.string(), parsedJsonSchema);
+const recordedFactsSchema = z.record(z.string(), parsedJsonSchema);
 const DIGEST = 'd'.repeat(64);
 
 /** A call to be found in the store, as far as it matters. */
@@ -90,7 +91,7 @@ function decisionOf(
     subject: { agent, user: 'ada', tenant, roles: ['support'], proof: 'api_key' },
     action: { name: 'execute_tool' },
     tool: { name: tool, version: DIGEST, labels: ['writes'], firstUse: false },
-    facts: { sql: [], shell: [], paths: [], recipients: [], destinations: [] },
+    facts: factsSchema.parse({}),
     session: { id: 'ses_1', labels: ['private'], openedAt: at - 60_000 },
     history: { denied: [] },
     context: {
@@ -109,7 +110,7 @@ function decisionOf(
     notes: [],
     policyDigest,
     policyVersion: 1,
-    facts: factsSchema.parse(facts),
+    facts: recordedFactsSchema.parse(facts),
     decidedAt: at,
   };
 }

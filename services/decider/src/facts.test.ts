@@ -1,4 +1,4 @@
-import { policyInputSchema, sha256, type Tool } from '@interlock/contracts';
+import { factsSchema, policyInputSchema, sha256, type Tool } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { agent, callOf, nowMs, session, toolOf } from './decision.fixture.ts';
 import { type Facts, policyInput } from './facts.ts';
@@ -13,7 +13,7 @@ function factsOf(more: Partial<Facts> = {}): Facts {
     tool,
     agent,
     session,
-    parsed: { sql: [], shell: [], paths: [], recipients: [], destinations: [] },
+    parsed: factsSchema.parse({}),
     local: {},
     environment: 'test',
     ...more,

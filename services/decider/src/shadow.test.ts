@@ -1,4 +1,4 @@
-import { type PolicyInput, sha256 } from '@interlock/contracts';
+import { factsSchema, type PolicyInput, sha256 } from '@interlock/contracts';
 import { type LoadedPolicy, openBundle } from '@interlock/policy';
 import { buildPolicy } from '@interlock/testkit';
 import { beforeAll, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ const input: PolicyInput = policyInput(
       local: {},
       environment: 'test',
     },
-    parsed: { sql: [], shell: [], paths: [], recipients: [], destinations: [] },
+    parsed: factsSchema.parse({}),
   },
   0,
 );

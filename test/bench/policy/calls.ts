@@ -1,5 +1,5 @@
 /** Calls as the decider shows them to policy, drawn from what the rules know and what they do not. */
-import { type PolicyInput, sha256 } from '@interlock/contracts';
+import { factsSchema, type PolicyInput, sha256 } from '@interlock/contracts';
 import { DOMAINS, TABLES, USERS, ZONES } from './rules.ts';
 
 const EPOCH_MS = Date.UTC(2026, 10, 21, 9);
@@ -77,6 +77,7 @@ function factsOf(chance: Chance, sends: boolean): PolicyInput['facts'] {
   const path = `${chance.of(['srv', 'home', 'etc'])}/reports/2026/11.csv`;
   const holds = sends ? 'recipients' : chance.of(['sql', 'path', 'nothing']);
   return {
+    ...factsSchema.parse({}),
     sql:
       holds === 'sql'
         ? [
@@ -88,7 +89,6 @@ function factsOf(chance: Chance, sends: boolean): PolicyInput['facts'] {
             },
           ]
         : [],
-    shell: [],
     paths:
       holds === 'path'
         ? [

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { limits } from './events.ts';
+import { digestSchema, idSchema } from './ids.ts';
+import { digestOf } from './json.ts';
+import { jsonPointerSchema, parseSchema } from './policy.ts';
+
+/** A JSON Schema as a tool declares it; it is checked where it is compiled. */
+export const jsonSchemaSchema = z.record(z.string(), z.json());
+
+/** What a tool does to the world, for policy to use. */
+export const toolLabelSchema = z.enum([
+  'reads-private',
+  'returns-untrusted',
+  'sends-external',
+  'destructive',
+  'spends',
+  'writes',
+]);
+
+/** How a credential is put into a request. */
+export const injectionSchema = z.discriminatedUnion('as', [
+  z.strictObject({ as: z.literal('bearer') }),
+  z.strictObject({ as: z.literal('basic'), username: z.string().max(256) }),
+  z.strictObject({
+    as: z.literal('header'),
+    header: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
+    prefix: z.string().max(64).default(''),
+  }),
+  z.strictObject({ as: z.literal('query'), parameter: z.string().min(1).max(64) }),
+]);
+export type Injection = z.infer<typeof injectionSchema>;
+
+const credentialUseSchema = z.strictObject({ name: idSchema, inject: injectionSchema });
+
+/** Where a tool may connect to, and how much it may read. */
+export const egressPolicySchema = z.strictObject({
+  /** `host`, `host:port`, `*.suffix`, or `http://host:port` for plain HTTP. */
+  allow: z.array(z.string().max(256)).min(1).max(32),
+  redirects: z.int().min(0).max(5).default(0),
+  /** Private addresses or CIDR ranges that the tool may connect to nevertheless. */
+  allowPrivate: z.array(z.string().max(64)).max(32).default([]),
+  timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
+  maxResponseBytes: z.int().positive().max(limits.resultBytes).default(1_048_576),
+});
+export type EgressPolicy = z.infer<typeof egressPolicySchema>;
+
+const templateSchema = z.string().max(2_048);
+
+/** A tool that is one HTTP request. Where `body` is absent and the method takes one, arguments not used elsewhere are the JSON body. */
+export const httpTargetSchema = z.strictObject({
+  kind: z.literal('http'),
+  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+  /** `https://host/path/{argument}`: each argument is one escaped path segment. */
+  url: templateSchema,
+  /** Fixed text, or `{argument}` for the whole of an argument. */
+  headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), templateSchema).default({}),
+  query: z.record(z.string().max(64), templateSchema).default({}),
+  /** Names of the arguments that make up the JSON body; `all` for those not used elsewhere; `none` for no body. */
+  body: z.union([z.enum(['all', 'none']), z.array(z.string().max(64)).max(64)]).default('all'),
+  egress: egressPolicySchema,
+  /** Header that carries the call id as the upstream's idempotency key. */
+  idempotencyHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/)
+    .optional(),
+});
+
+/** How an upstream MCP server is reached. */
+export const mcpTransportSchema = z.discriminatedUnion('transport', [
+  z.strictObject({
+    transport: z.literal('stdio'),
+    command: z.string().max(1_024),
+    args: z.array(z.string().max(4_096)).max(64).default([]),
+    env: z.record(z.string(), z.string().max(4_096)).default({}),
+  }),
+  z.strictObject({ transport: z.literal('http'), url: templateSchema, egress: egressPolicySchema }),
+]);
+export type McpTransport = z.infer<typeof mcpTransportSchema>;
+
+export const mcpTargetSchema = z.strictObject({
+  kind: z.literal('mcp'),
+  server: idSchema,
+  /** The tool's name on the upstream server. */
+  name: z.string().max(128),
+  connection: mcpTransportSchema,
+  /** Digest of the definition that the server gave when the tool was applied. */
+  definitionDigest: digestSchema,
+  /** Digest of the definition that a person pinned last; applying a tool pins its first definition. */
+  pinnedDigest: digestSchema,
+  timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
+});
+
+/** A tool as it is stored: KV bucket `tools`, key = its name. */
+export const toolSchema = z.strictObject({
+  name: idSchema,
+  title: z.string().max(256).optional(),
+  description: z.string().max(4_096),
+  labels: z.array(toolLabelSchema).max(16).default([]),
+  inputSchema: jsonSchemaSchema,
+  target: z.discriminatedUnion('kind', [httpTargetSchema, mcpTargetSchema]),
+  credential: credentialUseSchema.optional(),
+  /** True when the same call twice has the effect of one: it may then be claimed again after a crash. */
+  idempotent: z.boolean().default(false),
+  /** JSON Pointer to the argument that holds the amount a call spends. */
+  spends: jsonPointerSchema.optional(),
+  /** What its arguments hold, so that policy gets facts parsed from them. */
+  parse: z.array(parseSchema).max(32).default([]),
+  /** The environment it acts in, such as `production`. */
+  environment: idSchema.optional(),
+  claimMs: z.int().min(500).max(limits.claimMs).default(30_000),
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+/** Returns a tool's version: the digest of its whole definition. */
+export function toolVersionOf(tool: Tool): string {
+  return digestOf(tool);
+}

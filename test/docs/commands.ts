@@ -1,0 +1,121 @@
+/** The commands that pages show: that they exist, and who runs them. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { root } from '../tidy/sources.ts';
+import type { Page } from './pages.ts';
+
+const MAIN = join(root, 'deploy', 'local', 'src', 'main.ts');
+const HELP_MS = 30_000;
+/** What begins a command in a block that has no language of its own, or in a line of prose. */
+const PROGRAM = /^(npm|npx|node|vitest|interlock|curl|nats|redis-cli|grep|cd|rm|NODE_OPTIONS)\b/;
+
+/** A command line, with whoever runs it: a test's file, or in words why no test does. */
+export const commandLines: Readonly<Record<string, string>> = {
+  'npm run demo': 'test/demo.test.ts',
+  'npm test': '.ci/run',
+  'npm test -- packages/bus/src/rpc.test.ts': 'deploy/local/set-up/run.test.ts',
+  'npm test -- test/policy-agreement': 'the test is part of verify',
+  'npm test -- FILE': 'deploy/local/set-up/run.test.ts',
+  'npm run types': '.ci/run',
+  'npm run lint': '.ci/run',
+  'npm run tidy': '.ci/run',
+  'npm run verify': '.ci/run',
+  'npm run format': 'it changes the files it is run on',
+  'npm run bench': 'it takes minutes; its quick form is run by test/readme.test.ts',
+  'npm run bench -- --quick --json': 'test/readme.test.ts',
+  'npm run bench -- [--json] [--quick] [--rates 100,500,1000] [--only line|policy]': 'its usage',
+  'npm run bench -- --only policy': 'it takes minutes; its quick form is run by test/readme.test.ts',
+  'npm run lint:rego': 'deploy/local/set-up/run.test.ts',
+  'npm run sbom': 'test/docs.test.ts',
+  'npm run --silent sbom > sbom.spdx.json': 'test/docs.test.ts',
+  'npm run interlock -- up --config examples/quickstart': 'test/quickstart.test.ts',
+  'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
+  'interlock policy test policies --coverage-min 90': 'test/policy-commands.test.ts',
+  'interlock policy simulate --candidate policies --since 7d --fail-on wider': 'test/policy-loop.test.ts',
+  'interlock policy build policies --out policy.tar.gz': 'test/policy-publishing.test.ts',
+  'grep -l CALL examples/quickstart/.interlock/logs/*.log': 'it needs an installation that runs',
+  'curl -s http://127.0.0.1:PORT/readyz': 'packages/shell/src/health.test.ts asks for the same',
+  'NODE_OPTIONS=--inspect=0 npm run interlock -- up --config examples/quickstart': 'it opens debuggers',
+  'npm test -- --inspect-brk --no-file-parallelism services/limiter/src/take.test.ts':
+    'it waits for a debugger',
+};
+
+/** Pages whose commands are run by a test of their own, and the section that says that no test runs its commands. */
+const ELSEWHERE = /^(README|docs\/policy-tutorial|docs\/how-to\/.*|examples\/.*)\.md$/;
+const NOT_RUN =
+  /^## [^\n]*\n(?:(?!^## ).)*\*\*no test runs the commands of this section\*\*(?:(?!^## ).)*/gms;
+
+/** Returns the command lines of a page that nobody is said to run. */
+export function unknownCommands(page: Page): string[] {
+  if (ELSEWHERE.test(page.path)) return [];
+  const passedOver = [...page.text.matchAll(NOT_RUN)].join('\n');
+  const shown = [
+    ...page.blocks
+      .filter(({ language }) => language === 'sh' || language === '')
+      .flatMap(({ text }) => text.split('\n').map((line) => line.trim()))
+      .filter((line) => PROGRAM.test(line)),
+    ...page.inline.map(({ text }) => text).filter((text) => /^(npm|node) /.test(text)),
+  ];
+  return shown
+    .filter((line) => !Object.hasOwn(commandLines, line) && !passedOver.includes(line))
+    .map((line) => `${page.path}: nobody is said to run: ${line}`);
+}
+
+const manifestSchema = z.object({ scripts: z.record(z.string(), z.string()) });
+
+/** Returns the scripts of npm that pages name and that are not there. */
+export function unknownScripts(pages: readonly Page[]): string[] {
+  const { scripts } = manifestSchema.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+  return pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/npm run (?:--silent )?([a-z][a-z:]*)/g)]
+      .filter(([, script = '']) => !Object.hasOwn(scripts, script))
+      .map(([line]) => `${path}: there is no ${line}`),
+  );
+}
+
+/** Returns the commands and options of `interlock` that pages name and that its help does not. */
+export async function unknownInterlockCommands(pages: readonly Page[]): Promise<string[]> {
+  const named = pages.flatMap(({ path, inline, blocks }) => {
+    const lines = [...inline, ...blocks.filter(({ language }) => language !== 'ts')].map(({ text }) => text);
+    return lines
+      .flatMap((text) => text.split('\n'))
+      .flatMap((line) => [...line.matchAll(/(?:^|\| )(?:npm run )?interlock (?:-- )?([a-z-][^|;&)#]*)/g)])
+      .map(([, words = '']) => ({ path, words: words.trim().split(/\s+/) }));
+  });
+  const complaints = new Set<string>();
+  for (const { path, words } of named)
+    for (const complaint of await complaintsAbout(words)) complaints.add(`${path}: ${complaint}`);
+  return [...complaints];
+}
+
+async function complaintsAbout(words: readonly string[]): Promise<string[]> {
+  const command: string[] = [];
+  for (const word of words) {
+    if (!(await helpOf(command)).includes(`\n  ${word}`) || word.startsWith('-')) break;
+    command.push(word);
+  }
+  const [first = ''] = words;
+  if (command.length === 0 && !first.startsWith('-')) return [`there is no interlock ${first}`];
+  const help = await helpOf(command);
+  return words
+    .flatMap((word) => /^--[a-z-]+/.exec(word)?.[0] ?? [])
+    .filter((option) => !help.includes(option))
+    .map((option) => `interlock ${command.join(' ')} has no option ${option}`);
+}
+
+const helps = new Map<string, Promise<string>>();
+
+function helpOf(command: readonly string[]): Promise<string> {
+  const key = command.join(' ');
+  const help = helps.get(key) ?? askHelp(command);
+  helps.set(key, help);
+  return help;
+}
+
+async function askHelp(command: readonly string[]): Promise<string> {
+  const argv = [MAIN, ...command, '--help'];
+  return (await promisify(execFile)(process.execPath, argv, { timeout: HELP_MS })).stdout;
+}
