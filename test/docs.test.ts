@@ -40,7 +40,9 @@ describe('[P-docs-true] the documentation', () => {
   });
 
   test('says of every number in a section about limits which constant holds it', () => {
-    const readmes = pages.filter(({ path }) => /^(packages|services)\/[^/]+\/README\.md$/.test(path));
+    const readmes = pages.filter(({ path }) =>
+      /^((packages|services)\/[^/]+|deploy\/local)\/README\.md$/.test(path),
+    );
     expect(readmes.flatMap(unmarkedLimits)).toEqual([]);
   });
 });

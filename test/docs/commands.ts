@@ -32,6 +32,8 @@ export const commandLines: Readonly<Record<string, string>> = {
   'npm run sbom': 'test/docs.test.ts',
   'npm run --silent sbom > sbom.spdx.json': 'test/docs.test.ts',
   'npm run interlock -- up --config examples/quickstart': 'test/quickstart.test.ts',
+  'node one-process.ts limiter broker': 'deploy/local/src/one-process.test.ts',
+  'node deploy/local/src/one-process.ts limiter': 'deploy/local/src/one-process.test.ts',
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
   'interlock policy test policies --coverage-min 90': 'test/policy-commands.test.ts',
   'interlock policy simulate --candidate policies --since 7d --fail-on wider': 'test/policy-loop.test.ts',

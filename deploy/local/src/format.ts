@@ -1,4 +1,4 @@
-/** The format of data folders. There is no release yet, so no format is converted into another. */
+/** The format of data folders. There is no release yet, so no format is converted into another: docs/decisions/032. */
 import { readdir } from 'node:fs/promises';
 import { readIfPresent, writePrivate } from '@interlock/cli';
 import { Failure } from '@interlock/shell';
