@@ -7,8 +7,10 @@ import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { runPolicy } from './command.ts';
+import { readmeCommand } from './readme-command.ts';
 
-const MAIN = path.resolve(import.meta.dirname, '../deploy/local/src/main.ts');
+const ROOT = path.resolve(import.meta.dirname, '..');
+const MAIN = path.join(ROOT, 'deploy', 'local', 'src', 'main.ts');
 /** A dozen processes start, play and stop on whatever machine this is. */
 const DEMO_MS = 150_000;
 /** People's tokens, agents' keys and JSON Web Tokens, as they begin. */
@@ -44,8 +46,9 @@ afterEach(async () => {
 }, DEMO_MS);
 
 /** Starts the demo with a folder for temporary files of its own. */
-function play(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, 'demo', ...args], {
+function play({ program, args }: { program: string; args: readonly string[] }) {
+  const child = spawn(program, args, {
+    cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: temporary },
   });
@@ -92,7 +95,8 @@ describe('[P-demo] the demo', () => {
   test(
     'plays every step, says who decided about each call, shows no secret, and leaves nothing behind',
     async () => {
-      const { child, said, ended } = play('--json');
+      const { program, args } = readmeCommand('npm run demo');
+      const { child, said, ended } = play({ program, args: [...args, '--json'] });
       await ended;
       expect(said.stderr).not.toContain('✗');
       expect(child.exitCode).toBe(0);
@@ -123,7 +127,7 @@ describe('[P-demo] the demo', () => {
   test(
     'stays with --keep until it is asked to stop, answers the curl it prints and an author who asks about its calls, and then leaves nothing behind',
     async () => {
-      const { child, said, ended } = play('--keep');
+      const { child, said, ended } = play(readmeCommand('npm run demo -- --keep'));
       await eventually(() => said.stdout.includes('Stop with Ctrl-C') || child.exitCode !== null, DEMO_MS);
       expect(said.stderr).toBe('');
       const key = /export KEY=(\S+)/.exec(said.stdout)?.[1];
@@ -143,7 +147,7 @@ describe('[P-demo] the demo', () => {
   test(
     'interrupted while it starts, it leaves nothing behind and does not claim to have passed',
     async () => {
-      const { child, said, ended } = play('--json');
+      const { child, said, ended } = play({ program: process.execPath, args: [MAIN, 'demo', '--json'] });
       await eventually(async () => (await readdir(temporary)).length > 0, DEMO_MS);
       child.kill('SIGINT');
       await ended;

@@ -1,16 +1,17 @@
-/** Somebody who follows the documentation word for word: a copy of the example it is about, and open shells. */
+/** A newcomer who follows the documentation word for word: a clone, a home folder, and open terminals. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually, freePort } from '@interlock/testkit';
+import { type Clone, makeClone } from './clone.ts';
 
-export const ROOT = path.resolve(import.meta.dirname, '..');
-const EXAMPLE = path.join('examples', 'quickstart');
+/** The port that the documentation and the example name; each newcomer's clone names a free one instead. */
 const WRITTEN_PORT = '8090';
-const WRITTEN_STORE = '/tmp/notes.json';
-/** A dozen processes start and stop on whatever machine this is. */
+const DOCUMENTS = ['README.md', 'docs/policy-tutorial.md'];
+const TOOLS = 'examples/quickstart/tools';
+/** A dozen processes start and stop, on a slow machine too. */
 export const UP_MS = 120_000;
 /** What one block of commands takes there. */
 export const BLOCK_MS = 120_000;
@@ -21,9 +22,16 @@ export class Terminal {
   #output = '';
   #blocks = 0;
 
-  constructor() {
-    // It leads a group of its own: closing it ends what was left running in it.
-    this.#shell = spawn('bash', ['--norc'], { cwd: ROOT, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  constructor(clone: string, home: string) {
+    // Programs and compiled modules that set-up keeps are the machine's, whoever the newcomer is.
+    const { XDG_CACHE_HOME = path.join(homedir(), '.cache') } = process.env;
+    this.#shell = spawn('bash', ['--norc'], {
+      cwd: clone,
+      env: { ...process.env, HOME: home, XDG_CACHE_HOME },
+      // It leads a group of its own: closing it ends what still runs in it.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     for (const stream of [this.#shell.stdout, this.#shell.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output += text;
@@ -39,7 +47,7 @@ export class Terminal {
     this.#shell.stdin?.write(`${commands}\n`);
   }
 
-  /** Types commands, and returns what they said once they have ended. */
+  /** Types commands, and returns what they printed once they have ended. */
   async run(commands: string): Promise<string> {
     const from = this.#output.length;
     this.#blocks += 1;
@@ -60,65 +68,53 @@ export class Terminal {
   }
 }
 
-/** A newcomer with a copy of `examples/quickstart`, whose API listens on a port of its own. */
-export class Newcomer {
-  readonly folder: string;
-  readonly #port: string;
+/** A newcomer with a clone of the repository. Disposing it closes its terminals and removes its files. */
+export class Newcomer implements AsyncDisposable {
+  readonly clone: Clone;
+  readonly home: string;
   readonly #terminals: Terminal[] = [];
 
-  private constructor(folder: string, port: string) {
-    this.folder = folder;
-    this.#port = port;
+  private constructor(clone: Clone, home: string) {
+    this.clone = clone;
+    this.home = home;
   }
 
   static async arrive(): Promise<Newcomer> {
-    const newcomer = new Newcomer(
-      await mkdtemp(path.join(tmpdir(), 'interlock-newcomer-')),
-      String(await freePort()),
+    const port = String(await freePort());
+    const tools = (await readdir(path.resolve(import.meta.dirname, '..', TOOLS))).map(
+      (name) => `${TOOLS}/${name}`,
     );
-    await cp(path.join(ROOT, EXAMPLE), newcomer.config, {
-      recursive: true,
-      filter: (source) => !source.includes('.interlock'),
+    const clone = await makeClone({
+      files: [...DOCUMENTS, ...tools],
+      edit: (text) => text.replaceAll(WRITTEN_PORT, port),
     });
-    const tools = path.join(newcomer.config, 'tools');
-    for (const name of await readdir(tools)) {
-      const file = path.join(tools, name);
-      await writeFile(file, newcomer.#put(await readFile(file, 'utf8')));
-    }
-    return newcomer;
+    const home = await mkdtemp(path.join(tmpdir(), 'interlock-home-'));
+    await mkdir(home, { recursive: true });
+    return new Newcomer(clone, home);
   }
 
-  /** The copied configuration. */
-  get config(): string {
-    return path.join(this.folder, 'quickstart');
-  }
-
-  /** The file the notes API keeps its notes in. */
-  get notes(): string {
-    return path.join(this.folder, 'notes.json');
-  }
-
-  /** Returns the commands of a document, block by block: only folder, file and port are the newcomer's own. */
-  blocksOf(markdown: string): string[] {
-    return [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = '']) => this.#put(commands));
+  /** Returns the commands of a document of the clone, or of one of its sections, block by block. */
+  async blocksOf(document: string, section?: string): Promise<string[]> {
+    const text = await readFile(path.join(this.clone.folder, document), 'utf8');
+    const [, after = ''] = section === undefined ? ['', text] : text.split(`${section}\n`);
+    const [own = ''] = section === undefined ? [after] : after.split('\n## ');
+    return [...own.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = '']) => commands);
   }
 
   terminal(): Terminal {
-    const opened = new Terminal();
+    const opened = new Terminal(this.clone.folder, this.home);
     this.#terminals.push(opened);
     return opened;
   }
 
-  async leave(): Promise<void> {
+  /** Closes every terminal, as somebody does who has finished a document. */
+  async closeTerminals(): Promise<void> {
     await Promise.all(this.#terminals.map((terminal) => terminal.close()));
-    await rm(this.folder, { recursive: true, force: true });
   }
 
-  #put(text: string): string {
-    return text
-      .replaceAll(`$PWD/${EXAMPLE}`, this.config)
-      .replaceAll(EXAMPLE, this.config)
-      .replaceAll(WRITTEN_STORE, this.notes)
-      .replaceAll(WRITTEN_PORT, this.#port);
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeTerminals();
+    await rm(this.home, { recursive: true, force: true });
+    await this.clone[Symbol.asyncDispose]();
   }
 }

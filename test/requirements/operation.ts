@@ -92,6 +92,11 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-docs-leave-no-trace': {
+    text: 'README and tutorial work on copies, in either order in one clone, and leave its working tree clean.',
+    source: 'README.md',
+    layer: 'line',
+  },
   'P-readme-true': {
     text: 'Every command of the README is run by a test.',
     source: 'README.md',

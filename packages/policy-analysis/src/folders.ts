@@ -61,7 +61,7 @@ async function named(dir: string): Promise<string> {
   const names = await namesIn(folder);
   if (names.some((name) => PARTS.includes(name))) return folder;
   throw new Failure('policies_missing', `${dir} holds no policies: neither rules/ nor data.yaml.`, {
-    next: 'Name a folder of policies, such as examples/quickstart/policies, or make a rule with interlock policy new.',
+    next: 'Name a folder of policies, such as my-interlock/policies, or make a rule with interlock policy new.',
   });
 }
 

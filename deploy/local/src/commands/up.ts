@@ -22,7 +22,7 @@ export function upCommand(): Command {
   return command(
     'up',
     'start Interlock with a configuration folder, until it is stopped',
-    'interlock up --config examples/quickstart',
+    'interlock up --config my-interlock',
   )
     .option('--single', 'run all services in one process')
     .option('--port-ingress <port>', 'port for agents', portNumber)

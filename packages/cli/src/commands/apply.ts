@@ -14,7 +14,7 @@ export function applyCommand(): Command {
   return managementCommand(
     'apply',
     'check a configuration folder and apply it',
-    'interlock apply examples/quickstart',
+    'interlock apply my-interlock',
   )
     .argument('[dir]', 'configuration folder (default: that of --config)')
     .action(runApply);

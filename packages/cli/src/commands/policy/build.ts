@@ -19,7 +19,7 @@ export function buildCommand(): Command {
   return command(
     'build',
     'compile policies into a bundle and sign it; Interlock need not run',
-    'interlock policy build examples/quickstart/policies --out policy.tar.gz',
+    'interlock policy build my-interlock/policies --out policy.tar.gz',
   )
     .argument('[dir]', 'folder of policies (default: that of the configuration)')
     .option(

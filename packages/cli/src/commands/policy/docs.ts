@@ -18,7 +18,7 @@ export function docsCommand(): Command {
   return command(
     'docs',
     'describe every rule: what it stops, an example, its data',
-    'interlock policy docs examples/quickstart/policies --out RULES.md',
+    'interlock policy docs my-interlock/policies --out RULES.md',
   )
     .argument('[dir]', 'folder of policies (default: that of the configuration)')
     .option('--out <file>', 'write the page to this file instead of printing it')

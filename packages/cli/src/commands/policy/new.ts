@@ -17,7 +17,7 @@ export function newCommand(): Command {
   return command(
     'new',
     'create a rule with its test and its cases, as a start for your own',
-    'interlock policy new office_hours examples/quickstart/policies',
+    'interlock policy new office_hours my-interlock/policies',
   )
     .argument('<name>', 'name of the rule: a-z, 0-9 and _')
     .argument('[dir]', 'folder of policies (default: that of the configuration)')

@@ -21,7 +21,7 @@ export function publishCommand(): Command {
   return managementCommand(
     'publish',
     'compile, sign and publish policies, and wait until every decider uses them',
-    'interlock policy publish examples/quickstart/policies --reason "refunds up to 50"',
+    'interlock policy publish my-interlock/policies --reason "refunds up to 50"',
   )
     .argument('[dir]', 'folder of policies (default: that of the configuration)')
     .option('--reason <text>', 'the reason, for the record')

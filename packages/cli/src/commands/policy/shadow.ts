@@ -47,7 +47,7 @@ function startCommand(): Command {
   return managementCommand(
     'start',
     'publish policies as the candidate',
-    'interlock policy shadow start examples/quickstart/policies',
+    'interlock policy shadow start my-interlock/policies',
   )
     .argument('[dir]', 'folder of policies (default: that of the configuration)')
     .option('--reason <text>', 'the reason, for the record')
