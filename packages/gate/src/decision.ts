@@ -1,13 +1,13 @@
 /**
- * "This signed decision says this about this very call."
+ * "This signed decision is about this very call."
  *
  * D1. The decider signed it, with a key that is certified and valid now.
  * D2. It says what the asker needs: `allow` to go on, `ask` to put the call to people.
  * D3. Nothing that the asker holds of the call contradicts it.
  * D4. Both digests are computed here: the arguments' from the arguments, the call's from the fields of the decision.
- *     A digest that somebody wrote beside them proves nothing.
+ *     A digest that came beside them proves nothing.
  *
- * It does not look at the time: a call is in time when it acts, see `assertInTime`.
+ * It does not check the time: that counts when the call acts, see `assertInTime`.
  */
 import {
   type Call,
@@ -63,7 +63,9 @@ export function verifyDecision(
   nowMs: number,
   mismatch: FaultCode = 'statement_invalid',
 ): Statement<'decision'> {
+  // D1
   const decision = verifyStatement(statement, 'decision', keyring, nowMs);
+  // D2
   if (decision.verdict !== verdict)
     throw new Fault(mismatch, {
       detail:

@@ -1,6 +1,6 @@
 /**
- * "What management says, from our own copy, or else from the leader." A copy that may be behind, or does not agree
- * with what a call says, is no ground to refuse the call: it may only be late, so the leader is asked first.
+ * Entries from our own copy, or else from the leader. A copy that may be behind, or that does not agree with a call, is
+ * no reason to refuse the call: it may only lag, so the leader is asked first.
  */
 import type { Buckets, Entries, EntryWatch } from '@interlock/bus';
 import type { EntryBucket, EntryValue } from '@interlock/contracts';

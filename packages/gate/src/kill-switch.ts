@@ -3,8 +3,8 @@ import { type Call, Fault, switchKeysOf, type Tool } from '@interlock/contracts'
 
 /**
  * Returns why a call may not go on: `killed` with the rule `switches/<key>` where a kill switch is on for it, and
- * `dependency_unavailable` where our copy of the switches may be behind, because then nobody knows (fail closed).
- * The tool is asked for whole, so that nobody forgets the switch of its credential.
+ * `dependency_unavailable` where our copy of the switches may be behind: what is not known stops the call (fail
+ * closed). The whole tool is a parameter, so that no caller forgets the switch of its credential.
  */
 export function blockedBy(
   switches: Pick<EntryWatch<'switches'>, 'current' | 'get'>,

@@ -20,7 +20,7 @@ export function refusedEvent(
 ): Refused {
   const record: Evidence = {
     ...evidence,
-    detail: { code: fault.code, said: fault.detail, ...evidence.detail },
+    detail: { code: fault.code, text: fault.detail, ...evidence.detail },
   };
   return {
     tenant: call.tenant,

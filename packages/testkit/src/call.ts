@@ -1,6 +1,6 @@
 /**
- * Builders of a call and of what is said about it. What a builder makes holds together: digests are those of the
- * fields. A test that wants a lie lays it over the finished thing.
+ * Builders of a call and of the events about it. What a builder makes holds together: digests are those of the
+ * fields. A test that needs a contradiction lays it over the finished thing.
  */
 import {
   type Call,
@@ -50,7 +50,7 @@ const httpTarget = {
 /** What a call is made of. Digests follow from it, and `notAfter` from `nowMs`. */
 export interface CallParts
   extends Partial<Omit<Call, 'tool' | 'arguments' | 'argumentsDigest' | 'callDigest' | 'requestedAt'>> {
-  /** A whole tool, or the name of one that nobody looks up. */
+  /** A whole tool, or the name of one that no service looks up. */
   tool?: Tool | string;
   args?: Json;
   nowMs?: number;
@@ -83,7 +83,7 @@ export function makeCall({
   return { ...parts, callDigest: callDigestOf(parts) };
 }
 
-/** Makes what the decider says when it allows a call; `changes` are laid over it. */
+/** Makes the decision that allows a call; `changes` are laid over it. */
 export function makeDecision(
   call: Call,
   changes: Partial<Statement<'decision'>> = {},

@@ -6,7 +6,7 @@ interface Sleeper {
   wake: () => void;
 }
 
-/** A clock that stands still until it is moved by hand. */
+/** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
   readonly #startMs: number;
   readonly #sleepers = new Set<Sleeper>();
@@ -49,7 +49,7 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Moves time on and wakes sleepers in the order of their times, those too that fall asleep on the way. */
+  /** Moves time on and wakes sleepers in the order of their times, including those that fall asleep on the way. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {

@@ -12,7 +12,7 @@ import {
   signKeyring,
 } from '@interlock/keys';
 
-/** Later than any time that a test says it is. */
+/** Later than any time of a test's clock. */
 const NEVER_MS = 4_000_000_000_000;
 
 export interface TestKeys {
@@ -29,7 +29,7 @@ export interface TestKeys {
   signingKeyOf(holder: KeyHolder): SigningKey;
 }
 
-/** Makes a root, and a signing and a sealing key for every holder. Two calls make installations that are strangers. */
+/** Makes a root, and a signing and a sealing key for every holder. Two calls make two installations that know nothing of each other. */
 export function createTestKeys({ notAfterMs = NEVER_MS }: { notAfterMs?: number } = {}): TestKeys {
   const root = generateKeyPairSync('ed25519');
   const made = new Map(

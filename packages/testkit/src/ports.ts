@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below what systems give to connections by themselves (from 32768 on): one of those may be gone before a server
+ * Below what systems give to outgoing connections (from 32768 on): one of those may be taken before a server
  * listens on it, or before it is started again. The command's own servers are below these.
  */
 const FIRST = 24_576;
@@ -12,7 +12,7 @@ const OWN_COUNT = 32;
 const TRIES = 1_024;
 let tried = 0;
 
-/** Returns a port of 127.0.0.1 that nobody listens on, and that nobody is given unasked. */
+/** Returns a port of 127.0.0.1 on which nothing listens, and which the system does not give to outgoing connections. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const port = FIRST + ((process.pid * OWN_COUNT + tried) % COUNT);

@@ -1,9 +1,9 @@
 /**
  * Real servers as children of the test process.
  *
- * 1. A server gets a free port and a temporary folder of its own, and keeps both when it is restarted.
- * 2. It is ready when its own protocol answers, never after a while.
- * 3. It does not outlive the test process: a guard holds a pipe from it and kills the server when the pipe breaks.
+ * T1. A server gets a free port and a temporary folder of its own, and keeps both when it is restarted.
+ * T2. It is ready when its own protocol answers, never after a while.
+ * T3. It does not outlive the test process: a guard holds a pipe from it and kills the server when the pipe breaks.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,10 +19,10 @@ const READY_DEADLINE_MS = 20_000;
 const ANSWER_DEADLINE_MS = 2_000;
 /** A server that does not stop by then is killed. */
 const STOP_MS = 5_000;
-/** Between finding a free port and using it somebody else may take it. */
+/** Between finding a free port and using it another process may take it. */
 const STARTS_MAX = 3;
-/** The end of what a server said, for the error. */
-const SAID_MAX_CHARACTERS = 4_000;
+/** The end of a server's output, for the error. */
+const OUTPUT_MAX_CHARACTERS = 4_000;
 
 /** How to start a server and to know that it is ready. */
 export interface ServerRecipe {
@@ -50,7 +50,7 @@ export interface ServerProcess extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** Starts a server and resolves when it is ready. Throws with what the server said when it is not in time. */
+/** Starts a server and resolves when it is ready. Throws with the server's output when it is not ready in time. */
 export async function startServer(recipe: ServerRecipe): Promise<ServerProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'interlock-test-'));
   try {
@@ -118,7 +118,7 @@ class ServerChild implements ServerProcess {
 interface Launched {
   child: ChildProcess;
   pid: number;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   ended: Promise<void>;
 }
 
@@ -130,16 +130,16 @@ async function launch(recipe: ServerRecipe, folder: string, port: number): Promi
     env: { PATH, HOME: folder, TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const said = listen(child);
+  const output = collectOutput(child);
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (cause) => {
       reject(
         new Error(`${program} does not start: set ${recipe.variable} or put it on the PATH.`, { cause }),
       );
     });
-    child.once('exit', () => reject(new Error(`${program} ended before it was ready:\n${said()}`)));
+    child.once('exit', () => reject(new Error(`${program} ended before it was ready:\n${output()}`)));
   });
-  // Once the server is ready, its end is nobody's failure any more.
+  // Once the server is ready, its end is not a failure to start any more.
   failed.catch(() => undefined);
   const ended = once(child, 'close').then(() => undefined);
   ended.catch(() => undefined);
@@ -153,11 +153,11 @@ async function launch(recipe: ServerRecipe, folder: string, port: number): Promi
     return launched;
   } catch (cause) {
     await end(launched);
-    throw new Error(`${program} was not ready in time:\n${said()}`, { cause });
+    throw new Error(`${program} was not ready in time:\n${output()}`, { cause });
   }
 }
 
-/** Stops a server politely, then by force. A second call finds it gone. */
+/** Stops a server by SIGTERM, and by SIGKILL when that takes too long. A second call finds it ended. */
 async function end({ child, ended }: Launched): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGCONT');
@@ -168,7 +168,7 @@ async function end({ child, ended }: Launched): Promise<void> {
   await ended;
 }
 
-/** Kills a process when this one is gone, however it ends. Returns how to dismiss the guard. */
+/** Kills a process when this one ends, however it ends (T3). Returns how to dismiss the guard. */
 function guard(pid: number): () => void {
   const script = 'read -r word; test "$word" = dismissed || kill -9 "$1"';
   const watcher = spawn('/bin/sh', ['-c', script, 'guard', String(pid)], {
@@ -184,17 +184,17 @@ function guard(pid: number): () => void {
   };
 }
 
-function listen(child: ChildProcess): () => string {
-  let said = '';
-  const hear = (chunk: Buffer) => {
-    said = (said + chunk.toString('utf8')).slice(-SAID_MAX_CHARACTERS);
+function collectOutput(child: ChildProcess): () => string {
+  let output = '';
+  const collect = (chunk: Buffer) => {
+    output = (output + chunk.toString('utf8')).slice(-OUTPUT_MAX_CHARACTERS);
   };
-  child.stdout?.on('data', hear);
-  child.stderr?.on('data', hear);
-  return () => said;
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  return () => output;
 }
 
-/** Resolves to true when a server at the port says something. */
+/** Resolves to true when a server at the port sends something (T2). */
 async function answers(port: number, greeting: Uint8Array | undefined): Promise<true> {
   const socket = connect({ host: '127.0.0.1', port });
   try {

@@ -20,7 +20,7 @@ function runs(pid: number): boolean {
   }
 }
 
-/** Disposes a server and returns whether it is gone and left nothing on disk. */
+/** Disposes a server and returns whether it ended and left nothing on disk. */
 async function disposed(owner: AsyncDisposable, { pid, folder }: ServerProcess): Promise<boolean> {
   await owner[Symbol.asyncDispose]();
   return !runs(pid) && !existsSync(folder);
@@ -36,7 +36,7 @@ function redisOf(url: string): Redis {
   return redis;
 }
 
-test('a program that is not there is named in the error with its variable', async () => {
+test('a missing program is named in the error with its variable', async () => {
   const recipe = { variable: 'INTERLOCK_ABSENT_BIN', program: 'interlock-absent', prepare: () => [] };
   await expect(startServer(recipe)).rejects.toThrow(/interlock-absent .*INTERLOCK_ABSENT_BIN/s);
 });
@@ -45,14 +45,14 @@ test('a server that refuses its configuration is quoted in the error', async () 
   await expect(startNats({ configText: () => 'no_such_setting: 1' })).rejects.toThrow(/no_such_setting/);
 });
 
-test('a nats-server greets on its port and is gone after it is disposed', async () => {
+test('a nats-server answers on its port and ends when it is disposed', async () => {
   const nats = await startNats({ configText: natsConfig });
   const greeting = await greetingAt(nats.server.port);
   expect(greeting).toMatch(/^INFO \{.*"jetstream":true/);
   expect(await disposed(nats, nats.server)).toBe(true);
 });
 
-test('a MongoDB-wire server answers and is gone after it is disposed', async () => {
+test('a MongoDB-wire server answers and ends when it is disposed', async () => {
   const mongo = await startMongo();
   expect(existsSync(join(mongo.server.folder, 'data'))).toBe(true);
   expect(await disposed(mongo, mongo.server)).toBe(true);

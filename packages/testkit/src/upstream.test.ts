@@ -25,7 +25,7 @@ test('a request with the wrong credential has no effect and is recorded', async 
   expect(upstream.requests).toMatchObject([{ call: 'call_1', authorized: false }]);
 });
 
-test('a request that is told to fail has no effect', async () => {
+test('a request that is set to fail has no effect', async () => {
   upstream.behave({ kind: 'fail', status: 503 });
   expect((await post('call_1')).status).toBe(503);
   expect(upstream.effects.size).toBe(0);
@@ -81,7 +81,7 @@ test('an echo holds the credential', async () => {
   expect(await (await post('call_1')).json()).toEqual({ credential: 'swordfish' });
 });
 
-test('a huge answer has exactly the bytes it was told', async () => {
+test('a huge answer has exactly the bytes that were asked for', async () => {
   upstream.behave({ kind: 'huge', bytes: 1_000_000 });
   expect(await (await post('call_1')).text()).toHaveLength(1_000_000);
 });

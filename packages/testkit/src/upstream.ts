@@ -43,7 +43,7 @@ export interface Upstream extends AsyncDisposable {
   behave(behaviour: UpstreamBehaviour, prefix?: string): void;
 }
 
-/** Starts an upstream. With a credential it answers 401 to whoever does not send it as a bearer token. */
+/** Starts an upstream. With a credential it answers 401 to a request without it as a bearer token. */
 export async function startUpstream({ credential }: { credential?: string } = {}): Promise<Upstream> {
   const requests: UpstreamRequest[] = [];
   const effects = new Map<string, number>();
@@ -134,7 +134,7 @@ async function treat(
       response.destroy();
       return;
     case 'fail':
-      return send(response, behaviour.status, { error: 'told to fail' });
+      return send(response, behaviour.status, { error: 'set to fail' });
     case 'echo':
       return send(response, 200, { credential: credentialOf(request) });
     case 'huge':
