@@ -6,7 +6,7 @@
  * E2. Whoever stored a claim carries it out, once. A second delivery of the call finds it claimed and stops.
  */
 import type { Delivery, Next } from '@interlock/bus';
-import { type Evidence, Fault, type Tool } from '@interlock/contracts';
+import { type ClaimStep, type Evidence, Fault, type Tool } from '@interlock/contracts';
 import { assertInTime } from '@interlock/gate';
 import { type AllowedCall, checkCall } from './check.ts';
 import { type ClaimFacts, claimOf, refusalOf } from './claim.ts';
@@ -34,7 +34,7 @@ export async function execute(
 
 /** A call that may be claimed. */
 export interface ReadyCall {
-  step: 'started' | 'restarted';
+  step: ClaimStep;
   /** The sequence of the call's last event on the ledger that the claim expects; 0 for none. */
   expected: number;
   allowed: AllowedCall;

@@ -22,8 +22,8 @@ export const provisionerService = defineService({
       }),
     );
     const made = await provisioner.provision();
-    log.info({ made }, 'streams, consumers and buckets are there');
-    health.add('bus', () => provisioner.connected || 'the bus is away');
+    log.info({ made }, 'every stream, consumer and bucket exists; made those that were missing');
+    health.add('bus', () => provisioner.connected || 'disconnected from NATS');
     stack.use(keepLine(provisioner, context));
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };

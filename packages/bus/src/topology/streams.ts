@@ -18,7 +18,6 @@ import {
   type JetStreamManager,
   jetstream,
   PersistMode,
-  type Republish,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
@@ -73,52 +72,62 @@ export async function repairLine(jsm: JetStreamManager, options: ProvisionOption
   return made;
 }
 
-type StreamPlan = Partial<StreamConfig> & { name: StreamName };
+type NamedStream = Partial<StreamConfig> & { name: StreamName };
 
-function streamConfigs({ replicas, ledgerMaxBytes = LEDGER_MAX_BYTES }: ProvisionOptions): StreamPlan[] {
-  const common = { num_replicas: replicas, retention: RetentionPolicy.Limits, storage: StorageType.File };
-  const kept = { ...common, deny_delete: true, max_bytes: RECORD_MAX_BYTES, discard: DiscardPolicy.New };
-  const line = replicas > 1 ? { storage: StorageType.Memory } : { persist_mode: PersistMode.Async };
-  return [
-    {
-      ...common,
-      ...line,
-      name: 'LINE',
-      subjects: [streamPattern('LINE')],
+function streamConfigs(options: ProvisionOptions): NamedStream[] {
+  const own = ownConfigs(options);
+  return (Object.keys(streams) as StreamName[]).map((name) => ({
+    subjects: [streamPattern(name)],
+    num_replicas: options.replicas,
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    ...republishing(name),
+    ...own[name],
+    name,
+  }));
+}
+
+/** What makes each stream differ from the others. */
+function ownConfigs({
+  replicas,
+  ledgerMaxBytes = LEDGER_MAX_BYTES,
+}: ProvisionOptions): Record<StreamName, Partial<StreamConfig>> {
+  const kept = { deny_delete: true, max_bytes: RECORD_MAX_BYTES, discard: DiscardPolicy.New };
+  return {
+    LINE: {
+      ...(replicas > 1 ? { storage: StorageType.Memory } : { persist_mode: PersistMode.Async }),
       max_age: nanos(LINE_MAX_AGE_MS),
       max_bytes: LINE_MAX_BYTES,
       discard: DiscardPolicy.Old,
     },
-    {
+    LEDGER: {
       ...kept,
-      name: 'LEDGER',
-      subjects: [streamPattern('LEDGER')],
       max_bytes: ledgerMaxBytes,
       // L3 in `lifecycle.ts`: each step of a call is stored once.
       max_msgs_per_subject: 1,
       discard_new_per_subject: true,
-      republish: republished('LEDGER'),
     },
-    {
+    APPROVALS: {
       ...kept,
-      name: 'APPROVALS',
-      subjects: [streamPattern('APPROVALS')],
       max_msgs_per_subject: ANSWERS_PER_CALL,
       discard_new_per_subject: true,
       deny_purge: true,
-      republish: republished('APPROVALS'),
     },
-    { ...kept, name: 'CONTROL', subjects: [streamPattern('CONTROL')], deny_purge: true },
-    { ...kept, name: 'ANCHORS', subjects: [streamPattern('ANCHORS')], deny_purge: true },
-  ];
+    CONTROL: { ...kept, deny_purge: true },
+    ANCHORS: { ...kept, deny_purge: true },
+  };
 }
 
-/** Makes the server publish each event once more after storing it. */
-function republished(stream: 'LEDGER' | 'APPROVALS'): Republish {
-  return { src: streamPattern(stream), dest: `${streams[stream].storedPrefix}.>`, headers_only: false };
+/** Has the server publish each event once more after storing it, where the table gives that a prefix. */
+function republishing(name: StreamName): Pick<StreamConfig, 'republish'> {
+  const stream = streams[name];
+  if (!('storedPrefix' in stream)) return {};
+  return {
+    republish: { src: streamPattern(name), dest: `${stream.storedPrefix}.>`, headers_only: false },
+  };
 }
 
-async function ensureStream(jsm: JetStreamManager, config: StreamPlan): Promise<boolean> {
+async function ensureStream(jsm: JetStreamManager, config: NamedStream): Promise<boolean> {
   if (await exists(() => jsm.streams.info(config.name))) return false;
   await jsm.streams.add(config);
   return true;
