@@ -9,7 +9,7 @@ import { commandLines, unknownCommands, unknownInterlockCommands, unknownScripts
 import { malformedDecisions, uncitedDecisions, unlistedDecisions } from './docs/decisions.ts';
 import { unmarkedLimits, wrongLimits } from './docs/limits.ts';
 import { readPages } from './docs/pages.ts';
-import { deadLinks, unknownPaths, unknownSymbols } from './docs/references.ts';
+import { deadLinks, unknownMessages, unknownPaths, unknownSymbols } from './docs/references.ts';
 import { readSources, root } from './tidy/sources.ts';
 
 /** `interlock` is asked for the help of each command that a page names. */
@@ -33,6 +33,11 @@ describe('[P-docs-true] the documentation', () => {
 
   test('links a name of the code only to a file that holds it', () => {
     expect(pages.flatMap((page) => unknownSymbols(page, sources))).toEqual([]);
+  });
+
+  test('quotes a message of a log only as a service writes it', () => {
+    const debugging = pages.filter(({ path }) => path === 'docs/debugging.md');
+    expect(debugging.flatMap((page) => unknownMessages(page, sources))).toEqual([]);
   });
 
   test('repeats a limit only as the code has it', () => {

@@ -41,7 +41,7 @@ export const commandLines: Readonly<Record<string, string>> = {
   'grep -l CALL examples/quickstart/.interlock/logs/*.log': 'it needs an installation that runs',
   'curl -s http://127.0.0.1:PORT/readyz': 'packages/shell/src/health.test.ts asks for the same',
   'NODE_OPTIONS=--inspect=0 npm run interlock -- up --config examples/quickstart': 'it opens debuggers',
-  'npm test -- --inspect-brk --no-file-parallelism services/limiter/src/take.test.ts':
+  'npm test -- --inspect-brk --no-file-parallelism services/limiter/src/charge.test.ts':
     'it waits for a debugger',
 };
 

@@ -43,6 +43,14 @@ export function unknownSymbols(page: Page, sources: readonly Source[]): string[]
   });
 }
 
+/** Returns the messages of logs that a page quotes and that no source holds: three words or more in double quotes. */
+export function unknownMessages(page: Page, sources: readonly Source[]): string[] {
+  return [...page.prose.matchAll(/"([^"\n]+ [^"\n]+ [^"\n]+)"/g)]
+    .map(([, message = '']) => message)
+    .filter((message) => !sources.some(({ path, text }) => path.endsWith('.ts') && text.includes(message)))
+    .map((message) => `${page.path}: nobody logs: ${message}`);
+}
+
 /** Returns the paths that a page writes as code and that are not there, nor made by the page itself. */
 export function unknownPaths(page: Page): string[] {
   const isThere = (path: string) =>
