@@ -148,7 +148,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   },
   { vendor: /^diff$/, files: /^packages\/policy-analysis\/src\/unified\.ts$/ },
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
-  { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|house\.fixture)\.ts$/ },
+  { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|audited-bus\.fixture)\.ts$/ },
   { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },
   { vendor: /^libpg-query$/, files: /^services\/decider\/src\/facts\/postgresql\.ts$/ },
   { vendor: /^unbash$/, files: /^services\/decider\/src\/facts\/shell(-word)?\.ts$/ },

@@ -6,7 +6,7 @@ import { type Clock, repeat } from '@interlock/shell';
 import { z } from 'zod';
 import type { Head } from './chain.ts';
 
-/** A checkpoint comes after so many records, or so long after a record that has none. */
+/** A checkpoint is signed after so many records, or so long after a record that is under none. */
 const ANCHOR_RECORDS = 100;
 const ANCHOR_MS = 2_000;
 
@@ -18,13 +18,13 @@ export interface AnchorsOptions {
 }
 
 export interface Anchors extends AsyncDisposable {
-  /** Says how far a chain is stored. */
+  /** Takes note of how far a chain is stored. */
   note(head: Head): void;
-  /** Returns the last place of a stream under a checkpoint that was made since the start. */
+  /** Returns how far a stream is under a checkpoint that this process signed. */
   anchored(stream: AuditedStream): Head | undefined;
 }
 
-/** Starts making checkpoints. Disposing it makes the last ones. */
+/** Starts signing checkpoints. Disposing it signs the last ones. */
 export function startAnchors(options: AnchorsOptions): Anchors {
   const heads = new Map<AuditedStream, Head>();
   const anchored = new Map<AuditedStream, Head>();
@@ -56,20 +56,20 @@ export function startAnchors(options: AnchorsOptions): Anchors {
   };
 }
 
-/** A checkpoint that is not acknowledged is made again: two of one place say the same. */
+/** A checkpoint that is not acknowledged is signed again: two for one sequence say the same. */
 async function sign(head: Head, { bus, clock, log, onSigned }: AnchorsOptions): Promise<boolean> {
   try {
     await bus.anchor({ type: 'anchor', ...head, issuedAt: clock.nowMs() });
     onSigned(head.stream);
     return true;
   } catch (error) {
-    log.warn({ err: error, stream: head.stream }, 'a checkpoint was not stored');
+    log.warn({ err: error, stream: head.stream }, 'a checkpoint was not stored and is signed again');
     return false;
   }
 }
 
 /**
- * Verifies a checkpoint against the keys the operator certifies. A key that has run out still vouches for what it
+ * Verifies a checkpoint against the keys that the operator certifies. A key that has expired still counts for what it
  * signed before. Throws `statement_invalid`.
  */
 export function readAnchor(jws: string, keyring: Keyring, nowMs: number): Statement<'anchor'> {

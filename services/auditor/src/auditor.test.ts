@@ -1,55 +1,55 @@
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AuditedHouse, newCall, sequenceOf, startAuditedHouse, TENANT } from './house.fixture.ts';
+import { type AuditedBus, newCall, sequenceOf, startAuditedBus, TENANT } from './audited-bus.fixture.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
-let house: AuditedHouse;
+let audited: AuditedBus;
 
 beforeAll(async () => {
-  house = await startAuditedHouse();
+  audited = await startAuditedBus();
 });
 
 afterAll(async () => {
-  await house?.[Symbol.asyncDispose]();
+  await audited?.[Symbol.asyncDispose]();
 });
 
 function show(call: string, tenants?: string[]) {
-  return house.console.ask('auditor.show', { call, ...(tenants && { tenants }) }, ASK_TIMEOUT_MS);
+  return audited.console.ask('auditor.show', { call, ...(tenants && { tenants }) }, ASK_TIMEOUT_MS);
 }
 
 test('[P-auditor-catches-up] what happened while no auditor ran is recorded with its arguments when one starts', async () => {
   const call = newCall();
-  await house.refuse(call, { amount: '12' });
-  await using _auditor = await house.start();
-  await house.settle();
+  await audited.refuse(call, { amount: '12' });
+  await using _auditor = await audited.start();
+  await audited.settle();
   const { records } = await show(call);
   expect(records).toMatchObject([
     { stream: 'LEDGER', step: 'refused', tenant: TENANT, agent: 'clerk', call, tool: 'pay' },
   ]);
   expect(records[0]?.evidence?.call?.arguments).toBe('{"amount":"12"}');
   expect(records[0]?.event).not.toHaveProperty('evidence');
-  expect(await house.verify()).toMatchObject({ intact: true });
+  expect(await audited.verify()).toMatchObject({ intact: true });
 });
 
 test('a person of another tenant sees nothing of a call', async () => {
   const call = newCall();
-  await using _auditor = await house.start();
-  await house.refuse(call);
-  await house.settle();
+  await using _auditor = await audited.start();
+  await audited.refuse(call);
+  await audited.settle();
   expect((await show(call, ['other'])).records).toEqual([]);
   expect((await show(call, [TENANT])).records).toHaveLength(1);
   const search = { tenants: ['other'], limit: 100 };
-  expect((await house.console.ask('auditor.search', search, ASK_TIMEOUT_MS)).records).toEqual([]);
+  expect((await audited.console.ask('auditor.search', search, ASK_TIMEOUT_MS)).records).toEqual([]);
 });
 
 test('a search narrows by step, agent, tool and time and gives the newest first', async () => {
-  await using _auditor = await house.start();
+  await using _auditor = await audited.start();
   const since = Date.now();
   const times = [since, since + 2, since + 1];
-  for (const at of times) await house.refuse(newCall(), {}, at);
-  await house.settle();
+  for (const at of times) await audited.refuse(newCall(), {}, at);
+  await audited.settle();
   const ask = (more: object) =>
-    house.console
+    audited.console
       .ask('auditor.search', { limit: 100, since, ...more }, ASK_TIMEOUT_MS)
       .then(({ records }) => records);
   expect(await ask({ step: 'settled' })).toEqual([]);
@@ -60,9 +60,9 @@ test('a search narrows by step, agent, tool and time and gives the newest first'
   expect(found.map(({ at }) => at)).toEqual([since + 2, since + 1]);
 });
 
-test('management acts are recorded', async () => {
-  await using _auditor = await house.start();
-  await house.console.control({
+test('management operations are recorded', async () => {
+  await using _auditor = await audited.start();
+  await audited.console.control({
     kind: 'tool',
     verb: 'put',
     tenant: 'all',
@@ -72,55 +72,55 @@ test('management acts are recorded', async () => {
   });
   const wanted = { step: 'tool.put', limit: 10 };
   const [record] = await eventually(async () => {
-    const { records } = await house.console.ask('auditor.search', wanted, ASK_TIMEOUT_MS);
+    const { records } = await audited.console.ask('auditor.search', wanted, ASK_TIMEOUT_MS);
     return records.length > 0 && records;
   });
   expect(record).toMatchObject({ stream: 'CONTROL', event: { name: 'pay', by: 'ada' } });
 });
 
-test('an auditor that starts again goes on where the last one stopped', async () => {
+test('an auditor that is started again continues where the last one stopped', async () => {
   {
-    await using _first = await house.start();
-    for (let index = 0; index < 3; index += 1) await house.refuse(newCall());
-    await house.settle();
+    await using _first = await audited.start();
+    for (let index = 0; index < 3; index += 1) await audited.refuse(newCall());
+    await audited.settle();
   }
-  for (let index = 0; index < 3; index += 1) await house.refuse(newCall());
-  await using _second = await house.start();
-  await house.settle();
-  const { lastSequence } = await house.auditor.streamState('LEDGER');
-  expect(await house.verify()).toMatchObject({ intact: true, checked: { LEDGER: lastSequence } });
+  for (let index = 0; index < 3; index += 1) await audited.refuse(newCall());
+  await using _second = await audited.start();
+  await audited.settle();
+  const { lastSequence } = await audited.auditor.streamState('LEDGER');
+  expect(await audited.verify()).toMatchObject({ intact: true, checked: { LEDGER: lastSequence } });
 });
 
-test('what was cut off while no auditor ran stays found', async () => {
+test('a tail that was cut while no auditor ran is still found', async () => {
   {
-    await using _first = await house.start();
-    await house.refuse(newCall());
-    await house.settle();
+    await using _first = await audited.start();
+    await audited.refuse(newCall());
+    await audited.settle();
   }
-  const [last] = await house.records.find({ stream: 'LEDGER' }).sort({ _id: -1 }).limit(1).toArray();
+  const [last] = await audited.records.find({ stream: 'LEDGER' }).sort({ _id: -1 }).limit(1).toArray();
   if (last === undefined) throw new Error('Nothing is recorded.');
-  await house.records.deleteOne({ _id: last._id });
-  await using _second = await house.start();
-  await house.refuse(newCall());
-  await house.settle();
-  const { problems } = await house.verify();
+  await audited.records.deleteOne({ _id: last._id });
+  await using _second = await audited.start();
+  await audited.refuse(newCall());
+  await audited.settle();
+  const { problems } = await audited.verify();
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'missing', sequence: last.sequence }));
-  await house.records.insertOne(last);
-  expect(await house.verify()).toMatchObject({ intact: true });
+  await audited.records.insertOne(last);
+  expect(await audited.verify()).toMatchObject({ intact: true });
 });
 
-test('[P-recovers] nothing is lost while MongoDB is away, and no checkpoint is made for what is not stored', async () => {
-  await using _auditor = await house.start();
-  await house.refuse(newCall());
-  await house.settle();
-  const anchored = sequenceOf((await house.auditor.anchors('LEDGER')).at(-1) ?? '');
-  await house.mongo.server.kill();
+test('[P-recovers] nothing is lost while MongoDB does not run, and no checkpoint is signed for what is not stored', async () => {
+  await using _auditor = await audited.start();
+  await audited.refuse(newCall());
+  await audited.settle();
+  const anchored = sequenceOf((await audited.auditor.anchors('LEDGER')).at(-1) ?? '');
+  await audited.mongo.server.kill();
   const call = newCall();
-  await house.refuse(call);
+  await audited.refuse(call);
   await expect(show(call)).rejects.toMatchObject({ code: 'audit_unavailable' });
-  expect(sequenceOf((await house.auditor.anchors('LEDGER')).at(-1) ?? '')).toBe(anchored);
-  await house.mongo.server.restart();
-  await house.settle();
+  expect(sequenceOf((await audited.auditor.anchors('LEDGER')).at(-1) ?? '')).toBe(anchored);
+  await audited.mongo.server.restart();
+  await audited.settle();
   expect((await show(call)).records).toHaveLength(1);
-  expect(await house.verify()).toMatchObject({ intact: true });
+  expect(await audited.verify()).toMatchObject({ intact: true });
 });

@@ -4,7 +4,7 @@
 import { type AuditedStream, digestOf } from '@interlock/contracts';
 import { type ChainRecord, recordId, type Unlinked } from './record.ts';
 
-/** The last place of a chain. */
+/** The end of a chain. */
 export interface Head {
   stream: AuditedStream;
   created: string;
@@ -13,12 +13,12 @@ export interface Head {
   hash: string;
 }
 
-/** Returns the hash with which the chain of a stream begins. */
+/** Returns the hash that the first record of a stream's chain follows. */
 export function genesisOf(stream: AuditedStream, created: string): string {
   return digestOf({ stream, created });
 }
 
-/** Returns records linked behind a head, in order. */
+/** Returns records linked after a head, in order. */
 export function link(head: Head, unlinked: readonly Unlinked[]): ChainRecord[] {
   let previous = head.hash;
   return unlinked.map((record) => {
@@ -39,18 +39,18 @@ export function headAfter({ stream, created, sequence, hash }: Head | ChainRecor
   return { stream, created, sequence, hash };
 }
 
-/** What is wrong with a record in its place, or undefined. `before` is the record or head in front of it. */
+/** Returns what is wrong with a record where it stands, or undefined. `before` is the head that it must follow. */
 export function faultOf(
   record: ChainRecord,
   before: Head | undefined,
 ): { kind: 'edited' | 'reordered'; detail: string } | undefined {
   if (record._id !== recordId(record))
-    return { kind: 'reordered', detail: 'The record stands under the id of another.' };
+    return { kind: 'reordered', detail: 'The record is stored under the id of another record.' };
   if (record.hash !== hashOf(record))
-    return { kind: 'edited', detail: 'The record is not what its hash says.' };
+    return { kind: 'edited', detail: 'The record does not match its hash.' };
   if (before === undefined || record.previous === before.hash) return undefined;
   return {
     kind: 'edited',
-    detail: 'The record does not follow from the one before it: either was replaced.',
+    detail: 'The record does not follow the one before it: one of the two was replaced.',
   };
 }

@@ -22,7 +22,7 @@ export function openerOf({ seal }: ServiceKeys): Open {
     try {
       return unseal(sealed, seal, context).toString('utf8');
     } catch {
-      // Sealed for an earlier key, or not authentic: the record then keeps the box as it is.
+      // It was sealed to an earlier key, or altered: the record then keeps the box as it is.
       return undefined;
     }
   };

@@ -1,4 +1,4 @@
-/** What people see of the record. */
+/** What people see of the records. */
 import {
   type AuditRecord,
   auditedStreams,
@@ -14,10 +14,10 @@ import { type ChainRecord, chainRecordSchema } from './record.ts';
 
 /** A reply must fit into one message of the bus, which takes 2 MiB. */
 const REPLY_MAX_BYTES = 1_572_864;
-/** When not everything fits, the evidence of the first of these steps goes first. */
+/** When not everything fits, the evidence of these steps is included first, in this order. */
 const evidenceFirst = ['started', 'refused', 'resolved', 'asked', 'restarted'];
 
-/** Returns all records of a call in the order in which they were stored, with what was sealed in them. */
+/** Returns all records of a call in the order in which they were stored, with the evidence that was sealed in them. */
 export async function show(
   { call, tenants }: RpcRequest<'auditor.show'>,
   store: Pick<RecordStore, 'ofCall'>,
@@ -55,12 +55,12 @@ export async function search(
 const foundSchema = chainRecordSchema.omit({ evidence: true });
 const eventSchema = z.record(z.string(), z.json());
 
-/** A record whose shape was altered is not shown: a check says what happened to it. */
+/** A record whose shape was altered is not shown: `verify` reports what is wrong with it. */
 function parse<T>(schema: z.ZodType<T>, stored: unknown): T {
   const parsed = schema.safeParse(stored);
   if (!parsed.success)
     throw new Fault('audit_unavailable', {
-      detail: 'A stored record was altered: run a check.',
+      detail: 'A stored record was altered: run interlock audit verify.',
       cause: parsed.error,
     });
   return parsed.data;
@@ -99,7 +99,7 @@ function orderOf({ stream, sequence }: ChainRecord): number {
   return sequence * auditedStreams.length + auditedStreams.indexOf(stream);
 }
 
-/** Returns a function that says whether one more value fits, and takes its room when it does. */
+/** Returns a function that returns whether one more value fits, and reserves its room when it does. */
 function roomFor(bytes: number): (value: unknown) => boolean {
   let left = bytes;
   return (value) => {

@@ -2,7 +2,7 @@ import { type Bus, connectBus } from '@interlock/bus';
 import { type AuditedStream, type AuditVerification, auditedStreams, Fault } from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
-import { type Anchors, readAnchor, startAnchors } from './anchors.ts';
+import { readAnchor, startAnchors } from './anchors.ts';
 import { configSchema } from './config.ts';
 import { openerOf } from './evidence.ts';
 import { search, show } from './look-up.ts';
@@ -13,7 +13,7 @@ import { createRecorder, type Recorder } from './recorder.ts';
 import { createReplays } from './replay.ts';
 import { verifyStream } from './verify.ts';
 
-/** The auditor: records the durable streams, signs checkpoints, answers what happened and whether it is whole. */
+/** The auditor: records the durable streams, signs checkpoints, answers what happened and whether the record is whole. */
 export const auditorService = defineService({
   name: 'auditor',
   config: configSchema,
@@ -24,21 +24,23 @@ export const auditorService = defineService({
     const store = stack.use(await openStore({ url: config.MONGODB_URL, clock, log }));
     const onSigned = (stream: AuditedStream) => anchorsSigned.inc({ stream });
     const anchors = stack.use(startAnchors({ bus, clock, log, onSigned }));
-    const parts: Parts = { bus, store, anchors, keyring, clock };
+    const parts: Parts = { bus, store, keyring, clock };
     const recorders = {
       LEDGER: recorderOf('LEDGER'),
       APPROVALS: recorderOf('APPROVALS'),
       CONTROL: recorderOf('CONTROL'),
     };
     stack.use(startPurging({ bus, store, clock, log, anchored: () => anchors.anchored('LEDGER') }));
-    health.add('bus', () => bus.connected || 'the bus is away');
+    health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('mongodb', () => store.ready);
     for (const stream of auditedStreams) {
       stack.use(bus.follow(stream, (batch) => recorders[stream].store(batch)));
-      // Makes a checkpoint for what has none; when the store is away, the next message does it.
+      // Has a checkpoint signed for records under none. When the store does not answer, the next message does this.
       recorders[stream]
         .catchUp()
-        .catch((error: unknown) => log.warn({ err: error, stream }, 'the record lags behind'));
+        .catch((error: unknown) =>
+          log.warn({ err: error, stream }, 'records are missing; they are stored with the next message'),
+        );
     }
     const replays = stack.use(createReplays({ store, clock }));
     const verify = oneAtATime(() => verifyAll(recorders, parts));
@@ -70,11 +72,10 @@ export const auditorService = defineService({
 type Parts = Pick<ServiceContext<unknown>, 'clock'> & {
   bus: Bus;
   store: RecordStore;
-  anchors: Anchors;
   keyring: Keyring;
 };
 
-/** A forged checkpoint vouches for nothing; a check reports it. */
+/** Returns the newest checkpoint that verifies. `verify` reports the others. */
 async function lastAnchorOf(stream: AuditedStream, { bus, keyring, clock }: Parts) {
   for (const jws of (await bus.anchors(stream)).toReversed()) {
     try {
@@ -86,7 +87,7 @@ async function lastAnchorOf(stream: AuditedStream, { bus, keyring, clock }: Part
   return undefined;
 }
 
-/** Checks every stream, one after the other: each is one long read of the store. */
+/** Verifies every stream, one after the other: each is one long read of the store. */
 async function verifyAll(
   recorders: Record<AuditedStream, Recorder>,
   parts: Parts,
@@ -112,10 +113,10 @@ async function verifyAll(
   return { intact: problems.length === 0, checked, anchors, problems: problems.slice(0, PROBLEMS_MAX) };
 }
 
-/** A report is read by a person, and its schema takes no more. */
+/** A person reads the report, and its schema takes no more. */
 const PROBLEMS_MAX = 100;
 
-/** Whoever asks while a check runs gets its answer. */
+/** Whoever asks while the work is under way gets its result. */
 function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => {

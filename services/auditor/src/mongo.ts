@@ -1,9 +1,9 @@
 /**
  * The only importer of the MongoDB client.
  *
- * 1. Records are inserted, in order, and never updated or removed: whatever fails, what is stored is a whole prefix.
- * 2. An insert is believed when a majority has it in its journal.
- * 3. Two connections' pools: one that gives up quickly, for writing, and one for reads that take a while.
+ * G1. Records are inserted in order, and never updated or removed: whatever fails, those stored are a whole prefix.
+ * G2. An insert counts when a majority of the replicas has it in its journal.
+ * G3. There are two connection pools: one with a short timeout for writing, and one for reads that take a while.
  */
 import { type AuditedStream, Fault } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
@@ -21,26 +21,26 @@ import {
 } from 'mongodb';
 import type { ChainRecord } from './record.ts';
 
-/** Connecting to a server that is there takes milliseconds; longer means that it is not. */
+/** Connecting to a server that runs takes milliseconds. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Short enough to be back well within the ten seconds promised after an outage. */
+/** Short enough to recover well within the ten seconds that are promised after an outage. */
 const HEARTBEAT_MS = 1_000;
 /** An insert with an fsync on a busy disk. */
 const WRITE_TIMEOUT_MS = 5_000;
 /** A first page may take a whole sorted read on a server without indexes. */
 const READ_TIMEOUT_MS = 100_000;
-/** A look-up somebody waits for. */
+/** A look-up that somebody waits for. */
 const LOOK_UP_TIMEOUT_MS = 9_000;
 const PAGE_RECORDS = 200;
-/** About a megabyte of usual calls: each page is a round trip, and a larger one is held whole in memory. */
+/** About a megabyte of usual calls: each page is a round trip, and is held whole in memory. */
 const REPLAY_PAGE_RECORDS = 500;
 const POOL_MAX = 4;
 const DATABASE = 'interlock';
 const COLLECTION = 'records';
 const DUPLICATE = 11000;
-/** BadValue, BSONObjectTooLarge, DocumentValidationFailure: the same document never gets in. */
+/** BadValue, BSONObjectTooLarge, DocumentValidationFailure: the server will never take the same document. */
 const REFUSED = [2, 10334, 121];
-/** Sorts behind every character of an id. */
+/** Sorts after every character of an id. */
 const AFTER = '\uffff';
 
 const tracer = trace.getTracer('interlock.auditor');
@@ -48,8 +48,8 @@ const tracer = trace.getTracer('interlock.auditor');
 /** A record as a search returns it. */
 export type Found = Omit<ChainRecord, 'evidence'>;
 
-/** Fields a search filters by; undefined fields do not narrow it. */
-export interface Wanted {
+/** Which records a search is about; undefined fields do not narrow it. */
+export interface SearchFilter {
   tenants?: string[] | undefined;
   agent?: string | undefined;
   tool?: string | undefined;
@@ -60,7 +60,7 @@ export interface Wanted {
 }
 
 /** Which records a replay is about; undefined fields do not narrow it. */
-export interface Replayed {
+export interface ReplayFilter {
   steps: readonly string[];
   tenants?: string[] | undefined;
   agent?: string | undefined;
@@ -73,23 +73,23 @@ export interface RecordStore extends AsyncDisposable {
   /** True, or why nothing can be stored. */
   readonly ready: true | string;
   /**
-   * Inserts records in order. A record that is there already counts as stored when it is the same; otherwise its
-   * id is among `conflicts`. `refusedAt` is the first record the server will never take; those after it are not stored.
+   * Inserts records in order. A record whose id is taken counts as stored when the stored one is the same; if not, its
+   * id is in `conflicts`. `refusedAt` is the first record that the server will never take; later ones are not stored.
    * Throws `audit_unavailable` when it is not known what was stored.
    */
   insert(records: ChainRecord[]): Promise<{ refusedAt?: number; conflicts: string[] }>;
   /** Reads one record by id, as it is stored. */
   read(id: string): Promise<unknown>;
-  /** Reads the last record of a stream that was made at an instant, as it is stored. */
+  /** Reads the last record of a stream that was created at an instant, as it is stored. */
   last(stream: AuditedStream, created: string): Promise<unknown>;
   /** Reads all records of a stream in the order of their ids, page by page, as they are stored. */
   all(stream: AuditedStream): AsyncIterable<unknown>;
   /** Reads all records of a call, as they are stored. */
   ofCall(call: string, tenants: string[] | undefined): Promise<unknown[]>;
   /** Reads the newest records that match, newest first. */
-  search(wanted: Wanted): Promise<unknown[]>;
+  search(filter: SearchFilter): Promise<unknown[]>;
   /** Reads the ledger's records that match, oldest first, in one read of the store; `return` ends it early. */
-  replay(wanted: Replayed): AsyncGenerator<unknown>;
+  replay(filter: ReplayFilter): AsyncGenerator<unknown>;
 }
 
 export interface StoreOptions {
@@ -98,22 +98,22 @@ export interface StoreOptions {
   log: RepeatLog;
 }
 
-/** Opens the store. It returns at once: `ready` tells whether the server is there. */
+/** Opens the store. It returns at once; `ready` is true when the server answers. */
 export async function openStore(options: StoreOptions): Promise<RecordStore> {
   await using stack = new AsyncDisposableStack();
   const writing = stack.use(openClient(options, WRITE_TIMEOUT_MS));
   const reading = stack.use(openClient(options, READ_TIMEOUT_MS));
   const read = <T>(ask: (records: Collection<ChainRecord>) => Promise<T>) =>
-    asking(async () => ask(await reading.records()));
+    orUnavailable(async () => ask(await reading.records()));
   let indexed = false;
   const owned = stack.move();
   return {
     get ready() {
-      return (writing.up && reading.up) || 'MongoDB is away';
+      return (writing.up && reading.up) || 'MongoDB does not answer';
     },
     async insert(batch) {
-      const records = await asking(() => writing.records());
-      if (!indexed) await asking(() => makeIndexes(records));
+      const records = await orUnavailable(() => writing.records());
+      if (!indexed) await orUnavailable(() => makeIndexes(records));
       indexed = true;
       return await traced(batch.length, () => insert(records, batch));
     },
@@ -128,8 +128,8 @@ export async function openStore(options: StoreOptions): Promise<RecordStore> {
       ),
     all: (stream) => pages(reading, stream),
     ofCall: (call, tenants) => read((records) => lookUp(records, { call, ...anyOf('tenant', tenants) })),
-    search: (wanted) => read((records) => search(records, wanted)),
-    replay: (wanted) => replay(reading, wanted),
+    search: (filter) => read((records) => search(records, filter)),
+    replay: (filter) => replay(reading, filter),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -137,13 +137,13 @@ export async function openStore(options: StoreOptions): Promise<RecordStore> {
 interface Client extends AsyncDisposable {
   /** True while the server answers. */
   readonly up: boolean;
-  /** Returns the collection, connected. Throws when the server is away. */
+  /** Returns the collection, connected. Throws when the server does not answer. */
   records(): Promise<Collection<ChainRecord>>;
 }
 
 /**
- * Opens a client that connects until it succeeds. The driver comes back by itself only when it was connected
- * once; before that each attempt is ours to make.
+ * Opens a client that connects until it succeeds. The driver reconnects by itself only after it was connected once, so
+ * the attempts before that are made here.
  */
 function openClient({ url, clock, log }: StoreOptions, socketTimeoutMS: number): Client {
   const client = clientOf(url, socketTimeoutMS);
@@ -191,7 +191,7 @@ function clientOf(url: Secret, socketTimeoutMS: number): MongoClient {
     heartbeatFrequencyMS: HEARTBEAT_MS,
     socketTimeoutMS,
     maxPoolSize: POOL_MAX,
-    // What fails is done again from the bus, with knowledge of what is stored.
+    // The recorder repeats what failed, and asks first what is stored.
     retryWrites: false,
     retryReads: false,
     readPreference: 'primary',
@@ -199,12 +199,12 @@ function clientOf(url: Secret, socketTimeoutMS: number): MongoClient {
   });
 }
 
-/** The database the address names, or our own. */
+/** Returns the database that the address names, or our own. */
 function databaseOf(url: Secret): string {
   return /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?/]+)/.exec(url.reveal())?.[1] ?? DATABASE;
 }
 
-/** For servers that use them; making them again is harmless. */
+/** For servers that use indexes. Creating them again is harmless. */
 async function makeIndexes(records: Collection<ChainRecord>): Promise<void> {
   await records.createIndex({ call: 1 });
   await records.createIndex({ at: -1 });
@@ -219,36 +219,36 @@ async function insert(records: Collection<ChainRecord>, batch: ChainRecord[]) {
     if (failed === undefined) break;
     const at = from + failed.index;
     const record = batch[at];
-    if (record === undefined) throw new TypeError('MongoDB names a record that it was not sent.');
+    if (record === undefined) throw new TypeError('MongoDB named a record that was not sent to it.');
     if (failed.why === 'refused') return { refusedAt: at, conflicts };
-    const stored = await asking(() => records.findOne({ _id: record._id }));
+    const stored = await orUnavailable(() => records.findOne({ _id: record._id }));
     if (stored?.hash !== record.hash) conflicts.push(record._id);
     from = at + 1;
   }
   return { conflicts };
 }
 
-/** Where an inserting stopped for good: the id is taken, or the server will never take the record. */
+/** Where an insert stopped: the id is taken, or the server will never take the record. */
 interface Stop {
   index: number;
   why: 'taken' | 'refused';
 }
 
-/** Returns where the inserting stopped, or undefined when everything is stored. */
+/** Returns where the insert stopped, or undefined when everything is stored. */
 async function insertFrom(records: Collection<ChainRecord>, batch: ChainRecord[]): Promise<Stop | undefined> {
   try {
-    await records.insertMany(batch, { ordered: true });
+    await records.insertMany(batch, { ordered: true }); // G1
     return undefined;
   } catch (error) {
     const failed = error instanceof MongoBulkWriteError ? [error.writeErrors].flat()[0] : undefined;
     if (failed?.code === DUPLICATE) return { index: failed.index, why: 'taken' };
     if (failed !== undefined && REFUSED.includes(failed.code)) return { index: failed.index, why: 'refused' };
-    if (!isRefusal(error)) throw away(error);
+    if (!isRefusal(error)) throw unavailable(error);
     return batch.length === 1 ? { index: 0, why: 'refused' } : await insertOneByOne(records, batch);
   }
 }
 
-/** A batch that is refused as a whole does not say because of which record. */
+/** When a batch is refused as a whole, the server does not name the record. */
 async function insertOneByOne(
   records: Collection<ChainRecord>,
   batch: ChainRecord[],
@@ -266,7 +266,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 async function* pages(reading: Client, stream: AuditedStream): AsyncGenerator<unknown> {
-  const records = await asking(() => reading.records());
+  const records = await orUnavailable(() => reading.records());
   yield* drained(
     records
       .find({ _id: within(`${stream}:`) })
@@ -275,9 +275,9 @@ async function* pages(reading: Client, stream: AuditedStream): AsyncGenerator<un
   );
 }
 
-async function* replay(reading: Client, wanted: Replayed): AsyncGenerator<unknown> {
+async function* replay(reading: Client, wanted: ReplayFilter): AsyncGenerator<unknown> {
   const { steps, tenants, agent, tool, since, until } = wanted;
-  const records = await asking(() => reading.records());
+  const records = await orUnavailable(() => reading.records());
   const filter: Filter<ChainRecord> = {
     stream: 'LEDGER',
     step: { $in: [...steps] },
@@ -292,7 +292,7 @@ async function* replay(reading: Client, wanted: Replayed): AsyncGenerator<unknow
 async function* drained(cursor: FindCursor<ChainRecord>): AsyncGenerator<unknown> {
   try {
     for (;;) {
-      const record = await asking(() => cursor.next());
+      const record = await orUnavailable(() => cursor.next());
       if (record === null) return;
       yield record;
     }
@@ -311,7 +311,7 @@ async function lookUp(records: Collection<ChainRecord>, filter: Filter<ChainReco
 /** A call has at most four records on the ledger and eighteen among the approvals. */
 const CALL_RECORDS_MAX = 64;
 
-async function search(records: Collection<ChainRecord>, wanted: Wanted): Promise<unknown[]> {
+async function search(records: Collection<ChainRecord>, wanted: SearchFilter): Promise<unknown[]> {
   const { tenants, agent, tool, step, since, until, limit } = wanted;
   const at = {
     ...(since === undefined ? {} : { $gte: since }),
@@ -353,7 +353,7 @@ async function traced<T>(records: number, work: () => Promise<T>): Promise<T> {
       try {
         return await work();
       } catch (error) {
-        span.setStatus({ code: SpanStatusCode.ERROR, message: 'not known whether it was stored' });
+        span.setStatus({ code: SpanStatusCode.ERROR, message: 'it is not known what was stored' });
         throw error;
       } finally {
         span.end();
@@ -362,23 +362,23 @@ async function traced<T>(records: number, work: () => Promise<T>): Promise<T> {
   );
 }
 
-async function asking<T>(ask: () => Promise<T>): Promise<T> {
+async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (cause) {
-    throw away(cause);
+    throw unavailable(cause);
   }
 }
 
-/** The client's errors may quote what was sent: only their name and message go on. */
-function away(error: unknown): Fault {
+/** The client's errors may quote what was sent, so only their name and the beginning of their message are kept. */
+function unavailable(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const name = error instanceof Error ? error.name : 'Error';
   const cause = new Error(
-    error instanceof MongoError ? error.message.slice(0, MESSAGE_MAX) : 'MongoDB failed.',
+    error instanceof MongoError ? error.message.slice(0, MESSAGE_MAX) : 'The MongoDB client failed.',
   );
   cause.name = name;
-  return new Fault('audit_unavailable', { detail: 'The audit store did not answer.', cause });
+  return new Fault('audit_unavailable', { detail: 'The audit store did not answer. Try again.', cause });
 }
 
 /** The beginning of a message says what failed. */

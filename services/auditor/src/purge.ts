@@ -1,4 +1,4 @@
-/** Removing from the ledger what is stored, under a checkpoint, and older than an Idempotency-Key can reach. */
+/** Purges the ledger of messages that are recorded, under a checkpoint, and older than an Idempotency-Key reaches. */
 import type { AuditStreams, BusLog } from '@interlock/bus';
 import { limits } from '@interlock/contracts';
 import { type Clock, repeat } from '@interlock/shell';
@@ -7,7 +7,7 @@ import type { RecordStore } from './mongo.ts';
 import { recordId } from './record.ts';
 
 const PURGE_EVERY_MS = 3_600_000;
-/** Clocks of servers differ, and a call may start at the window's last instant and run its full time. */
+/** Clocks of servers differ, and a call may start at the last instant of the window and run for its full time. */
 const MARGIN_MS = 3_600_000;
 
 export interface PurgeOptions {
@@ -35,7 +35,7 @@ export async function purge({ bus, store, clock, log, anchored }: PurgeOptions):
   const before = clock.nowMs() - limits.idempotencyWindowMs - MARGIN_MS;
   const keepFrom = await firstStoredSince(bus, { from: firstSequence, upTo: head.sequence, before });
   if (keepFrom <= firstSequence) return undefined;
-  // A store that lost what it had must not lose the ledger's copy too.
+  // A store that has lost records may need the ledger's copy of them.
   const last = await store.read(recordId({ stream: 'LEDGER', created, sequence: keepFrom - 1 }));
   if (last === null || last === undefined) return undefined;
   await bus.purgeLedgerBelow(keepFrom);
@@ -43,7 +43,7 @@ export async function purge({ bus, store, clock, log, anchored }: PurgeOptions):
   return keepFrom;
 }
 
-/** Returns the first sequence in a stretch that was stored at or after an instant; the stretch's end when none was. */
+/** Returns the first sequence of a range that was stored at or after an instant; the end of the range when none was. */
 async function firstStoredSince(
   bus: AuditStreams,
   { from, upTo, before }: { from: number; upTo: number; before: number },

@@ -1,11 +1,13 @@
 import type { StreamRecord } from '@interlock/bus';
-import { canonicalJson, type HeldCall, sha256 } from '@interlock/contracts';
+import { canonicalJson, sha256 } from '@interlock/contracts';
+import { createTestKeys, makeCall, makeDecided } from '@interlock/testkit';
 import { expect, test } from 'vitest';
 import { faultOf, genesisOf, type Head, link } from './chain.ts';
 import { recordOf, stubOf } from './record.ts';
 
 const created = '2026-01-01T00:00:00Z';
 const shut = () => undefined;
+const { signingKeyOf } = createTestKeys();
 
 function message(body: unknown, more: Partial<StreamRecord> = {}): StreamRecord {
   const data = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
@@ -29,7 +31,7 @@ for (const [what, data] of [
   ['is not an object', Buffer.from('[1]')],
   ['holds a lone surrogate', Buffer.from('{"a":"\\ud800"}')],
 ] as const)
-  test(`a message that ${what} is kept as its digest`, () => {
+  test(`a message that ${what} is recorded by its digest`, () => {
     const record = recordOf(message(data), shut);
     expect(JSON.parse(record.event)).toMatchObject({ stub: expect.any(String), bytes: data.length });
     expect(record).toMatchObject({ sequence: 1, step: 'refused', tenant: 'acme', call: 'call_1' });
@@ -38,12 +40,12 @@ for (const [what, data] of [
     );
   });
 
-test('[P-audit-stub] a message too large for the store is kept as its digest', () => {
+test('[P-audit-stub] a message too large for the store is recorded by its digest', () => {
   const record = recordOf(message({ text: 'x'.repeat(13 * 1_048_576) }), shut);
   expect(record.event.length).toBeLessThan(200);
 });
 
-test('a sealed part that does not open is kept as it is', () => {
+test('a sealed part that cannot be opened stays as it is', () => {
   const record = recordOf(message({ call: 'call_1', evidence: box }), shut);
   expect(record.evidence).toBeUndefined();
   expect(JSON.parse(record.event)).toMatchObject({ evidence: box });
@@ -55,36 +57,8 @@ test('tenant and call are those of the subject, whatever the body says', () => {
 });
 
 test('a question is recorded with the held call that was sealed beside it', () => {
-  const held: HeldCall = {
-    call: {
-      tenant: 'acme',
-      agent: 'clerk',
-      user: 'ada',
-      session: 'ses_1',
-      call: 'call_1',
-      tool: 'pay',
-      toolVersion: sha256('tool'),
-      arguments: '{"amount":12}',
-      argumentsDigest: sha256('{"amount":12}'),
-      callDigest: sha256('call'),
-      replyTo: 'rep_1',
-      keepResult: true,
-      requestedAt: 1,
-      notAfter: 2,
-    },
-    decision: {
-      verdict: 'ask',
-      reasons: [],
-      obligations: [],
-      policyDigest: sha256('policy'),
-      notes: [],
-      policyVersion: 1,
-      facts: {},
-      decidedAt: 1,
-    },
-    statement: 'a.b.c',
-    heldSequence: 1,
-  };
+  const call = makeCall({ call: 'call_1', tool: 'pay', keepResult: true });
+  const held = { ...makeDecided(call, signingKeyOf('decider'), { verdict: 'ask' }), heldSequence: 1 };
   const body = { question: { call: 'call_1', agent: 'clerk', tool: 'pay', askedAt: 3 }, sealed: box };
   const asked = message(body, {
     stream: 'APPROVALS',
@@ -101,7 +75,7 @@ test('a question is recorded with the held call that was sealed beside it', () =
   expect(record.event).not.toContain('sealed');
 });
 
-test('the same messages make the same chain, and each record follows from the one before', () => {
+test('the same messages make the same chain, and each record follows the one before', () => {
   const genesis: Head = { stream: 'LEDGER', created, sequence: 0, hash: genesisOf('LEDGER', created) };
   const make = () =>
     link(
@@ -119,7 +93,7 @@ test('the same messages make the same chain, and each record follows from the on
   expect(first && third && faultOf(third, first)).toMatchObject({ kind: 'edited' });
 });
 
-test('chains of two streams of one name, made at different times, do not mix', () => {
+test('chains of two streams with one name, created at different times, do not mix', () => {
   expect(genesisOf('LEDGER', created)).not.toBe(genesisOf('LEDGER', '2026-01-02T00:00:00Z'));
   const [old, young] = [created, '2026-01-02T00:00:00Z'].map(
     (at) => stubOf(message({}, { created: at }), 'x')._id,

@@ -1,6 +1,6 @@
 /**
- * What the auditor keeps of one message: a pure function of the message and of what its seal opens, so that the
- * same message always makes the same record, and a second storing of it is harmless.
+ * The record of one message: a pure function of the message and of the box in it. The same message always makes the
+ * same record, so storing it a second time is harmless.
  */
 import type { StreamRecord } from '@interlock/bus';
 import {
@@ -16,16 +16,16 @@ import {
 import { z } from 'zod';
 import { type Open, openEvidence, sealedMember } from './evidence.ts';
 
-/** A document of MongoDB holds 16 MiB; what would come near it is kept as its digest. */
+/** A document of MongoDB holds 16 MiB. A message that comes near that is recorded by its digest. */
 const RECORD_MAX_BYTES = 12 * 1_048_576;
-/** Any safe integer has at most so many digits, so that ids sort as their sequences do. */
+/** A safe integer has at most so many digits. Padded to them, ids sort as their sequences do. */
 const SEQUENCE_DIGITS = 16;
 
-/** A record as it is stored. Everything free in form is a text of canonical JSON (RFC 8785). */
+/** A record as it is stored. Parts of any shape are texts of canonical JSON (RFC 8785). */
 export const chainRecordSchema = z.strictObject({
   _id: z.string(),
   stream: z.enum(auditedStreams),
-  /** When the stream was made, RFC 3339. */
+  /** When the stream was created, RFC 3339. */
   created: z.string(),
   sequence: z.int().positive(),
   subject: z.string(),
@@ -36,7 +36,7 @@ export const chainRecordSchema = z.strictObject({
   call: idSchema.optional(),
   tool: idSchema.optional(),
   at: instantMsSchema,
-  /** The event's body; without its sealed part where that was opened. */
+  /** The event's body, without its sealed part when that was opened. */
   event: z.string(),
   /** What the sealed part held. */
   evidence: z.string().optional(),
@@ -48,10 +48,10 @@ export const chainRecordSchema = z.strictObject({
 });
 export type ChainRecord = z.infer<typeof chainRecordSchema>;
 
-/** A record that has no place in the chain yet. */
+/** A record that is not linked into the chain yet. */
 export type Unlinked = Omit<ChainRecord, 'previous' | 'hash'>;
 
-/** Returns the id of a record: it sorts by stream, the stream's making, and sequence. */
+/** Returns the id of a record. Ids sort by stream, the stream's creation, and sequence. */
 export function recordId({
   stream,
   created,
@@ -65,7 +65,7 @@ export function messageDigest({ subject, data }: Pick<StreamRecord, 'subject' | 
   return sha256(Buffer.concat([Buffer.from(`${subject}\n`), data]));
 }
 
-/** Returns the record of a message. What cannot be read or is too large becomes a stub with its digest. */
+/** Returns the record of a message. A message that cannot be read or is too large gets a stub with its digest. */
 export function recordOf(message: StreamRecord, open: Open): Unlinked {
   const body = bodyOf(message.data);
   if (body === undefined) return stubOf(message, 'The message is not a JSON object.');
@@ -78,7 +78,7 @@ export function recordOf(message: StreamRecord, open: Open): Unlinked {
   return bytes > RECORD_MAX_BYTES ? stubOf(message, 'The message is too large for the store.') : record;
 }
 
-/** Returns the record of a message that the store does not take as it is: where it stood, and its digest. */
+/** Returns a record without the content of its message: where that stood, and its digest. */
 export function stubOf(message: StreamRecord, stub: string): Unlinked {
   const event = canonicalJson({ stub, bytes: message.data.length });
   return { ...headOf(message), ...columnsOf(message, {}), event };
@@ -112,8 +112,8 @@ function headOf(message: StreamRecord) {
   return { _id: recordId(place), ...place, subject, storedAtMs, digest: messageDigest(message) };
 }
 
-/** What a body may say about whose it is. A member of another shape says nothing. */
-const wordsSchema = z.object({
+/** Members of a body that become columns. A member of another shape is ignored. */
+const columnsSchema = z.object({
   tenant: idSchema.optional().catch(undefined),
   agent: idSchema.optional().catch(undefined),
   call: idSchema.optional().catch(undefined),
@@ -122,25 +122,25 @@ const wordsSchema = z.object({
   askedAt: instantMsSchema.optional().catch(undefined),
 });
 
-/** Tenant and call come from the subject, which the bus enforces, before the body. */
+/** Tenant and call of the subject, which the bus enforces, come before those of the body. */
 function columnsOf({ subject, step, storedAtMs }: StreamRecord, body: Body) {
   const { question } = body;
-  const said = wordsSchema.parse({ ...bodySchema.safeParse(question).data, ...body });
+  const named = columnsSchema.parse({ ...bodySchema.safeParse(question).data, ...body });
   const address = parseSubject(subject)?.address;
-  const tenant = address?.tenant ?? said.tenant;
-  const call = address?.call ?? said.call;
+  const tenant = address?.tenant ?? named.tenant;
+  const call = address?.call ?? named.call;
   return {
-    step: step ?? actOf(subject),
+    step: step ?? operationOf(subject),
     ...(tenant === undefined ? {} : { tenant }),
-    ...(said.agent === undefined ? {} : { agent: said.agent }),
+    ...(named.agent === undefined ? {} : { agent: named.agent }),
     ...(call === undefined ? {} : { call }),
-    ...(said.tool === undefined ? {} : { tool: said.tool }),
-    at: said.at ?? said.askedAt ?? storedAtMs,
+    ...(named.tool === undefined ? {} : { tool: named.tool }),
+    at: named.at ?? named.askedAt ?? storedAtMs,
   };
 }
 
-/** A management act is known by its kind and verb, the last words of its subject before the tenant. */
-function actOf(subject: string): string {
+/** A management operation is named by its kind and verb, the last tokens of its subject before the tenant. */
+function operationOf(subject: string): string {
   return subject.split('.').slice(3, -1).join('.') || 'unknown';
 }
 

@@ -1,9 +1,9 @@
 /**
  * Writes one stream into the store, in the order of its sequences and without a gap.
  *
- * 1. The head moves only when everything up to it is stored.
- * 2. What is below the head is never written again: what was removed from the store stays found by a check.
- * 3. A second run is harmless: a message makes the same record each time, and an id is taken once.
+ * R1. The head moves only when everything up to it is stored.
+ * R2. Nothing below the head is written again, so that `verify` still finds what was removed from the store.
+ * R3. A second run is harmless: a message makes the same record each time, and an id is taken once.
  */
 import type { AuditStreams, BusLog, StreamRecord } from '@interlock/bus';
 import type { AuditedStream, Statement } from '@interlock/contracts';
@@ -13,7 +13,7 @@ import type { Open } from './evidence.ts';
 import type { RecordStore } from './mongo.ts';
 import { chainRecordSchema, missingOf, recordOf, stubOf, type Unlinked } from './record.ts';
 
-/** Records written together, and their messages' bytes: well below what one insert may carry. */
+/** Records of one insert, and the bytes of their messages: well below what an insert may hold. */
 const WRITE_RECORDS = 256;
 const WRITE_BYTES = 8 * 1_048_576;
 
@@ -26,18 +26,18 @@ export interface RecorderOptions {
   open: Open;
   clock: { nowMs(): number };
   log: BusLog;
-  /** Hears of each new head once it is stored. */
+  /** Called with each new head once it is stored. */
   onStored: (head: Head, records: number) => void;
 }
 
 export interface Recorder {
-  /** Stores a batch; what is stored already is passed over. Throws when it is not known whether it is stored. */
+  /** Stores a batch, without what is stored already. Throws when it is not known whether it is stored. */
   store(batch: StreamRecord[]): Promise<void>;
   /** Stores what the stream holds up to its last sequence at this moment. Returns the head then. */
   catchUp(): Promise<Head>;
 }
 
-/** Makes the recorder of a stream. It does one thing at a time. */
+/** Makes the recorder of a stream. */
 export function createRecorder(options: RecorderOptions): Recorder {
   let head: Head | undefined;
   let certain = false;
@@ -53,7 +53,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     options.onStored(head, messages.length);
   }
 
-  /** After a failure the store is asked, since the records may be there. The head never goes back. */
+  /** After a failure the store is asked how far it got (R1). The head never moves back (R2). */
   async function headOf(created: string): Promise<Head> {
     if (head?.created === created && certain) return head;
     const stored = await loadHead(options, created);
@@ -100,7 +100,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-/** A message, or the place of one that the stream no longer holds. */
+/** A message, or the position of one that the stream no longer holds. */
 type Message = StreamRecord | { stream: AuditedStream; created: string; sequence: number; data?: undefined };
 
 async function writeBehind(before: Head, messages: Message[], options: RecorderOptions): Promise<Head> {
@@ -112,20 +112,24 @@ async function writeBehind(before: Head, messages: Message[], options: RecorderO
   let records = link(before, unlinked);
   for (let from = 0; from < records.length; ) {
     const { refusedAt, conflicts } = await store.insert(records.slice(from));
-    for (const id of conflicts) log.error({ record: id }, 'the store holds another record under this id');
+    for (const id of conflicts)
+      log.error(
+        { record: id },
+        'the store has another record under this id: it was altered, run interlock audit verify',
+      );
     if (refusedAt === undefined) break;
     from += refusedAt;
     const message = messages[from];
-    if (message?.data === undefined) throw new TypeError('The store refuses a record without content.');
+    if (message?.data === undefined) throw new TypeError('The store refused a record without content.');
     const stub = stubOf(message, 'The store does not take the record.');
-    if (unlinked[from]?.event === stub.event) throw new TypeError('The store refuses a stub.');
+    if (unlinked[from]?.event === stub.event) throw new TypeError('The store refused a stub.');
     unlinked[from] = stub;
     records = link(before, unlinked);
   }
   return headAfter(records.at(-1) ?? before);
 }
 
-/** The head is what is stored last; where a checkpoint vouches for more, the chain goes on behind the checkpoint. */
+/** The head is the last stored record. When a checkpoint is beyond it, the chain goes on after the checkpoint (R2). */
 async function loadHead(options: RecorderOptions, created: string): Promise<Head> {
   const { stream, store, bus, lastAnchor, log, onStored } = options;
   const stored = chainRecordSchema.safeParse(await store.last(stream, created)).data;
@@ -134,12 +138,12 @@ async function loadHead(options: RecorderOptions, created: string): Promise<Head
   if (anchored !== undefined && anchored.sequence > (stored?.sequence ?? 0)) {
     log.error(
       { stream, sequence: anchored.sequence },
-      'the store lacks records that were stored: run a check',
+      'the store has lost records that were stored: run interlock audit verify',
     );
     return { stream, created, sequence: anchored.sequence, hash: anchored.hash };
   }
   if (stored !== undefined) {
-    // What was stored just before a restart may have no checkpoint yet.
+    // Records that were stored just before a restart may be under no checkpoint yet.
     onStored(headAfter(stored), 0);
     return headAfter(stored);
   }
@@ -147,7 +151,7 @@ async function loadHead(options: RecorderOptions, created: string): Promise<Head
   return { stream, created, sequence: Math.max(0, firstSequence - 1), hash: genesisOf(stream, created) };
 }
 
-interface Stretch {
+interface Range {
   created: string;
   from: number;
   upTo: number;
@@ -156,7 +160,7 @@ interface Stretch {
 
 async function readPage(
   { stream, bus }: RecorderOptions,
-  { created, from, upTo, firstSequence }: Stretch,
+  { created, from, upTo, firstSequence }: Range,
 ): Promise<Message[]> {
   const page: Message[] = [];
   let bytes = 0;

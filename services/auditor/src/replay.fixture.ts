@@ -1,4 +1,4 @@
-/** An audit store filled with calls as if they had been recorded, fast: through the store's own insert. */
+/** Fills an audit store with calls as if they had been recorded, through the store's own insert. */
 import {
   canonicalJson,
   type DecisionRecord,
@@ -14,13 +14,13 @@ import { genesisOf, type Head, headAfter, link } from './chain.ts';
 import type { RecordStore } from './mongo.ts';
 import { recordOf } from './record.ts';
 
-/** No stream of a running house was made then: its records and these do not mix. */
+/** No stream of a test was created then, so its records and these do not mix. */
 const CREATED = '2025-01-01T00:00:00Z';
 const BATCH_RECORDS = 250;
 const recordedFactsSchema = z.record(z.string(), parsedJsonSchema);
 const DIGEST = 'd'.repeat(64);
 
-/** A call to be found in the store, as far as it matters. */
+/** A recorded call, as far as a test cares. */
 export interface Filling {
   call: string;
   at: number;

@@ -2,7 +2,7 @@ import type { RecordedCall } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { eventually, FakeClock, type MongoServer, startMongo } from '@interlock/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openStoreAt, startAuditedHouse } from './house.fixture.ts';
+import { openStoreAt, startAuditedBus } from './audited-bus.fixture.ts';
 import type { RecordStore } from './mongo.ts';
 import { type Filling, fillStore } from './replay.fixture.ts';
 import { createReplays, type Replays } from './replay.ts';
@@ -86,7 +86,7 @@ test('a fifth replay beside four is refused until one of them ends', async () =>
   expect((await replays.answer(ALL)).cursor).toBeDefined();
 });
 
-test('a replay that nobody goes on with for a minute is closed', async () => {
+test('a replay that is idle for a minute is closed', async () => {
   await using replays = createReplays({ store, clock });
   const { cursor = '' } = await replays.answer(ALL);
   await clock.advance(59_999);
@@ -96,7 +96,7 @@ test('a replay that nobody goes on with for a minute is closed', async () => {
   await eventually(() => replays.open === 0);
 });
 
-test('a replay whose store goes away ends with a fault and leaves nothing open', async () => {
+test('a replay whose store fails ends with a fault and leaves nothing open', async () => {
   const broken = {
     async *replay() {
       yield* [];
@@ -108,7 +108,7 @@ test('a replay whose store goes away ends with a fault and leaves nothing open',
   expect(replays.open).toBe(0);
 });
 
-test('every call policy was asked about comes once, oldest first, in pages', async () => {
+test('every call that policy was asked about is returned once, oldest first, in pages', async () => {
   await using replays = createReplays({ store, clock });
   const found = await read(replays, {});
   const large = Array.from({ length: 20 }, (_, index) => `large_${index}`);
@@ -132,7 +132,7 @@ test('a replay narrows by tenant, agent, tool and time', async () => {
   expect(names(await read(replays, { since: AT + 1, until: AT + 3 }))).toEqual(['call_1']);
 });
 
-test('what cannot be handed out is counted', async () => {
+test('a record that cannot be returned is counted', async () => {
   const own = Date.UTC(2027, 0, 1);
   const older = { call: 'call_old', at: own, verdict: 'maybe' as 'deny' };
   await fillStore(store, [older, { call: 'call_new', at: own + 1 }], '2025-02-02T00:00:00Z');
@@ -142,15 +142,15 @@ test('what cannot be handed out is counted', async () => {
   expect(names(found)).toEqual(['call_new']);
 });
 
-test('the auditor hands out calls over the bus, and stores what happens meanwhile', async () => {
-  await using house = await startAuditedHouse();
-  await using own = await openStoreAt(house.url);
+test('the auditor returns calls over the bus, and records what happens meanwhile', async () => {
+  await using audited = await startAuditedBus();
+  await using own = await openStoreAt(audited.url);
   await fillStore(own, calls);
-  await using _auditor = await house.start();
-  const first = await house.console.ask('auditor.replay', ALL, 20_000);
-  await house.refuse('call_meanwhile');
-  await house.settle();
-  const second = await house.console.ask('auditor.replay', { cursor: first.cursor ?? '' }, 20_000);
+  await using _auditor = await audited.start();
+  const first = await audited.console.ask('auditor.replay', ALL, 20_000);
+  await audited.refuse('call_meanwhile');
+  await audited.settle();
+  const second = await audited.console.ask('auditor.replay', { cursor: first.cursor ?? '' }, 20_000);
   expect(second.calls.length).toBeGreaterThan(0);
-  expect(await house.verify()).toMatchObject({ intact: true });
+  expect(await audited.verify()).toMatchObject({ intact: true });
 });

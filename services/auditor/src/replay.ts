@@ -1,9 +1,9 @@
 /**
- * Replays: the recorded calls of a span of time, handed out page by page.
+ * Replays: the recorded calls of a span of time, page by page.
  *
- * 1. One replay is one read of the store, however many pages it has.
- * 2. A cursor works once: the reply to it holds the next one. It is a random id, known to whoever was given it.
- * 3. Replays are few, and one that nobody goes on with is closed: the store keeps nothing open for the dead.
+ * P1. One replay is one read of the store, however many pages it has.
+ * P2. A cursor works once: the reply to it holds the next one. It is a random id, known only to whoever received it.
+ * P3. Few replays are open, and an idle one is closed: the store keeps no cursor for a client that is gone.
  */
 import {
   decisionRecordSchema,
@@ -18,14 +18,14 @@ import { z } from 'zod';
 import type { RecordStore } from './mongo.ts';
 import { chainRecordSchema } from './record.ts';
 
-/** A page is made while the one before it travels; about four of them fit the bus's largest message. */
+/** A page is read while the one before it is sent; about four of them fit the largest message. */
 const PAGE_BYTES = 512 * 1_024;
-/** What one call may take of a message of 2 MiB: 512 KiB of arguments escaped once more, and its facts. */
+/** The part of a 2 MiB message that one call may need: 512 KiB of arguments, escaped once more, and its facts. */
 const CALL_MAX_BYTES = 1_310_720;
 const PAGE_CALLS = 2_000;
 /** Each holds a cursor of the store and two pages. */
 const REPLAYS_MAX = 4;
-/** Whoever replays asks for the next page at once; this is for one that reads slowly. */
+/** A client asks for the next page at once; this is for one that is slow. */
 const IDLE_MS = 60_000;
 /** The ledger's steps that hold a decision. */
 const replayedSteps = ['started', 'refused', 'evaluated'] as const;
@@ -33,7 +33,7 @@ const replayedSteps = ['started', 'refused', 'evaluated'] as const;
 type Reply = RpcReply<'auditor.replay'>;
 
 export interface Replays extends AsyncDisposable {
-  /** Begins a replay, goes on with one, or ends one. Throws `name_unknown` for a cursor that is none any more. */
+  /** Starts a replay, continues one, or ends one. Throws `name_unknown` for a cursor that is used or closed. */
   answer(request: RpcRequest<'auditor.replay'>): Promise<Reply>;
   /** Replays that are open. */
   readonly open: number;
@@ -70,7 +70,7 @@ export function createReplays({ store, clock }: ReplayParts): Replays {
   function take(cursor: string): Reading {
     const found = waiting.get(cursor);
     if (found === undefined)
-      throw new Fault('name_unknown', { detail: 'This replay has ended: begin a new one.' });
+      throw new Fault('name_unknown', { detail: 'This replay has ended: start a new one.' });
     waiting.delete(cursor);
     found.taken.abort();
     return found.reading;
@@ -96,7 +96,7 @@ export function createReplays({ store, clock }: ReplayParts): Replays {
       if (!('cursor' in request)) {
         if (open >= REPLAYS_MAX)
           throw new Fault('audit_unavailable', {
-            detail: `${REPLAYS_MAX} replays are running, which is as many as may.`,
+            detail: `${REPLAYS_MAX} replays are open, and no more may be: try again when one has ended.`,
           });
         open += 1;
         return await next(createReading(store.replay({ ...request, steps: replayedSteps })));
@@ -114,14 +114,14 @@ export function createReplays({ store, clock }: ReplayParts): Replays {
 
 interface Waiting {
   reading: Reading;
-  /** Aborted when somebody goes on with it. */
+  /** Aborted when its cursor is used. */
   taken: AbortController;
 }
 
 interface Page {
   calls: RecordedCall[];
   unreadable: number;
-  /** True when nothing comes after it. */
+  /** True for the last page. */
   last: boolean;
 }
 
@@ -130,7 +130,7 @@ interface Reading {
   end(): Promise<void>;
 }
 
-/** Reads pages, and the next one ahead. */
+/** Reads pages, each while the one before it is sent. */
 function createReading(records: AsyncGenerator<unknown>): Reading {
   const pages = pagesOf(records);
   let ahead: Promise<IteratorResult<Page, void>> | undefined;
@@ -141,7 +141,7 @@ function createReading(records: AsyncGenerator<unknown>): Reading {
       if (value === undefined) return { calls: [], unreadable: 0, last: true };
       if (!value.last) {
         ahead = pages.next();
-        // Whoever asks for it hears of its failure.
+        // `page` rejects with its failure when it is asked for.
         ahead.catch(() => undefined);
       }
       return value;
@@ -174,7 +174,7 @@ async function* pagesOf(records: AsyncGenerator<unknown>): AsyncGenerator<Page, 
   yield { ...page, last: true };
 }
 
-/** Of the evidence only this matters here; whatever else it holds is for `auditor.show`. */
+/** The part of the evidence that a replay needs. */
 const evidenceSchema = z.object({
   call: z.object({ arguments: z.string() }),
   decision: decisionRecordSchema,
@@ -183,15 +183,15 @@ const decidedSchema = z.object({ decision: z.unknown().optional() });
 const eventSchema = z.object({ code: z.string().optional(), evidence: z.unknown().optional() });
 
 /**
- * Returns a record as the authors of policies replay it: undefined when policy was not asked about the call,
- * `unreadable` when it was and the record does not say all that a replay needs.
+ * Returns the recorded call of a record: undefined when policy was not asked about it, `unreadable` when it was and the
+ * record lacks something that a replay needs.
  */
 export function recordedCall(stored: unknown): RecordedCall | 'unreadable' | undefined {
   const record = chainRecordSchema.safeParse(stored).data;
   if (record === undefined) return 'unreadable';
   const event = eventSchema.safeParse(jsonOf(record.event)).data;
   const evidence = jsonOf(record.evidence);
-  // The seal did not open when it was recorded, so nobody knows what was decided.
+  // The evidence could not be opened when it was recorded, so the decision is not known.
   if (evidence === undefined && event?.evidence !== undefined) return 'unreadable';
   if (decidedSchema.safeParse(evidence).data?.decision === undefined) return undefined;
   const opened = evidenceSchema.safeParse(evidence).data;

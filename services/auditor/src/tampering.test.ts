@@ -1,34 +1,34 @@
 import type { AuditVerification } from '@interlock/contracts';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { readAnchor } from './anchors.ts';
+import { type AuditedBus, newCall, openStoreAt, startAuditedBus } from './audited-bus.fixture.ts';
 import { hashOf } from './chain.ts';
-import { type AuditedHouse, newCall, openStoreAt, startAuditedHouse } from './house.fixture.ts';
 import type { ChainRecord } from './record.ts';
 import { verifyStream } from './verify.ts';
 
 const CALLS = 8;
-let house: AuditedHouse;
+let audited: AuditedBus;
 let auditor: AsyncDisposable;
 let before: ChainRecord[];
 
 beforeAll(async () => {
-  house = await startAuditedHouse();
-  auditor = await house.start();
-  for (let index = 0; index < CALLS; index += 1) await house.refuse(newCall(), { index: String(index) });
-  await house.settle();
-  before = await house.records.find().sort({ _id: 1 }).toArray();
+  audited = await startAuditedBus();
+  auditor = await audited.start();
+  for (let index = 0; index < CALLS; index += 1) await audited.refuse(newCall(), { index: String(index) });
+  await audited.settle();
+  before = await audited.records.find().sort({ _id: 1 }).toArray();
   expect(before).toHaveLength(CALLS);
 });
 
 afterAll(async () => {
   await auditor?.[Symbol.asyncDispose]();
-  await house?.[Symbol.asyncDispose]();
+  await audited?.[Symbol.asyncDispose]();
 });
 
 afterEach(async () => {
-  await house.records.deleteMany({});
-  await house.records.insertMany(before);
-  expect(await house.verify()).toMatchObject({ intact: true, problems: [] });
+  await audited.records.deleteMany({});
+  await audited.records.insertMany(before);
+  expect(await audited.verify()).toMatchObject({ intact: true, problems: [] });
 });
 
 function recordAt(sequence: number): ChainRecord {
@@ -39,8 +39,8 @@ function recordAt(sequence: number): ChainRecord {
 
 async function put(...records: ChainRecord[]): Promise<void> {
   for (const record of records) {
-    await house.records.deleteOne({ _id: record._id });
-    await house.records.insertOne(record);
+    await audited.records.deleteOne({ _id: record._id });
+    await audited.records.insertOne(record);
   }
 }
 
@@ -67,50 +67,50 @@ const edits: Partial<Record<keyof ChainRecord, unknown>> = {
 
 for (const [field, value] of Object.entries(edits))
   test(`[P-audit-finds-tampering] an edit of ${field} is found`, async () => {
-    await house.records.updateOne({ _id: recordAt(3)._id }, { $set: { [field]: value } });
-    const verification = await house.verify();
+    await audited.records.updateOne({ _id: recordAt(3)._id }, { $set: { [field]: value } });
+    const verification = await audited.verify();
     expect(verification.intact).toBe(false);
     expect(verification.problems.map(({ sequence }) => sequence)).toContain(3);
   });
 
 test('a field that is added to a record or taken from it is found', async () => {
-  await house.records.updateOne({ _id: recordAt(3)._id }, { $set: { note: 'x' } });
-  await house.records.updateOne({ _id: recordAt(5)._id }, { $unset: { evidence: '' } });
-  const verification = await house.verify();
+  await audited.records.updateOne({ _id: recordAt(3)._id }, { $set: { note: 'x' } });
+  await audited.records.updateOne({ _id: recordAt(5)._id }, { $unset: { evidence: '' } });
+  const verification = await audited.verify();
   expect(problemAt(verification, 'edited', 3)).toBeDefined();
   expect(problemAt(verification, 'edited', 5)).toBeDefined();
 });
 
-test('an edit with its own hash made anew is found by the link behind it', async () => {
+test('an edit with a new hash of its own is found by the link after it', async () => {
   const edited = { ...recordAt(3), tool: 'other' };
   await put({ ...edited, hash: hashOf(edited) });
-  expect(problemAt(await house.verify(), 'edited', 4)).toBeDefined();
+  expect(problemAt(await audited.verify(), 'edited', 4)).toBeDefined();
 });
 
-test('an edit with every later hash made anew is found by the checkpoint', async () => {
+test('an edit with every later hash computed again is found by the checkpoint', async () => {
   let previous = recordAt(2).hash;
   for (const record of before.slice(2)) {
     const edited = { ...record, tool: 'other', previous };
     previous = hashOf(edited);
     await put({ ...edited, hash: previous });
   }
-  expect(problemAt(await house.verify(), 'anchor-mismatch', CALLS)).toBeDefined();
+  expect(problemAt(await audited.verify(), 'anchor-mismatch', CALLS)).toBeDefined();
 });
 
-test('[P-audit-finds-tampering] a record that is dropped is found', async () => {
-  await house.records.deleteOne({ _id: recordAt(4)._id });
-  expect(problemAt(await house.verify(), 'missing', 4)).toBeDefined();
+test('[P-audit-finds-tampering] a record that is removed is found', async () => {
+  await audited.records.deleteOne({ _id: recordAt(4)._id });
+  expect(problemAt(await audited.verify(), 'missing', 4)).toBeDefined();
 });
 
-test('the first record dropped is found', async () => {
-  await house.records.deleteOne({ _id: recordAt(1)._id });
-  expect(problemAt(await house.verify(), 'missing', 1)).toBeDefined();
+test('the first record, removed, is found', async () => {
+  await audited.records.deleteOne({ _id: recordAt(1)._id });
+  expect(problemAt(await audited.verify(), 'missing', 1)).toBeDefined();
 });
 
-test('[P-audit-finds-tampering] two records that change places are found, at both places and nowhere else', async () => {
+test('[P-audit-finds-tampering] two records that are swapped are found, both and nothing else', async () => {
   const [third, fourth] = [recordAt(3), recordAt(4)];
   await put({ ...fourth, _id: third._id }, { ...third, _id: fourth._id });
-  const { problems } = await house.verify();
+  const { problems } = await audited.verify();
   expect(problems.map(({ kind, sequence }) => ({ kind, sequence }))).toEqual([
     { kind: 'reordered', sequence: 3 },
     { kind: 'reordered', sequence: 4 },
@@ -118,16 +118,16 @@ test('[P-audit-finds-tampering] two records that change places are found, at bot
 });
 
 test('[P-audit-finds-tampering] a tail that is cut is found', async () => {
-  for (const { _id } of before.slice(5)) await house.records.deleteOne({ _id });
-  expect(problemAt(await house.verify(), 'truncated', 6)).toBeDefined();
+  for (const { _id } of before.slice(5)) await audited.records.deleteOne({ _id });
+  expect(problemAt(await audited.verify(), 'truncated', 6)).toBeDefined();
 });
 
 test('a store that is emptied is found', async () => {
-  await house.records.deleteMany({});
-  expect(problemAt(await house.verify(), 'truncated', 1)).toBeDefined();
+  await audited.records.deleteMany({});
+  expect(problemAt(await audited.verify(), 'truncated', 1)).toBeDefined();
 });
 
-test('a record of a message that never was is found', async () => {
+test('a record of a message that never existed is found', async () => {
   const last = recordAt(CALLS);
   const sequence = CALLS + 1;
   const forged = {
@@ -137,16 +137,16 @@ test('a record of a message that never was is found', async () => {
     previous: last.hash,
   };
   await put({ ...forged, hash: hashOf(forged) });
-  expect(problemAt(await house.verify(), 'unexpected', sequence)).toBeDefined();
+  expect(problemAt(await audited.verify(), 'unexpected', sequence)).toBeDefined();
 });
 
 test('[P-audit-finds-tampering] a tail that is cut together with every checkpoint of it is found', async () => {
-  for (const { _id } of before.slice(5)) await house.records.deleteOne({ _id });
+  for (const { _id } of before.slice(5)) await audited.records.deleteOne({ _id });
   const { problems } = await verifyWithAnchors(0);
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'truncated', sequence: 6 }));
 });
 
-test('an edit that is hashed anew together with a lost checkpoint is found by the message itself', async () => {
+test('an edit with a new hash and without its checkpoint is found by the message itself', async () => {
   const edited = { ...recordAt(CALLS), digest: 'a'.repeat(64) };
   await put({ ...edited, hash: hashOf(edited) });
   const { problems } = await verifyWithAnchors(0);
@@ -154,21 +154,21 @@ test('an edit that is hashed anew together with a lost checkpoint is found by th
 });
 
 test('[P-audit-finds-tampering] a forged checkpoint is found', async () => {
-  const forged = `${(await house.auditor.anchors('LEDGER')).at(-1)?.slice(0, -8)}AAAAAAAA`;
+  const forged = `${(await audited.auditor.anchors('LEDGER')).at(-1)?.slice(0, -8)}AAAAAAAA`;
   const { problems } = await verifyWithAnchors(0, [forged]);
   expect(problems).toContainEqual(expect.objectContaining({ kind: 'anchor-forged' }));
 });
 
 /** Checks the ledger with its first `count` checkpoints and others. */
 async function verifyWithAnchors(count: number, others: string[] = []) {
-  await using store = await openStoreAt(house.url);
-  const { created, lastSequence } = await house.auditor.streamState('LEDGER');
+  await using store = await openStoreAt(audited.url);
+  const { created, lastSequence } = await audited.auditor.streamState('LEDGER');
   return await verifyStream({
     stream: 'LEDGER',
     records: store.all('LEDGER'),
-    anchors: [...(await house.auditor.anchors('LEDGER')).slice(0, count), ...others],
-    readAnchor: (jws) => readAnchor(jws, house.house.keyring, Date.now()),
+    anchors: [...(await audited.auditor.anchors('LEDGER')).slice(0, count), ...others],
+    readAnchor: (jws) => readAnchor(jws, audited.testBus.keyring, Date.now()),
     reach: { created, sequence: lastSequence },
-    bus: house.auditor,
+    bus: audited.auditor,
   });
 }

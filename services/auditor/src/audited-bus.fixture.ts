@@ -1,16 +1,17 @@
-/** A house with a running auditor on a real MongoDB-wire server, and the means of somebody who tampers with it. */
+/** A test bus with a real MongoDB-wire server and an auditor, and the means to tamper with its records. */
 import type { Bus } from '@interlock/bus';
-import {
-  type AuditVerification,
-  canonicalJson,
-  type EventBody,
-  newId,
-  sealContext,
-  sha256,
-} from '@interlock/contracts';
-import { Secret, seal } from '@interlock/keys';
+import { type AuditVerification, canonicalJson, type EventBody, newId, sha256 } from '@interlock/contracts';
+import { Secret } from '@interlock/keys';
 import { systemClock } from '@interlock/shell';
-import { eventually, type MongoServer, startMongo, startTestBus, type TestBus } from '@interlock/testkit';
+import {
+  eventually,
+  type MongoServer,
+  makeRefused,
+  sealedFor,
+  startMongo,
+  startTestBus,
+  type TestBus,
+} from '@interlock/testkit';
 import { type Collection, MongoClient } from 'mongodb';
 import { auditorService } from './main.ts';
 import { openStore, type RecordStore } from './mongo.ts';
@@ -19,18 +20,18 @@ import type { ChainRecord } from './record.ts';
 export const TENANT = 'acme';
 const ASK_TIMEOUT_MS = 20_000;
 
-export interface AuditedHouse extends AsyncDisposable {
-  readonly house: TestBus;
+export interface AuditedBus extends AsyncDisposable {
+  readonly testBus: TestBus;
   readonly mongo: MongoServer;
   readonly url: Secret;
   readonly ingress: Bus;
   readonly console: Bus;
   readonly auditor: Bus;
-  /** The collection of records, as an intruder has it. */
+  /** The collection of records, with write access. */
   readonly records: Collection<ChainRecord>;
-  /** Starts the auditor; the house starts it once by itself. */
+  /** Starts an auditor. */
   start(): Promise<AsyncDisposable>;
-  /** Writes a refusal of a call with these arguments on the ledger. */
+  /** Stores a refusal of a call with these arguments on the ledger. */
   refuse(call: string, argument?: Record<string, string>, at?: number): Promise<void>;
   verify(): Promise<AuditVerification>;
   /** Resolves when every message of the ledger has a record and the last one a checkpoint. */
@@ -43,29 +44,29 @@ export async function openStoreAt(url: Secret): Promise<RecordStore> {
 }
 
 /** Starts everything but the auditor. */
-export async function startAuditedHouse(): Promise<AuditedHouse> {
+export async function startAuditedBus(): Promise<AuditedBus> {
   await using stack = new AsyncDisposableStack();
   const mongo = stack.use(await startMongo());
-  const house = stack.use(await startTestBus());
+  const testBus = stack.use(await startTestBus());
   const [ingress, console, auditor] = [
-    await house.busOf('ingress'),
-    await house.busOf('console'),
-    await house.busOf('auditor'),
+    await testBus.busOf('ingress'),
+    await testBus.busOf('console'),
+    await testBus.busOf('auditor'),
   ];
-  const client = stack.adopt(new MongoClient(mongo.url), (it) => it.close());
+  const client = stack.adopt(new MongoClient(mongo.url), (one) => one.close());
   const records = client.db('interlock').collection<ChainRecord>('records');
   const owned = stack.move();
   return {
-    house,
+    testBus,
     mongo,
     url: new Secret(mongo.url),
     ingress,
     console,
     auditor,
     records,
-    start: () => house.start([auditorService], { MONGODB_URL: mongo.url }),
+    start: () => testBus.start([auditorService], { MONGODB_URL: mongo.url }),
     refuse: async (call, argument = {}, at = Date.now()) => {
-      await ingress.refuse(refusal(house, call, argument, at));
+      await ingress.refuse(refusal(testBus, call, argument, at));
     },
     verify: () => console.ask('auditor.verify', {}, ASK_TIMEOUT_MS),
     async settle() {
@@ -79,7 +80,7 @@ export async function startAuditedHouse(): Promise<AuditedHouse> {
   };
 }
 
-/** Returns the sequence a signed checkpoint is for, without verifying it. */
+/** Returns the sequence that a signed checkpoint names, without verifying it. */
 export function sequenceOf(jws: string): number {
   const payload: unknown = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
   return typeof payload === 'object' && payload !== null && 'sequence' in payload
@@ -88,27 +89,17 @@ export function sequenceOf(jws: string): number {
 }
 
 function refusal(
-  house: TestBus,
+  { keyring }: TestBus,
   call: string,
   argument: Record<string, string>,
   at: number,
 ): EventBody<'refused'> {
   const text = canonicalJson(argument);
+  const argumentsDigest = sha256(text);
   const named = { tenant: TENANT, agent: 'clerk', call, tool: 'pay' };
-  const evidence = { call: { ...named, arguments: text, argumentsDigest: sha256(text) } };
-  return {
-    ...named,
-    at,
-    by: 'ingress',
-    code: 'policy_denied',
-    detail: 'No.',
-    argumentsDigest: sha256(text),
-    evidence: seal(
-      JSON.stringify(evidence),
-      house.keyring.sealKeysOf('auditor', at),
-      sealContext('evidence', call),
-    ),
-  };
+  const content = { call: { ...named, arguments: text, argumentsDigest } };
+  const evidence = sealedFor('auditor', call, keyring, { content });
+  return makeRefused(named, keyring, { at, by: 'ingress', argumentsDigest, evidence });
 }
 
 /** Returns a fresh call id. */
