@@ -7,16 +7,14 @@ import {
   type Call,
   type EventBody,
   Fault,
-  newId,
   type RpcRequest,
   type ServiceName,
-  sealContext,
   services,
   sha256,
   toolVersionOf,
 } from '@interlock/contracts';
-import { createKey, type SigningKey, seal } from '@interlock/keys';
-import { eventually } from '@interlock/testkit';
+import { createKey, type SigningKey } from '@interlock/keys';
+import { eventually, makeClaim } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callOf, forgeries, own, POLICY_DIGEST, type Stolen } from './forgeries.ts';
 import { joinBus, keyringOf, keysOf } from './inside.ts';
@@ -101,20 +99,9 @@ describe('the executor', () => {
 describe('the broker', () => {
   /** Claims a call as an executor does; `changes` falsify the claim. */
   async function claim(call: Call, changes: Partial<EventBody<'started'>> = {}): Promise<void> {
-    const { tenant, agent, user, session, toolVersion, argumentsDigest, callDigest, replyTo } = call;
-    const box = createKey('executor', 'seal', Date.now() + 60_000).certified.publicKey;
-    const auditors = (await keyringOf(line.interlock)).sealKeysOf('auditor', Date.now());
-    const claimed = await executor.claim(
-      'started',
-      {
-        ...{ tenant, agent, user, session, call: call.call, tool: call.tool, toolVersion, argumentsDigest },
-        ...{ callDigest, replyTo, keepResult: false, at: Date.now(), executor: 'exe_1', nonce: newId('n') },
-        ...{ claimMs: 20_000, idempotent: false, leaseKey: box },
-        evidence: seal('{}', auditors, sealContext('evidence', call.call)),
-        ...changes,
-      },
-      0,
-    );
+    const leaseKey = createKey('executor', 'seal', Date.now() + 60_000).certified.publicKey;
+    const keyring = await keyringOf(line.interlock);
+    const claimed = await executor.claim('started', makeClaim(call, keyring, { leaseKey, ...changes }), 0);
     expect(claimed.stored).toBe(true);
   }
 

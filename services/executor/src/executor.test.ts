@@ -171,7 +171,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
       const last = await ended(await admit(tool));
       return last.step === 'refused' ? last : undefined;
     });
-    expect(refusal.body.code).toBe('killed');
+    expect(refusal.body).toMatchObject({ code: 'killed', rule: `switches/${key}` });
     await flip(false);
     await eventually(async () => ((await ended(await admit(tool))).step === 'settled' ? true : undefined));
   });
