@@ -91,11 +91,11 @@ describe('the policies', () => {
     expect(
       results
         .filter(({ passed }) => !passed)
-        .map(({ case: { file, line, name, expected }, came }) => ({
+        .map(({ case: { file, line, name, expected }, actual }) => ({
           where: `${file}:${line}`,
           name,
           expected,
-          came,
+          actual,
         })),
     ).toEqual([]);
     const returned = new Set(

@@ -190,7 +190,7 @@ test(
       code: 0,
       said: {
         call: refused,
-        ending: { kind: 'refused', code: 'policy_default', whose: 'policy' },
+        ending: { kind: 'refused', code: 'policy_default', cause: 'policy' },
         decisions: [
           {
             signature: 'verified',

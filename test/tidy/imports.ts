@@ -146,7 +146,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
     vendor: /^commander$/,
     files: /^packages\/cli\/src\/|^deploy\/local\/src\/(commands\/)|^examples\/demo\/src\/command\.ts$/,
   },
-  { vendor: /^diff$/, files: /^packages\/policy-analysis\/src\/unified\.ts$/ },
+  { vendor: /^diff$/, files: /^packages\/policy-analysis\/src\/unified-diff\.ts$/ },
   { vendor: /^ioredis$/, files: /^services\/limiter\/src\/redis\.ts$|^packages\/testkit\/src\// },
   { vendor: /^mongodb$/, files: /^services\/auditor\/src\/(mongo|audited-bus\.fixture)\.ts$/ },
   { vendor: /^@open-policy-agent\/opa-wasm$/, files: /^packages\/policy\/src\/rego\.ts$/ },

@@ -1,10 +1,10 @@
-/** What differs between two policies: their rules, their data, and every line. */
+/** The differences of two policies: their rules, their data, and every line. */
 import { canonicalJson } from '@interlock/contracts';
 import type { BundleSources } from '@interlock/policy';
 import { z } from 'zod';
-import { unified } from './unified.ts';
+import { unifiedDiff } from './unified-diff.ts';
 
-/** Names that came, went, or stand with another content. */
+/** Names that were added or removed, and names whose content changed. */
 export interface Changes {
   added: string[];
   removed: string[];
@@ -12,9 +12,9 @@ export interface Changes {
 }
 
 export interface PolicyComparison {
-  /** By the rule's name; `main` for what composes them. */
+  /** By the rule's name; `main` for the composition of the rules. */
   rules: Changes;
-  /** By the name below `data`, and below `data.config` by the rule they tune. */
+  /** By the name below `data`, and below `data.config` by the name of the rule. */
   data: Changes;
   /** Unified difference of all Rego and data. */
   text: string;
@@ -27,8 +27,8 @@ const DATA_NAME = 'data.json';
 export function comparePolicies(before: BundleSources, after: BundleSources): PolicyComparison {
   const files = [...new Set([...before.rego.keys(), ...after.rego.keys()])].sort();
   const texts = [
-    ...files.map((name) => unified(name, before.rego.get(name), after.rego.get(name))),
-    unified(DATA_NAME, jsonText(before.data), jsonText(after.data)),
+    ...files.map((name) => unifiedDiff(name, before.rego.get(name), after.rego.get(name))),
+    unifiedDiff(DATA_NAME, jsonText(before.data), jsonText(after.data)),
   ];
   return {
     rules: changesOf(rulesIn(before), rulesIn(after)),
@@ -46,7 +46,7 @@ function rulesIn({ rego }: BundleSources): Map<string, string> {
   return rules;
 }
 
-/** Data stands under its own name, the configuration of rules under `config.<rule>`. */
+/** Data has its own name, the configuration of a rule `config.<rule>`. */
 function partsOf(data: unknown): Map<string, string> {
   const parts = new Map<string, string>();
   for (const [name, value] of entriesOf(data)) {
@@ -72,7 +72,7 @@ function changesOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
   };
 }
 
-/** JSON with its members in order, so that only what differs shows. */
+/** JSON with its members in order, so that only real differences are shown. */
 function jsonText(value: unknown): string {
   return `${JSON.stringify(JSON.parse(canonicalJson(value)), null, 2)}\n`;
 }

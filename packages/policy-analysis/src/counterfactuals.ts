@@ -1,21 +1,22 @@
 /**
- * What would change a verdict: one thing of the input at a time, each tried on the policy.
+ * Which single change of the input changes the verdict. Each change is evaluated by the policy.
  *
- * 1. For a call that was stopped, what would let it get further; for one that was allowed, what would stop it.
- * 2. A number is told with the bound at which the verdict flips.
- * 3. Values to try come from the data of the rules that stop the call: what is known there is what it might be.
- * 4. Who calls and which tool is called is not tried: that would be another call.
+ * C1. For a call that was denied or asked about, a change counts where the call then gets further; for one that was
+ *     allowed, where it is then stopped.
+ * C2. A number is reported with the bound at which the verdict changes.
+ * C3. The values to try come from the data of the rules that stop the call, which lists what they know.
+ * C4. The caller and the tool are not changed: that would be another call.
  */
 import type { Json, Verdict } from '@interlock/contracts';
 import { z } from 'zod';
-import { type Fact, factAt } from './grounds.ts';
-import { atInstant, clocksAt, epochOf, HOUR_MS, HOURS_MAX, hourAfter } from './moments.ts';
-import { changedAt, isWithin, nameOf, type Path, type Place, valueAt } from './places-of-input.ts';
+import { type InputNode, isWithin, type Path, pathText, valueAt, withValueAt } from './input-nodes.ts';
+import { epochOf, HOUR_MS, HOURS_MAX, hourAfter, inputAt, localTimesAt } from './input-time.ts';
+import { compareReach } from './outcomes.ts';
 import type { Probe } from './probe.ts';
+import { type Fact, factAt } from './rule-facts.ts';
 import { lengthOf, type Threshold, thresholdsOf } from './thresholds.ts';
-import { moved } from './verdicts.ts';
 
-/** One thing that would be different, and the verdict then. */
+/** One change, and the verdict with it. */
 export type Counterfactual = { verdict: Verdict } & (
   | { kind: 'approval' | 'emergency'; given: boolean }
   | ({ kind: 'gone' } & Fact)
@@ -25,59 +26,61 @@ export type Counterfactual = { verdict: Verdict } & (
   | { kind: 'time'; from: string; local: Record<string, string> }
 );
 
-/** The values of one place that are told. */
+/** Values reported for one node. */
 const VALUES_MAX = 5;
-/** The values of a rule's data that are tried at a place. */
+/** Values of a rule's data that are tried at a node. */
 const KNOWN_MAX = 64;
 const MINUTE_MS = 60_000;
 
-/** What a verdict is to be changed from. */
-export interface Stand {
+/** The decision that is to be changed. */
+export interface Decided {
   verdict: Verdict;
-  /** Data of the rules that stop the call. */
+  /** The data of the rules that stop the call. */
   data: readonly unknown[];
 }
 
-/** Returns what would change the verdict. */
-export function counterfactualsOf(probe: Probe, { verdict, data }: Stand): Counterfactual[] {
-  const told = (after: Verdict | undefined): after is Verdict =>
-    after !== undefined && after !== verdict && (verdict === 'allow' || moved(verdict, after) === 'wider');
-  const tried = { probe, verdict, told };
-  // What a person asks for first is tried first: there may be more places than questions.
+/** Returns the changes that change the verdict. */
+export function counterfactualsOf(probe: Probe, { verdict, data }: Decided): Counterfactual[] {
+  const matters = (after: Verdict | undefined): after is Verdict =>
+    after !== undefined &&
+    after !== verdict &&
+    (verdict === 'allow' || compareReach(verdict, after) === 'wider');
+  const search = { probe, verdict, matters };
+  // What people want to know first is tried first: there may be more nodes than variants.
   const people = [
-    ...leave('approval', tried, { person: 'somebody', resolvedAt: epochOf(probe.input) }),
-    ...leave('emergency', tried, emergencyAt(epochOf(probe.input))),
+    ...toggled('approval', search, { person: 'somebody', resolvedAt: epochOf(probe.input) }),
+    ...toggled('emergency', search, emergencyAt(epochOf(probe.input))),
   ];
-  const measured = [...numbers(tried), ...later(tried)];
+  const measured = [...numberBounds(search), ...laterTimes(search)];
   if (verdict === 'allow') return [...people, ...measured];
-  const gone = without(tried);
+  const removed = removals(search);
   return [
     ...people,
-    ...gone,
-    ...fewer(tried),
-    ...otherwise(tried, knownIn(data), [...gone, ...measured]),
+    ...removed,
+    ...shorterLists(search),
+    ...otherValues(search, valuesIn(data), [...removed, ...measured]),
     ...measured,
   ];
 }
 
-interface Tried {
+interface Search {
   probe: Probe;
   verdict: Verdict;
-  /** Whether it is worth telling that the verdict would be this one. */
-  told(after: Verdict | undefined): after is Verdict;
+  /** Returns whether a change to this verdict is reported (C1). */
+  matters(after: Verdict | undefined): after is Verdict;
 }
 
-function leave(kind: 'approval' | 'emergency', { probe, told }: Tried, given: Json): Counterfactual[] {
-  const isThere = valueAt(probe.input, [kind]) !== undefined;
-  const verdict = probe.verdict(changedAt(probe.input, [kind], isThere ? undefined : given));
-  return told(verdict) ? [{ kind, given: !isThere, verdict }] : [];
+function toggled(kind: 'approval' | 'emergency', { probe, matters }: Search, value: Json): Counterfactual[] {
+  const isPresent = valueAt(probe.input, [kind]) !== undefined;
+  const verdict = probe.verdict(withValueAt(probe.input, [kind], isPresent ? undefined : value));
+  return matters(verdict) ? [{ kind, given: !isPresent, verdict }] : [];
 }
 
 function emergencyAt(epochMs: number): Json {
   return { id: 'emergency', by: 'somebody', reason: 'What if.', expiresAt: epochMs + HOUR_MS };
 }
 
-/** Who, what and when have a way of their own, or would make it another call. */
+/** Approval, emergency and time are changed by functions of their own; the rest would make another call (C4). */
 const FIXED: readonly Path[] = [
   ['subject', 'agent'],
   ['subject', 'user'],
@@ -96,79 +99,79 @@ const FIXED: readonly Path[] = [
   ['emergency'],
 ];
 
-function variable({ probe }: Tried): Generator<Place, void> {
-  return probe.each(probe.places.filter(({ path }) => !FIXED.some((fixed) => isWithin(path, fixed))));
+function variableNodes({ probe }: Search): Generator<InputNode, void> {
+  return probe.each(probe.nodes.filter(({ path }) => !FIXED.some((fixed) => isWithin(path, fixed))));
 }
 
-function atEach(tried: Tried, tell: (place: Place) => Counterfactual[]): Counterfactual[] {
+function atEachNode(search: Search, changesAt: (node: InputNode) => Counterfactual[]): Counterfactual[] {
   const found: Counterfactual[] = [];
-  for (const place of variable(tried)) found.push(...tell(place));
+  for (const node of variableNodes(search)) found.push(...changesAt(node));
   return found;
 }
 
-function without(tried: Tried): Counterfactual[] {
-  const { probe, told } = tried;
-  const found: { place: Place; change: Counterfactual }[] = [];
-  for (const place of variable(tried)) {
-    if (found.some((one) => isWithin(one.place.path, place.path))) continue;
-    const variant = probe.without(place);
+function removals(search: Search): Counterfactual[] {
+  const { probe, matters } = search;
+  const found: { node: InputNode; change: Counterfactual }[] = [];
+  for (const node of variableNodes(search)) {
+    if (found.some((one) => isWithin(one.node.path, node.path))) continue;
+    const variant = probe.without(node);
     if (variant === undefined) continue;
     const verdict = probe.verdict(variant);
-    if (told(verdict))
-      found.push({ place, change: { kind: 'gone', ...factAt(probe.input, place), verdict } });
+    if (matters(verdict))
+      found.push({ node, change: { kind: 'gone', ...factAt(probe.input, node), verdict } });
   }
   return found.map(({ change }) => change);
 }
 
-function fewer(tried: Tried): Counterfactual[] {
-  const { probe, told } = tried;
-  return atEach(tried, (place) => {
-    const { value: list, path } = place;
+function shorterLists(search: Search): Counterfactual[] {
+  const { probe, matters } = search;
+  return atEachNode(search, (node) => {
+    const { value: list, path } = node;
     if (!Array.isArray(list) || list.length < 3) return [];
-    const ask = (length: number) => probe.verdict(probe.with(place, list.slice(0, length)));
-    const found = lengthOf(list.length, tried.verdict, ask);
-    if (found === undefined || !told(found.verdict)) return [];
-    return [{ kind: 'fewer', at: nameOf(path), from: list.length, ...found }];
+    const verdictAt = (length: number) => probe.verdict(probe.with(node, list.slice(0, length)));
+    const found = lengthOf(list.length, search.verdict, verdictAt);
+    if (found === undefined || !matters(found.verdict)) return [];
+    return [{ kind: 'fewer', at: pathText(path), from: list.length, ...found }];
   });
 }
 
 /**
- * Puts other values at a place: the other of true and false, and what the rules' data know of the same type. Not where
- * more is known: that it is enough that nothing is there, or beyond which bound.
+ * Tries other values at a node: the opposite of true and false, and values of the same type (C3). Nodes are left out
+ * about which a simpler change is known: that removing them is enough, or a bound.
  */
-function otherwise(
-  tried: Tried,
+function otherValues(
+  search: Search,
   known: readonly Scalar[],
-  better: readonly Counterfactual[],
+  simpler: readonly Counterfactual[],
 ): Counterfactual[] {
-  const { probe, told } = tried;
-  const isKnown = new Set(better.map((change) => ('at' in change ? change.at : '')));
+  const { probe, matters } = search;
+  const isKnown = new Set(simpler.map((change) => ('at' in change ? change.at : '')));
   const own = ownValues(probe.input);
-  return atEach(tried, (place) => {
-    const { value: from, path } = place;
-    if (isKnown.has(nameOf(path))) return [];
+  return atEachNode(search, (node) => {
+    const { value: from, path } = node;
+    if (isKnown.has(pathText(path))) return [];
     const values =
-      typeof from === 'boolean' ? [!from] : [...own, ...known].filter((one) => isLike(one, from));
-    const by = new Map<Verdict, Json[]>();
+      typeof from === 'boolean' ? [!from] : [...own, ...known].filter((one) => isSimilar(one, from));
+    const byVerdict = new Map<Verdict, Json[]>();
     for (const value of values) {
-      if ([...by.values()].some(({ length }) => length >= VALUES_MAX)) break;
-      const verdict = probe.verdict(probe.with(place, value));
-      if (told(verdict)) by.set(verdict, [...(by.get(verdict) ?? []), value]);
+      if ([...byVerdict.values()].some(({ length }) => length >= VALUES_MAX)) break;
+      const verdict = probe.verdict(probe.with(node, value));
+      if (matters(verdict)) byVerdict.set(verdict, [...(byVerdict.get(verdict) ?? []), value]);
     }
-    const fact = factAt(probe.input, place);
-    return [...by].map(([verdict, to]) => ({ kind: 'value', ...fact, to, verdict }));
+    const fact = factAt(probe.input, node);
+    return [...byVerdict].map(([verdict, to]) => ({ kind: 'value', ...fact, to, verdict }));
   });
 }
 
 const scalarSchema = z.union([z.string(), z.number(), z.boolean()]);
 type Scalar = z.infer<typeof scalarSchema>;
 
-function isLike(one: Scalar, from: Json): boolean {
+function isSimilar(one: Scalar, from: Json): boolean {
   return typeof one === typeof from && one !== from;
 }
 
-/** Returns the texts and numbers in data, each once. Of a network its address is one, too. */
-function knownIn(data: readonly unknown[]): Scalar[] {
+/** Returns the scalars and names in data, each once; of a network its address. */
+function valuesIn(data: readonly unknown[]): Scalar[] {
   const known = new Set<Scalar>();
   const open: unknown[] = [...data];
   for (let value = open.shift(); value !== undefined && known.size < KNOWN_MAX; value = open.shift()) {
@@ -194,48 +197,54 @@ const OWN: readonly Path[] = [
   ['tool', 'definition', 'pinned'],
 ];
 
-/** What a place might be to agree with the rest: the agent's environment, the pinned definition. */
+/** Values of the input that another node may have to match: the agent's environment, the pinned definition. */
 function ownValues(input: Json): Scalar[] {
   return OWN.flatMap((path) => scalarSchema.safeParse(valueAt(input, path)).data ?? []);
 }
 
-/** Numbers of arguments, and what the call spends. */
-function numbers(tried: Tried): Counterfactual[] {
-  const { probe, verdict } = tried;
-  return atEach(tried, (place) => {
-    const { path, value } = place;
+/** Bounds of numbers in the arguments, and of what the call spends. */
+function numberBounds(search: Search): Counterfactual[] {
+  const { probe, verdict } = search;
+  return atEachNode(search, (node) => {
+    const { path, value } = node;
     if (typeof value !== 'number' || (path[0] !== 'arguments' && path[0] !== 'spends')) return [];
-    const ask = (number: number) => probe.verdict(probe.with(place, number));
-    const fact = factAt(probe.input, place);
-    return thresholdsOf(value, verdict, ask).map((threshold) => ({ kind: 'number', ...fact, ...threshold }));
+    const verdictAt = (number: number) => probe.verdict(probe.with(node, number));
+    const fact = factAt(probe.input, node);
+    return thresholdsOf(value, verdict, verdictAt).map((threshold) => ({
+      kind: 'number',
+      ...fact,
+      ...threshold,
+    }));
   });
 }
 
-/** The same call at another hour of the week after it: the first minute that makes a difference. */
-function later({ probe, told }: Tried): Counterfactual[] {
+/** The same call at a later hour within a week: the first minute at which the verdict is another. */
+function laterTimes({ probe, matters }: Search): Counterfactual[] {
   const { input } = probe;
-  const verdictAt = (atMs: number) => probe.verdict(atInstant(input, atMs));
+  const verdictAt = (atMs: number) => probe.verdict(inputAt(input, atMs));
   let before = epochOf(input);
   for (let hour = 1; hour <= HOURS_MAX; hour += 1) {
-    const there = hourAfter(input, hour);
-    const verdict = verdictAt(there);
-    if (told(verdict)) {
-      const from = firstMinute(before, there, (atMs) => verdictAt(atMs) === verdict);
-      return [{ kind: 'time', from: new Date(from).toISOString(), local: clocksAt(input, from), verdict }];
+    const atMs = hourAfter(input, hour);
+    const verdict = verdictAt(atMs);
+    if (matters(verdict)) {
+      const from = firstMinute(before, atMs, (minuteMs) => verdictAt(minuteMs) === verdict);
+      return [
+        { kind: 'time', from: new Date(from).toISOString(), local: localTimesAt(input, from), verdict },
+      ];
     }
-    before = there;
+    before = atMs;
   }
   return [];
 }
 
-/** Returns the first full minute after one instant, up to another, at which it is so. */
-function firstMinute(before: number, there: number, isSo: (atMs: number) => boolean): number {
-  let [not, so] = [before, there];
-  while (so - not > MINUTE_MS) {
-    const middle = Math.ceil((not + so) / 2 / MINUTE_MS) * MINUTE_MS;
-    if (middle >= so) return so;
-    if (isSo(middle)) so = middle;
+/** Returns the first full minute after one time, up to another, at which a condition holds. */
+function firstMinute(beforeMs: number, atMs: number, holds: (minuteMs: number) => boolean): number {
+  let [not, yes] = [beforeMs, atMs];
+  while (yes - not > MINUTE_MS) {
+    const middle = Math.ceil((not + yes) / 2 / MINUTE_MS) * MINUTE_MS;
+    if (middle >= yes) return yes;
+    if (holds(middle)) yes = middle;
     else not = middle;
   }
-  return so;
+  return yes;
 }

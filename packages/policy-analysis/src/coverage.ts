@@ -1,6 +1,6 @@
-/** How much of each rule its tests reach, from what they reach of each file. */
+/** How much of each rule its tests reach, computed from the coverage of its files. */
 import path from 'node:path';
-import { type RuleFolder, shown } from './folders.ts';
+import { displayPath, type RuleFolder } from './policy-folders.ts';
 import type { FileCoverage } from './rego-tests.ts';
 
 /** How much of one rule tests reach, and the lines they do not. */
@@ -11,10 +11,10 @@ export interface RuleCoverage {
   missed: string[];
 }
 
-/** Returns the coverage of each rule. A rule without a line to reach is reached. */
+/** Returns the coverage of each rule. A rule without a line to reach counts as reached. */
 export function coverageOf(rules: readonly RuleFolder[], files: readonly FileCoverage[]): RuleCoverage[] {
   return rules.map(({ name, folder }) => {
-    const own = files.filter(({ file }) => path.dirname(file) === shown(folder));
+    const own = files.filter(({ file }) => path.dirname(file) === displayPath(folder));
     const missed = own.flatMap(({ file, missed: lines }) => ranges(lines).map((range) => `${file}:${range}`));
     return { rule: name, percent: percentOf(own), missed };
   });

@@ -1,11 +1,12 @@
 /** Where a candidate disagreed with the policy that decided, by tool and rule. */
 import type { DecisionRecord, RecordedCall } from '@interlock/contracts';
+import { rulesIn } from './outcomes.ts';
 
-/** Disagreements that are told apart; more kinds than anybody reads. */
+/** A person does not read more kinds of disagreement; the calls of others are only counted. */
 const GROUPS_MAX = 1_000;
 const EXAMPLES = 3;
 
-/** Calls of one tool about which both policies said the same two things, by the same rules. */
+/** Calls of one tool with the same two verdicts by the same rules. */
 export interface DisagreementGroup {
   tool: string;
   from: 'allow' | 'ask' | 'deny';
@@ -18,21 +19,21 @@ export interface DisagreementGroup {
 }
 
 export interface DisagreementReport {
-  /** Calls that were decided in the span, whether or not a candidate was asked. */
+  /** All decided calls of the span, with or without a candidate's verdict. */
   calls: number;
   disagreements: number;
   /** Most calls first. */
   groups: DisagreementGroup[];
-  /** Disagreements of kinds beyond those told apart. */
+  /** Disagreements of kinds that have no group. */
   ungrouped: number;
 }
 
-/** Collects disagreements from recorded calls, one candidate's or everybody's. */
+/** Collects disagreements from recorded calls: those of one candidate by its digest, or of all candidates. */
 export function collectDisagreements(digest: string | undefined) {
   const groups = new Map<string, DisagreementGroup>();
   const report = { calls: 0, disagreements: 0, ungrouped: 0 };
   return {
-    take(recorded: RecordedCall): void {
+    add(recorded: RecordedCall): void {
       report.calls += 1;
       const { shadow } = recorded.decision;
       if (shadow === undefined || (digest !== undefined && shadow.policyDigest !== digest)) return;
@@ -62,20 +63,16 @@ function groupOf(
   { tool, decision }: RecordedCall,
   shadow: NonNullable<DecisionRecord['shadow']>,
 ): DisagreementGroup {
-  // The candidate was asked when the call was decided first: before a person approved it.
+  // The candidate was evaluated with the first decision, before a person approved the call.
   const approved = decision.facts['approval'] !== undefined && decision.verdict === 'allow';
   return {
     tool,
     from: approved ? 'ask' : decision.verdict,
     to: shadow.verdict,
-    rulesBefore: approved ? [] : rulesOf(decision.reasons),
-    rulesNow: rulesOf(shadow.reasons),
+    rulesBefore: approved ? [] : rulesIn(decision.reasons),
+    rulesNow: rulesIn(shadow.reasons),
     candidate: { version: shadow.policyVersion, digest: shadow.policyDigest },
     calls: 0,
     examples: [],
   };
-}
-
-function rulesOf(reasons: readonly { rule: string }[]): string[] {
-  return [...new Set(reasons.map(({ rule }) => rule))].sort();
 }

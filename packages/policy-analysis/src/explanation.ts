@@ -1,4 +1,4 @@
-/** Why one decision came out as it did, and what would have changed it: asked of the very policy that decided. */
+/** Why a decision was made and what would have changed it, evaluated by the policy that decided. */
 import {
   type DecisionRecord,
   Fault,
@@ -9,21 +9,21 @@ import {
 import { bundleSources, policyWith } from '@interlock/policy';
 import { z } from 'zod';
 import { type Counterfactual, counterfactualsOf } from './counterfactuals.ts';
-import { type GrantFor, grantsFor } from './grants.ts';
-import { type Ground, groundsOf } from './grounds.ts';
+import { withGrants } from './grant-suggestion.ts';
+import { grantsFor, type SuggestedGrant } from './grants.ts';
+import { type Evaluator, type Outcome, outcomeOf } from './outcomes.ts';
 import { createProbe, type Explainer, type Probe } from './probe.ts';
-import { inputOf, isSame } from './recorded.ts';
-import { withGrants } from './suggestion.ts';
-import { ask, type Judge, type Outcome } from './verdicts.ts';
+import { inputOf, isSame } from './recorded-input.ts';
+import { type RuleFacts, ruleFactsOf } from './rule-facts.ts';
 
-/** A policy that decided, with its data, so that it can be asked what it would say with other data. */
-export interface ExplainingPolicy extends Explainer {
+/** A policy with its data, so that it can also be evaluated with other data. */
+export interface ExplainablePolicy extends Explainer {
   data: unknown;
-  with(change: (own: Record<string, unknown>) => Record<string, unknown>): Judge;
+  with(change: (own: Record<string, unknown>) => Record<string, unknown>): Evaluator;
 }
 
-/** Returns a bundle's policy with what an explanation needs beside it. */
-export function explaining(policy: Explainer, bundle: Uint8Array): ExplainingPolicy {
+/** Returns the policy of a bundle as one that can be explained. */
+export function explainablePolicy(policy: Explainer, bundle: Uint8Array): ExplainablePolicy {
   return {
     evaluate: (input) => policy.evaluate(input),
     explain: (input) => policy.explain(input),
@@ -32,30 +32,29 @@ export function explaining(policy: Explainer, bundle: Uint8Array): ExplainingPol
   };
 }
 
-/** A decision as it was recorded. */
 export interface RecordedDecision {
   decision: DecisionRecord;
   /** Canonical JSON. */
   arguments: string;
 }
 
-/** What policy says of the same input again. */
+/** Whether the policy answers the same again, and otherwise what it answers now. */
 export type Repetition = { same: true } | { same: false; now: PolicyAnswer | 'no answer' };
 
 export interface Explanation {
   kind: 'whole';
   repeated: Repetition;
-  /** Every word of every rule. */
-  words: PolicyExplanation;
-  grounds: Ground[];
+  /** Every output of every rule. */
+  outputs: PolicyExplanation;
+  rules: RuleFacts[];
   counterfactuals: Counterfactual[];
-  /** Where no rule allows the call: the narrowest grant for it, and what becomes of the call with it. */
-  grant?: GrantFor & { outcome: Outcome };
-  /** Questions the policy was asked for this, and those left out because there would have been too many. */
+  /** Where no rule allows the call: the narrowest grant for it, and the outcome with it. */
+  grant?: SuggestedGrant & { outcome: Outcome };
+  /** Variants of the input that were evaluated, and those that were not because there were too many. */
   questions: { asked: number; unasked: number };
 }
 
-/** A decision of which only its record can be told. */
+/** A decision that cannot be evaluated again: only its record is known. */
 export interface Unexplained {
   kind: 'record-only';
   why: string;
@@ -63,35 +62,41 @@ export interface Unexplained {
 
 /** Explains a recorded decision. */
 export function explain(
-  { decision, arguments: given }: RecordedDecision,
-  policy: ExplainingPolicy,
-  questionsMax?: number,
+  { decision, arguments: argumentsText }: RecordedDecision,
+  policy: ExplainablePolicy,
+  variantsMax?: number,
 ): Explanation | Unexplained {
-  const read = inputOf(decision.facts, given);
+  const read = inputOf(decision.facts, argumentsText);
   if ('unreadable' in read)
-    return { kind: 'record-only', why: `What policy saw is not what it sees today: ${read.unreadable}.` };
+    return {
+      kind: 'record-only',
+      why: `The recorded input does not have the form of a policy input today: ${read.unreadable}.`,
+    };
   const repeated = repeat(policy, read.input, decision);
-  const facts = createProbe(policy, read.input, questionsMax);
-  const words = facts.words(facts.input);
-  const grounds = groundsOf(facts);
-  if (words === undefined || grounds === undefined)
-    return { kind: 'record-only', why: 'The policy does not answer about this call.' };
-  const changes = createProbe(policy, read.input, questionsMax);
-  const stand = { verdict: decision.verdict, data: dataOf(policy.data, stopping(decision.verdict, words)) };
-  const counterfactuals = counterfactualsOf(changes, stand);
-  const [grant] = words.allow.length === 0 ? grantsFor([read.input]) : [];
+  const facts = createProbe(policy, read.input, variantsMax);
+  const outputs = facts.outputs(facts.input);
+  const rules = ruleFactsOf(facts);
+  if (outputs === undefined || rules === undefined)
+    return { kind: 'record-only', why: 'The policy gives no answer about this call.' };
+  const changes = createProbe(policy, read.input, variantsMax);
+  const decided = {
+    verdict: decision.verdict,
+    data: dataOf(policy.data, stoppingRules(decision.verdict, outputs)),
+  };
+  const counterfactuals = counterfactualsOf(changes, decided);
+  const [grant] = outputs.allow.length === 0 ? grantsFor([read.input]) : [];
   return {
     kind: 'whole',
     repeated,
-    words,
-    grounds,
+    outputs,
+    rules,
     counterfactuals,
     ...(grant === undefined ? {} : { grant: { ...grant, outcome: withGrant(policy, grant, read.input) } }),
     questions: total(facts, changes),
   };
 }
 
-function repeat(policy: Judge, input: object, decision: DecisionRecord): Repetition {
+function repeat(policy: Evaluator, input: object, decision: DecisionRecord): Repetition {
   const { verdict, reasons, obligations, notes } = decision;
   try {
     const now = policy.evaluate(input);
@@ -102,23 +107,27 @@ function repeat(policy: Judge, input: object, decision: DecisionRecord): Repetit
   }
 }
 
-/** The rules a call would have to content: those that said no or asked, and where none allows it, the grants. */
-function stopping(verdict: Verdict, { deny, ask: asked, allow }: PolicyExplanation): string[] {
-  const rules = verdict === 'deny' && deny.length > 0 ? deny : asked;
+/** Returns the rules that stop the call: those that deny or ask, and `allow_listed` where none allows it. */
+function stoppingRules(verdict: Verdict, { deny, ask, allow }: PolicyExplanation): string[] {
+  const rules = verdict === 'deny' && deny.length > 0 ? deny : ask;
   return [...new Set([...rules.map(({ rule }) => rule), ...(allow.length === 0 ? ['allow_listed'] : [])])];
 }
 
 const documentSchema = z.record(z.string(), z.unknown());
 
-/** Returns what rules read below `data.config` and `data` under their own names. */
+/** Returns what rules read below `data.config` and below `data` under their own names. */
 function dataOf(data: unknown, rules: readonly string[]): unknown[] {
   const whole = documentSchema.safeParse(data).data ?? {};
   const config = documentSchema.safeParse(whole['config']).data ?? {};
   return rules.flatMap((rule) => [config[rule], whole[rule]]).filter((value) => value !== undefined);
 }
 
-function withGrant(policy: ExplainingPolicy, { grant }: GrantFor, input: Parameters<typeof ask>[1]): Outcome {
-  return ask(
+function withGrant(
+  policy: ExplainablePolicy,
+  { grant }: SuggestedGrant,
+  input: Parameters<typeof outcomeOf>[1],
+): Outcome {
+  return outcomeOf(
     policy.with((own) => withGrants(own, [grant])),
     input,
   ).outcome;

@@ -1,4 +1,4 @@
-/** Reads from the trace of a failed test what was expected and what came. */
+/** Reads from the trace of a failed test what was expected and what was the case. */
 import { z } from 'zod';
 import { nameOf, type Term, termText } from './rego-terms.ts';
 
@@ -20,17 +20,17 @@ export const traceEventSchema = z.object({
 });
 export type TraceEvent = z.infer<typeof traceEventSchema>;
 
-/** The line of a test that did not hold. */
+/** The expression of a test that did not hold. */
 export interface FailedExpression {
   file: string;
   line: number;
   expected: string;
-  came: string;
+  actual: string;
 }
 
-/** Returns the expression at which a test ended, or undefined where its trace does not say. */
+/** Returns the expression at which a test failed, or undefined where the trace does not show it. */
 export function failedExpression(trace: readonly TraceEvent[]): FailedExpression | undefined {
-  // The query that stands in a file and fails last is the test's own: rules it asks fail in queries of theirs.
+  // The first query with a file is the test's own; the rules that it evaluates fail in queries of their own.
   const test = trace.find(({ Op, Location }) => Op === 'Enter' && (Location?.file ?? '') !== '')?.QueryID;
   const event = trace.findLast(({ Op, QueryID }) => Op === 'Fail' && QueryID === test);
   if (event?.Location == null) return undefined;
@@ -41,37 +41,37 @@ export function failedExpression(trace: readonly TraceEvent[]): FailedExpression
 }
 
 type Expression = z.infer<typeof expressionSchema>;
-type Compared = Pick<FailedExpression, 'expected' | 'came'>;
+type Compared = Pick<FailedExpression, 'expected' | 'actual'>;
 
 function compared({ negated, terms }: Expression, event: TraceEvent): Compared {
   const known = new Map((event.Locals ?? []).map(({ name, ...term }) => [name, term] as const));
   const text = (term: Term | undefined) => (term === undefined ? '' : termText(term, known));
   if (!Array.isArray(terms)) {
-    const word = nameOf(terms);
+    const name = nameOf(terms);
     return negated
-      ? { expected: `not ${word}`, came: text(terms) }
-      : { expected: word, came: `${text(terms)} is undefined or false` };
+      ? { expected: `not ${name}`, actual: text(terms) }
+      : { expected: name, actual: `${text(terms)} is undefined or false` };
   }
   const [operator, left, right, ...rest] = terms;
   const name = operator === undefined ? '' : nameOf(operator);
   if (!negated && (name === 'eq' || name === 'equal') && left !== undefined && right !== undefined) {
-    // What the compiler named is what came; what the author wrote or named is what was expected.
-    const leftCame = isMade(left, event) || !isMade(right, event);
-    return leftCame
-      ? { expected: text(right), came: text(left) }
-      : { expected: text(left), came: text(right) };
+    // A variable of the compiler has the actual value; what the author wrote or named is expected.
+    const leftIsActual = isCompilerVariable(left, event) || !isCompilerVariable(right, event);
+    return leftIsActual
+      ? { expected: text(right), actual: text(left) }
+      : { expected: text(left), actual: text(right) };
   }
-  const sign = SIGNS[name];
-  const said =
-    sign !== undefined && rest.length === 0
-      ? `${text(left)} ${sign} ${text(right)}`
+  const operatorText = OPERATORS[name];
+  const expression =
+    operatorText !== undefined && rest.length === 0
+      ? `${text(left)} ${operatorText} ${text(right)}`
       : `${name}(${[left, right, ...rest].map(text).join(', ')})`;
   return negated
-    ? { expected: `not ${said}`, came: 'it holds' }
-    : { expected: said, came: 'it does not hold' };
+    ? { expected: `not ${expression}`, actual: 'it holds' }
+    : { expected: expression, actual: 'it does not hold' };
 }
 
-const SIGNS: Readonly<Record<string, string>> = {
+const OPERATORS: Readonly<Record<string, string>> = {
   eq: '==',
   equal: '==',
   neq: '!=',
@@ -82,7 +82,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   'internal.member_2': 'in',
 };
 
-function isMade({ type, value }: Term, { LocalMetadata }: TraceEvent): boolean {
+function isCompilerVariable({ type, value }: Term, { LocalMetadata }: TraceEvent): boolean {
   if (type !== 'var') return false;
   const name = String(value);
   return (LocalMetadata?.[name]?.name ?? name) === name;

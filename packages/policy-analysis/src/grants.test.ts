@@ -2,9 +2,9 @@ import { type Json, type PolicyInput, policyInputSchema, sha256 } from '@interlo
 import { buildBundle, policyWith } from '@interlock/policy';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { BASE_POLICIES } from './folders.ts';
 import { grantsFor } from './grants.ts';
 import { opaProgram } from './opa.ts';
+import { BASE_POLICIES } from './policy-folders.ts';
 
 fc.configureGlobal({ seed: 20_261_121 });
 const BUILD_MS = 60_000;
@@ -83,7 +83,7 @@ describe('[P-policy-suggest] the narrowest grants for recorded calls', () => {
     expect(verdicts(read, others)).toEqual(['deny', 'deny', 'deny']);
   });
 
-  test('know recipients by the domains a parser read', () => {
+  test('limit recipients to the domains that a parser read', () => {
     const to = (local: string, domain = 'example.com') => {
       const address = `${local}@${domain}`;
       return call(
@@ -96,7 +96,7 @@ describe('[P-policy-suggest] the narrowest grants for recorded calls', () => {
     expect(verdicts(sent, [to('new'), to('new', 'evil.example')])).toEqual(['allow', 'deny']);
   });
 
-  test('name what they leave free: values with nothing in common', () => {
+  test('list the arguments that they leave free: values without a common condition', () => {
     const texts = ['one', 'two', 'three', 'four', 'five', 'six'].map((text) => call({ text }));
     expect(grantsFor(texts)).toMatchObject([{ calls: 6, free: ['/text'], grant: { tools: ['pay'] } }]);
   });
@@ -109,7 +109,7 @@ describe('[P-policy-suggest] the narrowest grants for recorded calls', () => {
     ]);
   });
 
-  test('allow every call they were made from, whatever its arguments', () => {
+  test('allow every call that they were made from, whatever its arguments', () => {
     const leaf = fc.oneof(
       fc.constantFrom('a', 'b', '/x/1', '/x/2', '/x/3', '/y', 'a..b', ''),
       fc.integer({ min: -3, max: 9 }),

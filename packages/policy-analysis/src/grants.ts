@@ -1,16 +1,16 @@
 /**
  * The narrowest grants (`data.config.allow_listed`) that would allow recorded calls.
  *
- * 1. A grant is for one agent of one tenant and one tool. It never says "*".
- * 2. Every value a call had is inside; what no call had is outside as far as conditions can say it. An argument whose
- *    values no condition describes is named as free, so that a person decides about it.
- * 3. Only conditions that hold for each of the calls are written: whoever checks the grants finds them all allowed.
+ * G1. A grant is for one agent of one tenant and one tool. It never names "*".
+ * G2. Every value of a call is covered; other values are not, as far as conditions can express it. An argument whose
+ *     values no condition describes is listed as free, so that a person decides about it.
+ * G3. Every condition holds for each of the calls, so the grants allow all of them.
  */
 import { type Json, type PolicyInput, pointerOf, valueAt } from '@interlock/contracts';
 
-/** Distinct values that are still a list of what was meant, and not a sample of what there is. */
-const FEW = 5;
-/** Conditions of one grant: more arguments than a person reads are left to the schema. */
+/** Up to so many distinct values are taken as the complete list; more are only a sample. */
+const LISTED_MAX = 5;
+/** Conditions of one grant: a person does not review more. Further arguments are listed as free. */
 const CONDITIONS_MAX = 64;
 
 /** A condition on an argument, as the rule `allow_listed` reads it. */
@@ -34,22 +34,22 @@ export interface Grant {
   where: Condition[];
 }
 
-export interface GrantFor {
+export interface SuggestedGrant {
   grant: Grant;
   calls: number;
-  /** Arguments that may have any value: their values differ too much to say what they have in common. */
+  /** Arguments that may have any value, because no condition describes their values. */
   free: string[];
 }
 
 /** Returns a grant for each agent and tool of the calls, the most used first. */
-export function grantsFor(inputs: readonly PolicyInput[]): GrantFor[] {
+export function grantsFor(inputs: readonly PolicyInput[]): SuggestedGrant[] {
   const groups = Map.groupBy(inputs, ({ subject, tool }) =>
     JSON.stringify([subject.tenant, subject.agent, tool.name]),
   );
   return [...groups.values()].map(grantOf).sort((one, other) => other.calls - one.calls);
 }
 
-function grantOf(inputs: readonly PolicyInput[]): GrantFor {
+function grantOf(inputs: readonly PolicyInput[]): SuggestedGrant {
   const [first] = inputs;
   if (first === undefined) throw new TypeError('A grant is for at least one call.');
   const free: string[] = [];
@@ -78,29 +78,33 @@ function conditionsOn(at: string, inputs: readonly PolicyInput[], free: string[]
   const having = inputs.filter((input) => valueAt(input.arguments, at) !== undefined);
   const whole = having.map((input) => valueAt(input.arguments, at)).filter((value) => value !== undefined);
   if (whole.every(isObject)) return conditionsAt(at, inputs, free);
-  const said = sameOf(whole) ?? describing(at, having, whole);
-  if (said === undefined) {
+  const condition = equalTo(whole) ?? conditionFor(at, having, whole);
+  if (condition === undefined) {
     free.push(at);
     return [];
   }
-  return [{ at, ...said, ...(having.length < inputs.length ? { optional: true } : {}) }];
+  return [{ at, ...condition, ...(having.length < inputs.length ? { optional: true } : {}) }];
 }
 
-type Said = Omit<Condition, 'at' | 'optional'>;
+type ValueCondition = Omit<Condition, 'at' | 'optional'>;
 
-function sameOf(whole: readonly Json[]): Said | undefined {
+function equalTo(whole: readonly Json[]): ValueCondition | undefined {
   const [first] = whole;
   if (first === undefined || distinct(whole).length > 1) return undefined;
   return { equals: first };
 }
 
-/** Says what values have in common; of lists, what each of their values has. An empty list has nothing to say it of. */
-function describing(at: string, having: readonly PolicyInput[], whole: readonly Json[]): Said | undefined {
+/** Returns what values have in common; for lists, what each of their values has. There is none for an empty list. */
+function conditionFor(
+  at: string,
+  having: readonly PolicyInput[],
+  whole: readonly Json[],
+): ValueCondition | undefined {
   if (whole.some((value) => isObject(value) || (Array.isArray(value) && value.length === 0)))
     return undefined;
   const different = distinct(whole.flat());
   const isFlat = different.every((value) => !Array.isArray(value) && !isObject(value));
-  if (isFlat && different.length <= FEW) return { one_of: different };
+  if (isFlat && different.length <= LISTED_MAX) return { one_of: different };
   const numbers = different.filter((value) => typeof value === 'number');
   if (numbers.length === different.length) return { min: Math.min(...numbers), max: Math.max(...numbers) };
   const texts = different.filter((value) => typeof value === 'string');
@@ -108,8 +112,8 @@ function describing(at: string, having: readonly PolicyInput[], whole: readonly 
   return domainsOf(at, having) ?? prefixOf(texts);
 }
 
-/** The domains of the addresses and URLs a parser read there, where it read them all. */
-function domainsOf(at: string, having: readonly PolicyInput[]): Said | undefined {
+/** The domains of the addresses and URLs that a parser read there, if it read all of them. */
+function domainsOf(at: string, having: readonly PolicyInput[]): ValueCondition | undefined {
   const found = having.map(({ facts }) =>
     [...facts.recipients, ...facts.destinations].filter(
       (fact) => fact.at === at || fact.at?.startsWith(`${at}/`) === true,
@@ -122,12 +126,12 @@ function domainsOf(at: string, having: readonly PolicyInput[]): Said | undefined
   });
   const known = domains.filter((domain) => domain !== undefined);
   const different = [...new Set(known)].sort();
-  if (known.length < domains.length || different.length > FEW) return undefined;
+  if (known.length < domains.length || different.length > LISTED_MAX) return undefined;
   return { domain_of: different };
 }
 
-/** The folder that all texts are in. The rule takes no text that climbs or is escaped, so neither may be here. */
-function prefixOf(texts: readonly string[]): Said | undefined {
+/** The folder that all texts begin with. The rule accepts no text with "..", "\" or "%", so none may be here. */
+function prefixOf(texts: readonly string[]): ValueCondition | undefined {
   if (texts.some((text) => /\.\.|\\|%/.test(text))) return undefined;
   const [first = '', ...others] = texts;
   let length = first.length;

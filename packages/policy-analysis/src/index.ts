@@ -1,4 +1,4 @@
-export { type CallStory, type Ending, storyOf } from './call-story.ts';
+export { type AuditedCall, auditedCallOf, type Ending } from './audited-call.ts';
 export { type Changes, comparePolicies, type PolicyComparison } from './comparison.ts';
 export type { Counterfactual } from './counterfactuals.ts';
 export { collectDisagreements, type DisagreementGroup, type DisagreementReport } from './disagreements.ts';
@@ -9,25 +9,25 @@ export {
   explainCall,
 } from './explained-call.ts';
 export {
-  type ExplainingPolicy,
+  type ExplainablePolicy,
   type Explanation,
   explain,
-  explaining,
+  explainablePolicy,
   type RecordedDecision,
 } from './explanation.ts';
-export { BASE_POLICIES, ownFolder, policyFolders, rulesOf, shown } from './folders.ts';
-export { grantsFor } from './grants.ts';
-export { type Fact, words } from './grounds.ts';
-export { opaProgram } from './opa.ts';
-export type { ReplayTotals } from './recorded.ts';
-export { ruleFiles } from './scaffold.ts';
 export {
-  type ChangeGroup,
-  createSimulation,
-  type NamedCall,
-  type SimulationOptions,
-  type SimulationReport,
-} from './simulation.ts';
-export { createCheck, createWanted, type Suggestion, type Wish, withGrants } from './suggestion.ts';
+  createGrantCheck,
+  createSelection,
+  type Selection,
+  type Suggestion,
+  withGrants,
+} from './grant-suggestion.ts';
+export { grantsFor } from './grants.ts';
+export { ruleFiles } from './new-rule.ts';
+export { opaProgram } from './opa.ts';
+export type { Agreement, Outcome } from './outcomes.ts';
+export { BASE_POLICIES, displayPath, ownFolder, policyFolders, rulesOf } from './policy-folders.ts';
+export type { ReplayTotals } from './recorded-input.ts';
+export { type Fact, outputKinds } from './rule-facts.ts';
+export { type ChangeGroup, createSimulation, type NamedCall, type SimulationReport } from './simulation.ts';
 export { type PolicyReport, testPolicies } from './testing.ts';
-export type { Agreement, Judge, Outcome } from './verdicts.ts';

@@ -1,4 +1,4 @@
-/** Running `opa` over policy folders, and putting the folders' own names back into what it says. */
+/** Runs `opa` over policy folders, and restores the folders' own names in its output. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,32 +6,32 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { namesIn } from '@interlock/policy';
 import { type Environment, Failure, processEnvironment } from '@interlock/shell';
-import { rulesOf, shown } from './folders.ts';
+import { displayPath, rulesOf } from './policy-folders.ts';
 
 /** A thousand rules with their tests take some ten seconds; a loaded machine gets more. */
 const OPA_DEADLINE_MS = 60_000;
-/** A failed test's trace has some ten kilobytes. */
+/** The trace of a failed test has about ten kilobytes. */
 const OUTPUT_MAX_BYTES = 64 * 1_048_576;
 
-/** What a run of `opa` said, and whether it was content. */
-export interface OpaAnswer {
+/** The output of a run of `opa`, and whether it exited with 0. */
+export interface OpaResult {
   stdout: string;
   stderr: string;
-  ok: boolean;
+  succeeded: boolean;
 }
 
-/** Policy folders as `opa` sees them: short names that no option, prefix or place of this machine can get into. */
+/** Policy folders under short names: no option, prefix or path of this machine gets into the arguments of `opa`. */
 export interface OpaView extends AsyncDisposable {
   /** Rego files, tests among them, and data files. */
   files: readonly string[];
-  run: (argv: readonly string[], signal: AbortSignal) => Promise<OpaAnswer>;
-  /** Returns the file that a name in what `opa` said stands for, as a person would name it. */
+  run: (argv: readonly string[], signal: AbortSignal) => Promise<OpaResult>;
+  /** Returns the path, for people, of a file that the output of `opa` names. */
   fileOf: (name: string) => string;
-  /** Returns a text in which such names are replaced. */
-  named: (text: string) => string;
+  /** Returns a text with such names replaced by paths. */
+  withPaths: (text: string) => string;
 }
 
-/** Returns the program. */
+/** Returns the `opa` to run: INTERLOCK_OPA_BIN, or the one on the PATH. */
 export function opaProgram({ INTERLOCK_OPA_BIN = 'opa' }: Environment = processEnvironment()): string {
   return INTERLOCK_OPA_BIN;
 }
@@ -44,13 +44,13 @@ export async function opaView(folders: readonly string[], program: string): Prom
   const fileOf = (name: string) => {
     const [index = '', ...rest] = name.split('/');
     const folder = folders[Number(index)];
-    return folder === undefined ? name : shown(path.join(folder, ...rest));
+    return folder === undefined ? name : displayPath(path.join(folder, ...rest));
   };
   return {
     files,
     fileOf,
     run: (argv, signal) => runOpa(program, argv, scratch, signal),
-    named: (text) =>
+    withPaths: (text) =>
       text.replaceAll(/(?<![\w/.])\d+\/(?:main|rules)\/[\w./-]+|(?<![\w/.])\d+\/data\.\w+/g, fileOf),
     [Symbol.asyncDispose]: async () => await rm(scratch, { recursive: true, force: true }),
   };
@@ -66,7 +66,7 @@ async function filesOf(folders: readonly string[]): Promise<string[]> {
   }
   for (const rule of await rulesOf(folders)) {
     for (const name of await readdir(rule.folder))
-      if (name.endsWith('.rego')) files.push(`${rule.owner}/rules/${rule.name}/${name}`);
+      if (name.endsWith('.rego')) files.push(`${rule.folderIndex}/rules/${rule.name}/${name}`);
   }
   return files;
 }
@@ -76,24 +76,24 @@ async function runOpa(
   argv: readonly string[],
   cwd: string,
   signal: AbortSignal,
-): Promise<OpaAnswer> {
+): Promise<OpaResult> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(OPA_DEADLINE_MS)]);
   try {
     const options = { cwd, signal: deadline, maxBuffer: OUTPUT_MAX_BYTES };
-    return { ...(await promisify(execFile)(program, argv, options)), ok: true };
+    return { ...(await promisify(execFile)(program, argv, options)), succeeded: true };
   } catch (cause) {
     signal.throwIfAborted();
     if (deadline.aborted)
       throw new Failure('opa_slow', `opa did not end within ${OPA_DEADLINE_MS / 1_000} s.`, { cause });
-    if (hasOutput(cause)) return { stdout: cause.stdout, stderr: cause.stderr, ok: false };
-    throw new Failure('opa_missing', `${program} does not run.`, {
+    if (hasOutput(cause)) return { stdout: cause.stdout, stderr: cause.stderr, succeeded: false };
+    throw new Failure('opa_missing', `${program} cannot be started.`, {
       cause,
-      next: 'npm run demo brings opa, or name the program with INTERLOCK_OPA_BIN.',
+      next: 'npm run demo installs opa, or name the program with INTERLOCK_OPA_BIN.',
     });
   }
 }
 
-/** Tells whether the program ran and ended with a code of its own. */
+/** Returns whether the program ran and exited with a code. */
 function hasOutput(thrown: unknown): thrown is Error & { stdout: string; stderr: string } {
   return (
     thrown instanceof Error &&

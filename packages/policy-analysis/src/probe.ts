@@ -1,4 +1,4 @@
-/** Asking a policy about variants of one input, so many times and no more. */
+/** Evaluating a policy with variants of one input, a limited number of times. */
 import {
   Fault,
   type Json,
@@ -9,84 +9,79 @@ import {
   policyInputSchema,
   type Verdict,
 } from '@interlock/contracts';
-import { changedAt, type Place, placesOf } from './places-of-input.ts';
+import { type InputNode, nodesOf, withValueAt } from './input-nodes.ts';
 
-/** A second's worth at some hundred microseconds each, and more than a call of a hundred leaves needs. */
-export const QUESTIONS_MAX = 2_000;
-/** A large input takes its time: so many bytes are asked about in all, which is some seconds. */
-const QUESTIONED_MAX_BYTES = 128 * 1_048_576;
+/** About a second at some hundred microseconds each; a call with a hundred leaves needs fewer. */
+export const VARIANTS_MAX = 2_000;
+/** Large inputs take longer: the variants of one input have at most so many bytes in all, which is some seconds. */
+const VARIANT_BYTES_MAX = 128 * 1_048_576;
 
-/** A policy that says its verdict and every word of every rule. */
+/** A policy that returns its verdict, and every output of every rule. */
 export interface Explainer {
   evaluate(input: object): PolicyAnswer;
   explain(input: object): PolicyExplanation;
 }
 
-/** Asks about variants of an input; undefined where nothing is said: too many questions, or no answer. */
+/** Evaluates variants of an input. The result is undefined without an answer, and once the limit is reached. */
 export interface Probe {
   readonly input: Json;
-  /** Places of the input. The argument that says what the call spends is one place with `spends`. */
-  readonly places: readonly Place[];
+  /** The nodes of the input. `spends` is an alias of the one argument with the same number. */
+  readonly nodes: readonly InputNode[];
   verdict(variant: Json): Verdict | undefined;
-  words(variant: Json): PolicyExplanation | undefined;
-  /** Goes through places for as long as there are questions left. */
-  each(places: readonly Place[]): Generator<Place, void>;
-  /** The input with another value at a place and its twin; undefined takes it away. */
-  with(place: Pick<Place, 'path' | 'twin'>, value: Json | undefined): Json;
-  /** The input without a place and its twin; undefined where policy always sees something there. */
-  without(place: Pick<Place, 'path' | 'twin'>): Json | undefined;
-  /** Variants that were made, and those that were not because there were too many. */
+  outputs(variant: Json): PolicyExplanation | undefined;
+  /** Yields nodes until the limit is reached; the rest is counted as unasked. */
+  each(nodes: readonly InputNode[]): Generator<InputNode, void>;
+  /** Returns the input with another value at a node and its alias; undefined removes both. */
+  with(node: Pick<InputNode, 'path' | 'alias'>, value: Json | undefined): Json;
+  /** Returns the input without a node and its alias; undefined where an input without it is not valid. */
+  without(node: Pick<InputNode, 'path' | 'alias'>): Json | undefined;
+  /** Variants that were evaluated, and those that were not because of the limit. */
   readonly asked: number;
   readonly unasked: number;
 }
 
-/** Makes a probe. */
-export function createProbe(
-  policy: Explainer,
-  policyInput: PolicyInput,
-  questionsMax = QUESTIONS_MAX,
-): Probe {
+export function createProbe(policy: Explainer, policyInput: PolicyInput, variantsMax = VARIANTS_MAX): Probe {
   const input = parsedJsonSchema.parse(policyInput);
   const bytes = Buffer.byteLength(JSON.stringify(input));
-  const most = Math.min(questionsMax, Math.ceil(QUESTIONED_MAX_BYTES / bytes));
+  const limit = Math.min(variantsMax, Math.ceil(VARIANT_BYTES_MAX / bytes));
   let asked = 0;
   let unasked = 0;
-  function hasRoom(): boolean {
-    if (asked < most) asked += 1;
+  function isWithinLimit(): boolean {
+    if (asked < limit) asked += 1;
     else unasked += 1;
     return unasked === 0;
   }
-  function asking<T>(variant: Json, ask: (input: object) => T): T | undefined {
-    if (typeof variant !== 'object' || variant === null || !hasRoom()) return undefined;
+  function evaluated<T>(variant: Json, evaluate: (input: object) => T): T | undefined {
+    if (typeof variant !== 'object' || variant === null || !isWithinLimit()) return undefined;
     try {
-      return ask(variant);
+      return evaluate(variant);
     } catch (error) {
       if (error instanceof Fault && error.code === 'policy_error') return undefined;
       throw error;
     }
   }
-  const changed = ({ path, twin }: Pick<Place, 'path' | 'twin'>, value: Json | undefined) => {
-    const once = changedAt(input, path, value);
-    return twin === undefined ? once : changedAt(once, twin, value);
+  const changed = ({ path, alias }: Pick<InputNode, 'path' | 'alias'>, value: Json | undefined) => {
+    const once = withValueAt(input, path, value);
+    return alias === undefined ? once : withValueAt(once, alias, value);
   };
   return {
     input,
-    places: twinned(placesOf(input)),
-    verdict: (variant) => asking(variant, (one) => policy.evaluate(one).verdict),
-    words: (variant) => asking(variant, (one) => policy.explain(one)),
-    *each(places) {
-      for (const [index, place] of places.entries()) {
-        if (asked >= most) {
-          unasked += places.length - index;
+    nodes: withSpendsAsAlias(nodesOf(input)),
+    verdict: (variant) => evaluated(variant, (one) => policy.evaluate(one).verdict),
+    outputs: (variant) => evaluated(variant, (one) => policy.explain(one)),
+    *each(nodes) {
+      for (const [index, node] of nodes.entries()) {
+        if (asked >= limit) {
+          unasked += nodes.length - index;
           return;
         }
-        yield place;
+        yield node;
       }
     },
     with: changed,
-    without(place) {
-      // To look whether it is an input takes about as long as to ask.
-      const variant = hasRoom() ? changed(place, undefined) : undefined;
+    without(node) {
+      // Checking whether a variant is a valid input takes about as long as evaluating it.
+      const variant = isWithinLimit() ? changed(node, undefined) : undefined;
       return policyInputSchema.safeParse(variant).success ? variant : undefined;
     },
     get asked() {
@@ -100,13 +95,13 @@ export function createProbe(
 
 const SPENDS = ['spends'];
 
-/** What a call spends stands in one of its arguments: where only one holds that number, it is that one. */
-function twinned(places: readonly Place[]): Place[] {
-  const spends = places.find(({ path }) => path.length === 1 && path[0] === 'spends');
-  const same = places.filter(({ path, value }) => path[0] === 'arguments' && value === spends?.value);
+/** The amount that a call spends is one of its arguments: where only one has that number, it is that one. */
+function withSpendsAsAlias(nodes: readonly InputNode[]): InputNode[] {
+  const spends = nodes.find(({ path }) => path.length === 1 && path[0] === 'spends');
+  const same = nodes.filter(({ path, value }) => path[0] === 'arguments' && value === spends?.value);
   const [argument, ...others] = same;
-  if (spends === undefined || argument === undefined || others.length > 0) return [...places];
-  return places
-    .filter((place) => place !== spends)
-    .map((place) => (place === argument ? { ...place, twin: SPENDS } : place));
+  if (spends === undefined || argument === undefined || others.length > 0) return [...nodes];
+  return nodes
+    .filter((node) => node !== spends)
+    .map((node) => (node === argument ? { ...node, alias: SPENDS } : node));
 }

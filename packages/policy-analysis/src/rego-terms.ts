@@ -1,4 +1,4 @@
-/** Terms of Rego as `opa` writes them into traces, and the text a person would have written. */
+/** Terms of Rego as `opa` writes them into traces, as Rego text. */
 import { z } from 'zod';
 
 /** A term: `{"type": "string", "value": "no"}`. */
@@ -9,8 +9,8 @@ export interface Term {
 
 /** Whole objects are compared in tests; a larger one is cut. */
 const TEXT_MAX = 2_000;
-/** A name the compiler made. */
-const MADE = /^__local\d+__$/;
+/** The name of a variable that the compiler made. */
+const COMPILER_VARIABLE = /^__local\d+__$/;
 const termSchema = z.object({ type: z.string(), value: z.unknown() });
 const pairsSchema = z.array(z.tuple([z.unknown(), z.unknown()]));
 
@@ -20,7 +20,7 @@ export function termText(term: Term, known: ReadonlyMap<string, Term>): string {
   return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
 }
 
-/** Returns the name of what is called or looked up: `data.interlock.rules.x.deny`, `eq`. */
+/** Returns the name of a function or reference: `data.interlock.rules.x.deny`, `eq`. */
 export function nameOf({ type, value }: Term): string {
   if (type !== 'ref') return String(value);
   const [first, ...rest] = z.array(termSchema).parse(value);
@@ -52,7 +52,7 @@ function textOf(term: Term, known: ReadonlyMap<string, Term>): string {
     }
     case 'var': {
       const found = known.get(String(value));
-      return found === undefined ? String(value).replace(MADE, '_') : textOf(found, known);
+      return found === undefined ? String(value).replace(COMPILER_VARIABLE, '_') : textOf(found, known);
     }
     case 'ref':
       return nameOf(term);

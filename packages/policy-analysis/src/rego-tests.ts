@@ -1,5 +1,4 @@
-/** The tests written in Rego, and how much of each rule they reach. */
-
+/** Runs the tests written in Rego and measures how much of each rule they reach. */
 import { Failure } from '@interlock/shell';
 import { z } from 'zod';
 import {
@@ -8,30 +7,30 @@ import {
   type TraceEvent,
   traceEventSchema,
 } from './failed-expression.ts';
-import type { OpaAnswer, OpaView } from './opa.ts';
+import type { OpaResult, OpaView } from './opa.ts';
 
-/** One test and how it ended. */
+/** One test and its result. */
 export interface RegoTest {
   name: string;
   /** The package under test: `interlock.rules.amount_cap`. */
   subject: string;
   file: string;
   line: number;
-  /** What did not hold, and where. */
+  /** The expression that did not hold; absent for a test that passed. */
   failed?: FailedExpression;
 }
 
 /** How much of one file tests reach. */
 export interface FileCoverage {
   file: string;
-  /** Lines that can be reached, and those that were not. */
+  /** The number of lines that tests can reach, and the lines that none reached. */
   lines: number;
   missed: number[];
 }
 
-/** Explaining a failure takes a second run with a trace; nobody reads more at once. */
+/** Explaining a failure takes a second run with a trace; a person does not read more at once. */
 const EXPLAINED_MAX = 50;
-const COMPLAINT_MAX = 4_000;
+const ERROR_TEXT_MAX = 4_000;
 
 const resultSchema = z.object({
   location: z.object({ file: z.string(), row: z.int() }),
@@ -54,14 +53,14 @@ const coverageSchema = z.object({
 
 /**
  * Runs the tests; `only` is matched against their packages and names.
- * Throws `configuration_invalid` where a file is no Rego.
+ * Throws `configuration_invalid` when a file cannot be compiled.
  */
 export async function runRegoTests(
   view: OpaView,
   { only, signal }: { only?: RegExp | undefined; signal: AbortSignal },
 ): Promise<RegoTest[]> {
-  const narrowed = only === undefined ? [] : ['--run', only.source];
-  const results = await resultsOf(view, narrowed, signal);
+  const filter = only === undefined ? [] : ['--run', only.source];
+  const results = await resultsOf(view, filter, signal);
   const failed = results.filter(({ fail }) => fail).slice(0, EXPLAINED_MAX);
   const explained = failed.length === 0 ? [] : await explain(view, failed, signal);
   const traces = new Map(explained.map((result) => [fullName(result), result.trace] as const));
@@ -79,7 +78,7 @@ async function resultsOf(view: OpaView, flags: readonly string[], signal: AbortS
   return read(answer, resultsSchema, view) ?? [];
 }
 
-/** Runs failed tests again with the values they met, which would be megabytes for all of them. */
+/** Runs failed tests again with the values of variables, which would be megabytes for all tests. */
 async function explain(view: OpaView, failed: readonly Result[], signal: AbortSignal): Promise<Result[]> {
   const names = failed.map((result) => fullName(result).replaceAll('.', '\\.'));
   return await resultsOf(view, ['--var-values', '--run', `^(${names.join('|')})$`], signal);
@@ -93,16 +92,17 @@ function failureOf(
   { fail, skip, error }: Result,
   trace: readonly TraceEvent[],
   view: OpaView,
-): (Partial<FailedExpression> & Pick<FailedExpression, 'expected' | 'came'>) | undefined {
-  if (skip) return { expected: 'a test that runs', came: 'one that is skipped' };
-  if (error !== undefined && error !== null) return { expected: 'a test that ends', came: wordsOf(error) };
+): (Partial<FailedExpression> & Pick<FailedExpression, 'expected' | 'actual'>) | undefined {
+  if (skip) return { expected: 'a test that runs', actual: 'it was skipped' };
+  if (error !== undefined && error !== null)
+    return { expected: 'a test without an error', actual: messageOf(error) };
   if (!fail) return undefined;
   const expression = failedExpression(trace);
-  if (expression === undefined) return { expected: 'a test that holds', came: 'undefined' };
+  if (expression === undefined) return { expected: 'a test that holds', actual: 'undefined' };
   return { ...expression, file: view.fileOf(expression.file) };
 }
 
-/** Measures which lines of the rules their tests reach. Returns undefined while a test fails: nothing is measured then. */
+/** Measures which lines of the rules the tests reach. Returns undefined when a test fails: opa then measures nothing. */
 export async function measureCoverage(
   view: OpaView,
   signal: AbortSignal,
@@ -111,12 +111,12 @@ export async function measureCoverage(
     ['test', '--format', 'json', '--coverage', '--coverage-runs', '', '--', ...view.files],
     signal,
   );
-  if (!answer.ok) return undefined;
+  if (!answer.succeeded) return undefined;
   const { files } = read(answer, coverageSchema, view);
   return Object.entries(files)
     .filter(([file]) => !file.endsWith('_test.rego'))
     .map(([file, { covered, not_covered }]) => {
-      // A line is reached when nothing on it was left out.
+      // A line counts as reached when every expression on it was.
       const missed = linesOf(not_covered);
       return {
         file: view.fileOf(file),
@@ -130,17 +130,18 @@ function linesOf(ranges: z.infer<typeof rangesSchema>): Set<number> {
   return new Set(ranges.map(({ start }) => start.row));
 }
 
-function wordsOf(error: unknown): string {
+function messageOf(error: unknown): string {
   const parsed = z.object({ message: z.string() }).safeParse(error);
   return parsed.success ? parsed.data.message : JSON.stringify(error);
 }
 
-/** Reads what opa wrote; where it wrote no document, it complained. */
-function read<S extends z.ZodType>({ stdout, stderr }: OpaAnswer, schema: S, view: OpaView): z.output<S> {
+/** Reads the document that opa wrote; without one, opa reported an error. */
+function read<S extends z.ZodType>({ stdout, stderr }: OpaResult, schema: S, view: OpaView): z.output<S> {
   try {
     return schema.parse(JSON.parse(stdout));
   } catch (cause) {
-    const said = view.named(stderr.trim() || stdout.trim().slice(0, COMPLAINT_MAX)) || 'opa said nothing.';
-    throw new Failure('configuration_invalid', said, { cause, next: 'Correct this and try again.' });
+    const detail =
+      view.withPaths(stderr.trim() || stdout.trim().slice(0, ERROR_TEXT_MAX)) || 'opa printed nothing.';
+    throw new Failure('configuration_invalid', detail, { cause, next: 'Correct this and try again.' });
   }
 }

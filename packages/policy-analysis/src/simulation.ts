@@ -1,24 +1,24 @@
-/** Recorded calls held against a candidate, one after the other. */
+/** Recorded calls decided again by a candidate, one after the other. */
 import type { CallLabelEntry, RecordedCall } from '@interlock/contracts';
-import { type Recalled, type ReplayTotals, recall } from './recorded.ts';
 import {
   type Agreement,
-  ask,
-  type Judge,
-  judged,
-  moved,
+  compareReach,
+  type Evaluator,
   noAgreement,
   type Outcome,
-  rulesOf,
-  type Said,
-} from './verdicts.ts';
+  outcomeOf,
+  type RuledOutcome,
+  rulesIn,
+  withLabel,
+} from './outcomes.ts';
+import { type RecordedInput, type ReplayTotals, recordedInputOf } from './recorded-input.ts';
 
-/** As many kinds of change as a person reads; the calls of further ones are counted. */
+/** A person does not read more kinds of change; the calls of others are only counted. */
 const GROUPS_MAX = 1_000;
-/** Why calls could not be replayed: as many reasons as are worth telling. */
+/** Reasons listed for calls that could not be replayed; the others are counted together. */
 const REASONS_MAX = 20;
 
-/** A call of a report. */
+/** A call in a report. */
 export interface NamedCall {
   tenant: string;
   call: string;
@@ -43,7 +43,7 @@ export interface SimulationReport {
   changed: number;
   wider: number;
   narrower: number;
-  /** Verdicts counted. */
+  /** Calls by outcome. */
   base: Record<Outcome, number>;
   candidate: Record<Outcome, number>;
   changes: ChangeGroup[];
@@ -51,41 +51,41 @@ export interface SimulationReport {
   ungrouped: number;
   /** Records that could not be replayed, by reason. */
   unreadable: { calls: number; reasons: { why: string; calls: number; example?: string }[] };
-  /** What people judged, where they judged anything. `missing` were judged and not replayed. */
+  /** Agreement with the labels of calls, where there are any. `missing`: labelled calls that were not replayed. */
   labels?: { base: Agreement; candidate: Agreement; missing: number; falselyAllowed: NamedCall[] };
-  /** Calls the base itself decided: whether it says the same today. */
+  /** Calls that the base itself decided, and those that it decides otherwise today. */
   repeated?: { calls: number; differing: NamedCall[]; different: number };
 }
 
 export interface SimulationOptions {
-  candidate: Judge;
-  /** A policy to compare with; absent for what was decided when the call was made. */
-  base?: Judge & { digest: string };
+  candidate: Evaluator;
+  /** The policy to compare with; absent for the recorded decisions. */
+  base?: Evaluator & { digest: string };
   labels: readonly CallLabelEntry[];
-  /** Examples of each kind of change. */
+  /** Examples listed for each kind of change. */
   examples: number;
 }
 
 export interface Simulation {
-  take(recorded: RecordedCall): void;
+  add(recorded: RecordedCall): void;
   report(totals: ReplayTotals): SimulationReport;
 }
 
-/** Makes a simulation. It keeps counts and examples, never the calls. */
+/** Makes a simulation. It keeps counts and examples, not the calls. */
 export function createSimulation(options: SimulationOptions): Simulation {
   const { candidate, base, examples } = options;
   const groups = new Map<string, ChangeGroup>();
   const reasons = new Map<string, { why: string; calls: number; example?: string }>();
   const labels = new Map(options.labels.map((entry) => [keyOf(entry), entry.label]));
-  const met = { base: noAgreement(), candidate: noAgreement(), falselyAllowed: [] as NamedCall[] };
+  const labelled = { base: noAgreement(), candidate: noAgreement(), falselyAllowed: [] as NamedCall[] };
   const repeated = { calls: 0, different: 0, differing: [] as NamedCall[] };
   const counted = { base: noOutcomes(), candidate: noOutcomes() };
   const moves = { wider: 0, narrower: 0, 'as far': 0 };
   let calls = 0;
   let ungrouped = 0;
 
-  function change(recorded: RecordedCall, before: Said, now: Said): void {
-    moves[moved(before.outcome, now.outcome)] += 1;
+  function countChange(recorded: RecordedCall, before: RuledOutcome, now: RuledOutcome): void {
+    moves[compareReach(before.outcome, now.outcome)] += 1;
     const key = JSON.stringify([recorded.tool, before, now]);
     const known = groups.get(key);
     if (known === undefined && groups.size >= GROUPS_MAX) {
@@ -98,25 +98,25 @@ export function createSimulation(options: SimulationOptions): Simulation {
     if (group.examples.length < examples) group.examples.push(named(recorded));
   }
 
-  function judge(recorded: RecordedCall, before: Said, now: Said): void {
+  function countLabel(recorded: RecordedCall, before: RuledOutcome, now: RuledOutcome): void {
     const label = labels.get(keyOf(recorded));
     if (label === undefined) return;
-    met.base = judged(met.base, label, before.outcome);
-    met.candidate = judged(met.candidate, label, now.outcome);
-    if (label === 'bad' && now.outcome === 'allow' && met.falselyAllowed.length < examples)
-      met.falselyAllowed.push(named(recorded));
+    labelled.base = withLabel(labelled.base, label, before.outcome);
+    labelled.candidate = withLabel(labelled.candidate, label, now.outcome);
+    if (label === 'bad' && now.outcome === 'allow' && labelled.falselyAllowed.length < examples)
+      labelled.falselyAllowed.push(named(recorded));
   }
 
-  function repeat(recalled: Recalled): void {
-    const { recorded } = recalled;
+  function countRepetition(read: RecordedInput): void {
+    const { recorded } = read;
     if (base === undefined || recorded.decision.policyDigest !== base.digest) return;
     repeated.calls += 1;
-    if (saysTheSame(base, recalled)) return;
+    if (decidesTheSame(base, read)) return;
     repeated.different += 1;
     if (repeated.differing.length < examples) repeated.differing.push(named(recorded));
   }
 
-  function cannot(why: string, example: string): void {
+  function countUnreadable(why: string, example: string): void {
     const known = reasons.get(why) ?? (reasons.size < REASONS_MAX ? { why, calls: 0, example } : undefined);
     const reason = known ?? reasons.get(OTHER) ?? { why: OTHER, calls: 0, example };
     reasons.set(reason.why, reason);
@@ -124,25 +124,25 @@ export function createSimulation(options: SimulationOptions): Simulation {
   }
 
   return {
-    take(recorded) {
-      const recalled = recall(recorded);
-      if ('unreadable' in recalled) {
-        cannot(recalled.unreadable, recorded.call);
+    add(recorded) {
+      const read = recordedInputOf(recorded);
+      if ('unreadable' in read) {
+        countUnreadable(read.unreadable, recorded.call);
         return;
       }
       calls += 1;
-      const now = ask(candidate, recalled.input);
-      const before = base === undefined ? saidThen(recalled) : ask(base, recalled.input);
+      const now = outcomeOf(candidate, read.input);
+      const before = base === undefined ? recordedOutcome(read) : outcomeOf(base, read.input);
       counted.base[before.outcome] += 1;
       counted.candidate[now.outcome] += 1;
-      if (before.outcome !== now.outcome) change(recorded, before, now);
-      judge(recorded, before, now);
-      repeat(recalled);
+      if (before.outcome !== now.outcome) countChange(recorded, before, now);
+      countLabel(recorded, before, now);
+      countRepetition(read);
     },
     report({ unreadable }) {
       const changes = [...groups.values()].toSorted((one, other) => other.calls - one.calls);
       const left = [...reasons.values()];
-      if (unreadable > 0) left.push({ why: 'the audit could not hand them out', calls: unreadable });
+      if (unreadable > 0) left.push({ why: 'the auditor could not read them', calls: unreadable });
       return {
         calls,
         changed: sum(Object.values(moves)),
@@ -152,7 +152,9 @@ export function createSimulation(options: SimulationOptions): Simulation {
         changes,
         ungrouped,
         unreadable: { calls: sum(left.map((reason) => reason.calls)), reasons: left },
-        ...(labels.size === 0 ? {} : { labels: { ...met, missing: labels.size - met.base.judged } }),
+        ...(labels.size === 0
+          ? {}
+          : { labels: { ...labelled, missing: labels.size - labelled.base.judged } }),
         ...(base === undefined ? {} : { repeated }),
       };
     },
@@ -161,26 +163,26 @@ export function createSimulation(options: SimulationOptions): Simulation {
 
 const OTHER = 'for other reasons';
 
-/** What was said of the call at the time. Which rules asked about an approved call is not in its record. */
-function saidThen({ recorded, verdict }: Recalled): Said {
+/** The recorded outcome. Which rules asked about an approved call is not in its record. */
+function recordedOutcome({ recorded, verdict }: RecordedInput): RuledOutcome {
   const asked = verdict === 'ask' && recorded.decision.verdict !== 'ask';
-  return { outcome: verdict, rules: asked ? [] : rulesOf(recorded.decision.reasons) };
+  return { outcome: verdict, rules: asked ? [] : rulesIn(recorded.decision.reasons) };
 }
 
-/** The same policy and the same input make the same verdict: else something that decides is not in the record. */
-function saysTheSame(base: Judge, { recorded, input, approval }: Recalled): boolean {
+/** The same policy and input must give the same verdict; otherwise the record lacks something that decides. */
+function decidesTheSame(base: Evaluator, { recorded, input, approval }: RecordedInput): boolean {
   const whole = approval === undefined ? input : { ...input, approval };
-  return ask(base, whole).outcome === recorded.decision.verdict;
+  return outcomeOf(base, whole).outcome === recorded.decision.verdict;
 }
 
-function groupOf(tool: string, before: Said, now: Said): ChangeGroup {
+function groupOf(tool: string, before: RuledOutcome, now: RuledOutcome): ChangeGroup {
   return {
     tool,
     from: before.outcome,
     to: now.outcome,
     rulesBefore: before.rules,
     rulesNow: now.rules,
-    move: moved(before.outcome, now.outcome),
+    move: compareReach(before.outcome, now.outcome),
     calls: 0,
     examples: [],
   };

@@ -2,8 +2,8 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BASE_POLICIES } from './folders.ts';
-import { ruleFiles } from './scaffold.ts';
+import { ruleFiles } from './new-rule.ts';
+import { BASE_POLICIES } from './policy-folders.ts';
 import { testPolicies } from './testing.ts';
 
 const { signal } = new AbortController();
@@ -48,12 +48,12 @@ const tests = (...lines: string[]) =>
     '',
   ].join('\n');
 
-describe('[P-policy-tested] what does not hold', () => {
-  test.each<[string, string[], { line: number; expected: string; came: string }]>([
+describe('[P-policy-tested] a failure', () => {
+  test.each<[string, string[], { line: number; expected: string; actual: string }]>([
     [
       'a set that is another',
       ['test_it if {', '\tcautious.deny == {"Never."} with input as {"tool": {"name": "read"}}', '}'],
-      { line: 6, expected: '{"Never."}', came: 'set()' },
+      { line: 6, expected: '{"Never."}', actual: 'set()' },
     ],
     [
       'a document of a helper',
@@ -64,38 +64,45 @@ describe('[P-policy-tested] what does not hold', () => {
         '\t_asked == {"ask": set()}',
         '}',
       ],
-      { line: 8, expected: '{"ask": set()}', came: '{"ask": {"Really?"}}' },
+      { line: 8, expected: '{"ask": set()}', actual: '{"ask": {"Really?"}}' },
     ],
     [
       'a word that is missing',
       ['test_it if {', '\t"Never." in cautious.deny with input as {}', '}'],
-      { line: 6, expected: '"Never." in set()', came: 'it does not hold' },
+      { line: 6, expected: '"Never." in set()', actual: 'it does not hold' },
     ],
     [
       'a word that should be missing',
       ['test_it if {', '\tnot "Never." in cautious.deny with input as {"tool": {"name": "drop"}}', '}'],
-      { line: 6, expected: 'not "Never." in {"Never."}', came: 'it holds' },
+      { line: 6, expected: 'not "Never." in {"Never."}', actual: 'it holds' },
     ],
     [
       'a test that is skipped',
       ['todo_test_it if false'],
-      { line: 5, expected: 'a test that runs', came: 'one that is skipped' },
+      { line: 5, expected: 'a test that runs', actual: 'it was skipped' },
     ],
-  ])('is told with file and line, what was expected and what came: %s', async (_what, lines, failed) => {
-    const folder = await write('cautious', {
-      'cautious.rego': CAUTIOUS,
-      'cautious_test.rego': tests(...lines),
-    });
-    const { passed, failures } = await testPolicies([base, own], { signal });
-    expect({ passed, failures }).toEqual({
-      passed: false,
-      failures: [
-        { ...failed, name: expect.stringMatching(/test_it$/), file: path.join(folder, 'cautious_test.rego') },
-      ],
-    });
-  });
+  ])(
+    'is reported with file and line, the expected and the actual result: %s',
+    async (_what, lines, failed) => {
+      const folder = await write('cautious', {
+        'cautious.rego': CAUTIOUS,
+        'cautious_test.rego': tests(...lines),
+      });
+      const { passed, failures } = await testPolicies([base, own], { signal });
+      expect({ passed, failures }).toEqual({
+        passed: false,
+        failures: [
+          {
+            ...failed,
+            name: expect.stringMatching(/test_it$/),
+            file: path.join(folder, 'cautious_test.rego'),
+          },
+        ],
+      });
+    },
+  );
 
-  test('is told also of a rule that nothing tests', async () => {
+  test('is also a rule without a test', async () => {
     const folder = await write('cautious', { 'cautious.rego': CAUTIOUS });
     const { passed, failures } = await testPolicies([base, own], { signal });
     expect(passed).toBe(false);
@@ -105,14 +112,14 @@ describe('[P-policy-tested] what does not hold', () => {
         file: path.join(folder, 'cautious.rego'),
         line: 1,
         expected: 'a test in cautious_test.rego',
-        came: 'none',
+        actual: 'none',
       },
     ]);
   });
 });
 
 describe('[P-policy-tested] a file that does not compile', () => {
-  test('is told by its own name and line: a rule', async () => {
+  test('is reported with its own path and line: a rule', async () => {
     const folder = await write('cautious', {
       'cautious.rego': CAUTIOUS.replace('input.tool.name', 'input.tool.nome'),
       'cautious_test.rego': tests('test_it if cautious.deny == set() with input as {}'),
@@ -123,7 +130,7 @@ describe('[P-policy-tested] a file that does not compile', () => {
     });
   });
 
-  test('is told by its own name and line: a test', async () => {
+  test('is reported with its own path and line: a test', async () => {
     const folder = await write('cautious', {
       'cautious.rego': CAUTIOUS,
       'cautious_test.rego': tests('test_it if {', '\tcautious.deny( == set()', '}'),
@@ -138,7 +145,7 @@ describe('[P-policy-tested] a file that does not compile', () => {
 describe('[P-policy-tested] coverage', () => {
   const half = tests('test_it if cautious.deny == {"Never."} with input as {"tool": {"name": "drop"}}');
 
-  test('names the lines that no test reaches', async () => {
+  test('lists the lines that no test reaches', async () => {
     const folder = await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_test.rego': half });
     const { passed, coverage } = await testPolicies([base, own], { signal });
     expect(passed).toBe(true);
@@ -147,15 +154,17 @@ describe('[P-policy-tested] coverage', () => {
     expect(found?.percent).toBeLessThan(50);
   });
 
-  test('below what was asked for is a failure', async () => {
+  test('below the wanted percentage is a failure', async () => {
     await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_test.rego': half });
     const { passed, failures } = await testPolicies([base, own], { signal, coverageMin: 60 });
     expect(passed).toBe(false);
-    expect(failures).toMatchObject([{ name: 'cautious', line: 5, expected: 'at least 60 % of it reached' }]);
+    expect(failures).toMatchObject([
+      { name: 'cautious', line: 5, expected: 'tests reach at least 60 % of it' },
+    ]);
   });
 });
 
-test('only what is asked for runs, and nothing is said of the rest', async () => {
+test('with a pattern only matching tests run, without coverage', async () => {
   await write('cautious', {
     'cautious.rego': CAUTIOUS,
     'cautious_test.rego': tests(
@@ -169,7 +178,7 @@ test('only what is asked for runs, and nothing is said of the rest', async () =>
   expect(report.coverage).toBeUndefined();
 });
 
-test('[P-policy-tested] YAML files that are no cases by their name or folder are named, and data is not', async () => {
+test('[P-policy-tested] YAML files that are not cases by their name or folder are listed, except data', async () => {
   const named = 'cautious_cases.yaml';
   await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_case.yaml': '' });
   for (const file of ['data.yaml', named, path.join('cases', named)]) {
@@ -199,7 +208,7 @@ describe('a new rule', () => {
     expect(coverage?.rules).toContainEqual({ rule: 'office_hours', percent: 100, missed: [] });
   });
 
-  test('[P-policy-tested] a case that does not hold is told with file, line and what differs', async () => {
+  test('[P-policy-tested] a case that fails is reported with file, line and what differs', async () => {
     const file = path.join(own, 'rules', 'office_hours', 'office_hours_cases.yaml');
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace('This tool may not be called.', 'Never.'));
@@ -211,7 +220,7 @@ describe('a new rule', () => {
         file,
         line: 7,
         expected: '{"reasons":[{"rule":"office_hours","text":"Never."}]}',
-        came: '{"reasons":[{"rule":"office_hours","text":"This tool may not be called."}]}',
+        actual: '{"reasons":[{"rule":"office_hours","text":"This tool may not be called."}]}',
       },
     ]);
   });

@@ -1,4 +1,4 @@
-/** Everything that tests a policy: it compiles, its tests and cases hold, and they reach its rules. */
+/** Tests a policy: it compiles, its tests and cases pass, and they reach its rules. */
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { PolicyAnswer } from '@interlock/contracts';
@@ -13,16 +13,16 @@ import {
 import { systemClock } from '@interlock/shell';
 import { coverageOf, percentOf, type RuleCoverage } from './coverage.ts';
 import type { FailedExpression } from './failed-expression.ts';
-import { BASE_POLICIES, type RuleFolder, rulesOf, shown } from './folders.ts';
 import { opaProgram, opaView } from './opa.ts';
+import { BASE_POLICIES, displayPath, type RuleFolder, rulesOf } from './policy-folders.ts';
 import { measureCoverage, type RegoTest, runRegoTests } from './rego-tests.ts';
 
-/** One thing that does not hold. */
+/** A test or a case that failed, or a rule that is not tested enough. */
 export interface TestFailure extends FailedExpression {
   name: string;
 }
 
-/** What came of testing a policy. */
+/** The result of testing a policy. */
 export interface PolicyReport {
   passed: boolean;
   tests: number;
@@ -53,7 +53,7 @@ export async function testPolicies(
   const rules = await rulesOf(folders);
   const cases = await casesOf(folders, only);
   await using view = await opaView(folders, opaProgram());
-  const [asked, tests, files] = await inOrder([
+  const [caseResults, tests, files] = await inOrder([
     buildBundle({ opaBin: opaProgram(), folders, signal }).then((bundle) => runCases(bundle, cases)),
     runRegoTests(view, { only, signal }),
     only === undefined ? measureCoverage(view, signal) : Promise.resolve(undefined),
@@ -63,10 +63,10 @@ export async function testPolicies(
       ? undefined
       : { percent: percentOf(files), rules: coverageOf([...rules, MAIN], files) };
   const failures = [
-    ...tests.flatMap(failureOf),
-    ...asked.flatMap(caseFailureOf),
+    ...tests.flatMap(testFailureOf),
+    ...caseResults.flatMap(caseFailureOf),
     ...(only === undefined ? untested(rules, tests, cases) : []),
-    ...(coverage?.rules ?? []).flatMap((rule) => belowOf(rule, coverageMin)),
+    ...(coverage?.rules ?? []).flatMap((rule) => coverageFailureOf(rule, coverageMin)),
   ];
   return {
     passed: failures.length === 0,
@@ -74,15 +74,15 @@ export async function testPolicies(
     cases: cases.length,
     rules: rules.length,
     failures,
-    ignored: (await ignoredFiles(ownOf(folders))).map(shown),
+    ignored: (await ignoredFiles(ownOf(folders))).map(displayPath),
     ...(coverage === undefined ? {} : { coverage }),
     tookMs: Math.round(systemClock.monotonicMs() - startedMs),
   };
 }
 
 /**
- * Returns the cases of the last folder: those of the rules that come with Interlock say what these do alone, and
- * another's rules and data may say otherwise.
+ * Returns the cases of the last folder. The cases of the rules that come with Interlock hold without other rules and
+ * data, which may change the answers.
  */
 async function casesOf(folders: readonly string[], only: RegExp | undefined): Promise<PolicyCase[]> {
   const cases = await readCases(ownOf(folders));
@@ -95,31 +95,31 @@ function ownOf(folders: readonly string[]): string {
   return folders.at(-1) ?? BASE_POLICIES;
 }
 
-/** Waits for all, and throws what the first in order threw: where a rule is wrong, its tests say the same less well. */
+/** Waits for all and throws the first error in order: a rule that does not compile also fails its tests, less clearly. */
 async function inOrder<T extends readonly unknown[]>(work: readonly [...{ [K in keyof T]: Promise<T[K]> }]) {
   await Promise.allSettled(work);
   for (const one of work) await one;
   return await Promise.all(work);
 }
 
-/** How rules are composed is tested like a rule. */
-const MAIN: RuleFolder = { name: 'main', folder: path.join(BASE_POLICIES, 'main'), owner: 0 };
+/** The composition of the rules is tested like a rule. */
+const MAIN: RuleFolder = { name: 'main', folder: path.join(BASE_POLICIES, 'main'), folderIndex: 0 };
 
-function failureOf({ name, failed }: RegoTest): TestFailure[] {
+function testFailureOf({ name, failed }: RegoTest): TestFailure[] {
   return failed === undefined ? [] : [{ name, ...failed }];
 }
 
 const PARTS = ['verdict', 'reasons', 'obligations', 'notes'] as const;
 
-/** Tells only what differs: the rest of an answer is no news. */
-function caseFailureOf({ case: { name, file, line, expected }, passed, came }: CaseResult): TestFailure[] {
+/** Reports only the parts of the answer that differ. */
+function caseFailureOf({ case: { name, file, line, expected }, passed, actual }: CaseResult): TestFailure[] {
   if (passed) return [];
-  const place = { name, file: shown(file), line };
-  if (typeof came === 'string') return [{ ...place, expected: expected.verdict, came }];
-  const parts = PARTS.filter((part) => !isDeepStrictEqual(expected[part], came[part]));
-  const only = (answer: PolicyAnswer) =>
+  const location = { name, file: displayPath(file), line };
+  if (typeof actual === 'string') return [{ ...location, expected: expected.verdict, actual }];
+  const parts = PARTS.filter((part) => !isDeepStrictEqual(expected[part], actual[part]));
+  const differing = (answer: PolicyAnswer) =>
     JSON.stringify(Object.fromEntries(parts.map((part) => [part, answer[part]])));
-  return [{ ...place, expected: only(expected), came: only(came) }];
+  return [{ ...location, expected: differing(expected), actual: differing(actual) }];
 }
 
 function untested(
@@ -135,14 +135,14 @@ function untested(
     .filter(({ name }) => !tested.has(`interlock.rules.${name}`))
     .map(({ name, folder }) => ({
       name,
-      file: shown(path.join(folder, `${name}.rego`)),
+      file: displayPath(path.join(folder, `${name}.rego`)),
       line: 1,
       expected: `a test in ${name}_test.rego`,
-      came: 'none',
+      actual: 'none',
     }));
 }
 
-function belowOf({ rule, percent, missed }: RuleCoverage, coverageMin = 0): TestFailure[] {
+function coverageFailureOf({ rule, percent, missed }: RuleCoverage, coverageMin = 0): TestFailure[] {
   if (percent >= coverageMin) return [];
   const [first = ''] = missed;
   const [, file = '', line = '1'] = /^(.*):(\d+)/.exec(first) ?? [];
@@ -151,8 +151,8 @@ function belowOf({ rule, percent, missed }: RuleCoverage, coverageMin = 0): Test
       name: rule,
       file,
       line: Number(line),
-      expected: `at least ${coverageMin} % of it reached`,
-      came: `${percent} %`,
+      expected: `tests reach at least ${coverageMin} % of it`,
+      actual: `${percent} %`,
     },
   ];
 }

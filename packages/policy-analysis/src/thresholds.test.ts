@@ -11,14 +11,14 @@ const capped = (askAbove: number, denyAbove: number) => (value: number) => {
   return value > askAbove ? 'ask' : 'allow';
 };
 
-describe('[P-policy-explain] the bound at which a verdict flips', () => {
-  test('is not found where nothing flips, or nobody answers', () => {
+describe('[P-policy-explain] the bound at which a verdict changes', () => {
+  test('is not found where the verdict never changes, or where there is no answer', () => {
     expect(thresholdsOf(250, 'deny', () => 'deny')).toEqual([]);
     expect(thresholdsOf(250, 'deny', () => undefined)).toEqual([]);
     expect(lengthOf(9, 'deny', () => 'deny')).toBeUndefined();
   });
 
-  test('is told with what lies on it: a bound that is allowed itself, and one that is not', () => {
+  test('is reported as inclusive where it has the new verdict itself, else as exclusive', () => {
     const strict = (value: number): Verdict => (value < 99.5 ? 'allow' : 'ask');
     expect(thresholdsOf(250.25, 'ask', strict)).toEqual([{ bound: 'less than', to: 99.5, verdict: 'allow' }]);
     expect(thresholdsOf(250, 'ask', strict)).toEqual([{ bound: 'at most', to: 99, verdict: 'allow' }]);
@@ -43,7 +43,7 @@ describe('[P-policy-explain] the bound at which a verdict flips', () => {
     );
   });
 
-  test('of a list is the longest beginning that leads elsewhere', () => {
+  test('of a list is the length of the longest beginning with another verdict', () => {
     for (const most of [1, 2, 7, 98, 99])
       expect(lengthOf(100, 'deny', (length) => (length <= most ? 'allow' : 'deny'))).toEqual({
         to: most,

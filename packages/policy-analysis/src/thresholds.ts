@@ -1,26 +1,26 @@
-/** Where along a number, or along the length of a list, a verdict flips: found by halving. */
+/** The bounds at which a verdict changes with a number, or with the length of a list: found by bisection. */
 import type { Verdict } from '@interlock/contracts';
 
-/** A verdict that a call gets from a bound on. */
+/** The verdict beyond a bound. */
 export interface Threshold {
   bound: 'at most' | 'less than' | 'at least' | 'more than';
   to: number;
   verdict: Verdict;
 }
 
-type Ask = (value: number) => Verdict | undefined;
+type VerdictAt = (value: number) => Verdict | undefined;
 
-/** Amounts beyond this are no amounts. */
+/** Larger numbers are not tried: no amount is that large. */
 const POWERS = Array.from({ length: 13 }, (_, power) => 10 ** power);
-/** A double is halved to its last digit in fewer. */
-const HALVINGS_MAX = 64;
-/** Flips told in one direction: asked above this, denied above that. */
-const FLIPS_MAX = 3;
-/** A flip of a fraction is known to this part of it. */
+/** Fewer bisections reach the last digit of a double. */
+const BISECTIONS_MAX = 64;
+/** Bounds reported in one direction: asked about above one, denied above another. */
+const BOUNDS_MAX = 3;
+/** The relative precision of a bound that is not a whole number. */
 const PRECISION = 1e-10;
 
-/** Returns the bounds beyond which a number leads to another verdict than the one it had, nearest first. */
-export function thresholdsOf(value: number, verdict: Verdict, ask: Ask): Threshold[] {
+/** Returns the bounds beyond which a number has another verdict, nearest first. */
+export function thresholdsOf(value: number, verdict: Verdict, verdictAt: VerdictAt): Threshold[] {
   const isWhole = Number.isInteger(value);
   const scaled = [
     ...POWERS.map((power) => value * power),
@@ -31,53 +31,57 @@ export function thresholdsOf(value: number, verdict: Verdict, ask: Ask): Thresho
     (point) => Math.abs(point) <= Number.MAX_SAFE_INTEGER,
   );
   const up = points.filter((point) => point > value).sort((one, other) => one - other);
-  // Nobody spends less than nothing.
+  // Amounts are not negative.
   const down = points.filter((point) => point < value && point >= 0).sort((one, other) => other - one);
   return [
-    ...flips({ value, verdict, points: down, isWhole, ask }),
-    ...flips({ value, verdict, points: up, isWhole, ask }),
+    ...boundsAlong({ value, verdict, points: down, isWhole, verdictAt }),
+    ...boundsAlong({ value, verdict, points: up, isWhole, verdictAt }),
   ];
 }
 
-interface Walk {
+interface Search {
   value: number;
   verdict: Verdict;
   points: readonly number[];
   isWhole: boolean;
-  ask: Ask;
+  verdictAt: VerdictAt;
 }
 
-function flips({ value, verdict, points, isWhole, ask }: Walk): Threshold[] {
+function boundsAlong({ value, verdict, points, isWhole, verdictAt }: Search): Threshold[] {
   const found: Threshold[] = [];
   let here = { value, verdict };
   for (const point of points) {
-    const there = ask(point);
+    const there = verdictAt(point);
     if (there === undefined) return found;
-    while (there !== here.verdict && found.length < FLIPS_MAX) {
-      const flip = between(here, { value: point, verdict: there }, isWhole, ask);
-      found.push(flip.threshold);
-      here = flip.beyond;
+    while (there !== here.verdict && found.length < BOUNDS_MAX) {
+      const bound = between(here, { value: point, verdict: there }, isWhole, verdictAt);
+      found.push(bound.threshold);
+      here = bound.beyond;
     }
     here = { value: point, verdict: there };
   }
   return found;
 }
 
-interface Standing {
+interface Point {
   value: number;
   verdict: Verdict;
 }
 
-function between(same: Standing, other: Standing, isWhole: boolean, ask: Ask) {
+function between(same: Point, other: Point, isWhole: boolean, verdictAt: VerdictAt) {
   let [near, beyond] = [same.value, other];
-  for (let halving = 0; halving < HALVINGS_MAX && !isClose(near, beyond.value, isWhole); halving += 1) {
+  for (
+    let bisection = 0;
+    bisection < BISECTIONS_MAX && !isClose(near, beyond.value, isWhole);
+    bisection += 1
+  ) {
     const middle = isWhole ? Math.trunc((near + beyond.value) / 2) : (near + beyond.value) / 2;
-    const verdict = ask(middle);
+    const verdict = verdictAt(middle);
     if (verdict === undefined) break;
     if (verdict === same.verdict) near = middle;
     else beyond = { value: middle, verdict };
   }
-  return { beyond, threshold: thresholdAt(near, beyond, isWhole, ask) };
+  return { beyond, threshold: thresholdAt(near, beyond, isWhole, verdictAt) };
 }
 
 function isClose(one: number, other: number, isWhole: boolean): boolean {
@@ -85,12 +89,17 @@ function isClose(one: number, other: number, isWhole: boolean): boolean {
   return isWhole ? gap <= 1 : gap <= Math.max(Math.abs(other), 1) * PRECISION;
 }
 
-function thresholdAt(near: number, { value, verdict }: Standing, isWhole: boolean, ask: Ask): Threshold {
+function thresholdAt(
+  near: number,
+  { value, verdict }: Point,
+  isWhole: boolean,
+  verdictAt: VerdictAt,
+): Threshold {
   const isDown = value < near;
   if (isWhole)
     return isDown ? { bound: 'at most', to: value, verdict } : { bound: 'more than', to: near, verdict };
   const to = roundest(Math.min(near, value), Math.max(near, value));
-  const isInside = ask(to) === verdict;
+  const isInside = verdictAt(to) === verdict;
   if (isDown) return { bound: isInside ? 'at most' : 'less than', to, verdict };
   return { bound: isInside ? 'at least' : 'more than', to, verdict };
 }
@@ -104,18 +113,18 @@ function roundest(least: number, most: number): number {
   return most;
 }
 
-/** Returns the longest beginning of a list of so many that leads to another verdict, and which. */
+/** Returns the length of the longest beginning of a list that has another verdict, and that verdict. */
 export function lengthOf(
   length: number,
   verdict: Verdict,
-  ask: Ask,
+  verdictAt: VerdictAt,
 ): { to: number; verdict: Verdict } | undefined {
-  const least = ask(1);
+  const least = verdictAt(1);
   if (least === undefined || least === verdict) return undefined;
   let [beyond, near] = [{ to: 1, verdict: least }, length];
   while (near - beyond.to > 1) {
     const middle = Math.trunc((near + beyond.to) / 2);
-    const there = ask(middle);
+    const there = verdictAt(middle);
     if (there === undefined) return beyond;
     if (there === verdict) near = middle;
     else beyond = { to: middle, verdict: there };

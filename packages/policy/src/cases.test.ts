@@ -72,7 +72,7 @@ describe('a case', () => {
     ];
     for (const expected of differing) {
       const [result] = runCases(bundle, parseCases('x.yaml', file('{}', expected)));
-      expect(result).toMatchObject({ passed: false, came: { verdict: 'allow' } });
+      expect(result).toMatchObject({ passed: false, actual: { verdict: 'allow' } });
     }
   });
 

@@ -65,11 +65,11 @@ export interface PolicyCase {
   expected: PolicyAnswer;
 }
 
-/** What came of a case. `came` is what the policy said, or why it said nothing. */
+/** The result of a case. `actual` is the policy's answer, or why there is none. */
 export interface CaseResult {
   case: PolicyCase;
   passed: boolean;
-  came: PolicyAnswer | string;
+  actual: PolicyAnswer | string;
 }
 
 /**
@@ -144,8 +144,8 @@ export function runCases(bundle: Uint8Array, cases: readonly PolicyCase[]): Case
     const policy =
       policies.get(json) ?? new Policy(files['/policy.wasm'], Uint8Array.from(Buffer.from(json)));
     policies.set(json, policy);
-    const came = answerOf(policy, inputOf(one, data));
-    return { case: one, passed: isDeepStrictEqual(came, one.expected), came };
+    const actual = answerOf(policy, inputOf(one, data));
+    return { case: one, passed: isDeepStrictEqual(actual, one.expected), actual };
   });
 }
 

@@ -1,14 +1,14 @@
 /** An explanation as text. */
 import type { Json } from '@interlock/contracts';
 import {
-  type CallStory,
+  type AuditedCall,
   type Counterfactual,
   type Ending,
   type ExplainedCall,
   type ExplainedDecision,
   type Explanation,
   type Fact,
-  words,
+  outputKinds,
 } from '@interlock/policy-analysis';
 import { stringify } from 'yaml';
 import { instant, oneLine, table } from '../output.ts';
@@ -28,7 +28,7 @@ export function explanationText(explained: ExplainedCall): string {
   return [headOf(explained), ...none, ...parts].join('\n\n');
 }
 
-function headOf({ call, tenant, agent, tool, at, ending }: CallStory | ExplainedCall): string {
+function headOf({ call, tenant, agent, tool, at, ending }: AuditedCall | ExplainedCall): string {
   return `${call}: ${tool}, ${tenant}/${agent}, ${instant(at)}\n${endingText(ending)}`;
 }
 
@@ -43,31 +43,31 @@ function endingText(ending: Ending): string {
     case 'asked':
       return 'It was held for an approval, and nothing is recorded after that.';
     case 'refused':
-      return `${whoText(ending)}\n  ${ending.code}: ${oneLine(ending.detail)}`;
+      return `${causeText(ending)}\n  ${ending.code}: ${oneLine(ending.detail)}`;
     default:
       return ending satisfies never;
   }
 }
 
-function whoText({ by, whose }: Extract<Ending, { kind: 'refused' }>): string {
-  switch (whose) {
+function causeText({ by, cause }: Extract<Ending, { kind: 'refused' }>): string {
+  switch (cause) {
     case 'policy':
       return 'Policy refused it.';
-    case 'unanswered':
+    case 'no-answer':
       return 'It was refused because policy gave no answer.';
     case 'person':
       return 'Policy asked for an approval, and a person denied it.';
-    case 'nobody':
+    case 'expired':
       return 'Policy asked for an approval, and nobody approved in time.';
-    case 'elsewhere':
+    case 'other':
       return `The ${by} refused it; policy did not.`;
     default:
-      return whose satisfies never;
+      return cause satisfies never;
   }
 }
 
 function undecidedText({ ending }: ExplainedCall): string {
-  if (ending.kind === 'refused' && ending.whose === 'elsewhere')
+  if (ending.kind === 'refused' && ending.cause === 'other')
     return 'Its record holds no decision: it was refused before policy was evaluated.';
   return 'Its record holds no decision that can be read.';
 }
@@ -118,17 +118,17 @@ function saidText({
   return rowsText(lines);
 }
 
-function wholeText({ words: said, grounds, counterfactuals, grant, questions }: Explanation): string[] {
-  const rules = words.flatMap((word) => said[word].map(({ rule, text }) => [word, rule, text]));
-  const facts = grounds.flatMap(({ rule, facts: own }) =>
+function wholeText({ outputs, rules, counterfactuals, grant, questions }: Explanation): string[] {
+  const texts = outputKinds.flatMap((kind) => outputs[kind].map(({ rule, text }) => [kind, rule, text]));
+  const facts = rules.flatMap(({ rule, facts: own }) =>
     own.length === 0 ? [[rule, '(no single fact)']] : own.map((fact) => [rule, factText(fact)]),
   );
   const changes = counterfactuals.map((change) => [changeText(change), `-> ${change.verdict}`]);
   const left =
     questions.unasked === 0 ? '' : `${questions.unasked} changes were not evaluated: the call is too large.`;
   return [
-    section('What the rules say', rules, 'No rule applies.'),
-    rules.length === 0 ? '' : section('Facts they depend on', facts, ''),
+    section('What the rules say', texts, 'No rule applies.'),
+    texts.length === 0 ? '' : section('Facts they depend on', facts, ''),
     section('Changes that lead to another verdict', changes, 'No single change of the call does.'),
     grantText(grant),
     left,

@@ -9,14 +9,14 @@ import {
 } from '@interlock/contracts';
 import { buildBundle, localTimes, policyWith } from '@interlock/policy';
 import {
+  auditedCallOf,
   BASE_POLICIES,
-  type ExplainingPolicy,
+  type ExplainablePolicy,
   type Explanation,
   explain,
   explainCall,
   opaProgram,
   type RecordedDecision,
-  storyOf,
 } from '@interlock/policy-analysis';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ beforeAll(async () => {
 const GRANTED = { allow_listed: [{ agents: ['clerk'], tools: ['*'] }] };
 
 /** The shipped rules with data of a configuration. */
-function policyOf(config: object): ExplainingPolicy {
+function policyOf(config: object): ExplainablePolicy {
   const data = { config: z.record(z.string(), z.unknown()).parse(config) };
   const policy = policyWith(bundle, () => data);
   return {
@@ -55,7 +55,7 @@ interface Given {
 }
 
 /** A decision as the decider records it: what policy saw, and what it said of that. */
-function decided(policy: ExplainingPolicy, given: Given): RecordedDecision & { decision: DecisionRecord } {
+function decided(policy: ExplainablePolicy, given: Given): RecordedDecision & { decision: DecisionRecord } {
   const { tool = 'act', labels = [], arguments: own = {}, more = {} } = given;
   const input = policyInputSchema.parse({
     subject: { agent: 'clerk', user: 'ada', tenant: 'acme', roles: [], proof: 'api_key' },
@@ -85,14 +85,14 @@ function decided(policy: ExplainingPolicy, given: Given): RecordedDecision & { d
   return { decision, arguments: canonicalJson(own) };
 }
 
-function explained(policy: ExplainingPolicy, given: Given): Explanation {
+function explained(policy: ExplainablePolicy, given: Given): Explanation {
   const explanation = explain(decided(policy, given), policy);
   if (explanation.kind !== 'whole') throw new Error(explanation.why);
   return explanation;
 }
 
-function factsOf({ grounds }: Explanation, rule: string): string[] {
-  const own = grounds.find((ground) => ground.rule === rule)?.facts ?? [];
+function factsOf({ rules }: Explanation, rule: string): string[] {
+  const own = rules.find((one) => one.rule === rule)?.facts ?? [];
   return own.map(({ at, value }) => `${at} = ${JSON.stringify(value)}`);
 }
 
@@ -104,7 +104,7 @@ describe('[P-policy-explain] why a call was decided as it was', () => {
       amount_cap: [{ tools: ['act'], deny_above: 100 }],
     });
     const two = explained(policy, { arguments: { amount: 250 }, more: { spends: 250 } });
-    expect(two.words.deny.map(({ rule }) => rule)).toEqual(['amount_cap', 'blocked_tools']);
+    expect(two.outputs.deny.map(({ rule }) => rule)).toEqual(['amount_cap', 'blocked_tools']);
     expect(factsOf(two, 'amount_cap')).toEqual(['tool.name = "act"', 'arguments./amount = 250']);
     expect(factsOf(two, 'blocked_tools')).toEqual(['tool.name = "act"']);
     expect(two.counterfactuals).toEqual([]);
@@ -117,8 +117,8 @@ describe('[P-policy-explain] why a call was decided as it was', () => {
       arguments: { sql: 'select from from' },
       more: { facts: { sql: [{ at: '/sql', readable: false }] } },
     });
-    expect(denied.words.deny).toMatchObject([{ rule: 'sql_arguments' }]);
-    expect(denied.grounds.find(({ rule }) => rule === 'sql_arguments')?.facts).toEqual([
+    expect(denied.outputs.deny).toMatchObject([{ rule: 'sql_arguments' }]);
+    expect(denied.rules.find(({ rule }) => rule === 'sql_arguments')?.facts).toEqual([
       { at: 'facts.sql[0].readable', value: false, of: 'arguments./sql' },
     ]);
   });
@@ -239,19 +239,22 @@ function record(
   return { ...head, ...(evidence === undefined ? {} : { evidence }) };
 }
 
-function textOf(records: AuditRecord[], policy?: ExplainingPolicy): string {
-  const found = policy === undefined ? { gone: 'It is gone.' } : { policy, signature: 'verified' as const };
-  return explanationText(explainCall(storyOf('call_1', records, undefined), new Map([[DIGEST, found]])));
+function textOf(records: AuditRecord[], policy?: ExplainablePolicy): string {
+  const found =
+    policy === undefined ? { unavailable: 'It is gone.' } : { policy, signature: 'verified' as const };
+  return explanationText(
+    explainCall(auditedCallOf('call_1', records, undefined), new Map([[DIGEST, found]])),
+  );
 }
 
-describe('[P-policy-explain] the story of a call', () => {
+describe('[P-policy-explain] the explanation of a call', () => {
   test('is refused for a call nobody knows, and for a name that calls of two tenants bear', () => {
     const refused = { by: 'limiter', code: 'rate_limited', detail: 'Too many.' };
     const two = [record('refused', refused), record('refused', refused, undefined, 'rival')];
-    expect(() => storyOf('call_1', [], undefined)).toThrow('call_unknown');
-    expect(() => storyOf('call_1', two, 'nobody')).toThrow('call_unknown');
-    expect(() => storyOf('call_1', two, undefined)).toThrow('call_ambiguous');
-    expect(storyOf('call_1', two, 'rival')).toMatchObject({ tenant: 'rival' });
+    expect(() => auditedCallOf('call_1', [], undefined)).toThrow('call_unknown');
+    expect(() => auditedCallOf('call_1', two, 'nobody')).toThrow('call_unknown');
+    expect(() => auditedCallOf('call_1', two, undefined)).toThrow('call_ambiguous');
+    expect(auditedCallOf('call_1', two, 'rival')).toMatchObject({ tenant: 'rival' });
   });
 
   test('says who refused a call that policy never saw, or that it had allowed', () => {
@@ -291,7 +294,7 @@ describe('[P-policy-explain] the story of a call', () => {
     const approval = { person: 'grace', resolvedAt: AT + 500 };
     const second = decided(policy, { ...given, more: { approval } });
     const started = [record('started', {}, second), record('settled', { outcome: 'succeeded' })];
-    const whole = storyOf('call_1', [record('asked', {}, first), ...started], undefined);
+    const whole = auditedCallOf('call_1', [record('asked', {}, first), ...started], undefined);
     expect(whole).toMatchObject({
       ending: { kind: 'carried-out', outcome: 'succeeded' },
       decisions: [{ decision: { verdict: 'ask' } }, { decision: { verdict: 'allow' }, approval }],
@@ -300,7 +303,7 @@ describe('[P-policy-explain] the story of a call', () => {
     expect(text).toContain('DECISION 1 of 2  ask, by policy version 3');
     expect(text).toContain('DECISION 2 of 2  allow, knowing that grace approved');
     expect(text).toMatch(/without the approval\s+-> ask/);
-    expect(storyOf('call_1', started, undefined).decisions).toMatchObject([
+    expect(auditedCallOf('call_1', started, undefined).decisions).toMatchObject([
       { recorded: false, decision: { verdict: 'ask' } },
       { recorded: true, decision: { verdict: 'allow' } },
     ]);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { sha256 } from '@interlock/contracts';
 import { buildBundle, openBundle, signBundle } from '@interlock/policy';
-import { opaProgram, policyFolders, rulesOf, shown } from '@interlock/policy-analysis';
+import { displayPath, opaProgram, policyFolders, rulesOf } from '@interlock/policy-analysis';
 import { processEnvironment, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { readAuthor } from '../../author.ts';
@@ -50,7 +50,7 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
   const signature = `${out}.jws`;
   await writeFile(out, bytes);
   await writeFile(signature, `${signBundle(bytes, author, systemClock.nowMs())}\n`);
-  const own = rules.filter(({ owner }) => owner > 0).map(({ name }) => name);
+  const own = rules.filter(({ folderIndex }) => folderIndex > 0).map(({ name }) => name);
   const built = {
     digest,
     bytes: bytes.byteLength,
@@ -62,7 +62,7 @@ async function runBuild(dir: string | undefined, options: BuildOptions): Promise
     `digest   ${digest}`,
     `size     ${bytes.byteLength} bytes`,
     `rules    ${rules.length}${own.length === 0 ? '' : `, of which yours: ${own.join(', ')}`}`,
-    `written  ${shown(out)} and ${shown(signature)}, signed with ${author.keyId}`,
+    `written  ${displayPath(out)} and ${displayPath(signature)}, signed with ${author.keyId}`,
   ];
   print(options, built, lines.join('\n'));
 }

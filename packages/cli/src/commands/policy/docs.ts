@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { describeRules, rulesPage } from '@interlock/policy';
-import { opaProgram, policyFolders, shown } from '@interlock/policy-analysis';
+import { displayPath, opaProgram, policyFolders } from '@interlock/policy-analysis';
 import type { Command } from 'commander';
 import { foldersOf } from '../../folders.ts';
 import { plain, print } from '../../output.ts';
@@ -31,6 +31,6 @@ export function docsCommand(): Command {
       const page = rulesPage(rules);
       if (options.out === undefined) return print(options, { rules }, plain(page));
       await writeFile(options.out, page);
-      print(options, { rules, page: options.out }, `${rules.length} rules in ${shown(options.out)}`);
+      print(options, { rules, page: options.out }, `${rules.length} rules in ${displayPath(options.out)}`);
     });
 }

@@ -1,11 +1,11 @@
 import { type PolicyEntry, rpcSchemas } from '@interlock/contracts';
 import {
-  type CallStory,
+  type AuditedCall,
+  auditedCallOf,
   type DecidingPolicy,
   type ExplainedCall,
+  explainablePolicy,
   explainCall,
-  explaining,
-  storyOf,
 } from '@interlock/policy-analysis';
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
@@ -44,14 +44,14 @@ async function explainRecorded(call: string, options: ExplainOptions): Promise<E
   const client = await managementClientOf(options);
   const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
   const { records } = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
-  const story = storyOf(call, records, options.tenant);
-  return explainCall(story, await policiesOf(client, story, options));
+  const audited = auditedCallOf(call, records, options.tenant);
+  return explainCall(audited, await policiesOf(client, audited, options));
 }
 
 /** Returns the policy of each decision: the bundle with its digest. */
 async function policiesOf(
   client: ApiClient,
-  { decisions }: CallStory,
+  { decisions }: AuditedCall,
   options: ExplainOptions,
 ): Promise<Map<string, DecidingPolicy>> {
   const digests = [...new Set(decisions.map(({ decision }) => decision.policyDigest))];
@@ -59,12 +59,14 @@ async function policiesOf(
   const state = await readPolicyState(client);
   const found = digests.map(async (digest): Promise<[string, DecidingPolicy]> => {
     const entry = entryOfDigest(state, digest);
-    return [digest, entry === undefined ? GONE : await policyOf(client, entry, options)];
+    return [digest, entry === undefined ? UNAVAILABLE : await policyOf(client, entry, options)];
   });
   return new Map(await Promise.all(found));
 }
 
-const GONE = { gone: 'The policy version that decided is no longer kept, so it cannot be evaluated again.' };
+const UNAVAILABLE = {
+  unavailable: 'The policy version that decided is no longer kept, so it cannot be evaluated again.',
+};
 
 async function policyOf(
   client: ApiClient,
@@ -73,9 +75,9 @@ async function policyOf(
 ): Promise<DecidingPolicy> {
   try {
     const { held, bytes, signature } = await openPublished(client, entry, options);
-    return { policy: explaining(held.policy, bytes), signature };
+    return { policy: explainablePolicy(held.policy, bytes), signature };
   } catch (error) {
-    if (error instanceof Failure && error.code === 'policy_version_unknown') return GONE;
+    if (error instanceof Failure && error.code === 'policy_version_unknown') return UNAVAILABLE;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exists } from '@interlock/policy';
-import { BASE_POLICIES, ownFolder, ruleFiles, shown } from '@interlock/policy-analysis';
+import { BASE_POLICIES, displayPath, ownFolder, ruleFiles } from '@interlock/policy-analysis';
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { usage } from '../../exit-codes.ts';
@@ -29,17 +29,19 @@ async function runNew(name: string, dir: string | undefined, options: CommonOpti
   const own = await ownFolder(dir, foldersOf(options).config);
   for (const taken of [own, BASE_POLICIES].map((folder) => path.join(folder, 'rules', name)))
     if (await exists(taken))
-      throw new Failure('rule_exists', `${shown(taken)} already exists.`, { next: 'Choose another name.' });
+      throw new Failure('rule_exists', `${displayPath(taken)} already exists.`, {
+        next: 'Choose another name.',
+      });
   const files: string[] = [];
   for (const [inside, content] of Object.entries(ruleFiles(name))) {
     const file = path.join(own, inside);
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content, { flag: 'wx' });
-    files.push(shown(file));
+    files.push(displayPath(file));
   }
   print(
     options,
     { rule: name, files },
-    `${files.join('\n')}\n\nEdit them, then run: interlock policy test ${shown(own)}`,
+    `${files.join('\n')}\n\nEdit them, then run: interlock policy test ${displayPath(own)}`,
   );
 }

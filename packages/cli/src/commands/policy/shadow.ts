@@ -108,7 +108,7 @@ async function collect(options: ReportOptions): Promise<ShadowReport> {
   const { candidate } = await readPolicyState(client);
   const collected = collectDisagreements(options.all === true ? undefined : candidate?.digest);
   const replay = await openReplay(client, span);
-  for await (const recorded of replay.calls()) collected.take(recorded);
+  for await (const recorded of replay.calls()) collected.add(recorded);
   const named =
     candidate === undefined ? undefined : { version: candidate.version, digest: candidate.digest };
   return { ...span, candidate: named, ...collected.report() };

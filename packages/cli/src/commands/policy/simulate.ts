@@ -104,7 +104,7 @@ async function runSimulation(options: SimulateOptions): Promise<SimulateResult> 
   const calls = replay.calls();
   let next = await calls.next();
   for (let done = 0; next.done !== true; next = await calls.next()) {
-    simulation.take(next.value);
+    simulation.add(next.value);
     done += 1;
     progress.show(`${done} calls, at ${instant(next.value.at)} …`);
   }

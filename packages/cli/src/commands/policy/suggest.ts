@@ -1,11 +1,11 @@
 import { callLabelListSchema, type RecordedCall } from '@interlock/contracts';
 import { openBundle, policyWith } from '@interlock/policy';
 import {
-  createCheck,
-  createWanted,
+  createGrantCheck,
+  createSelection,
   grantsFor,
+  type Selection,
   type Suggestion,
-  type Wish,
   withGrants,
 } from '@interlock/policy-analysis';
 import { systemClock } from '@interlock/shell';
@@ -23,10 +23,10 @@ interface SuggestOptions extends ManagementOptions, SpanOptions {
   since: string;
   agent?: string;
   tool?: string;
-  for: Wish;
+  for: Selection;
 }
 
-const wishes = ['denied', 'judged-good'] as const satisfies Wish[];
+const selections = ['denied', 'judged-good'] as const satisfies Selection[];
 
 const NOTES = `
 Reads recorded calls and prints the narrowest grants that would have allowed them: one for each agent and tool, with
@@ -46,7 +46,7 @@ export function suggestCommand(): Command {
   return withSpan(suggest, 'calls', '7d')
     .option('--agent <agent>', 'calls of this agent')
     .option('--tool <tool>', 'calls of this tool')
-    .addOption(new Option('--for <calls>', 'the calls to allow').choices(wishes).default('denied'))
+    .addOption(new Option('--for <calls>', 'the calls to allow').choices(selections).default('denied'))
     .addHelpText('after', NOTES)
     .action(async (options: SuggestOptions) => {
       const result = await runSuggest(options);
@@ -75,11 +75,11 @@ async function runSuggest(options: SuggestOptions): Promise<SuggestResult> {
   const entry = entryOf(await readPolicyState(client), 'current');
   const bytes = await client.bytes(`/v1/policy/bundles/${entry.digest}`);
   const before = openBundle(entry, bytes).policy;
-  const wanted = createWanted(options.for, labels);
+  const selected = createSelection(options.for, labels);
   await eachCall(client, { ...span, agent: options.agent, tool: options.tool }, progress, (call) =>
-    wanted.take(call),
+    selected.add(call),
   );
-  const found = grantsFor(wanted.inputs);
+  const found = grantsFor(selected.inputs);
   const after = policyWith(bytes, (own) =>
     withGrants(
       own,
@@ -87,8 +87,8 @@ async function runSuggest(options: SuggestOptions): Promise<SuggestResult> {
     ),
   );
   // The calls of every agent and tool: a grant that allows others too must be reported.
-  const check = createCheck(wanted, found, { before, after });
-  await eachCall(client, span, progress, (call) => check.take(call));
+  const check = createGrantCheck(selected, found, { before, after });
+  await eachCall(client, span, progress, (call) => check.add(call));
   return { ...span, policyVersion: entry.version, policyDigest: entry.digest, ...check.result() };
 }
 
@@ -96,12 +96,12 @@ async function eachCall(
   client: ApiClient,
   filter: ReplayFilter,
   progress: Progress,
-  take: (call: RecordedCall) => void,
+  add: (call: RecordedCall) => void,
 ): Promise<void> {
   const replay = await openReplay(client, filter);
   let done = 0;
   for await (const call of replay.calls()) {
-    take(call);
+    add(call);
     done += 1;
     progress.show(`${done} calls, at ${instant(call.at)} …`);
   }

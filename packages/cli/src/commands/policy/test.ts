@@ -37,8 +37,8 @@ async function runTest(dir: string | undefined, options: TestOptions): Promise<v
 
 function textOf({ passed, tests, cases, rules, failures, ignored, coverage, tookMs }: PolicyReport): string {
   const failed = failures.map(
-    ({ file, line, name, expected, came }) =>
-      `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      came      ${came}\n`,
+    ({ file, line, name, expected, actual }) =>
+      `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      actual    ${actual}\n`,
   );
   const missing = (coverage?.rules ?? []).filter(({ missed }) => missed.length > 0);
   const rows = missing.map(({ rule, percent: share, missed }) => [rule, `${share} %`, missed.join(', ')]);

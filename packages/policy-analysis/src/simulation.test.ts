@@ -7,27 +7,21 @@ import {
   policyInputSchema,
   type RecordedCall,
 } from '@interlock/contracts';
-import {
-  createSimulation,
-  type Judge,
-  type SimulationOptions,
-  type SimulationReport,
-} from '@interlock/policy-analysis';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { ApiClient } from '../client.ts';
-import { openReplay } from './replay.ts';
+import type { Evaluator } from './outcomes.ts';
+import { createSimulation, type SimulationOptions, type SimulationReport } from './simulation.ts';
 
 const factsSchema = z.record(z.string(), parsedJsonSchema);
 const DIGEST = 'd'.repeat(64);
 const AT = Date.UTC(2026, 0, 31);
 
-const allowAll: Judge = { evaluate: () => answer('allow', 'allow_listed') };
-const denyAll: Judge = { evaluate: () => answer('deny', 'strict') };
-const asking: Judge = {
+const allowAll: Evaluator = { evaluate: () => answer('allow', 'allow_listed') };
+const denyAll: Evaluator = { evaluate: () => answer('deny', 'strict') };
+const asking: Evaluator = {
   evaluate: (input) => ('approval' in input ? answer('allow', 'allow_listed') : answer('ask', 'careful')),
 };
-const silent: Judge = {
+const silent: Evaluator = {
   evaluate: () => {
     throw new Fault('policy_error');
   },
@@ -88,34 +82,34 @@ function recorded({
 
 function simulated(
   calls: RecordedCall[],
-  options: Partial<SimulationOptions> & { candidate: Judge },
+  options: Partial<SimulationOptions> & { candidate: Evaluator },
 ): SimulationReport {
   const simulation = createSimulation({ labels: [], examples: 2, ...options });
-  for (const call of calls) simulation.take(call);
+  for (const call of calls) simulation.add(call);
   return simulation.report({ calls: calls.length, unreadable: 0 });
 }
 
-function label(call: string, said: 'good' | 'bad'): CallLabelEntry {
-  return { tenant: 'acme', call, label: said, by: 'olga', at: AT };
+function label(call: string, value: 'good' | 'bad'): CallLabelEntry {
+  return { tenant: 'acme', call, label: value, by: 'olga', at: AT };
 }
 
 describe('a simulation', () => {
-  test('counts and tells what it cannot replay, and drops nothing in silence', () => {
+  test('counts every call that it cannot replay, with the reason', () => {
     const older = recorded({ call: 'call_old', facts: { subject: { agent: 'clerk' } } });
     const simulation = createSimulation({ candidate: allowAll, labels: [], examples: 2 });
-    for (const call of [older, { ...recorded(), arguments: '[]' }, recorded()]) simulation.take(call);
+    for (const call of [older, { ...recorded(), arguments: '[]' }, recorded()]) simulation.add(call);
     const { calls, unreadable } = simulation.report({ calls: 3, unreadable: 4 });
     expect(calls).toBe(1);
     expect(unreadable.calls).toBe(6);
     expect(unreadable.reasons).toEqual(
       expect.arrayContaining([
         { why: expect.stringMatching(/^\/subject\//), calls: 1, example: 'call_old' },
-        { why: 'the audit could not hand them out', calls: 4 },
+        { why: 'the auditor could not read them', calls: 4 },
       ]),
     );
   });
 
-  test('takes a candidate that does not answer for one that lets nothing through', () => {
+  test('treats a candidate without an answer as one that allows nothing', () => {
     expect(simulated([recorded()], { candidate: silent })).toMatchObject({
       changed: 1,
       narrower: 1,
@@ -129,7 +123,7 @@ describe('a simulation', () => {
     });
   });
 
-  test('counts a call that a person approved as asked about, and asks the candidate without the approval', () => {
+  test('counts a call that a person approved as an ask, and evaluates the candidate without the approval', () => {
     const approved = recorded({ approved: true });
     expect(simulated([approved], { candidate: asking })).toMatchObject({ changed: 0, base: { ask: 1 } });
     expect(simulated([approved], { candidate: allowAll })).toMatchObject({
@@ -138,7 +132,7 @@ describe('a simulation', () => {
     });
   });
 
-  test('groups changes by tool and rules, largest first, with as many examples as were asked for', () => {
+  test('groups changes by tool and rules, largest first, with the wanted number of examples', () => {
     const calls = ['call_1', 'call_2', 'call_3'].map((call) => recorded({ call }));
     const asked = recorded({ call: 'call_4', verdict: 'ask' });
     expect(simulated([asked, ...calls], { candidate: denyAll }).changes).toEqual([
@@ -151,7 +145,7 @@ describe('a simulation', () => {
     ]);
   });
 
-  test('tells false allows and false denials of base and candidate side by side; a question is no allow', () => {
+  test('reports false allows and false denials of base and candidate; an ask is not an allow', () => {
     const calls = ['bad_1', 'bad_2', 'good_1'].map((call) => recorded({ call }));
     const labels = [
       label('bad_1', 'bad'),
@@ -173,7 +167,7 @@ describe('a simulation', () => {
     expect(simulated(calls, { candidate: allowAll, labels }).labels?.falselyAllowed).toHaveLength(2);
   });
 
-  test('notices a policy that says today another thing of a call than it said then', () => {
+  test('reports calls that the base decides otherwise today than it did then', () => {
     const calls = [recorded({ approved: true }), recorded({ call: 'call_2', verdict: 'deny' })];
     const base = { ...asking, digest: DIGEST };
     expect(simulated(calls, { candidate: asking, base }).repeated).toMatchObject({
@@ -184,33 +178,4 @@ describe('a simulation', () => {
     const other = { ...asking, digest: 'e'.repeat(64) };
     expect(simulated(calls, { candidate: asking, base: other }).repeated).toMatchObject({ calls: 0 });
   });
-});
-
-describe('recorded calls that come line by line', () => {
-  const end = (calls: number) => JSON.stringify({ complete: true, calls, unreadable: 2 });
-  const call = JSON.stringify(recorded());
-
-  test.each([
-    ['break off before their end', [call]],
-    ['are fewer than were sent', [call, end(2)]],
-    ['are none', []],
-    ['are something else', ['{"tenant":"acme"}', end(0)]],
-  ])('are refused where they %s', async (_, lines) => {
-    await expect(read(lines)).rejects.toMatchObject({ code: 'replay_broken' });
-  });
-
-  test('are handed on with what was left out', async () => {
-    expect(await read([call, call, end(2)])).toEqual({ calls: 2, unreadable: 2 });
-  });
-
-  async function read(lines: string[]) {
-    async function* come() {
-      yield* lines;
-    }
-    const client: Pick<ApiClient, 'lines'> = { lines: async () => come() };
-    const calls = (await openReplay(client, { since: 0, until: AT })).calls();
-    let next = await calls.next();
-    while (next.done !== true) next = await calls.next();
-    return next.value;
-  }
 });

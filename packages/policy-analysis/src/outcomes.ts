@@ -1,4 +1,4 @@
-/** Verdicts, compared. */
+/** What a policy decides about a call, and how two decisions compare. */
 import {
   type CallLabelEntry,
   Fault,
@@ -7,30 +7,28 @@ import {
   type Verdict,
 } from '@interlock/contracts';
 
-/** What becomes of a call: `error` is a policy that does not answer, and then the call is refused. */
+/** A verdict, or `error` where the policy gives no answer: the call is then refused. */
 export type Outcome = Verdict | 'error';
-export const outcomes = ['allow', 'ask', 'deny', 'error'] as const satisfies readonly Outcome[];
 
 /** How far a call gets. */
 const REACH: Readonly<Record<Outcome, number>> = { error: 0, deny: 0, ask: 1, allow: 2 };
 
-/** Who is asked about a call. */
-export interface Judge {
+/** A policy that can be evaluated. */
+export interface Evaluator {
   evaluate(input: object): PolicyAnswer;
 }
 
-/** What a policy says of a call. */
-export interface Said {
+export interface RuledOutcome {
   outcome: Outcome;
-  /** The rules that gave the reasons, in order; none for what is denied because no rule allows it. */
+  /** The rules that gave the reasons, sorted; none for a call that is denied because no rule allows it. */
   rules: string[];
 }
 
-/** Asks a policy. One that does not answer is an outcome too. */
-export function ask(judge: Judge, input: PolicyInput): Said {
+/** Evaluates a policy. */
+export function outcomeOf(policy: Evaluator, input: PolicyInput): RuledOutcome {
   try {
-    const { verdict, reasons } = judge.evaluate(input);
-    return { outcome: verdict, rules: rulesOf(reasons) };
+    const { verdict, reasons } = policy.evaluate(input);
+    return { outcome: verdict, rules: rulesIn(reasons) };
   } catch (error) {
     if (error instanceof Fault && error.code === 'policy_error') return { outcome: 'error', rules: [] };
     throw error;
@@ -38,34 +36,33 @@ export function ask(judge: Judge, input: PolicyInput): Said {
 }
 
 /** Returns the rules that gave reasons, each once, sorted. */
-export function rulesOf(reasons: PolicyAnswer['reasons']): string[] {
+export function rulesIn(reasons: readonly { rule: string }[]): string[] {
   return [...new Set(reasons.map(({ rule }) => rule))].sort();
 }
 
 /** Returns whether a call gets further, less far, or as far as before. */
-export function moved(from: Outcome, to: Outcome): 'wider' | 'narrower' | 'as far' {
+export function compareReach(from: Outcome, to: Outcome): 'wider' | 'narrower' | 'as far' {
   const step = REACH[to] - REACH[from];
   if (step === 0) return 'as far';
   return step > 0 ? 'wider' : 'narrower';
 }
 
-/** How a policy fares against what people judged. */
+/** How well the outcomes of a policy agree with the labels that people gave to calls. */
 export interface Agreement {
   judged: number;
   agree: number;
-  /** Bad calls it would let through; a question to a person counts as not let through. */
+  /** Calls labelled bad that it would allow; an ask is not an allow. */
   falseAllows: number;
-  /** Good calls it would stop: denied outright, or asked about. */
+  /** Calls labelled good that it would deny or ask about. */
   falseDenials: { denied: number; asked: number };
 }
 
-/** Returns an agreement about nothing. */
 export function noAgreement(): Agreement {
   return { judged: 0, agree: 0, falseAllows: 0, falseDenials: { denied: 0, asked: 0 } };
 }
 
-/** Returns an agreement with one more judged call. */
-export function judged(before: Agreement, label: CallLabelEntry['label'], outcome: Outcome): Agreement {
+/** Returns an agreement with one more labelled call. */
+export function withLabel(before: Agreement, label: CallLabelEntry['label'], outcome: Outcome): Agreement {
   const { denied, asked } = before.falseDenials;
   const after = { ...before, judged: before.judged + 1 };
   if ((label === 'good') === (outcome === 'allow')) return { ...after, agree: before.agree + 1 };

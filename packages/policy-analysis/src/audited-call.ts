@@ -1,4 +1,4 @@
-/** What the audit trail says of one call: the decisions about it, and how it ended. */
+/** One call as the audit trail has it: the decisions about it, and how it ended. */
 import { type AuditRecord, type Evidence, type PolicyInput, policyInputSchema } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import { z } from 'zod';
@@ -12,59 +12,63 @@ export type Ending =
       by: string;
       code: string;
       detail: string;
-      /** Whose word it was. `nobody`: a question that nobody answered; `unanswered`: policy gave no answer. */
-      whose: 'policy' | 'unanswered' | 'person' | 'nobody' | 'elsewhere';
+      /** `no-answer`: policy gave no answer; `expired`: nobody approved in time; `other`: not the decider. */
+      cause: 'policy' | 'no-answer' | 'person' | 'expired' | 'other';
     }
   | { kind: 'evaluated'; asker: string }
   | { kind: 'asked' };
 
 /** A decision, and the approval it was made with. */
-export interface StoryDecision extends RecordedDecision {
+export interface AuditedDecision extends RecordedDecision {
   approval?: NonNullable<PolicyInput['approval']>;
-  /** False where it was not recorded and is what the policy would have said before the approval. */
+  /** False for the decision before an approval whose own record is missing: it is derived from the approved one. */
   recorded: boolean;
 }
 
-export interface CallStory {
+export interface AuditedCall {
   tenant: string;
   call: string;
   agent: string;
   tool: string;
   at: number;
   ending: Ending;
-  /** In the order they were made; none where policy was not asked, or its decision cannot be read. */
-  decisions: StoryDecision[];
+  /** In the order they were made; none where policy was not evaluated, or its decision cannot be read. */
+  decisions: AuditedDecision[];
 }
 
-/** The records that end a call or hold it, as far as they matter; the last of them says how it is. */
-const TELLING = ['asked', 'started', 'refused', 'evaluated'];
+/** Steps with a decision. The last of them gives the state of the call. */
+const DECIDED_STEPS = ['asked', 'started', 'refused', 'evaluated'];
 
 /**
- * Reads the records of a call. Throws `call_unknown` where there are none, and `call_ambiguous` where calls of several
- * tenants bear the name.
+ * Reads the records of a call. Throws `call_unknown` where there are none, `call_ambiguous` where several tenants have
+ * a call of this id, and `call_unfinished` where no decision about it is recorded yet.
  */
-export function storyOf(
+export function auditedCallOf(
   call: string,
   records: readonly AuditRecord[],
-  wanted: string | undefined,
-): CallStory {
-  const own = records.filter(({ tenant }) => tenant !== undefined && (wanted ?? tenant) === tenant);
+  wantedTenant: string | undefined,
+): AuditedCall {
+  const own = records.filter(({ tenant }) => tenant !== undefined && (wantedTenant ?? tenant) === tenant);
   const tenants = [...new Set(own.flatMap(({ tenant }) => tenant ?? []))];
   const [tenant, ...others] = tenants;
   if (tenant === undefined)
-    throw new Failure('call_unknown', `Nothing is recorded of ${call}.`, {
+    throw new Failure('call_unknown', `The audit trail has no record of ${call}.`, {
       next: 'Find calls with interlock audit search. A call appears there some seconds after it ended.',
     });
   if (others.length > 0)
-    throw new Failure('call_ambiguous', `Calls of ${tenants.join(', ')} are named ${call}.`, {
+    throw new Failure('call_ambiguous', `Several tenants have a call ${call}: ${tenants.join(', ')}.`, {
       next: 'Choose one with --tenant.',
     });
-  const telling = own.filter(({ step }) => TELLING.includes(step));
-  const last = telling.at(-1);
+  const decided = own.filter(({ step }) => DECIDED_STEPS.includes(step));
+  const last = decided.at(-1);
   if (last === undefined)
-    throw new Failure('call_unfinished', `${call} is recorded, but nothing yet that decided about it.`, {
-      next: 'See interlock audit show.',
-    });
+    throw new Failure(
+      'call_unfinished',
+      `The audit trail has records of ${call}, but no decision about it yet.`,
+      {
+        next: 'See interlock audit show.',
+      },
+    );
   const question = askedSchema.safeParse(last.event).data?.question;
   return {
     tenant,
@@ -73,7 +77,7 @@ export function storyOf(
     tool: last.tool ?? question?.tool ?? 'unknown',
     at: last.at,
     ending: endingOf(last, own),
-    decisions: decisionsIn(telling),
+    decisions: decisionsIn(decided),
   };
 }
 
@@ -86,7 +90,7 @@ function endingOf({ step, event }: AuditRecord, records: readonly AuditRecord[])
   switch (step) {
     case 'refused': {
       const refused = refusedSchema.parse(event);
-      return { kind: 'refused', ...refused, whose: whoseWord(refused) };
+      return { kind: 'refused', ...refused, cause: causeOf(refused) };
     }
     case 'evaluated':
       return { kind: 'evaluated', ...evaluatedSchema.parse(event) };
@@ -101,28 +105,28 @@ function endingOf({ step, event }: AuditRecord, records: readonly AuditRecord[])
   }
 }
 
-type Whose = Extract<Ending, { kind: 'refused' }>['whose'];
+type Cause = Extract<Ending, { kind: 'refused' }>['cause'];
 
-const WHOSE: Readonly<Record<string, Whose>> = {
+const CAUSES: Readonly<Record<string, Cause>> = {
   policy_denied: 'policy',
   policy_default: 'policy',
   approval_insufficient: 'policy',
-  policy_error: 'unanswered',
-  policy_missing: 'unanswered',
+  policy_error: 'no-answer',
+  policy_missing: 'no-answer',
   approval_denied: 'person',
-  approval_expired: 'nobody',
+  approval_expired: 'expired',
 };
 
-function whoseWord({ by, code }: { by: string; code: string }): Whose {
-  // Only the decider speaks for policy and for the people it asked.
-  return (by === 'decider' ? WHOSE[code] : undefined) ?? 'elsewhere';
+function causeOf({ by, code }: { by: string; code: string }): Cause {
+  // Only the decider refuses for policy and for the people it asked.
+  return (by === 'decider' ? CAUSES[code] : undefined) ?? 'other';
 }
 
 const factsSchema = policyInputSchema.pick({ approval: true });
 
-/** A question keeps the decision that asked it, and so does the refusal of one that was not approved. */
-function decisionsIn(records: readonly AuditRecord[]): StoryDecision[] {
-  const decisions: StoryDecision[] = [];
+/** A question has the decision that asked it, and so has the refusal of a call that was not approved. */
+function decisionsIn(records: readonly AuditRecord[]): AuditedDecision[] {
+  const decisions: AuditedDecision[] = [];
   for (const { evidence } of records) {
     const decision = decisionIn(evidence);
     const isKnown = decisions.some((one) => one.decision.decidedAt === decision?.decision.decidedAt);
@@ -133,7 +137,7 @@ function decisionsIn(records: readonly AuditRecord[]): StoryDecision[] {
   return [beforeApproval(first), ...decisions];
 }
 
-function decisionIn({ call, decision }: Evidence = {}): StoryDecision | undefined {
+function decisionIn({ call, decision }: Evidence = {}): AuditedDecision | undefined {
   if (decision === undefined || call?.arguments === undefined) return undefined;
   const approval = factsSchema.safeParse({ approval: decision.facts['approval'] }).data?.approval;
   return {
@@ -144,12 +148,12 @@ function decisionIn({ call, decision }: Evidence = {}): StoryDecision | undefine
   };
 }
 
-/** The question's own record is not there or does not open: the approved decision is what is known of it. */
-function beforeApproval({ decision, arguments: given }: StoryDecision): StoryDecision {
+/** Derives the decision that asked from the approved one, where its own record is missing or cannot be decrypted. */
+function beforeApproval({ decision, arguments: argumentsText }: AuditedDecision): AuditedDecision {
   const { approval: _, ...facts } = decision.facts;
   return {
     decision: { ...decision, verdict: 'ask', reasons: [], obligations: [], notes: [], facts },
-    arguments: given,
+    arguments: argumentsText,
     recorded: false,
   };
 }

@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { unified } from './unified.ts';
+import { unifiedDiff } from './unified-diff.ts';
 
 test('texts that are the same have no difference', () => {
-  expect(unified('x', 'a\nb\n', 'a\nb\n')).toBe('');
+  expect(unifiedDiff('x', 'a\nb\n', 'a\nb\n')).toBe('');
 });
 
 test('a new and a removed text differ from an empty one', () => {
-  expect(unified('x', undefined, 'a\n')).toBe('--- /dev/null\n+++ b/x\n@@ -0,0 +1,1 @@\n+a');
-  expect(unified('x', 'a\n', undefined)).toBe('--- a/x\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a');
+  expect(unifiedDiff('x', undefined, 'a\n')).toBe('--- /dev/null\n+++ b/x\n@@ -0,0 +1,1 @@\n+a');
+  expect(unifiedDiff('x', 'a\n', undefined)).toBe('--- a/x\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a');
 });
 
-test('changes far apart stand in hunks of their own, with three lines around each', () => {
+test('changes far apart are hunks of their own, with three lines around each', () => {
   const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`);
   const after = lines.with(2, 'changed').with(17, 'changed too');
-  expect(unified('x', lines.join('\n'), after.join('\n')).match(/^@@.*$/gm)).toEqual([
+  expect(unifiedDiff('x', lines.join('\n'), after.join('\n')).match(/^@@.*$/gm)).toEqual([
     '@@ -1,6 +1,6 @@',
     '@@ -15,6 +15,6 @@',
   ]);
@@ -34,7 +34,7 @@ describe('patch makes of the first text and the difference the second', () => {
   function patched(before: string, after: string): string {
     const file = path.join(folder, 'x');
     writeFileSync(file, before);
-    const input = `${unified('x', before, after)}\n`;
+    const input = `${unifiedDiff('x', before, after)}\n`;
     return execFileSync('patch', ['-s', '-o', '-', file], { input }).toString();
   }
 

@@ -1,41 +1,40 @@
-/** The places of a policy input: its leaves and what holds them, by path, and how it looks with one of them changed. */
+/** The nodes of a policy input: every value in it with its path, and the input with one of them changed. */
 import type { Json } from '@interlock/contracts';
 
 export type Path = readonly (string | number)[];
 
-/** A place below the document itself. */
-export interface Place {
+/** A value below the document itself. */
+export interface InputNode {
   path: Path;
   value: Json;
-  /** Nothing is below it: a text, a number, true, false, null, or an empty list or object. */
+  /** True for a scalar, an empty list and an empty object: nothing is below it. */
   isLeaf: boolean;
-  /** Another place that says the same and changes with it. */
-  twin?: Path;
+  /** The path of another node with the same meaning, which is changed together with this one. */
+  alias?: Path;
 }
 
-/** Deeper than any body that passes ingress. */
+/** Deeper than any body that ingress accepts. */
 const DEPTH_MAX = 64;
 
-/** Returns every place of a document, what is inside before what holds it. */
-export function placesOf(document: Json, path: Path = []): Place[] {
+/** Returns every node of a document, each after those below it. */
+export function nodesOf(document: Json, path: Path = []): InputNode[] {
   if (path.length > DEPTH_MAX) return [];
-  const inside = membersOf(document).flatMap(([step, value]) => {
+  return membersOf(document).flatMap(([step, value]) => {
     const own = [...path, step];
-    const below = placesOf(value, own);
+    const below = nodesOf(value, own);
     return [...below, { path: own, value, isLeaf: below.length === 0 }];
   });
-  return inside;
 }
 
 /**
- * Returns a document with another value at a place; undefined takes away what is there.
- * Throws `TypeError` for a place that is not there.
+ * Returns a document with another value at a path; undefined removes the value.
+ * Throws `TypeError` for a path that does not exist.
  */
-export function changedAt(document: Json, [step, ...rest]: Path, value: Json | undefined): Json {
-  if (step === undefined) throw new TypeError('The document itself is no place in it.');
+export function withValueAt(document: Json, [step, ...rest]: Path, value: Json | undefined): Json {
+  if (step === undefined) throw new TypeError('The path of a node has at least one step.');
   const members = membersOf(document).flatMap(([name, own]): [string | number, Json][] => {
     if (name !== step) return [[name, own]];
-    if (rest.length > 0) return [[name, changedAt(own, rest, value)]];
+    if (rest.length > 0) return [[name, withValueAt(own, rest, value)]];
     return value === undefined ? [] : [[name, value]];
   });
   if (Array.isArray(document)) return members.map(([, own]) => own);
@@ -43,7 +42,7 @@ export function changedAt(document: Json, [step, ...rest]: Path, value: Json | u
   return Object.fromEntries(isNew ? [...members, [step, value]] : members);
 }
 
-/** Returns what stands at a place. */
+/** Returns the value at a path. */
 export function valueAt(document: Json, path: Path): Json | undefined {
   let value: Json | undefined = document;
   for (const step of path) {
@@ -55,8 +54,8 @@ export function valueAt(document: Json, path: Path): Json | undefined {
 
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Returns a place as a person names it: `tool.labels[0]`; arguments by their JSON Pointer, `arguments./amount`. */
-export function nameOf(path: Path): string {
+/** Returns a path as text: `tool.labels[0]`; in the arguments as a JSON Pointer, `arguments./amount`. */
+export function pathText(path: Path): string {
   const [first, ...rest] = path;
   if (first === 'arguments' && rest.length > 0) {
     const tokens = rest.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1'));
@@ -71,7 +70,7 @@ export function nameOf(path: Path): string {
     .join('');
 }
 
-/** Returns whether a place is another one or below it. */
+/** Returns whether a path is another one or below it. */
 export function isWithin(path: Path, outer: Path): boolean {
   return outer.every((step, index) => path[index] === step);
 }

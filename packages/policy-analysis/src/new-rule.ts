@@ -1,17 +1,17 @@
-/** A first rule to change: it works as it stands, its test says how, and its cases say it to everybody. */
+/** A new rule to be edited: it works as it is, with tests in Rego and cases in YAML. */
 
-/** The files of a new rule, by their path in a folder of policies. */
+/** Returns the files of a new rule by their path in a folder of policies. */
 export function ruleFiles(name: string): Record<string, string> {
   const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`.replaceAll('_', ' ');
   return {
     [`rules/${name}/${name}.rego`]: `# METADATA
 # title: ${title}
 # description: >-
-#   Denies calls of the tools that data.config.${name}.tools names. Say here what this rule does.
+#   Denies calls of the tools that data.config.${name}.tools names. Write here what this rule does.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02]
-#   stops: Say here what would happen without it.
+#   stops: Write here what would happen without this rule.
 #   example: The tool drop_table is denied to every agent.
 #   data: |
 #     ${name}:
@@ -26,15 +26,15 @@ deny contains "This tool may not be called." if {
 
 import data.interlock.rules.${name}
 
-_denied(call) := said if {
-	said := ${name}.deny with input as call with data.config.${name} as {"tools": ["drop_table"]}
+_denied(call) := result if {
+	result := ${name}.deny with input as call with data.config.${name} as {"tools": ["drop_table"]}
 }
 
 test_denies_a_tool_it_names if {
 	_denied({"tool": {"name": "drop_table"}}) == {"This tool may not be called."}
 }
 
-test_says_nothing_of_another_tool if {
+test_returns_nothing_for_another_tool if {
 	_denied({"tool": {"name": "read_table"}}) == set()
 }
 `,

@@ -10,7 +10,7 @@ const DIFFERING_LINES_MAX = 2_000;
  * same. A text that is undefined is a file that does not exist. Texts that differ in too many lines are shown whole, one
  * after the other.
  */
-export function unified(name: string, before: string | undefined, after: string | undefined): string {
+export function unifiedDiff(name: string, before: string | undefined, after: string | undefined): string {
   if (before === after) return '';
   const from = before === undefined ? '/dev/null' : `a/${name}`;
   const to = after === undefined ? '/dev/null' : `b/${name}`;
