@@ -188,7 +188,7 @@ function respelt(text: string): string {
   return `${text.slice(0, -1)}${alphabet[alphabet.indexOf(text.slice(-1)) + 1]}`;
 }
 
-/** X25519 does not look at the highest bit of a public key. */
+/** X25519 ignores the highest bit of a public key. */
 function highBitSet(publicKey: string): string {
   const bytes = Buffer.from(publicKey, 'base64url');
   bytes[31] = (bytes[31] ?? 0) ^ 0x80;

@@ -1,3 +1,10 @@
+/**
+ * The operator's keyring: the public keys of all holders, certified by the operator's root key.
+ *
+ * K1. A key counts for one holder, for one use, and until its `notAfter`.
+ * K2. A keyring is accepted whole or not at all, since the root signs all of it.
+ * K3. No error quotes a private key.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   Fault,
@@ -47,7 +54,7 @@ export const authorKeySchema = z.strictObject({
 });
 export type AuthorKey = z.infer<typeof authorKeySchema>;
 
-/** The keys the root certified, by id and by service. A key is returned only for its own use and until its `notAfter`. */
+/** The keys that the root certified, by id and by service (K1). */
 export class Keyring {
   readonly #keys = new Map<string, { certified: CertifiedKey; key: KeyObject }>();
 
@@ -65,6 +72,7 @@ export class Keyring {
     nowMs: number,
   ): { service: KeyHolder; key: KeyObject } | undefined {
     const held = this.#keys.get(keyId);
+    // K1
     if (held === undefined || held.certified.use !== use || held.certified.notAfter <= nowMs)
       return undefined;
     return { service: held.certified.service, key: held.key };
@@ -99,6 +107,7 @@ export function readKeyring(jws: string, rootPublicKey: KeyObject): Keyring {
 export function readCertifiedKeys(jws: string, rootPublicKey: KeyObject): CertifiedKey[] {
   const { payload } = verifyJws(jws, 'interlock-keyring', () => rootPublicKey);
   const parsed = keyringSchema.safeParse(payload);
+  // K2
   if (!parsed.success)
     throw new Fault('statement_invalid', { detail: 'The keyring is malformed.', cause: parsed.error });
   return parsed.data.keys;
@@ -150,7 +159,7 @@ function privateKeyOf(curve: 'Ed25519' | 'X25519') {
       const key = createPrivateKey({ key: Buffer.from(encoded, 'base64url'), format: 'der', type: 'pkcs8' });
       if (key.asymmetricKeyType === curve.toLowerCase()) return key;
     } catch {
-      // The error of a wrong key may quote it, so it is dropped: the issue below says what is wrong.
+      // K3: the error of a wrong key may quote it, so it is dropped. The issue below says what is wrong.
     }
     context.addIssue({ code: 'custom', message: `must be a PKCS #8 ${curve} private key in base64url` });
     return z.NEVER;
