@@ -92,6 +92,11 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-dev-restarts': {
+    text: 'npm run dev restarts the services that run a changed source file and no other, says which, and ends cleanly.',
+    source: 'deploy/local/README.md',
+    layer: 'line',
+  },
   'P-docs-leave-no-trace': {
     text: 'README and tutorial work on copies, in either order in one clone, and leave its working tree clean.',
     source: 'README.md',

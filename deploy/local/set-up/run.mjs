@@ -26,6 +26,11 @@ const TURBO = join(ROOT, 'node_modules', 'turbo', 'bin', 'turbo');
  */
 const COMMANDS = {
   demo: { script: [CLI, 'demo'], ownServers: false, does: 'start everything and show governed tool calls' },
+  dev: {
+    script: [CLI, 'dev'],
+    ownServers: false,
+    does: 'an installation whose services are restarted when their source changes',
+  },
   interlock: { script: [CLI], ownServers: false, does: 'the interlock command line (try: interlock --help)' },
   test: { script: [VITEST, 'run'], ownServers: true, does: 'all tests, or those whose path matches' },
   verify: {
@@ -69,7 +74,7 @@ What it makes is kept in $XDG_CACHE_HOME/interlock (~/.cache/interlock). Only li
 
   INTERLOCK_NATS_SERVER_BIN, INTERLOCK_OPA_BIN, INTERLOCK_FERRETDB_BIN, INTERLOCK_REDIS_BIN,
   INTERLOCK_REGAL_BIN               programs to use, as absolute paths
-  NATS_URL, MONGODB_URL, REDIS_URL  servers to use (demo and interlock only)
+  NATS_URL, MONGODB_URL, REDIS_URL  servers to use (demo, dev and interlock only)
 `;
 
 await main(process.argv.slice(2));

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { buildProgram, runProgram } from '@interlock/cli';
 import { demoCommand } from '@interlock/demo';
+import { devCommand } from './commands/dev.ts';
 import { downCommand } from './commands/down.ts';
 import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -16,6 +17,7 @@ if (import.meta.main) {
     downCommand(),
     logsCommand(),
     keysCommand(),
+    devCommand(),
     demoCommand(async () => (await import('./demo-machine.ts')).machine),
   ];
   const program = buildProgram({ commands, check: checkKeyFiles });

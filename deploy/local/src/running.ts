@@ -28,8 +28,8 @@ export interface RunningInterlock extends AsyncDisposable {
   readonly servers: { name: string; pid: number }[];
   /** Sends a signal to one process, by the name of a service (or a server). Throws `process_unknown`. */
   signal(name: string, signal: NodeJS.Signals): void;
-  /** Stops one process in order and waits until its successor is ready. */
-  restart(name: string): Promise<void>;
+  /** Stops one process in order and waits until its successor is ready, or `signal` aborts the waiting. */
+  restart(name: string, signal?: AbortSignal): Promise<void>;
   /** Waits until every service is ready. */
   ready(): Promise<void>;
   stop(): Promise<void>;
@@ -72,12 +72,12 @@ export function runningInterlock(parts: RunningParts, owned: AsyncDisposableStac
       return pidsOf(serverChildren);
     },
     signal: (name, signal) => void find(name).signal(signal),
-    restart: async (name) => {
+    restart: async (name, signal = never) => {
       const child = find(name);
       const { starts } = child;
       child.signal('SIGTERM');
-      await untilStartedAgain(child, starts);
-      if (children.includes(child)) await untilReady([child], never);
+      await untilStartedAgain(child, starts, signal);
+      if (children.includes(child)) await untilReady([child], signal);
     },
     ready: () => untilReady(children, never),
     stop: () => owned.disposeAsync(),
@@ -90,7 +90,11 @@ export function pidsOf(children: readonly SupervisedProcess[]): { name: string; 
   return children.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
 }
 
-async function untilStartedAgain(child: SupervisedProcess, starts: number): Promise<void> {
+async function untilStartedAgain(
+  child: SupervisedProcess,
+  starts: number,
+  signal: AbortSignal,
+): Promise<void> {
   const endMs = systemClock.monotonicMs() + RESTART_TIMEOUT_MS;
   while (child.starts === starts || child.pid === undefined) {
     if (systemClock.monotonicMs() > endMs)
@@ -98,6 +102,6 @@ async function untilStartedAgain(child: SupervisedProcess, starts: number): Prom
         'service_failed',
         `${child.name} was not started again within ${RESTART_TIMEOUT_MS / 1_000} s.`,
       );
-    await systemClock.sleep(POLL_MS);
+    await systemClock.sleep(POLL_MS, signal);
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { type CommonOptions, command, foldersOf, portNumber, print, report, table } from '@interlock/cli';
+import { type CommonOptions, command, foldersOf, portNumber } from '@interlock/cli';
 import type { Command } from 'commander';
-import type { RunningInterlock } from '../running.ts';
+import { runUntilStopped } from './until-stopped.ts';
 
 interface UpOptions extends CommonOptions {
   single?: boolean;
@@ -32,59 +32,12 @@ export function upCommand(): Command {
 }
 
 async function runUp(options: UpOptions): Promise<void> {
-  const stop = new AbortController();
-  const end = () => stop.abort();
-  process.on('SIGTERM', end).on('SIGINT', end);
-  try {
-    await using interlock = await startUnlessStopped(options, stop.signal);
-    if (interlock === undefined) return;
-    print(options, resultOf(interlock), textOf(interlock));
-    if (!stop.signal.aborted) await once(stop.signal, 'abort');
-    report('stopping');
-  } finally {
-    process.off('SIGTERM', end).off('SIGINT', end);
-  }
-}
-
-async function startUnlessStopped(
-  options: UpOptions,
-  signal: AbortSignal,
-): Promise<RunningInterlock | undefined> {
-  const { portIngress, portConsole, single } = options;
-  // Loaded here: no other command needs what servers and services are started with.
-  const { startInterlock } = await import('../installation.ts');
-  try {
-    return await startInterlock({
-      ...foldersOf(options),
-      ports: {
-        ...(portIngress === undefined ? {} : { ingress: portIngress }),
-        ...(portConsole === undefined ? {} : { console: portConsole }),
-      },
-      single: single ?? false,
-      report,
-      signal,
-    });
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  }
-}
-
-function resultOf({ ingress, console, services, servers, data }: RunningInterlock) {
-  return {
-    ingress,
-    console,
-    services: services.map(({ name, pid, url }) => ({ name, pid, url })),
-    servers,
-    data,
+  const { portIngress, portConsole, single = false } = options;
+  const ports = {
+    ...(portIngress === undefined ? {} : { ingress: portIngress }),
+    ...(portConsole === undefined ? {} : { console: portConsole }),
   };
-}
-
-function textOf({ ingress, console, services, servers, data }: RunningInterlock): string {
-  const rows = [
-    ...services.map(({ name, pid, url, healthUrl }) => [name, pid, url ?? '', healthUrl]),
-    ...servers.map(({ name, pid }) => [name, pid, '', '']),
-  ];
-  const where = [`agents:  ${ingress}`, `people:  ${console}`, `data:    ${data}`];
-  return `${table(['process', 'pid', 'address', 'health'], rows)}\n\n${where.join('\n')}\n\nStop with Ctrl-C.`;
+  await runUntilStopped(options, { ...foldersOf(options), ports, single }, async (_, signal) => {
+    if (!signal.aborted) await once(signal, 'abort');
+  });
 }
