@@ -12,7 +12,7 @@ import { refusedEvent } from '@interlock/gate';
 import { type Keyring, seal } from '@interlock/keys';
 import type { AllowedCall } from './check.ts';
 
-/** What a claim says besides what the statement says. */
+/** What stands in a claim besides the fields of the statement. */
 export interface ClaimFacts {
   tool: Tool;
   /** Where the result goes, and whether it is kept; not signed, for nothing depends on them but who may read. */
@@ -24,7 +24,7 @@ export interface ClaimFacts {
 
 /**
  * Returns the claim of a call, with a fresh nonce. Of a call that may be claimed again the record is sealed for
- * executors, too: whoever claims it again needs its arguments.
+ * executors, too, which need its arguments to carry it out again.
  */
 export function claimOf(
   { statement }: AllowedCall,

@@ -5,7 +5,7 @@ import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
 /** Above this nothing new starts, so that what has started can always settle. */
 const FULL_RATIO = 0.8;
 const POLL_MS = 1_000;
-/** An answer that is older says nothing any more. */
+/** A reading that is older counts as unknown. */
 const STALE_MS = 10_000;
 
 /** Whether the ledger has room for new calls. */

@@ -11,7 +11,7 @@ export interface McpUpstream extends AsyncDisposable {
   readonly port: number;
   /** Headers of each `tools/call` that arrived. */
   readonly calls: readonly IncomingHttpHeaders[];
-  /** Forgets every session, as a server does that was started anew. */
+  /** Drops every session, as a server does that was restarted. */
   forget(): void;
   /** Describes its tools differently from now on, to new sessions. */
   describe(text: string): void;

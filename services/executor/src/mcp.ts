@@ -165,7 +165,7 @@ function faultOf(cause: unknown, detail: string): Fault {
   return new Fault('upstream_failed', { detail, cause });
 }
 
-/** The SDK wraps what `fetch` threw while it negotiates: the fault inside says more than the wrapping. */
+/** The SDK wraps what `fetch` threw while it negotiates: the fault inside is more exact than the wrapping. */
 function faultWithin(cause: unknown): Fault | undefined {
   if (cause instanceof Fault) return cause;
   for (

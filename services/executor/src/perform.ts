@@ -26,7 +26,7 @@ export async function performTask(task: Task, parts: Parts): Promise<void> {
       await settleTask(task, effect, parts);
     });
   } catch (cause) {
-    // The claim stays unsettled: whoever gets its notice after its limit settles it.
+    // The claim stays unsettled: the executor that gets its notice after its limit settles it.
     parts.log.error(
       { err: cause, call },
       'a claimed call could not be settled; it settles as an orphan after its limit',

@@ -11,7 +11,7 @@ export function spendMicros(argumentsText: string, pointer: string): number {
   const amount = valueAt(JSON.parse(argumentsText), pointer);
   if (typeof amount !== 'number' || !Number.isFinite(amount) || amount < 0)
     throw new Fault('spend_amount_missing', {
-      detail: 'The argument that says what the call spends is not a non-negative number.',
+      detail: 'The amount that the call spends is missing, or is not a non-negative number.',
       pointer,
     });
   const micros = microsOf(amount);
