@@ -72,6 +72,11 @@ export const callRequirements = {
     source: 'architecture: the ledger',
     layer: 'unit',
   },
+  'P-answer-stays-true': {
+    text: 'What an answer named can be asked for until its outcome is stored: a call in doubt is settled at its deadline, and its own agent finds it, whoever refused it.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
   'P-answer-from-the-ledger': {
     text: 'An agent is answered only from the stored outcome.',
     source: 'architecture: the ledger',

@@ -51,8 +51,14 @@ export interface StepOptions<S extends Step> {
    * taken. After a thrown Fault that is `retryable`, and after any other error, the event is delivered again later.
    */
   verb: (delivery: Delivery<S>, signal: AbortSignal) => Promise<Next<S> | undefined> | Next<S> | undefined;
-  /** Returns the refusal of a call that failed in five deliveries: with the last fault, or `poison`. */
-  poison: (delivery: Delivery<S>, fault: Fault) => EventBody<'refused'>;
+  /**
+   * Returns the refusal of a call that failed in five deliveries: with the last fault, or `poison`; undefined where the
+   * event belongs to no call that could be refused.
+   */
+  poison: (
+    delivery: Delivery<S>,
+    fault: Fault,
+  ) => Promise<EventBody<'refused'> | undefined> | EventBody<'refused'> | undefined;
   /** Events handled at once. */
   concurrency: number;
 }
@@ -168,17 +174,32 @@ async function nextOf<S extends Step>(
   options: StepOptions<S>,
   signal: AbortSignal,
 ): Promise<AnyNext | undefined> {
-  if (delivery.deliveries > LAST_DELIVERY) return refusal(delivery, options, new Fault('poison'));
+  if (delivery.deliveries > LAST_DELIVERY) return await refusal(delivery, options, interrupted());
   try {
     return asNext(await options.verb(delivery, signal));
   } catch (error) {
     if (delivery.deliveries < LAST_DELIVERY) throw error;
-    return refusal(
-      delivery,
-      options,
-      error instanceof Fault && error.retryable ? error : new Fault('poison', { cause: error }),
-    );
+    return await refusal(delivery, options, lastFault(error));
   }
+}
+
+/**
+ * Returns the fault of an event that was delivered too often and whose verb is not known to have failed: its process died
+ * or was cut off, or what followed could not be stored. That is an outage, which may pass.
+ */
+function interrupted(): Fault {
+  return new Fault('dependency_unavailable', {
+    detail:
+      'A part of Interlock that this call needs failed or did not answer, several times. Nothing was done.',
+  });
+}
+
+/**
+ * Returns the fault that a call is refused with when its deliveries run out (docs/decisions/007). An error that is no
+ * fault is a bug: the same event would meet it again.
+ */
+function lastFault(error: unknown): Fault {
+  return error instanceof Fault && error.retryable ? error : new Fault('poison', { cause: error });
 }
 
 /** What may follow some step: the union that `Next` narrows for each. */
@@ -188,8 +209,13 @@ function asNext(next: object | undefined): AnyNext | undefined {
   return next as AnyNext | undefined;
 }
 
-function refusal<S extends Step>(delivery: Delivery<S>, options: StepOptions<S>, fault: Fault): AnyNext {
-  return { step: 'refused', body: options.poison(delivery, fault) };
+async function refusal<S extends Step>(
+  delivery: Delivery<S>,
+  options: StepOptions<S>,
+  fault: Fault,
+): Promise<AnyNext | undefined> {
+  const body = await options.poison(delivery, fault);
+  return body === undefined ? undefined : { step: 'refused', body };
 }
 
 /** Publishes a successor against the event's sequence where both are on the line (S2, and L2 in `lifecycle.ts`). */

@@ -1,4 +1,4 @@
-import { type Call, eventSchemas, Fault } from '@interlock/contracts';
+import { type Call, eventSchemas, Fault, faults } from '@interlock/contracts';
 import {
   eventually,
   makeCall,
@@ -7,7 +7,7 @@ import {
   startTestBus,
   type TestBus,
 } from '@interlock/testkit';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus, Delivery, Next } from './index.ts';
@@ -93,8 +93,25 @@ describe('an event whose owner fails', () => {
     await request(fine);
     expect(await eventually(() => codeOf(fine))).toBe('policy_denied');
     const deliveries = () => jsm.consumers.info('LINE', 'decider');
-    expect((await deliveries()).num_ack_pending).toBe(1);
+    await eventually(async () => (await deliveries()).num_ack_pending === 1);
     await eventually(async () => (await deliveries()).num_ack_pending === 0, 20_000);
+  });
+
+  test('[P-line-poison] because its process died each time is refused as an outage, which may be asked for again', async () => {
+    const call = makeCall();
+    await request(call);
+    const dying = await jetstream(core, { checkAPI: false }).consumers.get('LINE', 'decider');
+    for (let delivery = 1; delivery <= 5; delivery += 1) {
+      const message = await dying.next({ expires: 5_000 });
+      expect(message?.subject).toContain(call.call);
+      message?.nak();
+    }
+    await using _ = await decide(() => {
+      throw new Error('a sixth delivery is not handled');
+    });
+    const code = await eventually(() => codeOf(call));
+    expect(code).toBe('dependency_unavailable');
+    expect(faults[code].retryable).toBe(true);
   });
 
   test('once and then succeeds has one successor', async () => {

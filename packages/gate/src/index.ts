@@ -9,5 +9,5 @@ export {
 } from './decision.ts';
 export { type EntrySource, openSource, readEntry } from './entry.ts';
 export { blockedBy } from './kill-switch.ts';
-export { type Refusing, refusedEvent } from './refusal.ts';
+export { type Refusing, refusedEvent, UNKNOWN_NAME } from './refusal.ts';
 export { assertVersion, readTool, versionOf } from './tool.ts';

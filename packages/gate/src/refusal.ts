@@ -1,6 +1,8 @@
 import { type Evidence, type Fault, type Refused, type ServiceName, sealContext } from '@interlock/contracts';
 import { type Keyring, seal } from '@interlock/keys';
 
+/** Stands in a refusal for an agent or a tool that the service which refuses does not know. */
+export const UNKNOWN_NAME = 'unknown';
 /** What `refused` takes as public words. */
 const DETAIL_MAX_LENGTH = 2_000;
 

@@ -25,7 +25,7 @@ export const approverService = defineService({
     const people = stack.use(await bus.entries('people').watch());
     const records = bus.records('questions', questionEntrySchema);
     const parts: Parts = { bus, records, keys, keyring, clock, log, settings, people };
-    const sweep = stack.use(await startSweep(parts));
+    stack.use(await startSweep(parts));
     health.add('bus', () => bus.connected || 'disconnected from NATS');
     health.add('settings', () => settings.current || 'the copy of the settings may be behind');
     health.add('people', () => people.current || 'the copy of the people may be behind');
@@ -39,9 +39,10 @@ export const approverService = defineService({
     stack.use(
       await bus.step('approver-answered', {
         verb: (delivery) => receiveAnswer(delivery, parts),
-        poison: (delivery, fault) => {
-          const entry = sweep.get(questionKey(delivery.address));
-          return refusalOfAnswered(delivery, fault, entry, keyring, clock.nowMs());
+        poison: async (delivery, fault) => {
+          const stored = await records.get(questionKey(delivery.address));
+          // An answer to no question is about no call.
+          return stored && refusalOfAnswered(delivery, fault, stored.value, keyring, clock.nowMs());
         },
         concurrency: CONCURRENCY,
       }),

@@ -13,20 +13,14 @@ export function refusalOfHeld(
   return refusedEvent({ call: event.call, by: 'approver', fault, evidence: event }, keyring, nowMs);
 }
 
-/** Returns the refusal of a call whose answer cannot be handled; `entry` is its question, when that is known. */
+/** Returns the refusal of a call whose answer cannot be handled. */
 export function refusalOfAnswered(
-  { event, address }: Delivery<'answered'>,
+  { event }: Delivery<'answered'>,
   fault: Fault,
-  entry: QuestionEntry | undefined,
+  { question }: QuestionEntry,
   keyring: Keyring,
   nowMs: number,
 ): EventBody<'refused'> {
-  const { tenant, call } = address;
-  const { agent, tool, argumentsDigest } = entry?.question ?? { agent: 'unknown', tool: 'unknown' };
   const evidence = { statement: event.statement };
-  return refusedEvent(
-    { call: { tenant, agent, call, tool, argumentsDigest }, by: 'approver', fault, evidence },
-    keyring,
-    nowMs,
-  );
+  return refusedEvent({ call: question, by: 'approver', fault, evidence }, keyring, nowMs);
 }

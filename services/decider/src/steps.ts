@@ -9,6 +9,7 @@
  */
 import type { Delivery, Steps } from '@interlock/bus';
 import { type Call, type EventBody, Fault, type Json, limits } from '@interlock/contracts';
+import { UNKNOWN_NAME } from '@interlock/gate';
 import { type LoadedPolicy, localTimes } from '@interlock/policy';
 import { checkAgent, checkCall, checkSession, checkTool } from './check.ts';
 import type { DecisionContext } from './context.ts';
@@ -214,8 +215,6 @@ function refusalOf(context: DecisionContext, event: EventBody<'resolved'>, fault
 }
 
 /** A ledger event names an agent and a tool. Where the held call cannot be opened, they are not known. */
-const UNKNOWN = 'unknown';
-
 function namedCall({ authority }: DecisionContext, event: EventBody<'resolved'>): NamedCall {
   const { tenant, call } = event;
   try {
@@ -224,5 +223,5 @@ function namedCall({ authority }: DecisionContext, event: EventBody<'resolved'>)
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
   }
-  return { tenant, call, agent: UNKNOWN, tool: UNKNOWN };
+  return { tenant, call, agent: UNKNOWN_NAME, tool: UNKNOWN_NAME };
 }

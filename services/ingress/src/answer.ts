@@ -59,6 +59,13 @@ export function answerDoubt(): Answer {
   return answerRefusal({ code: 'outcome_unknown', detail, next });
 }
 
+/** Answers a look-up that could not read what became of a call: 504, because 503 would say that nothing was done. */
+export function answerUnread(call: string | undefined): Answer {
+  const detail = 'What became of the call cannot be read now. That does not say whether it was carried out.';
+  const next = 'Ask again at /v1/calls/{call} after a few seconds.';
+  return answerRefusal({ code: 'outcome_unknown', detail, next }, call);
+}
+
 /** Answers that the call was carried out, or may have been, with its result where it is known. */
 export function answerOutcome(
   settled: Settled,

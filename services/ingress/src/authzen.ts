@@ -20,6 +20,7 @@ import {
   newId,
   sha256,
 } from '@interlock/contracts';
+import { UNKNOWN_NAME } from '@interlock/gate';
 import { z } from 'zod';
 import type { Answer } from './answer.ts';
 import type { JsonObject } from './close-schema.ts';
@@ -167,8 +168,6 @@ function denied(detail: string): Fault {
   return new Fault('policy_denied', { detail });
 }
 
-const UNKNOWN = 'unknown';
-
 /** Z1: writes a refusal by ingress, then answers it. Throws `dependency_unavailable` where it cannot be written. */
 async function refuse(
   fault: Fault,
@@ -176,7 +175,7 @@ async function refuse(
   { asker }: Asking,
   parts: AuthzenParts,
 ): Promise<Decision> {
-  const idOr = (id: string) => idSchema.safeParse(id).data ?? UNKNOWN;
+  const idOr = (id: string) => idSchema.safeParse(id).data ?? UNKNOWN_NAME;
   const { tenant } = asker;
   const [agent, tool] = [idOr(evaluation.subject.id), idOr(evaluation.resource.id)];
   const about = { tenant, agent, call, tool, argumentsDigest: sha256(text) };

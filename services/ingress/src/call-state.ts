@@ -3,9 +3,11 @@
  *
  * S1. The ledger outweighs the question: what started, settled or was refused is no longer held.
  * S2. A started call may still settle until its claim runs out; after that its orphan is settled by an executor.
+ * S3. A refusal whose writer did not know the agent belongs to the agent that the question names.
  */
 import type { Ledger, LedgerEntry, Records } from '@interlock/bus';
 import { faults, limits, type QuestionEntry, type Refused, type Settled } from '@interlock/contracts';
+import { UNKNOWN_NAME } from '@interlock/gate';
 import type { Clock } from '@interlock/shell';
 import type { CallEvent } from './waits.ts';
 
@@ -64,12 +66,20 @@ export function callStateOf(
   nowMs: number,
 ): CallState {
   // S1
-  if (ledger !== undefined) return stateOnLedger(ledger, nowMs);
+  if (ledger !== undefined) return named(stateOnLedger(ledger, nowMs), entry?.question);
   if (entry === undefined) return { kind: 'absent' };
   const { question } = entry;
   if (entry.state === 'open') return { kind: 'held', question };
   const until = (entry.resolvedAt ?? nowMs) + limits.approvedCallMs;
   return { kind: 'resolved', question, leftMs: clamp(until - nowMs, limits.approvedCallMs) };
+}
+
+/** S3 */
+function named(state: CallState, question: Asked | undefined): CallState {
+  if (state.kind !== 'refused' || state.refused.agent !== UNKNOWN_NAME || question === undefined)
+    return state;
+  const { agent, tool, argumentsDigest } = question;
+  return { kind: 'refused', refused: { ...state.refused, agent, tool, argumentsDigest } };
 }
 
 function stateOnLedger(ledger: LedgerEntry, nowMs: number): CallState {
@@ -118,11 +128,12 @@ export function originOf(state: CallState): Origin | undefined {
   }
 }
 
-/** True when a request asks for what the call asked for. A refusal without the digest of the arguments fits any. */
+/** True when a request asks for what the call asked for. What a refusal does not know of its call fits any request. */
 export function isSameRequest(origin: Origin, request: { tool: string; argumentsDigest: string }): boolean {
   const { tool, argumentsDigest } = origin;
   return (
-    tool === request.tool && (argumentsDigest === undefined || argumentsDigest === request.argumentsDigest)
+    (tool === request.tool || tool === UNKNOWN_NAME) &&
+    (argumentsDigest === undefined || argumentsDigest === request.argumentsDigest)
   );
 }
 

@@ -4,13 +4,15 @@
  * C1. The waiter is opened before anything is read or published.
  * C2. A call whose publication is in doubt is followed like one that was published (F1, F3).
  * C3. A request under a used Idempotency-Key is answered from what the ledger has of its call.
+ * C4. A call whose outcome could not be told is remembered until its outcome is stored.
  */
 import type { Bus } from '@interlock/bus';
-import { type AgentEntry, type Call, Fault, limits, newId } from '@interlock/contracts';
+import { type AgentEntry, type Call, Fault, limits } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
 import type { Answer } from './answer.ts';
-import { ATTEMPTS, callIdOf } from './call-id.ts';
+import { ATTEMPTS, callIdOf, newCallId } from './call-id.ts';
 import { type CallState, planOf, readCallState } from './call-state.ts';
+import type { Doubts } from './doubts.ts';
 import { answerEnding, type Ending, type EndingParts, faultEnding } from './ending.ts';
 import { type FollowedCall, type FollowParts, follow } from './follow.ts';
 import { refuseCall } from './refuse.ts';
@@ -22,6 +24,7 @@ export type CallParts = FollowParts &
   EndingParts & {
     bus: Pick<Bus, 'connected' | 'publish' | 'sendCancel'>;
     waits: Pick<Waits, 'open'>;
+    doubts: Pick<Doubts, 'add'>;
     /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
     tools: (name: string) => KnownTool | undefined;
     callIdKey: Secret;
@@ -50,7 +53,12 @@ export async function submit(submission: Submission, parts: CallParts): Promise<
     });
   if (idempotencyKey === undefined) {
     // C1
-    using waiter = parts.waits.open({ tenant, agent, call: newId('c'), making: true });
+    using waiter = parts.waits.open({
+      tenant,
+      agent,
+      call: newCallId(entry, parts.clock.nowMs(), parts.callIdKey),
+      making: true,
+    });
     return await answerEnding(await make(submission, waiter, parts), waiter, parts);
   }
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -104,7 +112,11 @@ async function make(submission: Submission, waiter: Waiter, parts: CallParts): P
   });
   await publish(call, parts);
   if (idempotencyKey === undefined) cancelWhenClosed(submission.closed, call, parts);
-  return await follow({ kind: 'published' }, { ...followed, evidence: { call } }, parts);
+  const evident = { ...followed, evidence: { call } };
+  const ending = await follow({ kind: 'published' }, evident, parts);
+  // C4
+  if (ending.kind === 'fault' && ending.fault.code === 'outcome_unknown') parts.doubts.add(evident);
+  return ending;
 }
 
 /** Returns the tool of a request, or the fault that the request is refused with. */

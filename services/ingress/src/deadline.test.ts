@@ -1,4 +1,5 @@
 import { limits } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ORPHAN_GRACE_MS } from './call-state.ts';
 import { type IngressFixture, startIngress } from './ingress.fixture.ts';
@@ -15,6 +16,11 @@ afterAll(async () => {
   await ingress?.[Symbol.asyncDispose]();
   await broken?.[Symbol.asyncDispose]();
 });
+
+/** Returns the refusal of a call once the ledger can be read. */
+async function settledLater(call: string) {
+  return await broken.executor.readStep('refused', 'acme', call).catch(() => undefined);
+}
 
 describe.concurrent('at the deadline of a call', () => {
   test(
@@ -64,7 +70,7 @@ describe.concurrent('at the deadline of a call', () => {
   );
 
   test(
-    '[P-answer-claims-no-more] the answer is 504, never 503, when the ledger cannot be read or written',
+    '[P-answer-claims-no-more] [P-answer-stays-true] the answer is 504, never 503, when the ledger cannot be read or written, and the call is refused once it can',
     async () => {
       const answer = broken.note({ text: 'no bus' });
       const { call } = (await broken.publishedCall('no bus')).event;
@@ -73,7 +79,15 @@ describe.concurrent('at the deadline of a call', () => {
       expect({ status, code: body.code, call: body.call }).toEqual({
         ...{ status: 504, code: 'outcome_unknown', call: call.call },
       });
+      await broken.testBus.nats.server.restart();
+      // Nobody asks: the refusal is stored all the same.
+      const refused = await eventually(() => settledLater(call.call), PATIENCE_MS);
+      expect(refused).toMatchObject({ body: { by: 'ingress', code: 'deadline_passed' } });
+      await eventually(async () => {
+        const later = await broken.ask(`/v1/calls/${call.call}`);
+        return later.status === 503 && later.body.code === 'deadline_passed';
+      });
     },
-    PATIENCE_MS,
+    2 * PATIENCE_MS,
   );
 });

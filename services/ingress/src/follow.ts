@@ -7,7 +7,7 @@
  * F4. A request is answered only from a call that asked for the same thing.
  */
 import type { BusLog } from '@interlock/bus';
-import { type Evidence, Fault } from '@interlock/contracts';
+import type { Evidence } from '@interlock/contracts';
 import type { Refusing } from '@interlock/gate';
 import type { Clock } from '@interlock/shell';
 import {
@@ -19,7 +19,8 @@ import {
   stateAfterEvent,
 } from './call-state.ts';
 import { type Ending, faultEnding } from './ending.ts';
-import { type RefuseParts, refuseCall } from './refuse.ts';
+import { settleOverdue } from './overdue.ts';
+import type { RefuseParts } from './refuse.ts';
 import type { Waiter, Waits } from './waits.ts';
 
 export type FollowParts = CallStateSources &
@@ -92,22 +93,11 @@ async function nextStage(stage: Stage, call: FollowedCall, parts: FollowParts): 
   const event = await call.waiter.next(leftMs, stage.kind === 'published');
   if (event !== undefined) return stateAfterEvent(event);
   if (stage.kind === 'started') return await stagePastClaim(call, parts);
-  return parts.waits.drained ? { kind: 'unknown' } : await statePastDeadline(call, parts);
+  return parts.waits.drained ? { kind: 'unknown' } : await settleOverdue(call, parts);
 }
 
 /** A claim that ran out is settled by now, or its outcome stays unknown. */
 async function stagePastClaim({ who }: FollowedCall, parts: FollowParts): Promise<Stage> {
   const state = await readCallState(who, parts);
   return state.kind === 'settled' ? state : { kind: 'unknown' };
-}
-
-/** Returns the state of a call past its deadline, after refusing it unless something keeps it. */
-async function statePastDeadline(call: FollowedCall, parts: FollowParts): Promise<CallState> {
-  const state = await readCallState(call.who, parts);
-  const isOver = state.kind === 'absent' || (state.kind === 'resolved' && state.leftMs === 0);
-  if (!isOver) return state;
-  const refusing = { call: call.who, fault: new Fault('deadline_passed'), evidence: call.evidence };
-  const { refused, stored } = await refuseCall(refusing, parts);
-  // F1
-  return stored ? { kind: 'refused', refused } : await readCallState(call.who, parts);
 }

@@ -1,16 +1,20 @@
+import { readFile } from 'node:fs/promises';
 import type { Bus } from '@interlock/bus';
 import {
   type Call,
   digestOf,
   type EventBody,
   evidenceSchema,
+  limits,
   type Question,
+  questionEntrySchema,
   sealContext,
   sha256,
 } from '@interlock/contracts';
-import { unseal } from '@interlock/keys';
+import { Secret, unseal } from '@interlock/keys';
 import { eventually, makeRefused, sealedFor } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newCallId } from './call-id.ts';
 import { agentKeys, type IngressFixture, startIngress } from './ingress.fixture.ts';
 
 const CLAIM_MS = 5_000;
@@ -41,17 +45,21 @@ async function execute(call: Call, sent: string, settled: string = sent): Promis
   await ingress.executor.settle(body, claimed.sequence);
 }
 
-/** Asks a person about a call, as the approver does. */
-async function hold(call: Call): Promise<void> {
+function questionOf(call: Call): { question: Question; questionDigest: string } {
   const { tenant, agent, user, session, tool, toolVersion, argumentsDigest, callDigest } = call;
   const question: Question = {
     ...{ tenant, agent, user, session, call: call.call, tool, toolVersion, argumentsDigest, callDigest },
     ...{ reasons: [], roles: ['approver'], separateDuties: false },
     ...{ askedAt: Date.now(), expiresAt: Date.now() + 60_000 },
   };
+  return { question, questionDigest: digestOf(question) };
+}
+
+/** Asks a person about a call, as the approver does. */
+async function hold(call: Call): Promise<void> {
   const sealed = sealedFor('console', call.call, ingress.testBus.keyring, { purpose: 'held' });
-  const address = { tenant, call: call.call };
-  await approver.publish('asked', address, { question, questionDigest: digestOf(question), sealed }, 0);
+  const address = { tenant: call.tenant, call: call.call };
+  await approver.publish('asked', address, { ...questionOf(call), sealed }, 0);
 }
 
 describe('ingress', () => {
@@ -152,11 +160,58 @@ describe('ingress', () => {
     expect(await second).toMatchObject({ status: 200, body: { call: next.event.call.call } });
   });
 
+  test('[P-answer-stays-true] answers an agent about its held call after a refusal that does not name its agent', async () => {
+    const records = approver.records('questions', questionEntrySchema);
+    for (const keeps of ['the question', 'no question']) {
+      const answer = ingress.note({ text: keeps });
+      const { call } = (await ingress.publishedCall(keeps)).event;
+      await hold(call);
+      expect((await answer).status).toBe(202);
+      if (keeps === 'the question')
+        await records.put(`acme.${call.call}`, { ...questionOf(call), state: 'denied', rejected: [] }, 0);
+      const refused = makeRefused(call, ingress.testBus.keyring, { code: 'statement_invalid' });
+      const { argumentsDigest: _, ...unnamed } = { ...refused, agent: 'unknown', tool: 'unknown' };
+      await ingress.executor.refuse(unnamed);
+      const own = await ingress.ask(`/v1/calls/${call.call}`);
+      expect(own).toMatchObject({ status: 403, body: { code: 'statement_invalid', call: call.call } });
+      const others = await ingress.ask(`/v1/calls/${call.call}`, { key: agentKeys.neighbour });
+      expect(others).toMatchObject({ status: 404, body: { code: 'call_unknown' } });
+    }
+  });
+
+  test('[P-answer-stays-true] knows the id of a call of which nothing is stored: running until its deadline, refused after it, and never of another agent', async () => {
+    const secret = new Secret(
+      await readFile(ingress.testBus.env['INTERLOCK_CALL_ID_KEY_FILE'] ?? '', 'utf8'),
+    );
+    const given = (beforeMs: number) =>
+      newCallId({ tenant: 'acme', agent: 'bot' }, Date.now() - beforeMs, secret);
+    const young = given(1_000);
+    expect(await ingress.ask(`/v1/calls/${young}`)).toMatchObject({
+      status: 202,
+      body: { state: 'running' },
+    });
+    const lost = given(limits.callMs + 10_000);
+    for (const key of [agentKeys.neighbour, agentKeys.stranger])
+      expect((await ingress.ask(`/v1/calls/${lost}`, { key })).status).toBe(404);
+    expect(await ingress.executor.readCall('acme', lost)).toBeUndefined();
+    expect(await ingress.ask(`/v1/calls/${lost}`)).toMatchObject({
+      ...{ status: 503, body: { code: 'deadline_passed', call: lost } },
+    });
+    expect(await ingress.executor.readStep('refused', 'acme', lost)).toMatchObject({
+      body: { by: 'ingress' },
+    });
+    const forgotten = await ingress.ask(`/v1/calls/${given(3_600_000)}`);
+    expect(forgotten).toMatchObject({ status: 404, body: { code: 'call_unknown' } });
+  });
+
   // Last, since NATS is not started again.
   test('[P-answer-claims-no-more] answers 503 while it is disconnected from NATS, and 504 under an Idempotency-Key that may have been used', async () => {
     await ingress.testBus.nats.server.kill();
     await eventually(async () => (await ingress.note({ text: 'x' })).status === 503);
     const under = await ingress.note({ text: 'x' }, { 'idempotency-key': 'twenty' });
     expect(under).toMatchObject({ status: 504, body: { code: 'outcome_unknown' } });
+    const carriedOut = await ingress.ask(`/v1/calls/${under.body.call || 'c_1'}`);
+    expect(carriedOut).toMatchObject({ status: 504, body: { code: 'outcome_unknown' } });
+    expect(JSON.stringify(carriedOut.body)).not.toMatch(/nothing was done/i);
   });
 });

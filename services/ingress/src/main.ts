@@ -6,6 +6,7 @@ import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
 import { submit } from './calls.ts';
 import { Caps } from './caps.ts';
 import { configSchema, readCallIdKey } from './config.ts';
+import { Doubts } from './doubts.ts';
 import { Floods } from './flood.ts';
 import { lookUp } from './look-up.ts';
 import { describeApi } from './openapi.ts';
@@ -36,9 +37,11 @@ export const ingressService = defineService({
     await bus.onResult(replica, (call, body) => waits.deliverBody(call, body));
 
     const tools = watchTools(toolEntries);
+    const questions = bus.records('questions', questionEntrySchema);
+    const doubts = stack.use(new Doubts({ bus, questions, keyring, clock, log }));
     const parts = {
+      ...{ questions, doubts },
       ...{ bus, waits, keyring, clock, log, callIdKey, replica, tools: tools.get },
-      questions: bus.records('questions', questionEntrySchema),
       results: { blobs: bus.blobs('results'), sealKey: keys.seal },
       agents: (tenant: string, agent: string) => currentAgent(agents, tenant, agent),
     };

@@ -8,11 +8,11 @@
  */
 import type { Socket } from 'node:net';
 import type { BusLog } from '@interlock/bus';
-import { type AgentEntry, Fault } from '@interlock/contracts';
+import { type AgentEntry, Fault, idSchema } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
-import { type Answer, answerDoubt, answerRefusal, faultOf } from './answer.ts';
+import { type Answer, answerDoubt, answerRefusal, answerUnread, faultOf } from './answer.ts';
 import type { Asking } from './authzen.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
@@ -312,11 +312,20 @@ async function answerThrown(
   const fault = faultOf(thrown);
   const route = received.get(request)?.route;
   if (fault.code === 'internal') parts.log.error({ err: thrown, route }, 'a request failed');
-  // docs/decisions/008
-  const isDoubtful = fault.code === 'dependency_unavailable' && 'idempotency-key' in request.headers;
-  const answer = isDoubtful && route === 'POST /v1/calls' ? answerDoubt() : answerRefusal(fault);
+  const answer =
+    fault.code === 'dependency_unavailable' ? answerOutage(fault, request) : answerRefusal(fault);
   if (fault instanceof Flooded) answer.headers['ratelimit-policy'] = fault.policy;
   await send(request, reply, answer, parts);
+}
+
+/** Answers a request that met an outage. 503 is only for what neither it nor an earlier request can have done. */
+function answerOutage(fault: Fault, request: FastifyRequest): Answer {
+  const route = received.get(request)?.route;
+  // docs/decisions/008
+  if (route === 'POST /v1/calls' && 'idempotency-key' in request.headers) return answerDoubt();
+  if (route !== 'GET /v1/calls/{call}') return answerRefusal(fault);
+  const { data: named } = parametersSchema.safeParse(request.params);
+  return answerUnread(idSchema.safeParse(named?.call).data);
 }
 
 async function answerUnknownRoute(
