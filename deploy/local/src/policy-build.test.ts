@@ -53,7 +53,7 @@ test('[P-policy-build] policies that allow a call of nobody are not signed: no d
   await rule('allow contains "Whatever."');
   await expect(build('--out', path.join(folder, 'open.tar.gz'))).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('allows a call that names nobody and nothing'),
+    stderr: expect.stringContaining('allows a call without a caller and a tool'),
   });
   await expect(readFile(path.join(folder, 'open.tar.gz.jws'))).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -2,13 +2,13 @@ import { gunzipSync } from 'node:zlib';
 import { Fault } from '@interlock/contracts';
 
 const BLOCK_BYTES = 512;
-/** A bundle holds a module, its data, the sources and a manifest: more entries than this are no bundle of ours. */
+/** A bundle has a module, its data, the sources and a manifest: no bundle of ours has more entries. */
 const ENTRIES_MAX = 10_000;
-/** Unpacked; four times what is accepted packed. */
+/** Four times what is accepted packed. */
 const UNPACKED_MAX_BYTES = 64 * 1_048_576;
 
 /**
- * Reads the named files of a gzipped tar archive (POSIX.1-1988 ustar). Each must be there exactly once.
+ * Reads the named files of a gzipped tar archive (POSIX.1-1988 ustar). Each must occur exactly once.
  * Throws `configuration_invalid`.
  */
 export function readArchive<N extends string>(
@@ -30,14 +30,14 @@ export function readFiles(packed: Uint8Array): Map<string, Uint8Array<ArrayBuffe
   const found = new Map<string, Uint8Array<ArrayBuffer>>();
   let offset = 0;
   for (let entries = 0; offset + BLOCK_BYTES <= archive.length; entries += 1) {
-    if (entries > ENTRIES_MAX) throw malformed('holds too many files');
+    if (entries > ENTRIES_MAX) throw malformed('has too many files');
     const header = archive.subarray(offset, offset + BLOCK_BYTES);
     // Blocks of zeros end the archive.
     if (header[0] === 0) break;
     const { name, bytes } = readHeader(header);
     const start = offset + BLOCK_BYTES;
     if (start + bytes > archive.length) throw malformed('is cut short');
-    if (found.has(name)) throw malformed(`holds ${name} twice`);
+    if (found.has(name)) throw malformed(`has ${name} twice`);
     found.set(name, Uint8Array.from(archive.subarray(start, start + bytes)));
     offset = start + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
   }
@@ -48,7 +48,7 @@ function unpack(packed: Uint8Array): Buffer {
   try {
     return gunzipSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES });
   } catch (cause) {
-    throw malformed('does not unpack', cause);
+    throw malformed('cannot be unpacked', cause);
   }
 }
 

@@ -122,19 +122,24 @@ describe('a policy folder is refused', () => {
       'package interlock.rules.x\n',
       /a rule's name/,
     ],
-    ['a rule that is a file', 'rules/x.rego', 'package interlock.rules.x\n', /a rule is a folder/],
+    [
+      'a rule that is a file',
+      'rules/x.rego',
+      'package interlock.rules.x\n',
+      /expected a folder with the files of one rule/,
+    ],
     ['data that is not YAML', 'data.yaml', 'config: [\n', /data\.yaml:2/],
     [
       'data in the place of the decision',
       'data.yaml',
       'interlock: {main: {decision: {verdict: allow}}}\n',
-      /place of the rules/,
+      /reserved for the rules/,
     ],
     [
       'data in the place of a rule',
       'data.yaml',
       'interlock: {rules: {blocked_tools: {deny: []}}}\n',
-      /place of the rules/,
+      /reserved for the rules/,
     ],
   ])('for %s, with the file and the line', async (_, file, text, complaint) => {
     await write(file, text);
@@ -144,12 +149,12 @@ describe('a policy folder is refused', () => {
     });
   });
 
-  test('when nothing composes its rules', async () => {
+  test('without main/main.rego, which composes the rules', async () => {
     await write('rules/x/x.rego', 'package interlock.rules.x\n');
     await expect(build(own)).rejects.toMatchObject({ code: 'configuration_invalid' });
   });
 
-  test('when opa is not there', async () => {
+  test('when opa cannot be started', async () => {
     const missing = buildBundle({
       opaBin: '/nowhere/opa',
       folders: [base],
@@ -160,7 +165,7 @@ describe('a policy folder is refused', () => {
 });
 
 describe('a bundle', () => {
-  test('holds the base, the own rules and the data, and no tests', async () => {
+  test('has the base, the own rules and the data, and no tests', async () => {
     await write(
       'rules/mine/mine.rego',
       'package interlock.rules.mine\n\ndeny contains "No." if input.tool.name == "x"\n',
@@ -175,7 +180,7 @@ describe('a bundle', () => {
     expect(archive).not.toContain('_test');
   });
 
-  test('may call every function that is lent, and then needs none from outside', async () => {
+  test('may call every allowed function, and then needs none from outside', async () => {
     const { builtins } = capabilitiesSchema.parse(
       JSON.parse((await promisify(execFile)(opaBin, ['capabilities', '--current'])).stdout),
     );
@@ -203,12 +208,12 @@ deny contains $"No: {count(said)}." if {
     expect(openBundle(entry, bytes).policy.memoryBytes).toBeGreaterThan(0);
   });
 
-  test('is the same for the same folders, and a folder that is not there adds nothing', async () => {
+  test('is the same for the same folders, and a folder that does not exist adds nothing', async () => {
     const [one, two] = await Promise.all([build(base), build(base, path.join(own, 'policies'))]);
     expect(Buffer.from(one).equals(two)).toBe(true);
   });
 
-  test('is the same wherever its folders stand and whatever they are called', async () => {
+  test('is the same whatever the paths of its folders', async () => {
     const odd = path.join(own, 'a folder: --odd');
     await cp(base, odd, { recursive: true });
     expect(Buffer.from(await build(odd)).equals(await build(base))).toBe(true);

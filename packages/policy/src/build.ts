@@ -6,7 +6,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { BUNDLE_MAX_BYTES } from './bundle.ts';
 import { exists, namesIn } from './files.ts';
-import { narrowed } from './functions.ts';
+import { withAllowedFunctions } from './functions.ts';
 import { opa } from './opa.ts';
 import { ENTRYPOINTS } from './rego.ts';
 import { writtenOut } from './written-out.ts';
@@ -18,25 +18,25 @@ const FILES_MAX = 5_000;
 const BUNDLE_NAME = 'bundle.tar.gz';
 const SCHEMA_NAME = 'input.schema.json';
 const CAPABILITIES_NAME = 'capabilities.json';
-/** No position of a folder: what stands there is compiled and is nobody's source. */
+/** Not the index of a folder: these files are compiled, and are the source of none of the folders. */
 const WRITTEN_OUT = 'written-out';
 const MAIN_MODULE = 'interlock.main';
 const RULE_MODULE = /^interlock\.rules\.(.+)$/;
-/** The same word as in the path, so that a rule is found where its name says. */
+/** The name of a rule is also the name of its folder and its package. */
 const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 export interface BundleOptions {
   /** The `opa` program. */
   opaBin: string;
-  /** Policy folders, the base first: each may hold `main/`, `rules/<name>/` and `data.yaml` or `data.json`. */
+  /** Policy folders, the base first: each may have `main/`, `rules/<name>/` and `data.yaml` or `data.json`. */
   folders: string[];
   signal: AbortSignal;
 }
 
 /**
- * Builds the bundle a decider loads: every rule of every folder and their data, compiled to WebAssembly.
- * A folder that is not there adds nothing.
- * Throws `configuration_invalid` with file and line where a rule or data is wrong.
+ * Builds the bundle that a decider loads: every rule of every folder and their data, compiled to WebAssembly.
+ * A folder that does not exist adds nothing.
+ * Throws `configuration_invalid` with file and line when a rule or data is wrong.
  */
 export async function buildBundle({ opaBin, folders, signal }: BundleOptions): Promise<Uint8Array> {
   const sources = await collect(folders);
@@ -50,18 +50,21 @@ export async function buildBundle({ opaBin, folders, signal }: BundleOptions): P
         opaBin,
         argv,
         folder: scratch,
-        named: (said) => named(said, folders),
+        withPaths: (errors) => withPaths(errors, folders),
         signal: deadline,
       });
     await writeFile(path.join(scratch, SCHEMA_NAME), inputSchema());
-    await writeFile(path.join(scratch, CAPABILITIES_NAME), narrowed(await run('capabilities', '--current')));
-    const means = ['--schema', SCHEMA_NAME, '--capabilities', CAPABILITIES_NAME];
-    await run('check', '--strict', ...means, ...names);
+    await writeFile(
+      path.join(scratch, CAPABILITIES_NAME),
+      withAllowedFunctions(await run('capabilities', '--current')),
+    );
+    const limits = ['--schema', SCHEMA_NAME, '--capabilities', CAPABILITIES_NAME];
+    await run('check', '--strict', ...limits, ...names);
     const entrypoints = Object.values(ENTRYPOINTS).flatMap((entrypoint) => ['-e', entrypoint]);
     await run('build', '-t', 'wasm', ...entrypoints, '-o', BUNDLE_NAME, ...(await writeOut(staged, scratch)));
     const bytes = await readFile(path.join(scratch, BUNDLE_NAME), { signal: deadline });
     if (bytes.byteLength > BUNDLE_MAX_BYTES)
-      throw invalid(`The bundle has ${bytes.byteLength} bytes; deciders take ${BUNDLE_MAX_BYTES}.`);
+      throw invalid(`The bundle has ${bytes.byteLength} bytes; deciders accept at most ${BUNDLE_MAX_BYTES}.`);
     return bytes;
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -69,8 +72,8 @@ export async function buildBundle({ opaBin, folders, signal }: BundleOptions): P
 }
 
 interface Source {
-  /** Position of its folder among the folders. */
-  folder: number;
+  /** Index of its folder. */
+  folderIndex: number;
   /** Path of the file, and the same path inside its folder. */
   file: string;
   inside: string;
@@ -84,13 +87,13 @@ interface Staged {
 }
 
 /**
- * Copies the sources to `<folder's position>/<path inside>` and returns these names. Bundles carry the names of
- * their sources: so the same policy has the same digest wherever it stands, and no name reads as an option.
+ * Copies the sources to `<folder's index>/<path inside>` and returns these names. A bundle contains the names of its
+ * sources: so the same policy has the same digest in any folder, and no name is taken for an option.
  */
 async function stage(sources: Source[], scratch: string): Promise<Staged[]> {
   const staged: Staged[] = [];
-  for (const { folder, file, inside, module } of sources) {
-    const name = `${folder}/${inside.split(path.sep).join('/')}`;
+  for (const { folderIndex, file, inside, module } of sources) {
+    const name = `${folderIndex}/${inside.split(path.sep).join('/')}`;
     await mkdir(path.dirname(path.join(scratch, name)), { recursive: true });
     await copyFile(file, path.join(scratch, name));
     staged.push({ name, module });
@@ -98,7 +101,7 @@ async function stage(sources: Source[], scratch: string): Promise<Staged[]> {
   return staged;
 }
 
-/** Writes out the walks of `main` beside the sources and returns the names of what is to be compiled. */
+/** Writes out the walks of `main` beside the sources and returns the names of the files to compile. */
 async function writeOut(staged: Staged[], scratch: string): Promise<string[]> {
   const textOf = (name: string) => readFile(path.join(scratch, name), 'utf8');
   const rules = new Map<string, string>();
@@ -112,24 +115,24 @@ async function writeOut(staged: Staged[], scratch: string): Promise<string[]> {
     const written = writtenOut(text, rules);
     if (written === text) names.push(name);
     else {
-      const place = `${WRITTEN_OUT}/${name}`;
-      await mkdir(path.dirname(path.join(scratch, place)), { recursive: true });
-      await writeFile(path.join(scratch, place), written);
-      names.push(place);
+      const target = `${WRITTEN_OUT}/${name}`;
+      await mkdir(path.dirname(path.join(scratch, target)), { recursive: true });
+      await writeFile(path.join(scratch, target), written);
+      names.push(target);
     }
   }
   return names;
 }
 
-/** Returns the files of all folders that make up the policy: no tests, nothing that is merely lying about. */
+/** Returns the files of all folders that make up the policy, without tests and other files. */
 async function collect(folders: string[]): Promise<Source[]> {
   const owners = new Map<string, string>();
   const sources: Source[] = [];
-  for (const [index, folder] of folders.entries()) {
+  for (const [folderIndex, folder] of folders.entries()) {
     for (const { file, module } of await filesOf(folder)) {
       if (module === undefined) await checkData(file);
       else await checkModule(file, module, folder, owners);
-      sources.push({ folder: index, file, inside: path.relative(folder, file), module });
+      sources.push({ folderIndex, file, inside: path.relative(folder, file), module });
     }
   }
   if (!owners.has(MAIN_MODULE)) throw invalid('None of the policy folders has main/main.rego.');
@@ -151,10 +154,11 @@ async function filesOf(folder: string): Promise<PolicyFile[]> {
   }
   files.push(...(await modulesIn(path.join(folder, 'main'), MAIN_MODULE)));
   for (const rule of await namesIn(path.join(folder, 'rules'))) {
-    const place = path.join(folder, 'rules', rule);
-    if (!(await stat(place)).isDirectory()) throw invalid(`${place}: a rule is a folder.`);
-    if (!RULE_NAME.test(rule)) throw invalid(`${place}: a rule's name is made of a-z, 0-9 and _.`);
-    files.push(...(await modulesIn(place, `interlock.rules.${rule}`)));
+    const ruleFolder = path.join(folder, 'rules', rule);
+    if (!(await stat(ruleFolder)).isDirectory())
+      throw invalid(`${ruleFolder}: expected a folder with the files of one rule.`);
+    if (!RULE_NAME.test(rule)) throw invalid(`${ruleFolder}: the name of a rule consists of a-z, 0-9 and _.`);
+    files.push(...(await modulesIn(ruleFolder, `interlock.rules.${rule}`)));
   }
   return files;
 }
@@ -167,8 +171,8 @@ async function modulesIn(folder: string, module: string): Promise<PolicyFile[]> 
 }
 
 /**
- * Checks that a file declares the package its folder stands for, and that no other folder declares it too:
- * a rule can neither pose as another nor rewrite how rules are composed.
+ * Checks that a file declares the package of its folder, and that no other policy folder declares it too: a rule can
+ * neither replace another nor change how rules are composed.
  */
 async function checkModule(
   file: string,
@@ -182,16 +186,17 @@ async function checkModule(
   if (declared !== `package ${module}`)
     throw invalid(`${file}:${first + 1}: expected "package ${module}", found "${declared.slice(0, 200)}".`);
   const owner = owners.get(module) ?? folder;
-  if (owner !== folder) throw invalid(`${file}:${first + 1}: ${owner} has a "${module}" already.`);
+  if (owner !== folder) throw invalid(`${file}:${first + 1}: ${owner} already has a package "${module}".`);
   owners.set(module, folder);
 }
 
-/** Checks that data is an object and stays out of the packages: data there would take the place of rules. */
+/** Checks that data is an object without `interlock`: data there would replace rules. */
 async function checkData(file: string): Promise<void> {
   const document = readData(file, await readFile(file, 'utf8'));
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     throw invalid(`${file}:1: expected a mapping, such as "config:".`);
-  if ('interlock' in document) throw invalid(`${file}: "interlock" is the place of the rules, not of data.`);
+  if ('interlock' in document)
+    throw invalid(`${file}: "interlock" is reserved for the rules. Give the data another name.`);
 }
 
 function readData(file: string, text: string): unknown {
@@ -205,16 +210,16 @@ function readData(file: string, text: string): unknown {
 }
 
 /**
- * The schema of the input in the draft OPA reads. From it opa knows every name and type: where `anyOf` offers several
- * shapes it takes all their names, and a map's values may be anything to it.
+ * The schema of the input in the draft that OPA reads. It gives opa every name and type: for `anyOf` opa accepts the
+ * names of all alternatives, and for a map any value.
  */
 function inputSchema(): string {
   return JSON.stringify(z.toJSONSchema(policyInputSchema, { target: 'draft-7', io: 'output' }));
 }
 
-/** Puts the user's own folders back in the place of the names the sources were given, and says what opa takes for unknown. */
-function named(said: string, folders: string[]): string {
-  return said
+/** Replaces the names of staged files in errors of opa by the user's paths, and explains what opa calls undefined. */
+function withPaths(errors: string, folders: string[]): string {
+  return errors
     .replaceAll(/(?<![\w/.])(\d+)\/(?=main\/|rules\/|data\.)/g, (name, index: string) => {
       const folder = folders[Number(index)];
       return folder === undefined ? name : `${folder}${path.sep}`;

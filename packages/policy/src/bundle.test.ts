@@ -44,23 +44,23 @@ describe('[P-policy-signed] a bundle is refused', () => {
     expect(refusalOf(() => openBundle(entryOf(strict), tampered))).toMatch(/published/);
   });
 
-  test('when it is another than the one named', () => {
+  test('when it is not the one that the entry names', () => {
     expect(refusalOf(() => openBundle(entryOf(strict), other))).toMatch(/published/);
   });
 
-  test('when it is cut short, empty, or no archive', () => {
+  test('when it is cut short, empty, or not an archive', () => {
     const tar = gunzipSync(strict);
     for (const bytes of [gzipSync(tar.subarray(0, tar.length / 2)), gzipSync(''), Buffer.from('policy')])
       expect(refusalOf(() => openBundle(entryOf(bytes), bytes))).not.toBe('not refused');
   });
 
-  test('when it unpacks to more than is taken', () => {
+  test('when it is too large once unpacked', () => {
     const bomb = gzipSync(Buffer.alloc(65 * 1_048_576));
     expect(refusalOf(() => openBundle(entryOf(bomb), bomb))).toMatch(/unpack/);
   });
 
-  test('when it allows a call that names nobody and nothing', () => {
-    expect(refusalOf(() => openBundle(entryOf(boundless), boundless))).toMatch(/nobody and nothing/);
+  test('when it allows a call without a caller and a tool', () => {
+    expect(refusalOf(() => openBundle(entryOf(boundless), boundless))).toMatch(/without a caller and a tool/);
   });
 
   test.each([
@@ -74,7 +74,7 @@ describe('[P-policy-signed] a bundle is refused', () => {
 });
 
 describe('a bundle', () => {
-  test('decides once it is open, and says which zones its rules ask about', async () => {
+  test('decides once it is open, and names the time zones that its rules need', async () => {
     const data = { config: { agents: ['clerk'], zones: ['Europe/Berlin', 'UTC', 'UTC'] } };
     const bytes = await buildWithOpa({ text: strictRule, data });
     const held: LoadedPolicy = openBundle(entryOf(bytes), bytes);
@@ -83,7 +83,7 @@ describe('a bundle', () => {
     expect(held.policy.evaluate({ subject: { agent: 'reader' } }).verdict).toBe('deny');
   });
 
-  test('asks about no zone when its data names none', () => {
+  test('needs no time zone when its data names none', () => {
     expect(openBundle(entryOf(strict), strict).zones).toEqual([]);
   });
 });
@@ -97,7 +97,7 @@ describe('[P-policy-signed] an author', () => {
   }
   const faulty = expect.objectContaining({ code: 'statement_invalid' });
 
-  test('is not who holds the key of a service, an expired key, or a key nobody certified', () => {
+  test('has neither the key of a service, nor an expired key, nor a key without a certificate', () => {
     const author = houseOf('author');
     const { key, keyring } = houseOf('console');
     const expired = houseOf('author', NOW_MS);

@@ -6,19 +6,19 @@ import { Policy } from './rego.ts';
 
 /** What `opa build` makes of a hundred rules and a megabyte of data is under 2 MiB. */
 export const BUNDLE_MAX_BYTES = 16 * 1_048_576;
-/** Each costs a reading of the clock with every call. */
+/** The local time of each is computed for every call. */
 const ZONES_MAX = 32;
 
-/** A policy that decides, and which one it is. */
+/** A policy ready to decide, with its version and digest. */
 export interface LoadedPolicy {
   policy: Policy;
   version: number;
   digest: string;
-  /** IANA names of the time zones its rules want to know the wall clock of: its data's `config.zones`. */
+  /** IANA names of the time zones whose local time its rules need: `config.zones` of its data. */
   zones: string[];
 }
 
-/** Calls that name nobody or nothing: a policy that does not deny each of them would allow anything. */
+/** Calls without a caller or a tool: a policy that does not deny each of them would allow anything. */
 const canaries: readonly object[] = [
   {},
   { subject: {}, action: {}, tool: {}, arguments: {}, session: {}, context: {} },
@@ -32,28 +32,27 @@ const canaries: readonly object[] = [
 ];
 
 /**
- * Makes a policy of a bundle (the tar.gz of `opa build -t wasm`), if its bytes are those the entry names, it denies
- * every canary, and its data names time zones that are there. Who signed it is for `verifyBundle` to say.
- * Throws `configuration_invalid`.
+ * Makes a policy of a bundle (the tar.gz of `opa build -t wasm`). Throws `configuration_invalid` unless its bytes are
+ * those of the entry, it denies every canary, and its time zones exist. The signature is checked by `verifyBundle`.
  */
 export function openBundle(
   { version, digest, bytes: size }: Pick<PolicyEntry, 'version' | 'digest' | 'bytes'>,
   bytes: Uint8Array,
 ): LoadedPolicy {
-  if (bytes.byteLength > BUNDLE_MAX_BYTES) throw refused('is larger than a decider takes');
+  if (bytes.byteLength > BUNDLE_MAX_BYTES) throw refused('is larger than a decider accepts');
   if (bytes.byteLength !== size || sha256(bytes) !== digest)
     throw refused('is not the one that was published');
   const files = readArchive(bytes, ['/policy.wasm', '/data.json']);
   const zones = zonesOf(files['/data.json']);
   const policy = new Policy(files['/policy.wasm'], files['/data.json']);
   for (const canary of canaries) {
-    if (verdictOf(policy, canary) !== 'deny') throw refused('allows a call that names nobody and nothing');
+    if (verdictOf(policy, canary) !== 'deny') throw refused('allows a call without a caller and a tool');
   }
   return { policy, version, digest, zones };
 }
 
 /**
- * Returns a bundle's policy with other data than its own, to try out what it would say: never what decides.
+ * Returns the policy of a bundle with other data, to try out what it would decide. It never decides a call.
  * Throws `configuration_invalid`.
  */
 export function policyWith(
@@ -71,7 +70,7 @@ export function signBundle(bytes: Uint8Array, key: AuthorKey['sign'], nowMs: num
   return signStatement({ type: 'bundle', digest, bytes: bytes.byteLength, issuedAt: nowMs }, key);
 }
 
-/** Verifies that an author signed these very bytes, and returns what they said. Throws `statement_invalid`. */
+/** Verifies that an author signed these very bytes, and returns the statement. Throws `statement_invalid`. */
 export function verifyBundle(
   jws: string,
   keyring: Keyring,

@@ -1,21 +1,21 @@
-/** Which functions of a WebAssembly module do much without turning in a loop of their own: see metering.ts. */
+/** The functions of a WebAssembly module that are counted when they start: see metering.ts. */
 import { Reader, skipImmediates, skipLocals } from './wasm.ts';
 
 /**
- * As many calls go uncounted before a function counts. Comparing and looking up two values, of which decisions are
- * made, take fewer; counting them too costs a decision a tenth of its time.
+ * A function that makes more calls is counted. Comparing and looking up two values, of which decisions consist, makes
+ * fewer; counting them too would cost a tenth of the time of a decision.
  */
 const LIGHT_CALLS_MAX = 15;
 const OPCODE = { block: 0x02, loop: 0x03, if: 0x04, end: 0x0b, call: 0x10, callIndirect: 0x11 } as const;
-/** A call of whatever a table holds. */
+/** A call of any function in a table. */
 const ANY = -1;
 
 /**
- * Returns the numbers of the functions that count each time they start: those that call themselves, directly or
- * through others, and those that make more calls than go uncounted, what the called ones call among them. Calls inside
- * a loop are left out: its turns are counted.
+ * Returns the indices of the functions that are counted when they start: those that call themselves, directly or
+ * through others, and those that make more than `LIGHT_CALLS_MAX` calls, including the calls of the functions they call.
+ * Calls inside a loop are left out: its iterations are counted.
  *
- * @param bodies the code of each function; the first has the number `first`, imported functions stand before it
+ * @param bodies the code of each function; the first has the index `first`, after the imported functions
  */
 export function heavyFunctions(bodies: Uint8Array<ArrayBuffer>[], first: number): ReadonlySet<number> {
   const calls = bodies.map(callsOutsideLoops);
@@ -23,7 +23,7 @@ export function heavyFunctions(bodies: Uint8Array<ArrayBuffer>[], first: number)
   const open = new Set<number>();
   const weights = new Map<number, number>();
 
-  /** How many calls go uncounted from when this function starts until it ends. */
+  /** Returns the number of uncounted calls from the start of a function to its end. */
   const weigh = (callee: number): number => {
     if (callee === ANY) return LIGHT_CALLS_MAX;
     if (callee < first) return 0;

@@ -55,7 +55,7 @@ describe('a file of cases is refused', () => {
     );
   });
 
-  test('that gives what no call can be, with file and line', () => {
+  test('whose call is not a valid input, with file and line', () => {
     const cases = parseCases('x.yaml', file('{tool: {named: pay}}', '{verdict: deny}'));
     expect(() => runCases(bundle, cases)).toThrow(
       expect.objectContaining({ detail: expect.stringMatching(/^x\.yaml:3: given\.tool: .*named/) }),
@@ -84,7 +84,7 @@ describe('a case', () => {
     expect(result).toMatchObject({ passed: true, case: { name: 'a call', file: 'x.yaml', line: 3 } });
   });
 
-  test("stands on its file's data and call, and these on the policy's own data and the plain call", () => {
+  test("overrides its file's data and call, and these the policy's own data and the plain call", () => {
     const text = `
 data: {config: {blocked_tools: [{tools: [pay]}]}}
 given: {tool: {name: pay}}
@@ -100,7 +100,7 @@ cases:
     ]);
   });
 
-  test('is read from the folder `cases`, and a folder without it has none', async () => {
+  test('is read from the folder of its rule, and a folder without cases has none', async () => {
     await expect(readCases(own)).resolves.toEqual([]);
     const shipped = await readCases(base);
     expect(shipped.length).toBeGreaterThan(0);

@@ -1,9 +1,9 @@
 /**
- * Cases: what a policy is expected to say of calls, written in YAML for people who do not program.
+ * Cases: the answers that a policy is expected to give about calls, in YAML for people who do not program.
  *
  * A file is `{about?, data?, given?, cases: [{name, data?, given?, expect}]}`. `data` is what rules read below `data`, as in
- * `data.yaml`; `given` is what makes this call special. What a case says stands before what its file says, and that
- * before the policy's own data and the plain call.
+ * `data.yaml`; `given` is what is special about the call. A case overrides its file, and a file overrides the policy's
+ * own data and the plain call.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -26,7 +26,7 @@ const caseSchema = z.strictObject({
   name: z.string().min(1).max(200),
   data: mappingSchema.default({}),
   given: mappingSchema.default({}),
-  /** The whole answer; a list that is not named is empty. */
+  /** The whole answer; a list that is left out is empty. */
   expect: z.strictObject({
     ...policyAnswerSchema.shape,
     reasons: policyAnswerSchema.shape.reasons.default([]),
@@ -73,8 +73,8 @@ export interface CaseResult {
 }
 
 /**
- * Reads every case of a policy folder: those of `rules/<name>/*_cases.yaml`, and of `main/*_cases.yaml` what several rules
- * say together. Throws `configuration_invalid` with file and line.
+ * Reads every case of a policy folder: `rules/<name>/*_cases.yaml` about one rule, and `main/*_cases.yaml` about several
+ * rules together. Throws `configuration_invalid` with file and line.
  */
 export async function readCases(folder: string): Promise<PolicyCase[]> {
   const cases: PolicyCase[] = [];
@@ -113,7 +113,7 @@ export function parseCases(file: string, text: string): PolicyCase[] {
     throw invalid(file, mistake.linePos?.[0].line ?? 1, mistake.message.split('\n')[0] ?? '');
   const parsed = fileSchema.safeParse(document.toJS());
   if (!parsed.success) {
-    // A misspelt word explains that the right one is missing.
+    // A misspelt name is also the reason why the right one is missing.
     const { issues } = parsed.error;
     const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
     const where = issue?.path ?? [];
@@ -131,8 +131,8 @@ export function parseCases(file: string, text: string): PolicyCase[] {
 }
 
 /**
- * Asks a bundle about each case, with the bundle's own data under that of the case.
- * Throws `configuration_invalid` with file and line where what a case gives is no call.
+ * Evaluates a bundle with each case; the data of the case overrides that of the bundle.
+ * Throws `configuration_invalid` with file and line when `given` does not make a valid input.
  */
 export function runCases(bundle: Uint8Array, cases: readonly PolicyCase[]): CaseResult[] {
   const files = readArchive(bundle, ['/policy.wasm', '/data.json']);
@@ -158,13 +158,13 @@ function answerOf(policy: Policy, input: object): PolicyAnswer | string {
   }
 }
 
-/** A case says what time it is; the milliseconds and the wall clocks follow from it, as they do in the decider. */
+/** A case gives `context.time`; milliseconds and local times are computed from it, as in the decider. */
 function inputOf({ file, line, given }: PolicyCase, data: Mapping): object {
   const call = merged(PLAIN_CALL, given);
   const context = mappingSchema.parse(call['context']);
   const epochMs = Date.parse(String(context['time']));
-  const followed = { epochMs, local: localTimes(zonesOf(data), epochMs), ...context };
-  const parsed = policyInputSchema.safeParse({ ...call, context: followed });
+  const derived = { epochMs, local: localTimes(zonesOf(data), epochMs), ...context };
+  const parsed = policyInputSchema.safeParse({ ...call, context: derived });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw invalid(file, line, `given.${issue?.path.join('.')}: ${issue?.message}`);
@@ -175,14 +175,14 @@ function zonesOf(data: Mapping): string[] {
   return parsed.success ? parsed.data.config.zones : [];
 }
 
-/** Data above other data: each name below `config` is one rule's, and replaced as a whole. */
+/** Returns data overridden by other data: each member of `config` belongs to one rule and is replaced as a whole. */
 function withConfig(below: Mapping, above: Mapping): Mapping {
   const [lower, upper] = [below['config'], above['config']].map((one) => mappingSchema.safeParse(one));
   const config = { ...(lower?.success ? lower.data : {}), ...(upper?.success ? upper.data : {}) };
   return { ...below, ...above, config };
 }
 
-/** Mappings are merged, anything else is replaced. */
+/** Merges mappings; other values are replaced. */
 function merged(below: Mapping, above: Mapping): Mapping {
   const result = { ...below };
   for (const [name, value] of Object.entries(above)) {
@@ -192,7 +192,7 @@ function merged(below: Mapping, above: Mapping): Mapping {
   return result;
 }
 
-/** Returns where in the text a value stands, or the innermost one around it that is there. */
+/** Returns the offset of a value in the text, or that of the innermost value around it. */
 function startOf(root: Node | null, where: readonly PropertyKey[]): number | undefined {
   let node: unknown = root;
   let start = root?.range?.[0];
@@ -211,6 +211,6 @@ async function casesIn(folder: string): Promise<string[]> {
   return names.filter((name) => name.endsWith('_cases.yaml')).map((name) => path.join(folder, name));
 }
 
-function invalid(file: string, line: number, complaint: string): Fault {
-  return new Fault('configuration_invalid', { detail: `${file}:${line}: ${complaint}` });
+function invalid(file: string, line: number, detail: string): Fault {
+  return new Fault('configuration_invalid', { detail: `${file}:${line}: ${detail}` });
 }

@@ -25,7 +25,7 @@ async function write(rule: string, text: string): Promise<void> {
 const described = () => describeRules({ opaBin, folder, signal: AbortSignal.timeout(DEADLINE_MS) });
 
 describe('a page about rules', () => {
-  test('is not made of a rule that does not parse: file and line are named', async () => {
+  test('is not generated when a rule cannot be parsed: file and line are reported', async () => {
     await write('broken', 'package interlock.rules.broken\n\ndeny contains if {\n');
     await expect(described()).rejects.toMatchObject({
       code: 'configuration_invalid',
@@ -33,12 +33,12 @@ describe('a page about rules', () => {
     });
   });
 
-  test('leaves out what has no METADATA, and no rules', async () => {
+  test('leaves out rules without METADATA', async () => {
     await write('silent', 'package interlock.rules.silent\n');
     await expect(described()).resolves.toEqual([]);
   });
 
-  test('says what each rule says of itself', async () => {
+  test('has the METADATA of each rule', async () => {
     await write('plain', '# METADATA\n# title: Plain\npackage interlock.rules.plain\n');
     await write(
       'caps',
@@ -60,9 +60,9 @@ describe('a page about rules', () => {
     );
     expect(rulesPage(await described())).toBe(`# Rules
 
-Made from the METADATA of each rule by \`interlock policy docs\`. How rules work together: [README](README.md).
+Generated from the METADATA of each rule by \`interlock policy docs\`. How rules work together: [README](README.md).
 
-| rule | what holds | severity | risks (OWASP) |
+| rule | effect | severity | risks (OWASP) |
 | --- | --- | --- | --- |
 | [\`caps\`](#caps) | Caps | high | ASI02 ASI10 |
 | [\`plain\`](#plain) | Plain |  |  |

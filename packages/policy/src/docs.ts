@@ -3,16 +3,16 @@ import { opa } from './opa.ts';
 
 export const severitySchema = z.enum(['low', 'medium', 'high', 'critical']);
 
-/** What a rule's METADATA says under `custom`. The shipped rules say all of it. */
+/** `custom` of a rule's METADATA. The shipped rules have all of it. */
 const customSchema = z.strictObject({
   severity: severitySchema.optional(),
   /** OWASP Top 10 for Agentic Applications. */
   owasp_asi: z.array(z.string().regex(/^ASI(0[1-9]|10)$/)).default([]),
   /** What would happen without the rule. */
   stops: z.string().optional(),
-  /** One call, and what the rule says of it. */
+  /** One call, and what the rule returns for it. */
   example: z.string().optional(),
-  /** What may stand below `config` in data: YAML. */
+  /** Example data below `config`: YAML. */
   data: z.string().optional(),
 });
 
@@ -32,7 +32,7 @@ const inspectedSchema = z.object({
     .default([]),
 });
 
-/** What a rule says of itself. */
+/** The METADATA of a rule. */
 export interface RuleDescription extends z.infer<typeof customSchema> {
   name: string;
   title: string;
@@ -48,13 +48,13 @@ export interface DescribeOptions {
 }
 
 /**
- * Reads the METADATA of every rule of a folder, sorted by name. A rule without METADATA is not among them.
- * Throws `configuration_invalid` with file and line where a rule does not parse.
+ * Reads the METADATA of every rule of a folder, sorted by name. A rule without METADATA is left out.
+ * Throws `configuration_invalid` with file and line when a rule cannot be parsed.
  */
 export async function describeRules({ opaBin, folder, signal }: DescribeOptions): Promise<RuleDescription[]> {
   const argv = ['inspect', '-a', '--format', 'json', '.'];
-  const said = await opa({ opaBin, argv, folder, named: (complaint) => complaint, signal });
-  const { annotations } = inspectedSchema.parse(JSON.parse(said));
+  const inspected = await opa({ opaBin, argv, folder, withPaths: (errors) => errors, signal });
+  const { annotations } = inspectedSchema.parse(JSON.parse(inspected));
   const described = annotations.flatMap(
     ({ path: where, annotations: { scope, title, description, custom } }) => {
       const [first, second, third, name = ''] = where.map(({ value }) => value);
@@ -76,8 +76,8 @@ export function rulesPage(rules: readonly RuleDescription[]): string {
   );
   return [
     '# Rules',
-    'Made from the METADATA of each rule by `interlock policy docs`. How rules work together: [README](README.md).',
-    ['| rule | what holds | severity | risks (OWASP) |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    'Generated from the METADATA of each rule by `interlock policy docs`. How rules work together: [README](README.md).',
+    ['| rule | effect | severity | risks (OWASP) |', '| --- | --- | --- | --- |', ...rows].join('\n'),
     ...rules.flatMap(sectionOf),
     '',
   ]

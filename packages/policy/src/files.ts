@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 
-/** Returns names in a folder that are not hidden, sorted; none where there is no such folder. */
+/** Returns the names in a folder that are not hidden, sorted; none when the folder does not exist. */
 export async function namesIn(folder: string): Promise<string[]> {
   return (await exists(folder)) ? (await readdir(folder)).filter((name) => !name.startsWith('.')).sort() : [];
 }
 
-/** Tells whether something is there. */
+/** Returns whether a file or folder exists. */
 export async function exists(file: string): Promise<boolean> {
   try {
     await stat(file);

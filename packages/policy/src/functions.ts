@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
 /**
- * The functions a rule may call: those that OPA compiles into the module itself, so that they run under its caps on
- * memory and time and the runtime lends none of its own. Left out of them are
- * - patterns (`regex.*`, `glob.match`): what an argument means is read by a parser and stands under `input.facts`;
+ * The functions that a rule may call: those that OPA compiles into the module itself, so that they run within its
+ * limits of memory and time and the runtime provides none of its own. Not among them are
+ * - patterns (`regex.*`, `glob.match`): a parser reads what an argument means into `input.facts`;
  * - `json.*` readers and writers of text, for the same reason;
  * - what OPA deprecates.
- * Everything else OPA has would come from outside: a clock, chance, the network, cryptography, and `sprintf`, for
- * which template strings stand in.
+ * All other functions of OPA would need something from outside: a clock, randomness, the network, cryptography; and
+ * `sprintf`, instead of which rules use template strings.
  */
 export const FUNCTIONS: readonly string[] = [
   'abs',
@@ -95,8 +95,8 @@ export const FUNCTIONS: readonly string[] = [
 
 const capabilitiesSchema = z.looseObject({ builtins: z.array(z.looseObject({ name: z.string() })) });
 
-/** Narrows what `opa capabilities --current` says to the functions a rule may call. Returns JSON for `opa check`. */
-export function narrowed(capabilities: string): string {
+/** Reduces the output of `opa capabilities --current` to the functions a rule may call. Returns JSON for `opa check`. */
+export function withAllowedFunctions(capabilities: string): string {
   const { builtins, ...rest } = capabilitiesSchema.parse(JSON.parse(capabilities));
   const kept = new Set(FUNCTIONS);
   return JSON.stringify({ ...rest, builtins: builtins.filter(({ name }) => kept.has(name)) });

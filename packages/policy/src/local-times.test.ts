@@ -3,7 +3,7 @@ import { localTimes } from './local-times.ts';
 
 const at = (time: string) => localTimes(['Europe/Berlin', 'America/New_York', 'UTC'], Date.parse(time));
 
-describe('the wall clock', () => {
+describe('the local time', () => {
   test('is that of each zone, on its own day', () => {
     expect(at('2026-01-01T00:30:00Z')).toEqual({
       'Europe/Berlin': { date: '2026-01-01', weekday: 4, minuteOfDay: 90 },
@@ -30,11 +30,11 @@ describe('the wall clock', () => {
     ['2026-03-08T07:00:00Z', 'America/New_York', { date: '2026-03-08', weekday: 7, minuteOfDay: 180 }],
     ['2026-11-01T05:59:00Z', 'America/New_York', { date: '2026-11-01', weekday: 7, minuteOfDay: 119 }],
     ['2026-11-01T06:00:00Z', 'America/New_York', { date: '2026-11-01', weekday: 7, minuteOfDay: 60 }],
-  ])('is right at %s in %s, where the hour is left out or comes twice', (time, zone, expected) => {
+  ])('is right at %s in %s, where an hour is skipped or repeated', (time, zone, expected) => {
     expect(localTimes([zone], Date.parse(time))[zone]).toEqual(expected);
   });
 
-  test('is of no zone that is not there', () => {
+  test('is not known for a zone that does not exist', () => {
     expect(() => localTimes(['Mars/Olympus'], 0)).toThrow(RangeError);
   });
 });

@@ -4,14 +4,14 @@ type LocalTimes = PolicyInput['context']['local'];
 /** ISO 8601: Monday is 1. */
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
-/** Returns the wall clock of each zone (IANA names) at an instant. Throws `RangeError` for a zone that is not there. */
+/** Returns the local time in each zone (IANA names). Throws `RangeError` for a zone that this machine does not know. */
 export function localTimes(zones: readonly string[], epochMs: number): LocalTimes {
   return Object.fromEntries(zones.map((zone) => [zone, localTime(zone, epochMs)]));
 }
 
 function localTime(timeZone: string, epochMs: number): LocalTimes[string] {
   const parts = Object.fromEntries(
-    clockOf(timeZone)
+    formatOf(timeZone)
       .formatToParts(epochMs)
       .map(({ type, value }) => [type, value]),
   );
@@ -22,13 +22,13 @@ function localTime(timeZone: string, epochMs: number): LocalTimes[string] {
   };
 }
 
-/** Making one takes longer than a decision. Policy names at most 32 zones, so no more are kept than its versions name. */
-const clocks = new Map<string, Intl.DateTimeFormat>();
+/** Making one takes longer than a decision. A policy has at most 32 zones, which bounds the map. */
+const formats = new Map<string, Intl.DateTimeFormat>();
 
-function clockOf(timeZone: string): Intl.DateTimeFormat {
-  const known = clocks.get(timeZone);
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone);
   if (known !== undefined) return known;
-  const clock = new Intl.DateTimeFormat('en-US', {
+  const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     calendar: 'gregory',
     numberingSystem: 'latn',
@@ -40,6 +40,6 @@ function clockOf(timeZone: string): Intl.DateTimeFormat {
     hour: '2-digit',
     minute: '2-digit',
   });
-  clocks.set(timeZone, clock);
-  return clock;
+  formats.set(timeZone, format);
+  return format;
 }

@@ -63,7 +63,7 @@ describe('[P-policy-bounded] a module is not run', () => {
 });
 
 describe('[P-policy-bounded] a module that is counted', () => {
-  test('is stopped in a loop at the step after its last', () => {
+  test('is stopped in a loop when its last step is taken', () => {
     expect(() => running([turning], 10).main(11)).toThrow(/unreachable/);
     const enough = running([turning], 10);
     enough.main(10);
@@ -77,7 +77,7 @@ describe('[P-policy-bounded] a module that is counted', () => {
     expect(enough.left()).toBe(1_000 - (2 ** 9 - 1));
   });
 
-  test('is stopped in calls that branch without coming back', () => {
+  test('is stopped in calls that branch and do not return', () => {
     expect(() => running(doubling(30), 1_000).main(0)).toThrow(/unreachable/);
   });
 
@@ -97,13 +97,13 @@ describe('[P-policy-bounded] a module that is counted', () => {
     expect(many.left()).toBe(9);
   });
 
-  test('counts what the called ones call', () => {
+  test('counts the calls of the functions it calls', () => {
     const both = running([calling(1, 3), calling(2, 5), []], 10);
     both.main(0);
     expect(both.left()).toBe(9);
   });
 
-  test('leaves calls inside a loop to its turns', () => {
+  test('does not count calls inside a loop, whose iterations are counted', () => {
     // `(loop (call 1 (local.get 0)) … (br_if 0 …))`, with more calls than go uncounted.
     const [loop, result, ...rest] = turning;
     const called = running([[loop ?? 0, result ?? 0, ...calling(1, 20), ...rest], []], 10);

@@ -1,19 +1,19 @@
 /**
- * A limit on the work of a WebAssembly module, written into the module itself: a counter in a global, taken from at
- * every turn of every loop and at the start of every function that calls itself or much else, and a trap when it is used
- * up (docs/decisions/014).
+ * A limit on the work of a WebAssembly module, written into the module itself: a counter in a global, decremented at
+ * every iteration of every loop and at the start of every function that calls itself or makes many calls, and a trap
+ * when it is zero (docs/decisions/014).
  *
- * 1. Between two takings a module runs a bounded number of instructions: a stretch without a loop, and in it calls of
- *    functions that call little themselves (calls.ts). Each instruction is of bounded cost: those that work on whole
- *    stretches of memory, and all that are not known here, make a module unfit.
- * 2. The module was valid before it had the counter: so it names no global of that number, and cannot refill it.
- * 3. The same question takes the same number of steps on every machine, however busy: a decision that is in time
- *    once is in time always.
+ * M1. Between two decrements a module runs a bounded number of instructions: code without a loop, and in it calls of
+ *     functions that make few calls themselves (calls.ts). Each instruction has bounded cost: a module with
+ *     instructions that work on ranges of memory, or that are not known here, is rejected.
+ * M2. The module was valid before it had the counter: so it has no instruction with the index of that global.
+ * M3. The same input takes the same number of steps on every machine, however busy: a decision that is within the
+ *     limit once is always within it.
  */
 import { heavyFunctions } from './calls.ts';
 import { concatenated, named, Reader, signed, skipImmediates, skipLocals, unfit, unsigned } from './wasm.ts';
 
-/** The name under which the counter is exported: a mutable i32 that the host sets before it calls. */
+/** The exported name of the counter: a mutable i32 that the host sets before each call. */
 export const STEPS_EXPORT = 'interlock.steps';
 
 const HEADER_BYTES = 8;
@@ -33,8 +33,8 @@ const NO_RESULT = 0x40;
 const MUTABLE = 1;
 
 /**
- * Returns the module with a counter that starts at `steps` (below 2^31) and traps the module when it is used up.
- * Throws `configuration_invalid` for what is no module, or has instructions that cannot be counted.
+ * Returns the module with a counter that starts at `steps` (below 2^31) and traps when it is zero.
+ * Throws `configuration_invalid` for an invalid module, and for instructions that cannot be counted (M1).
  */
 export function metered(wasm: Uint8Array<ArrayBuffer>, steps: number): Uint8Array<ArrayBuffer> {
   if (!WebAssembly.validate(wasm)) throw unfit('is not valid');
@@ -43,17 +43,19 @@ export function metered(wasm: Uint8Array<ArrayBuffer>, steps: number): Uint8Arra
   const counter =
     imported(EXTERNAL_GLOBAL, sections) +
     (globals === undefined ? 0 : new Reader(globals.content).unsigned());
-  const counted = new Map<number, number[]>([
+  const additions = new Map<number, number[]>([
     [SECTION.global, [I32.type, MUTABLE, I32.const, ...signed(steps), OPCODE.end]],
     [SECTION.export, [...named(STEPS_EXPORT), EXTERNAL_GLOBAL, ...unsigned(counter)]],
   ]);
   const parts = [wasm.subarray(0, HEADER_BYTES)];
-  for (const { id, content } of withBoth(sections)) {
-    const addition = counted.get(id);
+  for (const { id, content } of withGlobalAndExport(sections)) {
+    const addition = additions.get(id);
     if (addition !== undefined) parts.push(section(id, appended(content, addition)));
     else if (id === SECTION.code)
-      parts.push(section(id, meteredCode(content, imported(EXTERNAL_FUNCTION, sections), takingOf(counter))));
-    // Custom sections describe the code as it was.
+      parts.push(
+        section(id, meteredCode(content, imported(EXTERNAL_FUNCTION, sections), decrementOf(counter))),
+      );
+    // Custom sections describe the code before it was changed.
     else if (id !== SECTION.custom) parts.push(section(id, content));
   }
   return concatenated(parts);
@@ -72,8 +74,8 @@ function readSections(wasm: Uint8Array<ArrayBuffer>): Section[] {
   return sections;
 }
 
-/** Puts empty sections for globals and exports where there are none; sections stand in the order of their numbers. */
-function withBoth(sections: Section[]): Section[] {
+/** Adds empty sections for globals and exports if there are none; sections are in the order of their ids. */
+function withGlobalAndExport(sections: Section[]): Section[] {
   const whole = sections.filter(({ id }) => id !== SECTION.custom);
   for (const id of [SECTION.global, SECTION.export]) {
     if (whole.some((one) => one.id === id)) continue;
@@ -83,7 +85,7 @@ function withBoth(sections: Section[]): Section[] {
   return whole;
 }
 
-/** Returns how many things of this kind the module imports: they are numbered before its own. */
+/** Returns the number of imports of a kind: their indices come before those of the module's own. */
 function imported(wanted: number, sections: Section[]): number {
   const imports = sections.find(({ id }) => id === SECTION.import);
   if (imports === undefined) return 0;
@@ -92,7 +94,7 @@ function imported(wanted: number, sections: Section[]): number {
   return kinds.filter((kind) => kind === wanted).length;
 }
 
-/** Reads past one import and returns its kind: function, table, memory or global. */
+/** Skips one import and returns its kind: function, table, memory or global. */
 function readImport(reader: Reader): number {
   reader.take(reader.unsigned());
   reader.take(reader.unsigned());
@@ -104,7 +106,7 @@ function readImport(reader: Reader): number {
     reader.unsigned();
     if (bounded) reader.unsigned();
   } else if (kind === EXTERNAL_GLOBAL) reader.skip(2);
-  else throw unfit('imports something unknown');
+  else throw unfit('has an import of an unknown kind');
   return kind;
 }
 
@@ -115,7 +117,7 @@ function appended(content: Uint8Array<ArrayBuffer>, element: number[]): Uint8Arr
   return concatenated([Uint8Array.from(unsigned(count + 1)), reader.rest(), Uint8Array.from(element)]);
 }
 
-function takingOf(counter: number): Uint8Array<ArrayBuffer> {
+function decrementOf(counter: number): Uint8Array<ArrayBuffer> {
   const index = unsigned(counter);
   return Uint8Array.from([
     ...[OPCODE.getGlobal, ...index, I32.eqz, OPCODE.if, NO_RESULT, OPCODE.unreachable, OPCODE.end],
@@ -123,17 +125,17 @@ function takingOf(counter: number): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** @param first the number of the module's first own function */
+/** @param first the index of the module's first own function */
 function meteredCode(
   content: Uint8Array<ArrayBuffer>,
   first: number,
-  taking: Uint8Array<ArrayBuffer>,
+  decrement: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const reader = new Reader(content);
   const bodies = Array.from({ length: reader.unsigned() }, () => reader.take(reader.unsigned()));
   const heavy = heavyFunctions(bodies, first);
   const metered = bodies.flatMap((body, index) => {
-    const counted = concatenated(meteredBody(body, heavy.has(first + index), taking));
+    const counted = concatenated(meteredBody(body, heavy.has(first + index), decrement));
     return [Uint8Array.from(unsigned(counted.length)), counted];
   });
   return concatenated([Uint8Array.from(unsigned(bodies.length)), ...metered]);
@@ -142,16 +144,16 @@ function meteredCode(
 function meteredBody(
   body: Uint8Array<ArrayBuffer>,
   isHeavy: boolean,
-  taking: Uint8Array<ArrayBuffer>,
+  decrement: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer>[] {
   const reader = new Reader(body);
   skipLocals(reader);
   const parts = [reader.sinceLast()];
-  if (isHeavy) parts.push(taking);
+  if (isHeavy) parts.push(decrement);
   while (!reader.done) {
     const opcode = reader.byte();
     skipImmediates(opcode, reader);
-    if (opcode === OPCODE.loop) parts.push(reader.sinceLast(), taking);
+    if (opcode === OPCODE.loop) parts.push(reader.sinceLast(), decrement);
   }
   return [...parts, reader.sinceLast()];
 }

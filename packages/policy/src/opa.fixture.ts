@@ -8,12 +8,12 @@ import { processEnvironment } from '@interlock/shell';
 import { ENTRYPOINTS } from './rego.ts';
 
 const BUILD_DEADLINE_MS = 30_000;
-/** Says nothing of anything. */
+/** An explanation without outputs. */
 const EXPLANATION = 'explanation := {"deny": [], "ask": [], "allow": [], "notes": []}';
 
 /**
- * Compiles a module given as text, and data, with the real opa and none of the checks of `buildBundle`.
- * Without an explanation of its own the module gets one that says nothing.
+ * Compiles a module given as text, and data, with the real opa and without the checks of `buildBundle`.
+ * A module without an explanation of its own gets one without outputs.
  */
 export async function buildWithOpa({
   text,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Fault } from '@interlock/contracts';
 
-/** What `opa` may write: the list of everything it can do has some 200 KiB, its complaints are capped by itself. */
+/** The list of all capabilities of `opa` has about 200 KiB; it limits the number of its errors by itself. */
 const OUTPUT_MAX_BYTES = 4 * 1_048_576;
 const execute = promisify(execFile);
 
@@ -11,32 +11,32 @@ export interface OpaRun {
   /** The `opa` program. */
   opaBin: string;
   argv: string[];
-  /** Where it runs. */
+  /** The working directory. */
   folder: string;
-  /** Says what opa complained about in the words of who asked. */
-  named: (said: string) => string;
+  /** Replaces names of files in an error by the paths that the user knows. */
+  withPaths: (errors: string) => string;
   signal: AbortSignal;
 }
 
 /**
- * Runs `opa` and returns what it wrote.
- * Throws `configuration_invalid` with what it complained about, `dependency_unavailable` when it does not run.
+ * Runs `opa` and returns its output.
+ * Throws `configuration_invalid` with the errors it reports, `dependency_unavailable` when it cannot be started.
  */
-export async function opa({ opaBin, argv, folder, named, signal }: OpaRun): Promise<string> {
+export async function opa({ opaBin, argv, folder, withPaths, signal }: OpaRun): Promise<string> {
   try {
     const { stdout } = await execute(opaBin, argv, { cwd: folder, signal, maxBuffer: OUTPUT_MAX_BYTES });
     return stdout;
   } catch (cause) {
     signal.throwIfAborted();
-    const said = complaintOf(cause);
-    if (said === undefined)
-      throw new Fault('dependency_unavailable', { detail: `${opaBin} does not run.`, cause });
-    throw new Fault('configuration_invalid', { detail: named(said), cause });
+    const errors = errorsIn(cause);
+    if (errors === undefined)
+      throw new Fault('dependency_unavailable', { detail: `${opaBin} cannot be started.`, cause });
+    throw new Fault('configuration_invalid', { detail: withPaths(errors), cause });
   }
 }
 
-/** Returns what opa said: lines that begin with a file and a line number. */
-function complaintOf(cause: unknown): string | undefined {
+/** Returns what opa wrote to standard error: lines that begin with a file and a line number. */
+function errorsIn(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !('stderr' in cause) || typeof cause.stderr !== 'string') return undefined;
   return cause.stderr.trim() || undefined;
 }

@@ -66,7 +66,7 @@ describe('[P-policy-bounded] what breaks one decision does not break the next', 
     expect(policy.evaluate({ ok: false })).toEqual(denied);
   });
 
-  test('a policy that would take for ever', async () => {
+  test('a policy that would not end', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if {
@@ -94,7 +94,7 @@ decision := ${document('"ask"')} if input.conflict`);
     expect(policy.evaluate({ conflict: true })).toEqual({ ...denied, verdict: 'ask' });
   });
 
-  test('an answer that is none', async () => {
+  test('an answer that is not well-formed', async () => {
     const policy = await policyOf(`
 decision := ${document('"allow"')} if input.ok
 decision := input.answer if not input.ok`);
@@ -103,7 +103,7 @@ decision := input.answer if not input.ok`);
     expect(policy.evaluate({ ok: true })).toEqual({ ...denied, verdict: 'allow' });
   });
 
-  test('a policy that wants more memory than there is', async () => {
+  test('a policy that needs more memory than the limit', async () => {
     const policy = await policyOf(`
 default decision := ${document('"deny"')}
 decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`);
@@ -112,7 +112,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.evaluate({ amount: 3 })).toEqual({ ...denied, verdict: 'allow' });
   });
 
-  test('memory that one unusual decision took is given back', async () => {
+  test('memory that one unusual decision needed is released', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if count(input.many) > 9`,
     );
@@ -122,7 +122,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
     expect(policy.memoryBytes).toBe(before);
   });
 
-  test('inputs that count as nothing are denied by default', async () => {
+  test('empty inputs are denied by default', async () => {
     const policy = await policyOf(
       `default decision := ${document('"deny"')}\ndecision := ${document('"allow"')} if input.ok == true`,
     );
@@ -135,7 +135,7 @@ decision := ${document('"allow"')} if count(numbers.range(1, input.amount)) > 0`
 describe('a module that cannot be trusted to answer is not loaded', () => {
   const json = new TextEncoder().encode('{}');
 
-  test('bytes that are no module', () => {
+  test('bytes that are not a module', () => {
     expect(faultOf(() => new Policy(Uint8Array.of(1, 2, 3), json))).toBe('configuration_invalid');
   });
 
@@ -149,7 +149,7 @@ describe('a module that cannot be trusted to answer is not loaded', () => {
     });
   });
 
-  test('a module that never comes up', () => {
+  test('a module whose start never ends', () => {
     // `(module (func $loop (loop (br 0))) (start $loop))`
     const looping = Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02],
@@ -192,7 +192,7 @@ describe('an explanation', () => {
     expect(policy.evaluate({})).toEqual(denied);
   });
 
-  test('says what every rule said', async () => {
+  test('has every output of every rule', async () => {
     const policy = await policyOf(`decision := ${document('"deny"')}\nexplanation := ${said} if input.ok`);
     expect(policy.explain({ ok: true })).toEqual({
       deny: [],

@@ -1,11 +1,11 @@
 /**
- * The fence round OPA's WebAssembly runtime. It asks an entrypoint and gives back a parsed answer or a Fault.
+ * The only importer of OPA's WebAssembly runtime. It evaluates an entrypoint and returns a parsed answer or a Fault.
  *
- * 1. Anything but one well-formed document is `policy_error`: a throw, a trap, undefined, a second result.
- * 2. After a throw the instance is replaced: its heap may be in any state.
- * 3. Memory cannot grow past the cap, and an instance that grew much is replaced, because memory never shrinks.
- * 4. A module that needs a function from outside is not loaded: whatever a policy does, it does under these limits.
- * 5. Nothing of a module runs without a limit on its work, which is a limit on its time: see metering.ts.
+ * R1. Anything but one well-formed document is `policy_error`: a throw, a trap, undefined, a second result.
+ * R2. After a throw the instance is replaced: its heap may be in any state.
+ * R3. Memory cannot grow past a limit, and an instance that grew much is replaced, because memory never shrinks.
+ * R4. A module that needs a function from outside is not loaded: all that a policy does is within these limits.
+ * R5. No code of a module runs without a limit on its steps, which is a limit on its time: see metering.ts.
  */
 import { createRequire } from 'node:module';
 import {
@@ -19,8 +19,7 @@ import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
 import { z } from 'zod';
 import { metered, STEPS_EXPORT } from './metering.ts';
 
-// Only the package's CommonJS door has the synchronous loader, without which a lost instance could not be replaced
-// within a decision.
+// Only the CommonJS entry of the package has the synchronous loader, which replaces a lost instance within a decision.
 const runtime: typeof import('@open-policy-agent/opa-wasm') = createRequire(import.meta.url)(
   '@open-policy-agent/opa-wasm',
 );
@@ -29,19 +28,19 @@ const runtime: typeof import('@open-policy-agent/opa-wasm') = createRequire(impo
 export const INPUT_MAX_BYTES = 1_048_576;
 const PAGE_BYTES = 65_536;
 const FIRST_PAGES = 5;
-/** 64 MiB: data of a few megabytes parsed, and a largest input many times over. */
+/** 64 MiB: enough for a few megabytes of parsed data and several times the largest input. */
 export const MEMORY_MAX_BYTES = 1_024 * PAGE_BYTES;
 /** An instance that grew by this much since its data was loaded has had an unusual input: it is replaced. */
 const GROWTH_MAX_BYTES = 8 * 1_048_576;
 /**
- * About 100 ms of a processor of today, and two thousand times what a decision of a hundred rules takes; the largest
- * arguments take at most a fifth of it. No other call is decided meanwhile.
+ * About 100 ms on a processor of today, and two thousand times the steps of a decision by a hundred rules; the largest
+ * arguments take at most a fifth of it. No other call is decided in that time.
  */
 export const DECISION_STEPS_MAX = 64_000_000;
 /** About a second: a megabyte of data takes one and a half million steps. */
 const LOAD_STEPS_MAX = 500_000_000;
 
-/** What can be asked of a policy. */
+/** The entrypoints that every policy has. */
 export const ENTRYPOINTS = {
   decision: 'interlock/main/decision',
   explanation: 'interlock/main/explanation',
@@ -52,16 +51,16 @@ const explanationsSchema = z.tuple([z.strictObject({ result: policyExplanationSc
 
 interface Instance {
   loaded: LoadedPolicy;
-  /** How many steps it may still take. */
+  /** The steps it may still take. */
   steps: { value: number };
-  /** Memory it took to load the data. */
+  /** Bytes of memory once the data was loaded. */
   firstBytes: number;
 }
 
-/** A policy in memory. It serves one evaluation at a time, which is all that one thread can ask. */
+/** A policy in memory. Evaluation is synchronous, so there is one at a time. */
 export class Policy {
   readonly #module: WebAssembly.Module;
-  readonly #facts: ArrayBuffer;
+  readonly #data: ArrayBuffer;
   #instance: Instance | undefined;
 
   /**
@@ -69,12 +68,12 @@ export class Policy {
    * Throws `configuration_invalid` when it is not a policy this runtime can run.
    */
   constructor(wasm: Uint8Array<ArrayBuffer>, json: Uint8Array<ArrayBuffer>) {
-    this.#facts = json.slice().buffer;
+    this.#data = json.slice().buffer;
     try {
       this.#module = new WebAssembly.Module(metered(wasm, LOAD_STEPS_MAX));
       this.#instance = this.#instantiate();
     } catch (cause) {
-      throw notLoadable('The policy module does not load.', cause);
+      throw notLoadable('The policy module cannot be loaded.', cause);
     }
     const { loaded } = this.#instance;
     const entrypoints = z.record(z.string(), z.int()).parse(loaded.entrypoints);
@@ -82,31 +81,32 @@ export class Policy {
       if (!Object.hasOwn(entrypoints, entrypoint))
         throw notLoadable(`The policy module has no entrypoint ${entrypoint}.`);
     }
-    const foreign = namesOfForeignFunctions(loaded);
+    // R4
+    const foreign = foreignFunctions(loaded);
     if (foreign.length > 0)
       throw notLoadable(`The policy uses functions that are not available: ${foreign.join(', ')}.`);
   }
 
-  /** Bytes of memory the policy holds now. */
+  /** Bytes of memory that the policy uses now. */
   get memoryBytes(): number {
     return this.#instance?.loaded.mem.buffer.byteLength ?? 0;
   }
 
-  /** Asks for the decision. Throws `policy_error` where the policy does not give exactly one well-formed answer in time. */
+  /** Returns the decision. Throws `policy_error` unless the policy gives exactly one well-formed answer within its limits. */
   evaluate(input: object): PolicyAnswer {
-    const parsed = answersSchema.safeParse(this.#ask(ENTRYPOINTS.decision, input));
+    const parsed = answersSchema.safeParse(this.#evaluate(ENTRYPOINTS.decision, input));
     if (!parsed.success) throw undecided('Policy gave no well-formed answer.', parsed.error);
     return parsed.data[0].result;
   }
 
-  /** Asks for everything every rule says, also what the decision passes over. Throws `policy_error` as `evaluate` does. */
+  /** Returns every output of every rule, also those that the decision passes over. Throws `policy_error` as `evaluate` does. */
   explain(input: object): PolicyExplanation {
-    const parsed = explanationsSchema.safeParse(this.#ask(ENTRYPOINTS.explanation, input));
+    const parsed = explanationsSchema.safeParse(this.#evaluate(ENTRYPOINTS.explanation, input));
     if (!parsed.success) throw undecided('Policy gave no well-formed explanation.', parsed.error);
     return parsed.data[0].result;
   }
 
-  #ask(entrypoint: string, input: object): unknown {
+  #evaluate(entrypoint: string, input: object): unknown {
     const bytes = encode(input);
     if (bytes.byteLength > INPUT_MAX_BYTES) throw undecided('The call is too large for policy to decide.');
     try {
@@ -114,9 +114,11 @@ export class Policy {
       const { loaded, steps, firstBytes } = this.#instance;
       steps.value = DECISION_STEPS_MAX;
       const results: unknown = loaded.evaluate(bytes.buffer, entrypoint);
+      // R3
       if (loaded.mem.buffer.byteLength - firstBytes > GROWTH_MAX_BYTES) this.#instance = undefined;
       return results;
     } catch (cause) {
+      // R2
       this.#instance = undefined;
       throw undecided('Policy could not decide, so the call was refused.', cause);
     }
@@ -127,7 +129,7 @@ export class Policy {
       initial: FIRST_PAGES,
       maximum: MEMORY_MAX_BYTES / PAGE_BYTES,
     });
-    loaded.setData(this.#facts);
+    loaded.setData(this.#data);
     const { [STEPS_EXPORT]: steps } = exportsSchema.parse({ ...exportsOf(loaded) });
     return { loaded, steps, firstBytes: loaded.mem.buffer.byteLength };
   }
@@ -151,8 +153,8 @@ function exportsOf({ wasmInstance }: LoadedPolicy): Record<string, unknown> {
   return 'instance' in wasmInstance ? wasmInstance.instance.exports : wasmInstance.exports;
 }
 
-/** Reads which functions the module expects from outside: a JSON object from names to numbers, zero-terminated. */
-function namesOfForeignFunctions(loaded: LoadedPolicy): string[] {
+/** Reads the functions that the module needs from outside: a zero-terminated JSON object from names to numbers. */
+function foreignFunctions(loaded: LoadedPolicy): string[] {
   const { builtins, opa_json_dump } = exportsSchema.parse({ ...exportsOf(loaded) });
   const start = opa_json_dump(builtins());
   const memory = Buffer.from(loaded.mem.buffer);

@@ -1,18 +1,18 @@
 import { Fault } from '@interlock/contracts';
 import { readFiles } from './archive.ts';
 
-/** What a bundle was made of. */
+/** The sources of a bundle. */
 export interface BundleSources {
   /** Rego by its path inside its folder, such as `rules/amount_cap/amount_cap.rego`. */
   rego: Map<string, string>;
-  /** What rules read below `data`. */
+  /** The document that rules read as `data`. */
   data: unknown;
 }
 
 const SOURCE = /^\/?\d+\/(.+\.rego)$/;
 const DATA = '/data.json';
 
-/** Reads the sources a bundle carries. Throws `configuration_invalid`. */
+/** Reads the sources in a bundle. Throws `configuration_invalid`. */
 export function bundleSources(bytes: Uint8Array): BundleSources {
   const files = readFiles(bytes);
   const text = (content: Uint8Array) => Buffer.from(content).toString('utf8');

@@ -1,7 +1,7 @@
 /** Reading and writing WebAssembly modules (Core Specification 2.0, chapter 5: binary format). */
 import { Fault } from '@interlock/contracts';
 
-/** Reads a stretch of a module. Everything it is asked for beyond the end makes the module unfit. */
+/** Reads a part of a module. Reading beyond its end throws `configuration_invalid`. */
 export class Reader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   #at = 0;
@@ -22,8 +22,8 @@ export class Reader {
     return byte;
   }
 
-  /** Reads past a LEB128 number of any size. */
-  number(): void {
+  /** Skips a LEB128 number of any size. */
+  skipNumber(): void {
     while (this.byte() >= 0x80);
   }
 
@@ -54,7 +54,7 @@ export class Reader {
     return this.take(this.#bytes.length - this.#at);
   }
 
-  /** What was read since the last time this was asked. */
+  /** Returns what was read since the last call of this method. */
   sinceLast(): Uint8Array<ArrayBuffer> {
     const read = this.#bytes.subarray(this.#last, this.#at);
     this.#last = this.#at;
@@ -62,7 +62,7 @@ export class Reader {
   }
 }
 
-/** Reads past the locals that a function's body begins with. */
+/** Skips the locals at the beginning of a function's body. */
 export function skipLocals(reader: Reader): void {
   for (let groups = reader.unsigned(); groups > 0; groups -= 1) {
     reader.unsigned();
@@ -70,10 +70,10 @@ export function skipLocals(reader: Reader): void {
   }
 }
 
-/** Reads past what belongs to an instruction. Makes the module unfit where it is not known, or works on stretches of memory. */
+/** Skips the immediates of an instruction. Throws for one that is not known or works on ranges of memory. */
 export function skipImmediates(opcode: number, reader: Reader): void {
   if (opcode === BR_TABLE) {
-    for (let targets = reader.unsigned(); targets >= 0; targets -= 1) reader.number();
+    for (let targets = reader.unsigned(); targets >= 0; targets -= 1) reader.skipNumber();
   } else if (opcode === PREFIX) {
     if (reader.unsigned() > PREFIXED_CONVERSIONS_LAST) throw uncountable(opcode);
   } else if (opcode === F32_CONST) {
@@ -83,7 +83,7 @@ export function skipImmediates(opcode: number, reader: Reader): void {
   } else {
     const numbers = numbersAfter(opcode);
     if (numbers === undefined) throw uncountable(opcode);
-    for (let left = numbers; left > 0; left -= 1) reader.number();
+    for (let left = numbers; left > 0; left -= 1) reader.skipNumber();
   }
 }
 
@@ -91,7 +91,7 @@ const BR_TABLE = 0x0e;
 const F32_CONST = 0x43;
 const F64_CONST = 0x44;
 const PREFIX = 0xfc;
-/** Behind the prefix, conversions that saturate come first; copying and filling of memory and tables follow. */
+/** After the prefix, saturating conversions come first; copying and filling of memory and tables follow. */
 const PREFIXED_CONVERSIONS_LAST = 7;
 /** unreachable, nop, else, end, return, drop, select */
 const WITHOUT: ReadonlySet<number> = new Set([0x00, 0x01, 0x05, 0x0b, 0x0f, 0x1a, 0x1b]);
@@ -101,7 +101,7 @@ const WITH_ONE: ReadonlySet<number> = new Set([
 ]);
 const CALL_INDIRECT = 0x11;
 
-/** Returns how many LEB128 numbers belong to an instruction. */
+/** Returns how many LEB128 numbers follow an instruction. */
 function numbersAfter(opcode: number): number | undefined {
   const calculates = opcode >= 0x45 && opcode <= 0xc4;
   if (calculates || WITHOUT.has(opcode)) return 0;
@@ -114,7 +114,7 @@ function uncountable(opcode: number): Fault {
   return unfit(`has an instruction that cannot be counted (0x${opcode.toString(16)})`);
 }
 
-/** Unsigned LEB128. */
+/** Encodes an unsigned LEB128 number. */
 export function unsigned(value: number): number[] {
   const bytes: number[] = [];
   let left = value;
@@ -122,20 +122,19 @@ export function unsigned(value: number): number[] {
   return [...bytes, left];
 }
 
-/** Signed LEB128 of what is not negative: its last byte must not look like a sign. */
+/** Encodes a number that is not negative as signed LEB128: its last byte must not have the sign bit. */
 export function signed(value: number): number[] {
   const bytes = unsigned(value);
   const last = bytes.at(-1) ?? 0;
   return (last & 0x40) === 0 ? bytes : [...bytes.slice(0, -1), last | 0x80, 0];
 }
 
-/** A name as modules hold it: its length and its UTF-8. */
+/** Encodes a name: its length and its UTF-8. */
 export function named(name: string): number[] {
   const bytes = new TextEncoder().encode(name);
   return [...unsigned(bytes.length), ...bytes];
 }
 
-/** Joins stretches of bytes. */
 export function concatenated(parts: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -146,7 +145,7 @@ export function concatenated(parts: Uint8Array<ArrayBuffer>[]): Uint8Array<Array
   return whole;
 }
 
-/** Says why a module cannot be used: `configuration_invalid`. */
+/** Returns the fault of a module that cannot be used. */
 export function unfit(what: string): Fault {
   return new Fault('configuration_invalid', { detail: `The policy module ${what}.` });
 }

@@ -1,13 +1,13 @@
-/** A rule in Rego: it ends before the next empty line. */
+/** A rule in Rego ends at the next empty line. */
 const BETWEEN_RULES = '\n\n';
 const WALK = '\tsome rule\n';
 const OUTPUT = /data\.interlock\.rules\[rule\]\.(\w+)/;
 
 /**
  * Writes each rule of a module that walks all rules for one output (`some rule`, then `data.interlock.rules[rule].deny`)
- * once for each of them: a module that means the same for these rules and compiles to less work. A rule whose text does
- * not name the output cannot have it and is left out, unless all are: `main` reads the output, so one walk must stay.
- * What does not have this very shape stays as it is. docs/decisions/015
+ * once for each of them: a module with the same meaning for these rules that compiles to less work. A rule whose text
+ * does not name the output cannot have it and is left out, unless all are: `main` reads the output, so one must stay.
+ * Everything that does not have this very form is left unchanged. docs/decisions/015
  *
  * @param rules the text of each rule's modules, by the rule's name
  */

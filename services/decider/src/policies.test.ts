@@ -179,7 +179,7 @@ describe('the policy in force stays, and the refusal is published, when the newe
       await published({ verb: 'refused', name });
   });
 
-  test('[P-policy-signed] allows a call that names nobody and nothing', async () => {
+  test('[P-policy-signed] allows a call without a caller and a tool', async () => {
     await replica.publish(boundless, 2);
     await eventually(refusedVersion(2));
     expect(replica.policies.current?.policy.evaluate(call).verdict).toBe('deny');
