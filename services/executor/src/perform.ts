@@ -39,8 +39,7 @@ async function attempt(task: Task, parts: Parts): Promise<Effect> {
     return await effectOf(task, parts);
   } catch (cause) {
     const { call } = task.claim;
-    if (cause instanceof Fault)
-      parts.log.info({ err: cause, call }, 'a call ended without an answer from its upstream');
+    if (cause instanceof Fault) parts.log.info({ err: cause, call }, 'a call ended without an answer');
     else parts.log.error({ err: cause, call }, 'carrying out a call failed because of a bug');
     return effectOfError(cause, task.guard);
   }
