@@ -120,7 +120,7 @@ describe('a policy folder is refused', () => {
       'a rule with a name that is none',
       'rules/My-Rule/x.rego',
       'package interlock.rules.x\n',
-      /a rule's name/,
+      /the name of a rule/,
     ],
     [
       'a rule that is a file',
