@@ -6,6 +6,8 @@
  * - In `path`, above `text`:          before that line
  * - In `path`, in the place of `text`:
  * - Run:                              each line of the block, in the folder of the repository
+ *
+ * A block takes the indentation of the line that it is put below or above: in the recipe it may have another.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,8 +45,15 @@ export async function edit(folder: string, step: Exclude<RecipeStep, { kind: 'ru
   const [at] = found;
   if (at === undefined || found.length > 1)
     throw new Error(`${step.file} holds ${found.length} lines with: ${step.text}`);
+  const line = lines[at] ?? '';
   const block = step.block.replace(/\n$/, '');
-  if (step.kind === 'replace') lines[at] = (lines[at] ?? '').replace(step.text, () => block);
-  else lines.splice(step.kind === 'below' ? at + 1 : at, 0, block);
+  if (step.kind === 'replace') lines[at] = line.replace(step.text, () => block);
+  else lines.splice(step.kind === 'below' ? at + 1 : at, 0, indented(block, /^ */.exec(line)?.[0] ?? ''));
   await writeFile(file, lines.join('\n'));
+}
+
+function indented(block: string, indentation: string): string {
+  const lines = block.split('\n');
+  const least = Math.min(...lines.filter((line) => line !== '').map((line) => line.search(/[^ ]/)));
+  return lines.map((line) => (line === '' ? '' : `${indentation}${line.slice(least)}`)).join('\n');
 }
