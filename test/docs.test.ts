@@ -12,8 +12,6 @@ import { readPages } from './docs/pages.ts';
 import { deadLinks, unknownMessages, unknownPaths, unknownSymbols } from './docs/references.ts';
 import { readSources, root } from './tidy/sources.ts';
 
-/** `interlock` is asked for the help of each command that a page names. */
-const HELP_MS = 120_000;
 const SBOM_MS = 60_000;
 const OUTPUT_MAX_BYTES = 16 * 1_048_576;
 
@@ -77,13 +75,9 @@ describe('[P-docs-true] a command that the documentation shows', () => {
     expect(unknownScripts(pages)).toEqual([]);
   });
 
-  test(
-    'of interlock is in its help, with each of its options',
-    async () => {
-      expect(await unknownInterlockCommands(pages)).toEqual([]);
-    },
-    HELP_MS,
-  );
+  test('of interlock is one of its commands, with options of that command', () => {
+    expect(unknownInterlockCommands(pages)).toEqual([]);
+  });
 });
 
 const sbomSchema = z.object({ spdxVersion: z.string(), packages: z.array(z.object({ name: z.string() })) });

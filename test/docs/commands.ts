@@ -1,14 +1,11 @@
 /** The commands that pages show: that they exist, and who runs them. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { z } from 'zod';
+import { interlockProgram } from '../../deploy/local/src/main.ts';
 import { root } from '../tidy/sources.ts';
 import type { Page } from './pages.ts';
 
-const MAIN = join(root, 'deploy', 'local', 'src', 'main.ts');
-const HELP_MS = 30_000;
 /** What begins a command in a block that has no language of its own, or in a line of prose. */
 const PROGRAM = /^(npm|npx|node|vitest|interlock|curl|nats|redis-cli|grep|cd|rm|NODE_OPTIONS)\b/;
 
@@ -78,8 +75,8 @@ export function unknownScripts(pages: readonly Page[]): string[] {
   );
 }
 
-/** Returns the commands and options of `interlock` that pages name and that its help does not. */
-export async function unknownInterlockCommands(pages: readonly Page[]): Promise<string[]> {
+/** Returns the commands and options of `interlock` that pages name and that the program does not have. */
+export function unknownInterlockCommands(pages: readonly Page[]): string[] {
   const named = pages.flatMap(({ path, inline, blocks }) => {
     const lines = [...inline, ...blocks.filter(({ language }) => language !== 'ts')].map(({ text }) => text);
     return lines
@@ -87,37 +84,25 @@ export async function unknownInterlockCommands(pages: readonly Page[]): Promise<
       .flatMap((line) => [...line.matchAll(/(?:^|\| )(?:npm run )?interlock (?:-- )?([a-z-][^|;&)#]*)/g)])
       .map(([, words = '']) => ({ path, words: words.trim().split(/\s+/) }));
   });
-  const complaints = new Set<string>();
-  for (const { path, words } of named)
-    for (const complaint of await complaintsAbout(words)) complaints.add(`${path}: ${complaint}`);
-  return [...complaints];
+  const program = interlockProgram();
+  const complaints = named.flatMap(({ path, words }) =>
+    complaintsAbout(words, program).map((complaint) => `${path}: ${complaint}`),
+  );
+  return [...new Set(complaints)];
 }
 
-async function complaintsAbout(words: readonly string[]): Promise<string[]> {
-  const command: string[] = [];
+function complaintsAbout(words: readonly string[], program: ReturnType<typeof interlockProgram>): string[] {
+  let command = program;
   for (const word of words) {
-    if (!(await helpOf(command)).includes(`\n  ${word}`) || word.startsWith('-')) break;
-    command.push(word);
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    command = next;
   }
   const [first = ''] = words;
-  if (command.length === 0 && !first.startsWith('-')) return [`there is no interlock ${first}`];
-  const help = await helpOf(command);
+  if (command === program && !first.startsWith('-')) return [`there is no interlock ${first}`];
+  const known = ['--help', ...command.options.map(({ long }) => long)];
   return words
     .flatMap((word) => /^--[a-z-]+/.exec(word)?.[0] ?? [])
-    .filter((option) => !help.includes(option))
-    .map((option) => `interlock ${command.join(' ')} has no option ${option}`);
-}
-
-const helps = new Map<string, Promise<string>>();
-
-function helpOf(command: readonly string[]): Promise<string> {
-  const key = command.join(' ');
-  const help = helps.get(key) ?? askHelp(command);
-  helps.set(key, help);
-  return help;
-}
-
-async function askHelp(command: readonly string[]): Promise<string> {
-  const argv = [MAIN, ...command, '--help'];
-  return (await promisify(execFile)(process.execPath, argv, { timeout: HELP_MS })).stdout;
+    .filter((option) => !known.includes(option))
+    .map((option) => `interlock ${command.name()} has no option ${option}`);
 }

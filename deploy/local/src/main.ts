@@ -9,8 +9,8 @@ import { logsCommand } from './commands/logs.ts';
 import { upCommand } from './commands/up.ts';
 import { checkKeyFiles } from './key-checks.ts';
 
-/** The `interlock` program: the commands that need the installation itself, and those that send requests to one. */
-if (import.meta.main) {
+/** Returns the `interlock` program: the commands that need the installation itself, and those that send requests to one. */
+export function interlockProgram() {
   const commands = [
     initCommand(),
     upCommand(),
@@ -20,8 +20,11 @@ if (import.meta.main) {
     devCommand(),
     demoCommand(async () => (await import('./demo-machine.ts')).machine),
   ];
-  const program = buildProgram({ commands, check: checkKeyFiles });
-  const exitCode = await runProgram(program, process.argv);
+  return buildProgram({ commands, check: checkKeyFiles });
+}
+
+if (import.meta.main) {
+  const exitCode = await runProgram(interlockProgram(), process.argv);
   // A command that found a fault has set its exit code already.
   process.exitCode ??= exitCode;
 }
