@@ -13,6 +13,8 @@ import { deadLinks, unknownMessages, unknownPaths, unknownSymbols } from './docs
 import { readSources, root } from './tidy/sources.ts';
 
 const SBOM_MS = 60_000;
+/** Every Rego test and case, with coverage, on a machine that is busy with others. */
+const POLICIES_MS = 120_000;
 const OUTPUT_MAX_BYTES = 16 * 1_048_576;
 
 const sources = readSources();
@@ -79,6 +81,16 @@ describe('[P-docs-true] a command that the documentation shows', () => {
     expect(unknownInterlockCommands(pages)).toEqual([]);
   });
 });
+
+test(
+  '[P-docs-true] the tests of the library’s policies reach as many lines as docs/policies.md asks for',
+  async () => {
+    const argv = ['deploy/local/src/main.ts', 'policy', 'test', 'policies', '--coverage-min', '90'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { cwd: root, timeout: POLICIES_MS });
+    expect(stdout).toMatch(/^passed /m);
+  },
+  POLICIES_MS,
+);
 
 const sbomSchema = z.object({ spdxVersion: z.string(), packages: z.array(z.object({ name: z.string() })) });
 

@@ -9,7 +9,7 @@ import type { Page } from './pages.ts';
 /** What begins a command in a block that has no language of its own, or in a line of prose. */
 const PROGRAM = /^(npm|npx|node|vitest|interlock|curl|nats|redis-cli|grep|cd|rm|NODE_OPTIONS)\b/;
 
-/** A command line, with whoever runs it: a test's file, or in words why no test does. */
+/** A command line, with the test that runs it, perhaps on a folder of its own, or in words why no test does. */
 export const commandLines: Readonly<Record<string, string>> = {
   'npm run demo': 'test/demo.test.ts',
   'npm test': '.ci/run',
@@ -32,9 +32,9 @@ export const commandLines: Readonly<Record<string, string>> = {
   'node one-process.ts limiter broker': 'deploy/local/src/one-process.test.ts',
   'node deploy/local/src/one-process.ts limiter': 'deploy/local/src/one-process.test.ts',
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
-  'interlock policy test policies --coverage-min 90': 'test/policy-commands.test.ts',
+  'interlock policy test policies --coverage-min 90': 'test/docs.test.ts',
   'interlock policy simulate --candidate policies --since 7d --fail-on wider': 'test/policy-loop.test.ts',
-  'interlock policy build policies --out policy.tar.gz': 'test/policy-publishing.test.ts',
+  'interlock policy build policies --out policy.tar.gz': 'deploy/local/src/policy-build.test.ts',
   'grep -l CALL examples/quickstart/.interlock/logs/*.log': 'it needs an installation that runs',
   'curl -s http://127.0.0.1:PORT/readyz': 'packages/shell/src/health.test.ts asks for the same',
   'NODE_OPTIONS=--inspect=0 npm run interlock -- up --config examples/quickstart': 'it opens debuggers',
