@@ -10,6 +10,7 @@ import { malformedDecisions, uncitedDecisions, unlistedDecisions } from './docs/
 import { unmarkedLimits, wrongLimits } from './docs/limits.ts';
 import { readPages } from './docs/pages.ts';
 import { deadLinks, unknownMessages, unknownPaths, unknownSymbols } from './docs/references.ts';
+import { requirements } from './requirements.ts';
 import { readSources, root } from './tidy/sources.ts';
 
 const SBOM_MS = 60_000;
@@ -49,6 +50,17 @@ describe('[P-docs-true] the documentation', () => {
       /^((packages|services)\/[^/]+|deploy\/local)\/README\.md$/.test(path),
     );
     expect(readmes.flatMap(unmarkedLimits)).toEqual([]);
+  });
+});
+
+describe('[P-docs-true] a promise', () => {
+  test('whose source is the architecture has the section that it names', () => {
+    const architecture = pages.find(({ path }) => path === 'docs/architecture.md');
+    const named = Object.values(requirements).flatMap(
+      ({ source }) => /^architecture: (.+)$/.exec(source)?.[1]?.replaceAll(' ', '-') ?? [],
+    );
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((anchor) => architecture?.anchors.has(anchor) !== true)).toEqual([]);
   });
 });
 
