@@ -64,7 +64,7 @@ describe('an address', () => {
     (address) => expect(mayReach(address, [])).toBe(true),
   );
 
-  test('that is opened is reached, and none beside it', () => {
+  test('that is allowed is reached, and none beside it', () => {
     const opened = parseOpenedAddresses(['127.0.0.1/32', '10.1.0.0/16', '::1', 'fd00:1::/32']);
     expect(['127.0.0.1', '10.1.2.3', '::1', 'fd00:1::9'].every((address) => mayReach(address, opened))).toBe(
       true,
@@ -83,7 +83,7 @@ describe('an address', () => {
     '::/0',
     'fe80::1%eth0',
     '10.0.0.1/',
-  ])('is not opened by an entry that is wrong or too wide: %j', (entry) =>
-    expect(() => parseOpenedAddresses([entry])).toThrow(/opened address/),
+  ])('is not allowed by an entry that is wrong or too wide: %j', (entry) =>
+    expect(() => parseOpenedAddresses([entry])).toThrow(/entry of allowPrivate/),
   );
 });

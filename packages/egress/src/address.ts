@@ -1,7 +1,7 @@
 /**
- * Which addresses may be reached. Only globally routed unicast is reachable by default; everything with a
- * special meaning (loopback, private, link-local, metadata, multicast, reserved, and every form that carries
- * an IPv4 address inside an IPv6 one) is reachable only where the operator named it.
+ * Which addresses may be reached. By default only globally routed unicast; every other kind (loopback, private,
+ * link-local, metadata, multicast, reserved, and every form with an IPv4 address inside an IPv6 one) only where the
+ * operator lists it.
  */
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -17,13 +17,13 @@ const NARROWEST_IPV6_MASK_BITS = 7;
 /** RFC 4291 and the IANA registry: the only block that global unicast is assigned from. */
 const GLOBAL_UNICAST: Range = [ipaddr.IPv6.parse('2000::'), 3];
 
-/** Routed like public addresses, answered by the cloud's own fabric (Azure's wire server). */
+/** Routed like a public address, but answered by the cloud's own infrastructure (Azure's wire server). */
 const METADATA_IN_PUBLIC_SPACE: readonly string[] = ['168.63.129.16'];
 
 /** RFC 5214: an interface identifier `[02]00:5efe` followed by an embedded IPv4 address. */
 const ISATAP_WORD = 0x5efe;
 
-/** Addresses which an operator opened although they are not public. */
+/** Addresses that an operator allowed although they are not public. */
 export type OpenedAddresses = readonly Range[];
 
 /**
@@ -36,7 +36,8 @@ export function parseOpenedAddresses(entries: readonly string[]): OpenedAddresse
     if (range === undefined) {
       throw new EgressFault('configuration_invalid', {
         sent: 'no',
-        detail: 'An opened address is neither an IP address nor a block of at least /8 (IPv4) or /7 (IPv6).',
+        detail:
+          'An entry of allowPrivate is neither an IP address nor a block of at least /8 (IPv4) or /7 (IPv6).',
         pointer: `/allowPrivate/${index}`,
       });
     }
@@ -45,7 +46,7 @@ export function parseOpenedAddresses(entries: readonly string[]): OpenedAddresse
 }
 
 /**
- * Whether a connection to this address may be made.
+ * Returns whether a connection to an address may be made.
  * @param text an address in the spelling of the resolver or of a WHATWG URL, without brackets and zone.
  */
 export function mayReach(text: string, opened: OpenedAddresses): boolean {

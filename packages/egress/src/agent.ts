@@ -1,11 +1,11 @@
 /**
- * The fence round the HTTP client: nothing else imports it.
+ * The only importer of the HTTP client.
  *
- * 1. A pool belongs to one origin under one policy. A connection that one policy opened is never used by
- *    another, so reuse cannot reach what a check would have refused.
- * 2. HTTP/1.1 only, one request at a time per connection, nothing is sent twice. HTTP/2 clients send requests
- *    again after GOAWAY, which this package promises never to do.
- * 3. A certificate is verified on every new connection: no session is resumed, and there is no switch.
+ * A1. A pool belongs to one origin under one policy. A connection that one policy opened is never used by another, so
+ *     reuse cannot reach what a check would have refused.
+ * A2. HTTP/1.1 only, one request at a time per connection, nothing is sent twice. HTTP/2 clients send requests again
+ *     after GOAWAY, which this package promises never to do.
+ * A3. The certificate is verified on every new connection: no session is resumed, and nothing switches it off.
  */
 import { getCACertificates } from 'node:tls';
 import { buildConnector, Pool } from 'undici';
@@ -19,8 +19,8 @@ import type { CompiledPolicy } from './policy.ts';
 /** Pools, connections and requests that may exist at once. */
 export type AgentLimits = { maxPools: number; maxConnectionsPerPool: number; maxInFlight: number };
 
-/** One request over one connection; redirects and policy are decided by the caller. */
-export type Errand = {
+/** One request over one connection; the caller follows redirects and checks the policy. */
+export type ConnectionRequest = {
   method: string;
   url: URL;
   headers: HeaderList;
@@ -30,13 +30,13 @@ export type Errand = {
   mayStart: () => boolean;
 };
 
-/** Long enough to serve a burst, shorter than what servers commonly close after (5 s). */
+/** Long enough for a burst, shorter than the time after which servers commonly close (5 s). */
 const KEEP_ALIVE_MS = 4_000;
-/** However long a server offers: an idle connection holds on to an old address of the name. */
+/** Even if the server offers more: an idle connection keeps an old address of the name. */
 const KEEP_ALIVE_MAX_MS = 30_000;
-/** Leaves early what the server is about to close. */
+/** Closes a connection before the server does. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
-/** So that a busy connection, too, is made anew (and its name looked up again) now and then. */
+/** A busy connection, too, is opened anew after so many requests, with a new look-up of the name. */
 const MAX_REQUESTS_PER_CONNECTION = 1_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 /** RFC 8305 §5 recommends 250 ms before the next address is tried. */
@@ -44,7 +44,7 @@ const NEXT_ADDRESS_MS = 250;
 
 type Entry = { pool: Pool; inFlight: number };
 
-/** Keep-alive pools per origin and policy, bounded, least recently used first out. */
+/** Keep-alive pools per origin and policy, bounded; the least recently used idle pool is closed first. */
 export class PinnedAgent {
   readonly #resolve: Resolve;
   readonly #ca: string[];
@@ -60,18 +60,18 @@ export class PinnedAgent {
     this.#limits = limits;
   }
 
-  /** Sends one request. Rejects with an EgressFault and nothing else. */
-  async send(errand: Errand): Promise<Answer> {
+  /** Sends one request. Rejects only with an EgressFault. */
+  async send(request: ConnectionRequest): Promise<Answer> {
     if (this.#closed)
       throw new EgressFault('dependency_unavailable', { sent: 'no', detail: 'Egress is closed.' });
     if (this.#inFlight >= this.#limits.maxInFlight) throw busy('Too many outbound requests are in flight.');
-    const entry = this.#entryFor(errand);
-    const maxResponseBytes = errand.compiled.policy.maxResponseBytes;
+    const entry = this.#entryFor(request);
+    const maxResponseBytes = request.compiled.policy.maxResponseBytes;
     this.#inFlight += 1;
     entry.inFlight += 1;
     try {
-      const exchange = new Exchange({ mayStart: errand.mayStart, signal: errand.signal, maxResponseBytes });
-      dispatch(entry.pool, errand, exchange);
+      const exchange = new Exchange({ mayStart: request.mayStart, signal: request.signal, maxResponseBytes });
+      dispatch(entry.pool, request, exchange);
       return await exchange.answer;
     } finally {
       entry.inFlight -= 1;
@@ -79,7 +79,7 @@ export class PinnedAgent {
     }
   }
 
-  /** Takes no more work, waits for what is in flight (each has its deadline), closes every connection. */
+  /** Accepts no more requests, waits for those in flight (each has its deadline), closes every connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const { pool } of this.#entries.values()) this.#close(pool);
@@ -87,7 +87,7 @@ export class PinnedAgent {
     await Promise.all(this.#closing);
   }
 
-  #entryFor({ url, compiled }: Errand): Entry {
+  #entryFor({ url, compiled }: ConnectionRequest): Entry {
     const key = `${compiled.key} ${url.origin}`;
     const known = this.#entries.get(key);
     if (known === undefined && this.#entries.size >= this.#limits.maxPools) this.#evict();
@@ -124,7 +124,7 @@ export class PinnedAgent {
       maxRequestsPerClient: MAX_REQUESTS_PER_CONNECTION,
       maxHeaderSize: MAX_HEADER_BYTES,
       strictContentLength: true,
-      // The request's own deadline covers both waits.
+      // The deadline of the request covers both.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -145,7 +145,7 @@ export class PinnedAgent {
     return (options, callback) => {
       const refusal = refusalOf(() => assertLiteral(options.hostname, opened));
       if (refusal !== undefined) {
-        // A connector answers later, never before it has returned.
+        // A connector must not call back before it returns.
         setImmediate(() => callback(refusal, null));
         return;
       }
@@ -154,13 +154,13 @@ export class PinnedAgent {
           callback(failure, null);
           return;
         }
-        const objection = refusalOf(() => assertPeer(socket, opened));
-        if (objection === undefined) {
+        const peerRefusal = refusalOf(() => assertPeer(socket, opened));
+        if (peerRefusal === undefined) {
           callback(null, socket);
           return;
         }
         socket.destroy();
-        callback(objection, null);
+        callback(peerRefusal, null);
       });
     };
   }
@@ -175,7 +175,7 @@ function refusalOf(check: () => void): Error | undefined {
   }
 }
 
-function dispatch(pool: Pool, { method, url, headers, body }: Errand, exchange: Exchange): void {
+function dispatch(pool: Pool, { method, url, headers, body }: ConnectionRequest, exchange: Exchange): void {
   try {
     pool.dispatch(
       {

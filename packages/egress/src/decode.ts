@@ -14,8 +14,8 @@ const decoders = {
 const ZLIB_METHOD_DEFLATE = 8;
 
 /**
- * Undoes a Content-Encoding that was not asked for. Decoding stops at the cap: a small body that would grow
- * beyond it is refused without being grown.
+ * Decodes a Content-Encoding that was not requested. Decoding stops at the limit: a small body that would grow beyond it
+ * is refused.
  * @throws EgressFault `egress_too_large` or `egress_broken`, both `sent: 'maybe'`.
  */
 export async function decodeBody(
@@ -26,9 +26,9 @@ export async function decodeBody(
   if (name === '' || name === 'identity' || body.byteLength === 0) return body;
   const decode = chooseDecoder(name, body);
   if (decode === undefined)
-    throw malformed('The answer is encoded in a way that was not asked for.', undefined);
+    throw malformed('The answer has a Content-Encoding that cannot be decoded.', undefined);
   try {
-    // zlib wants a limit of at least one byte; a cap of nothing is checked here.
+    // zlib needs a limit of at least one byte; a limit of zero is checked here.
     const decoded = await decode(body, { maxOutputLength: Math.max(1, maxBytes) });
     if (decoded.byteLength > maxBytes) throw tooLarge(maxBytes);
     return decoded;
@@ -39,9 +39,9 @@ export async function decodeBody(
   }
 }
 
-/** The one wording for an answer beyond the cap, encoded or decoded. */
+/** Returns the fault of an answer beyond its limit, encoded or decoded. */
 export function tooLarge(maxBytes: number): EgressFault {
-  const detail = `The answer is larger than the ${maxBytes} bytes this tool may take.`;
+  const detail = `The answer is larger than the ${maxBytes} bytes that this tool allows.`;
   return new EgressFault('egress_too_large', { sent: 'maybe', detail });
 }
 

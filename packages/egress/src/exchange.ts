@@ -1,10 +1,10 @@
 /**
- * One request and its answer, as a life: waiting → started → answered | failed.
+ * One request and its answer: waiting → started → answered | failed.
  *
- * 1. `started` begins when the connection is ready and nothing has been written; the claim's limit is asked
- *    there, and nowhere earlier, because a connection may have taken long.
- * 2. A life starts once. A client that would write a second time is stopped: the effect may have happened.
- * 3. Whoever ends the life first decides how it ended; what comes later is ignored.
+ * X1. It starts when the connection is ready and nothing has been written. The limit of the claim is checked there and
+ *     not earlier, because connecting may have taken long.
+ * X2. It starts once. A client that would write a second time is stopped: the effect may have happened.
+ * X3. The first end counts; later ones are ignored.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { decodeBody, tooLarge } from './decode.ts';
@@ -12,7 +12,7 @@ import { explainFailure } from './explain.ts';
 import { EgressFault } from './fault.ts';
 import { type HeaderList, headerValue } from './headers.ts';
 
-/** What came back over one connection, decoded. */
+/** The answer over one connection, decoded. */
 export type Answer = { status: number; headers: HeaderList; body: Uint8Array };
 
 /** The part of an HTTP client's controller that is needed to stop it. */
@@ -20,7 +20,7 @@ export type Controller = { abort(reason: Error): void };
 
 type ExchangeOptions = { mayStart: () => boolean; signal: AbortSignal; maxResponseBytes: number };
 
-/** Observes one request of an HTTP client and promises its answer. */
+/** Observes one request of an HTTP client and returns its answer. */
 export class Exchange {
   readonly answer: Promise<Answer>;
   readonly #options: ExchangeOptions;
@@ -43,15 +43,15 @@ export class Exchange {
     if (options.signal.aborted) this.#onAbort();
   }
 
-  /** The connection is ready and the next thing to happen is the first byte (1, 2). */
+  /** Called when the connection is ready and the first byte is next (X1, X2). */
   onRequestStart(controller: Controller): void {
     if (this.#over) {
-      controller.abort(new Error('The request is over.'));
+      controller.abort(new Error('The request has ended.'));
       return;
     }
     const again = this.#controller !== undefined;
     this.#controller = controller;
-    if (again) this.#fail(new Error('The client wanted to send again.'));
+    if (again) this.#fail(new Error('The HTTP client tried to send the request again.'));
     else if (this.#options.mayStart()) this.#started = true;
     else this.#fail(notStarted());
   }
@@ -106,7 +106,7 @@ export class Exchange {
   }
 }
 
-/** Headers that speak of the body as it was on the wire and would lie about the decoded one. */
+/** Headers about the encoded body, which would be wrong about the decoded one. */
 const DESCRIBES_ENCODED: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'content-md5']);
 
 function listHeaders(headers: IncomingHttpHeaders): HeaderList {
@@ -120,6 +120,6 @@ function listHeaders(headers: IncomingHttpHeaders): HeaderList {
 function notStarted(): EgressFault {
   return new EgressFault('egress_expired', {
     sent: 'no',
-    detail: 'The time in which this call could begin was over before the connection was ready.',
+    detail: 'The claim ran out before the connection was ready. Nothing was sent.',
   });
 }

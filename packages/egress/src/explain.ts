@@ -1,9 +1,9 @@
 import { EgressFault, type Sent } from './fault.ts';
 
-/** What OpenSSL and Node call a certificate or a handshake that is not to be trusted. */
+/** The codes of OpenSSL and Node for a certificate or a handshake that cannot be trusted. */
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|EPROTO)/;
-/** The client's codes for headers or lengths that do not add up. */
+/** The client's codes for malformed headers or lengths. */
 const MALFORMED_CODES: ReadonlySet<string> = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
@@ -11,7 +11,7 @@ const MALFORMED_CODES: ReadonlySet<string> = new Set([
 const PARSER_ERROR_NAME = 'HTTPParserError';
 
 /**
- * Turns whatever ended a request into one of this package's faults.
+ * Returns the fault for whatever ended a request.
  * @param sent whether the first byte may have left.
  */
 export function explainFailure(cause: unknown, sent: Sent): EgressFault {
@@ -28,7 +28,7 @@ function explainBroken({ name, code }: Known): string {
 }
 
 function explainUnreachable({ code }: Known): string {
-  if (TLS_CODE.test(code)) return 'The destination could not prove who it is.';
+  if (TLS_CODE.test(code)) return 'The TLS certificate of the destination could not be verified.';
   return 'No connection to the destination could be made.';
 }
 
@@ -40,7 +40,7 @@ function describe(cause: unknown): Known {
   return { name: cause.name, code, message: cause.message };
 }
 
-/** A client's error may hold raw bytes of the answer, and with them an echoed credential; its words do not. */
+/** A client's error may have raw bytes of the answer, and with them an echoed credential; its message does not. */
 function bare({ name, code, message }: Known): Error {
   return new Error(`${name}${code === '' ? '' : ` ${code}`}: ${message}`);
 }

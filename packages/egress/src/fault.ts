@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from '@interlock/contracts';
 
-/** Whether the request may have reached the other side: `no` is a promise, `maybe` is everything else. */
+/** Whether the request may have reached the destination: `no` means that no byte was sent, `maybe` everything else. */
 export type Sent = 'no' | 'maybe';
 
 /** The codes of outbound faults. */
@@ -11,10 +11,10 @@ export type EgressCode = Extract<
 
 type EgressFaultOptions = { sent: Sent; detail: string; pointer?: string; cause?: unknown };
 
-/** Codes that an agent reads as a promise that nothing was done: their status is 503. */
+/** Codes that promise an agent that nothing was done: their status is 503. */
 const PROMISES_NOTHING_DONE: ReadonlySet<EgressCode> = new Set(['egress_expired', 'dependency_unavailable']);
 
-/** What goes wrong on the way out. `sent` says whether an effect is possible: only `no` allows another try. */
+/** A failure of outbound HTTP. `sent` tells whether an effect is possible: only `no` allows another try. */
 export class EgressFault extends Fault {
   readonly sent: Sent;
   readonly #egressCode: EgressCode;
@@ -35,7 +35,7 @@ export class EgressFault extends Fault {
     return this.sent === 'no' && super.retryable;
   }
 
-  /** The same fault for a request of which an earlier part already left, such as a redirect's first leg. */
+  /** Returns the same fault for a request of which an earlier part was sent, such as the first leg of a redirect. */
   afterSending(): EgressFault {
     if (this.sent === 'maybe') return this;
     const code = PROMISES_NOTHING_DONE.has(this.#egressCode) ? 'egress_broken' : this.#egressCode;

@@ -1,7 +1,7 @@
 import { pointerOf } from '@interlock/contracts';
 import { EgressFault } from './fault.ts';
 
-/** Names and values as they came, in order; a name may occur more than once. Names are in lower case. */
+/** Names and values in the order received; a name may occur more than once. Names are in lower case. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** Names to values, as a caller writes them. */
@@ -15,7 +15,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const MAX_VALUE_BYTES = 8 * 1024;
 const MAX_HEADERS = 100;
 
-/** Framing, routing and negotiation belong to the connection: a caller that could set them could smuggle. */
+/** The connection sets headers for framing, routing and negotiation: a caller could use them for request smuggling. */
 const OWNED_BY_CONNECTION: ReadonlySet<string> = new Set([
   'accept-encoding',
   'connection',
@@ -41,7 +41,7 @@ export function assertHeaderValue(value: string, pointer: string): void {
   if (value.length > MAX_VALUE_BYTES || !VALUE.test(value)) {
     throw new EgressFault('header_argument_refused', {
       sent: 'no',
-      detail: 'A header value has a character that no header may carry, or is too long.',
+      detail: 'A header value has a character that headers cannot have, or is too long.',
       pointer,
     });
   }
@@ -60,8 +60,8 @@ export function readRequestHeaders(headers: HeaderRecord): HeaderList {
     const name = written.toLowerCase();
     const pointer = pointerOf(['headers', written]);
     if (!TOKEN.test(name))
-      throw invalidHeader('/headers', 'A header name has a character that no name may carry.');
-    if (OWNED_BY_CONNECTION.has(name)) throw invalidHeader(pointer, 'This header belongs to the connection.');
+      throw invalidHeader('/headers', 'A header name has a character that header names cannot have.');
+    if (OWNED_BY_CONNECTION.has(name)) throw invalidHeader(pointer, 'This header is set by the gateway.');
     if (seen.has(name)) throw invalidHeader(pointer, 'A header is given twice.');
     seen.add(name);
     assertHeaderValue(value, pointer);
@@ -69,7 +69,7 @@ export function readRequestHeaders(headers: HeaderRecord): HeaderList {
   });
 }
 
-/** The first value of a header, by its lower-case name. */
+/** Returns the first value of a header, by its lower-case name. */
 export function headerValue(headers: HeaderList, name: string): string | undefined {
   return headers.find(([candidate]) => candidate === name)?.[1];
 }

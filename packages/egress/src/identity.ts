@@ -1,6 +1,6 @@
 import { Fault } from '@interlock/contracts';
 
-/** Who a request is made for, as the gateway authenticated it. */
+/** The identity for which a request is made, as the gateway authenticated it. */
 export type Identity = {
   agent: string;
   user: string;
@@ -35,13 +35,13 @@ export const TENANT_HEADER: IdentityHeader = {
 const VALUE = /^[A-Za-z0-9_.@:/+~=-]{1,256}$/;
 
 /**
- * Asserts that an identity's field is a plain word.
+ * Asserts that a field of an identity has only the characters of `VALUE`.
  * @throws Fault `signature_malformed` with a pointer to the field.
  */
 export function assertIdentityValue(value: string, field: keyof Identity): void {
   if (VALUE.test(value)) return;
   throw new Fault('signature_malformed', {
-    detail: `The ${field} is not an identity.`,
+    detail: `The ${field} has a character that identities cannot have.`,
     pointer: `/${field}`,
   });
 }

@@ -1,10 +1,10 @@
 /**
- * The connection goes to an address that was checked, and to no other.
+ * A connection goes only to an address that was checked.
  *
- * 1. A name is looked up once per new connection; the very answer that was checked is what the socket gets.
- * 2. One refused address refuses the name: an honest name does not mix public and private addresses, a
- *    rebinding one does.
- * 3. The address at the other end of the finished socket is checked again, whatever led there.
+ * N1. A name is looked up once per new connection; the socket gets exactly the addresses that were checked.
+ * N2. One refused address refuses the name: an honest name does not mix public and private addresses, DNS rebinding
+ *     does.
+ * N3. The address at the other end of the connected socket is checked again.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { EgressFault } from './fault.ts';
 /** Looks a name up: every address of it, IPv4 or IPv6, in the order in which they are to be tried. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
-/** More addresses than any real service has behind one name. */
+/** No real service has more addresses for one name. */
 const MAX_ADDRESSES = 64;
 
 /** The system's resolver, hosts file included. */
@@ -23,7 +23,7 @@ export const resolveBySystem: Resolve = async (hostname) => {
   return found.map(({ address }) => address);
 };
 
-/** A lookup for `net.connect` which hands out only what was checked (1, 2). */
+/** Returns a lookup for `net.connect` that returns only checked addresses (N1, N2). */
 export function checkedLookup(resolve: Resolve, opened: OpenedAddresses): LookupFunction {
   return (hostname, options, callback) => {
     checkedAddresses(hostname, resolve, opened).then(
@@ -39,7 +39,7 @@ export function checkedLookup(resolve: Resolve, opened: OpenedAddresses): Lookup
 }
 
 /**
- * Asserts that a host which is an address already may be reached; names pass, their look-up checks them.
+ * Asserts that a host that is an address may be reached; names pass, because their look-up checks them.
  * @param host without brackets.
  * @throws EgressFault `egress_address_refused`.
  */
@@ -47,7 +47,7 @@ export function assertLiteral(host: string, opened: OpenedAddresses): void {
   if (isIP(host) !== 0 && !mayReach(host, opened)) throw addressRefused();
 }
 
-/** Asserts that a connected socket ends where it may (3). */
+/** Asserts that the peer of a connected socket may be reached (N3). */
 export function assertPeer(socket: Socket, opened: OpenedAddresses): void {
   const peer = socket.remoteAddress;
   if (peer === undefined || !mayReach(peer, opened)) throw addressRefused();
@@ -73,7 +73,7 @@ function unresolved(hostname: string, cause: unknown): EgressFault {
   return new EgressFault('egress_unreachable', { sent: 'no', detail, cause });
 }
 
-/** Does not name the address: what a name resolves to inside is nobody's business outside. */
+/** Does not name the address: what a name resolves to inside the network is not for agents. */
 function addressRefused(): EgressFault {
   return new EgressFault('egress_address_refused', {
     sent: 'no',

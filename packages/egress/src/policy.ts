@@ -1,13 +1,13 @@
 /**
- * What one tool may reach. Every request is held against a compiled policy: a URL that no entry names is refused
- * before a name is looked up, so that a refusal leaks nothing to a resolver.
+ * What one tool may reach. Every request is checked against a compiled policy: a URL that no entry names is refused
+ * before its name is looked up, so that a refusal leaks nothing to a resolver.
  */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type OpenedAddresses, parseOpenedAddresses } from './address.ts';
 import { EgressFault } from './fault.ts';
 
-/** Where a tool may go and how much it may take. Every field is required: no limit has a silent default. */
+/** The destinations and limits of a tool. Every field is required: no limit has a silent default. */
 export type EgressPolicy = {
   /** `host`, `host:port`, `*.suffix`, `*.suffix:port` for https; the same after `http://` for clear text. */
   allow: readonly string[];
@@ -23,7 +23,7 @@ export type EgressPolicy = {
   maxResponseBytes: number;
 };
 
-/** A policy whose entries were understood. `key` is equal for policies that allow the same connections. */
+/** A policy with parsed entries. `key` is equal for policies that allow the same connections. */
 export type CompiledPolicy = {
   readonly policy: EgressPolicy;
   readonly destinations: readonly Destination[];
@@ -33,7 +33,7 @@ export type CompiledPolicy = {
 
 type Destination = { scheme: 'https:' | 'http:'; host: string; subdomains: boolean; port: string };
 
-/** Long lists slow every request; a tool that needs more than this is several tools. */
+/** Long lists slow every request; a tool that needs more entries is several tools. */
 const MAX_ENTRIES = 64;
 /** No real service needs a longer chain; browsers stop at twenty. */
 const MAX_REDIRECTS = 10;
@@ -43,7 +43,7 @@ const MAX_WAIT_MS = 86_400_000;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /**
- * Understands a policy or refuses it whole.
+ * Compiles a policy, or refuses it as a whole.
  * @throws EgressFault `configuration_invalid` with a pointer into the policy.
  */
 export function compilePolicy(policy: EgressPolicy): CompiledPolicy {
@@ -53,26 +53,26 @@ export function compilePolicy(policy: EgressPolicy): CompiledPolicy {
   assertWithin(policy.maxResponseBytes, { min: 0, max: MAX_BODY_BYTES, pointer: '/maxResponseBytes' });
   if (policy.allow.length > MAX_ENTRIES) throw invalid('/allow', 'The allow-list has too many entries.');
   if (policy.allowPrivate.length > MAX_ENTRIES) {
-    throw invalid('/allowPrivate', 'The list of opened addresses has too many entries.');
+    throw invalid('/allowPrivate', 'allowPrivate has too many entries.');
   }
-  return { policy, ...understand(policy) };
+  return { policy, ...parseLists(policy) };
 }
 
-type Understood = Pick<CompiledPolicy, 'destinations' | 'opened' | 'key'>;
+type ParsedLists = Pick<CompiledPolicy, 'destinations' | 'opened' | 'key'>;
 type Lists = Pick<EgressPolicy, 'allow' | 'allowPrivate' | 'connectTimeoutMs'>;
 
-/** What was understood of a tool's lists, for as long as its definition is held: it is the same for every request. */
-const known = new WeakMap<readonly string[], { lists: Lists; understood: Understood }>();
+/** The parsed lists of a tool, kept with its definition: they are the same for every request. */
+const known = new WeakMap<readonly string[], { lists: Lists; parsed: ParsedLists }>();
 
-function understand({ allow, allowPrivate, connectTimeoutMs }: EgressPolicy): Understood {
+function parseLists({ allow, allowPrivate, connectTimeoutMs }: EgressPolicy): ParsedLists {
   const before = known.get(allow);
   if (before?.lists.allowPrivate === allowPrivate && before.lists.connectTimeoutMs === connectTimeoutMs)
-    return before.understood;
+    return before.parsed;
   const lists = { allow, allowPrivate, connectTimeoutMs };
   const destinations = allow.map((entry, index) => parseDestination(entry, `/allow/${index}`));
-  const understood = { destinations, opened: parseOpenedAddresses(allowPrivate), key: connectionKey(lists) };
-  known.set(allow, { lists, understood });
-  return understood;
+  const parsed = { destinations, opened: parseOpenedAddresses(allowPrivate), key: connectionKey(lists) };
+  known.set(allow, { lists, parsed });
+  return parsed;
 }
 
 /**
@@ -83,7 +83,8 @@ function understand({ allow, allowPrivate, connectTimeoutMs }: EgressPolicy): Un
 export function permitUrl(text: string, { destinations }: CompiledPolicy): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw refused('The URL cannot be read.');
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refused('Only https and http are spoken.');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw refused('Only https and http URLs are allowed.');
   if (url.username !== '' || url.password !== '') throw refused('A URL must not carry a user or a password.');
   if (url.hostname.endsWith('.')) throw refused('A host name must not end in a dot.');
   if (!destinations.some((destination) => matches(destination, url))) {
@@ -99,7 +100,7 @@ function matches(destination: Destination, url: URL): boolean {
   return url.hostname.endsWith(`.${destination.host}`) && url.hostname.length > destination.host.length + 1;
 }
 
-/** Lets the URL parser normalise the entry, then asks that nothing but scheme, host and port was in it. */
+/** Normalises an entry with the URL parser. The entry must have only scheme, host and port. */
 function parseDestination(entry: string, pointer: string): Destination {
   const clear = entry.startsWith('http://');
   const authority = clear ? entry.slice('http://'.length) : entry;

@@ -61,7 +61,7 @@ describe('redaction', () => {
     }
   });
 
-  test('removes a short secret where it is plain or escaped, and its basic composite', () => {
+  test('removes a short secret where it is plain or escaped, and in basic authentication', () => {
     const password = new Secret('pw1/');
     expect(redact('a pw1/ b pw1%2F c', [password])).toEqual({
       body: 'a [secret] b [secret] c',
@@ -71,7 +71,7 @@ describe('redaction', () => {
     expect(redact(header, basicSecrets('someone', password)).body).toMatch(/^Basic \[secret\]=*$/);
   });
 
-  test('refuses what it could not redact instead of letting it pass', () => {
+  test('refuses what it cannot redact instead of returning it', () => {
     expect(() => redact('x', [new Secret('s'.repeat(20_000))])).toThrow(/too long/);
     expect(() =>
       redact(
@@ -98,7 +98,7 @@ describe('redaction', () => {
     });
   });
 
-  test('returns a body without a secret as it came, byte for byte', () => {
+  test('returns a body without a secret unchanged', () => {
     fc.assert(
       fc.property(anyBytes, (bytes) => {
         const { body, redactions } = redact(bytes, [new Secret('a secret that is not there')]);
@@ -140,7 +140,7 @@ describe('redaction', () => {
     );
   });
 
-  test('finds any secret at any place of any longer base64 text', () => {
+  test('finds any secret at any position of any longer base64 text', () => {
     const alphabets = fc.constantFrom<'base64' | 'base64url'>('base64', 'base64url');
     fc.assert(
       fc.property(anySecret, alphabets, anyBytes, anyBytes, (text, alphabet, before, after) => {

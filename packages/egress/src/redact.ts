@@ -1,12 +1,12 @@
 /**
- * Removes secrets from what comes back, in every spelling an echoing server is likely to choose.
+ * Removes secrets from answers, in every spelling in which a server is likely to echo them.
  *
- * 1. The body is read in views (raw, JSON unescaped once and twice, percent decoded, and these combined), so an escape may
- *    cover any part of the secret in any mixture.
- * 2. In each view the secret is sought in plain and as base64 in both alphabets, at all three alignments, so
- *    it is found inside a longer encoded text such as `user:password`.
- * 3. What was found is mapped back to the original's bytes. Nothing else is touched, and a body without a hit
- *    is returned as it came.
+ * S1. The body is searched in views (raw, JSON unescaped once and twice, percent decoded, and these combined), so escapes
+ *     may cover any part of the secret in any mixture.
+ * S2. In each view the secret is searched in plain and as base64 in both alphabets, at all three alignments, so that it
+ *     is found inside a longer encoded text such as `user:password`.
+ * S3. A match is mapped back to the bytes of the original. Nothing else is changed, and a body without a match is
+ *     returned unchanged.
  */
 import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
@@ -22,7 +22,6 @@ import {
   type View,
 } from './views.ts';
 
-/** What stands where a secret stood. */
 const REPLACEMENT = Buffer.from('[secret]');
 /**
  * Below this, base64 leaves so few whole characters (4 at the worst alignment of 4 bytes) that ordinary text
@@ -38,13 +37,13 @@ type Needle = { bytes: Buffer; shares: { left: boolean; right: boolean }; base64
 
 type Range = readonly [start: number, end: number];
 
-/** A body without its secrets, and how many places were changed. */
+/** A body without its secrets, and the number of replacements. */
 export type Redacted<Body> = { body: Body; redactions: number };
 
 /**
  * Removes every secret from a body. Text is treated as UTF-8; bytes need not be text.
- * @throws Fault `configuration_invalid` for more than 64 secrets or one above 16 KiB: what cannot be redacted
- * must not be handed out.
+ * @throws Fault `configuration_invalid` for more than 64 secrets or one above 16 KiB: what cannot be redacted must not be
+ * returned.
  */
 export function redact(body: string, secrets: readonly Secret[]): Redacted<string>;
 export function redact(body: Uint8Array, secrets: readonly Secret[]): Redacted<Uint8Array>;
@@ -71,8 +70,8 @@ export function redactHeaders(
 }
 
 /**
- * What to redact when a credential is sent as basic authentication: the password and the composite, so that a
- * password too short to be sought as base64 is still found in it.
+ * Returns what to redact when a credential is sent as basic authentication: the password and `user:password`, so that a
+ * password too short to be searched as base64 is still found in it.
  */
 export function basicSecrets(user: string, password: Secret): readonly Secret[] {
   return [password, new Secret(`${user}:${password.reveal()}`)];

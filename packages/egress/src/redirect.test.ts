@@ -22,7 +22,7 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(1);
   });
 
-  test('is refused where the new place is not allowed, and the fault says that something was sent', async () => {
+  test('is refused where the new URL is not allowed, with a fault that something may have been sent', async () => {
     await using target = await startUpstream((_request, response) => response.end('secret'));
     await using upstream = await startUpstream(redirectTo(302, `http://localhost:${target.port}/`));
     await using egress = createEgress({ resolve: async () => ['127.0.0.2'] });
@@ -34,7 +34,7 @@ describe('a redirect', () => {
     expect(target.seen).toEqual([]);
   });
 
-  test('asks again whether the call may still start', async () => {
+  test('calls mayStart again', async () => {
     await using upstream = await startUpstream(redirectTo(302, '/again'));
     await using egress = createEgress();
     const url = `http://127.0.0.1:${upstream.port}`;
@@ -54,7 +54,7 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(3);
   });
 
-  test('takes no credential and no identity to another origin', async () => {
+  test('sends no credential and no identity to another origin', async () => {
     await using target = await startUpstream((_request, response) => response.end('there'));
     await using upstream = await startUpstream(redirectTo(307, `http://127.0.0.1:${target.port}/x`));
     await using egress = createEgress();

@@ -5,7 +5,7 @@ import { type HeaderList, headerValue } from './headers.ts';
 export type Leg = { method: string; url: URL; headers: HeaderList; body: Uint8Array | undefined };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-/** Credentials and identity are for the origin they were meant for. */
+/** Credentials and identity belong to one origin. */
 const FOR_ONE_ORIGIN: readonly string[] = [
   'authorization',
   'cookie',
@@ -15,7 +15,7 @@ const FOR_ONE_ORIGIN: readonly string[] = [
   'interlock-tenant',
   'interlock-user',
 ];
-/** A signature covers the URL and says nothing about another one. */
+/** A signature is valid for one URL. */
 const FOR_ONE_URL: readonly string[] = ['signature', 'signature-input'];
 const FOR_THE_BODY: readonly string[] = [
   'content-digest',
@@ -26,8 +26,8 @@ const FOR_THE_BODY: readonly string[] = [
 ];
 
 /**
- * The request that a redirect asks for (RFC 9110 §15.4), or `undefined` where the answer is none or says
- * nowhere. The new URL is not checked yet. On another origin credentials and identity are dropped.
+ * Returns the request that a redirect asks for (RFC 9110 §15.4), or `undefined` when the answer is not a redirect or has
+ * no location. The new URL is not checked yet. On another origin credentials and identity are dropped.
  * @param sensitiveHeaders further names, in any case, that are credentials.
  */
 export function nextLeg(

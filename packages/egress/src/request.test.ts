@@ -42,7 +42,7 @@ describe('an outbound request', () => {
     expect(upstream.connections()).toBe(0);
   });
 
-  test('[P-egress-checked-address] looks a name up once per connection and stays with the checked address', async () => {
+  test('[P-egress-checked-address] looks a name up once per connection and uses the checked address', async () => {
     await using upstream = await startUpstream(sayHello);
     const answers = [['127.0.0.1'], ['169.254.169.254']];
     let asked = 0;
@@ -89,7 +89,7 @@ describe('an outbound request', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  test('refuses methods that make tunnels or echo credentials', async () => {
+  test('refuses methods that open tunnels or echo credentials', async () => {
     await using egress = createEgress();
     for (const method of ['CONNECT', 'TRACE', 'get', 'GET /x']) {
       const fault = await faultOf(
@@ -100,7 +100,7 @@ describe('an outbound request', () => {
     }
   });
 
-  test('says that nothing was sent when no connection can be made', async () => {
+  test('reports that nothing was sent when no connection can be made', async () => {
     const server = createServer();
     const port = await listen(server);
     server.close();
@@ -111,7 +111,7 @@ describe('an outbound request', () => {
     expect(fault).toMatchObject({ code: 'egress_unreachable', sent: 'no', retryable: true });
   });
 
-  test('says that nothing was sent when a name is unknown or its look-up hangs', async () => {
+  test('reports that nothing was sent when a name is unknown or its look-up hangs', async () => {
     const policy = loopbackPolicy(['tool.example'], { timeoutMs: 50 });
     await using unknown = createEgress({ resolve: async () => [] });
     expect(await faultOf(unknown, get('https://tool.example/', policy))).toMatchObject({
@@ -125,7 +125,7 @@ describe('an outbound request', () => {
     });
   });
 
-  test('says that it may have been sent, and sends nothing again, when the connection breaks', async () => {
+  test('reports that it may have been sent, and sends nothing again, when the connection breaks', async () => {
     let received = 0;
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -146,7 +146,7 @@ describe('an outbound request', () => {
     server.close();
   });
 
-  test('[P-egress-tls-redirects-caps] ends at its deadline and when it is cancelled, and says that it may have been sent', async () => {
+  test('[P-egress-tls-redirects-caps] ends at its deadline and when it is cancelled, and reports that it may have been sent', async () => {
     const asked = Promise.withResolvers<void>();
     await using upstream = await startUpstream(() => asked.resolve());
     await using egress = createEgress();
@@ -164,7 +164,7 @@ describe('an outbound request', () => {
     expect(upstream.seen.length).toBe(2);
   });
 
-  test('has limits on what is in flight and on destinations, and takes nothing after it was closed', async () => {
+  test('is refused above the limits of requests and destinations, and after egress was closed', async () => {
     const first = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((_request, response) =>
       first.resolve(() => response.end('done')),
@@ -182,7 +182,7 @@ describe('an outbound request', () => {
     await closed;
   });
 
-  test('makes room for a new destination by closing the one unused for longest', async () => {
+  test('closes the destination unused for longest to open a new one', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress({ resolve: atHome, limits: { maxPools: 2 } });
     const policy = loopbackPolicy([`http://*.tool.example:${upstream.port}`]);
@@ -192,7 +192,7 @@ describe('an outbound request', () => {
     expect(upstream.connections()).toBe(4);
   });
 
-  test('sends method, path, headers and body as they were given and asks for no encoding', async () => {
+  test('sends method, path, headers and body as given and requests no encoding', async () => {
     await using upstream = await startUpstream((_request, response) => {
       response.writeHead(201, { 'X-Made': 'yes', 'Set-Cookie': ['a=1', 'b=2'] });
       response.end('made');
@@ -227,7 +227,7 @@ describe('an outbound request', () => {
 });
 
 describe('an answer', () => {
-  test('that announces more than the cap is not read', async () => {
+  test('that announces more than the limit is not read', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('x'.repeat(1001)));
     expect(await faultAt(upstream.port, { maxResponseBytes: 1000 })).toMatchObject({
       code: 'egress_too_large',
@@ -235,7 +235,7 @@ describe('an answer', () => {
     });
   });
 
-  test('[P-egress-tls-redirects-caps] that never ends is stopped at the cap', async () => {
+  test('[P-egress-tls-redirects-caps] that never ends is stopped at the limit', async () => {
     const stopped = Promise.withResolvers<void>();
     await using upstream = await startUpstream((_request, response) => {
       const pour = () => {
@@ -252,7 +252,7 @@ describe('an answer', () => {
     ['gzip', gzipSync('x'.repeat(5_000_000))],
     ['br', brotliCompressSync('x'.repeat(5_000_000))],
     ['deflate', deflateSync('x'.repeat(5_000_000))],
-  ])('that would grow beyond the cap when decoded is refused: %s', async (encoding, body) => {
+  ])('that is larger than the limit when decoded is refused: %s', async (encoding, body) => {
     await using upstream = await startUpstream((_request, response) => {
       response.writeHead(200, { 'Content-Encoding': encoding }).end(body);
     });
@@ -290,7 +290,7 @@ describe('an answer', () => {
     ['deflate', deflateSync('hello')],
     ['deflate', deflateRawSync('hello')],
     ['identity', Buffer.from('hello')],
-  ])('that came encoded although nobody asked is decoded: %s', async (encoding, body) => {
+  ])('that is encoded although this was not requested is decoded: %s', async (encoding, body) => {
     await using upstream = await startUpstream((_request, response) => {
       response.writeHead(200, { 'Content-Encoding': encoding }).end(body);
     });

@@ -1,7 +1,6 @@
 /**
- * Outbound HTTP. One request is: policy understood → URL permitted → connection to a checked address → the
- * caller asked a last time → bytes. Nothing is ever sent twice; a redirect is a request of its own and passes
- * every check again.
+ * Outbound HTTP. One request is: compile the policy → permit the URL → connect to a checked address → call `mayStart` →
+ * send. Nothing is ever sent twice; a redirect is a request of its own and passes every check again.
  */
 import { type AgentLimits, PinnedAgent } from './agent.ts';
 import type { Answer } from './exchange.ts';
@@ -23,17 +22,17 @@ export type EgressRequest = {
   /** Names of headers that carry a credential, besides Authorization and Cookie. */
   sensitiveHeaders: readonly string[];
   signal: AbortSignal;
-  /** Asked when the connection stands and the first byte is next; `false` means that nothing is sent. */
+  /** Called when the connection is open and the first byte is next; on `false` nothing is sent. */
   mayStart: () => boolean;
 };
 
-/** The answer whole: decoded, within its cap, not redacted. */
+/** The whole answer: decoded, within its limit, not redacted. */
 export type EgressResponse = {
   status: number;
   /** Lower-case names in order; a name may occur more than once. */
   headers: HeaderList;
   body: Uint8Array;
-  /** Where the answer came from, after redirects. */
+  /** The URL that answered, after redirects. */
   url: string;
   redirects: number;
 };
@@ -44,7 +43,7 @@ export type Egress = AsyncDisposable & {
   request(request: EgressRequest): Promise<EgressResponse>;
 };
 
-/** Everything has a default that is safe. */
+/** Every option has a safe default. */
 export type EgressOptions = {
   /** Certificate authorities (PEM) trusted in addition to the system's. */
   ca?: readonly string[];
@@ -53,10 +52,10 @@ export type EgressOptions = {
   limits?: Partial<AgentLimits>;
 };
 
-/** Sized for one executor: some hundred calls at once, towards some dozen tools. */
+/** Sized for one executor: some hundred calls at once, to some dozen tools. */
 const DEFAULT_LIMITS: AgentLimits = { maxPools: 128, maxConnectionsPerPool: 32, maxInFlight: 512 };
 
-/** Methods with a meaning for APIs. CONNECT makes a tunnel, TRACE echoes credentials. */
+/** The methods of APIs. CONNECT opens a tunnel, TRACE echoes credentials. */
 const METHODS: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
@@ -86,7 +85,7 @@ async function perform(agent: PinnedAgent, request: EgressRequest): Promise<Egre
   if (!METHODS.has(request.method)) {
     throw new EgressFault('configuration_invalid', {
       sent: 'no',
-      detail: 'This method is not sent.',
+      detail: 'This HTTP method is not allowed.',
       pointer: '/method',
     });
   }
@@ -104,12 +103,12 @@ async function perform(agent: PinnedAgent, request: EgressRequest): Promise<Egre
   }
 }
 
-type Journey = { compiled: CompiledPolicy; first: Leg; signal: AbortSignal };
+type Start = { compiled: CompiledPolicy; first: Leg; signal: AbortSignal };
 
 async function follow(
   agent: PinnedAgent,
   { policy, sensitiveHeaders, mayStart }: EgressRequest,
-  { compiled, first, signal }: Journey,
+  { compiled, first, signal }: Start,
 ): Promise<EgressResponse> {
   let leg = first;
   for (let redirects = 0; ; redirects += 1) {
@@ -122,12 +121,12 @@ async function follow(
 
 async function sendLeg(
   agent: PinnedAgent,
-  errand: Parameters<PinnedAgent['send']>[0],
+  request: Parameters<PinnedAgent['send']>[0],
   redirects: number,
 ): Promise<Answer> {
-  const headers: HeaderList = [...errand.headers, ['accept-encoding', 'identity']];
+  const headers: HeaderList = [...request.headers, ['accept-encoding', 'identity']];
   try {
-    return await agent.send({ ...errand, headers });
+    return await agent.send({ ...request, headers });
   } catch (cause) {
     throw redirects > 0 && cause instanceof EgressFault ? cause.afterSending() : cause;
   }
@@ -141,7 +140,7 @@ function permitAfterSending(url: URL, compiled: CompiledPolicy): URL {
   }
 }
 
-/** One clock for all legs. The reason of its signal is the fault that the request ends with. */
+/** One deadline for all legs. The reason of its signal is the fault with which the request ends. */
 function startDeadline(timeoutMs: number, outer: AbortSignal): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();
   const onTimeout = () =>

@@ -55,7 +55,7 @@ describe('a signed request', () => {
     expect(codeOf(() => verifyRequest(change(signed()), options))).toBe(code);
   });
 
-  test('is refused when it is too old, from the future, or past its own end', () => {
+  test('is refused when it is too old, from the future, or expired', () => {
     const at = (seconds: number) => ({ ...options, now: new Date(created.getTime() + seconds * 1000) });
     expect(verifyRequest(signed(), at(300))).toEqual(identity);
     expect(codeOf(() => verifyRequest(signed(), at(301)))).toBe('signature_expired');
@@ -90,7 +90,7 @@ describe('a signed request', () => {
     );
   });
 
-  test('[P-identity-signed-request] is understood by an independent implementation of RFC 9421', async () => {
+  test('[P-identity-signed-request] is verified by an independent implementation of RFC 9421', async () => {
     const { method, url, headers } = signed({ expires: new Date(Date.now() + 60_000), created: new Date() });
     const text = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
     const config = {

@@ -1,10 +1,10 @@
 /**
  * HTTP message signatures (RFC 9421) over method, URL, body and identity, with Ed25519 under the label
- * `interlock`, so that an API can see for itself for whom a call is made (docs/decisions/021).
+ * `interlock`, so that an API can verify for whom a call is made (docs/decisions/021).
  *
- * 1. What is covered is fixed. A signature over less, over more, or in another order is refused.
- * 2. The body is covered by its digest (RFC 9530), an empty body too.
- * 3. Every header that counts occurs once. What occurs twice is refused, never chosen from.
+ * M1. What is covered is fixed. A signature over less, over more, or in another order is refused.
+ * M2. The body is covered by its digest (RFC 9530), an empty body too.
+ * M3. Every covered header occurs once. A request with one of them twice is refused.
  */
 import { createHash, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import { Fault, type FaultCode } from '@interlock/contracts';
@@ -19,7 +19,7 @@ import {
 /** Headers as Node and most frameworks give them: names in any case, one value or several. */
 export type MessageHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** A request as it is sent, or as it arrived. `url` is absolute; its fragment does not count. */
+/** A request as sent or received. `url` is absolute; its fragment is ignored. */
 export type SignedMessage = {
   method: string;
   url: string;
@@ -27,7 +27,7 @@ export type SignedMessage = {
   body: Uint8Array | undefined;
 };
 
-/** What is needed to sign: who, with what key, when, and until when (seconds count, not fractions). */
+/** Identity, key and times of a signature; times have whole seconds. */
 export type SigningOptions = SignedMessage & {
   identity: Identity;
   key: { keyId: string; privateKey: KeyObject };
@@ -35,7 +35,7 @@ export type SigningOptions = SignedMessage & {
   expires?: Date;
 };
 
-/** How to verify: public keys by id, the present time, and how old a signature may be. */
+/** Public keys by id, the present time, and the maximum age of a signature. */
 export type VerifyingOptions = {
   keys: (keyId: string) => KeyObject | undefined;
   now: Date;

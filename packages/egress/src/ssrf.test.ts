@@ -42,7 +42,7 @@ const TESTBED_CASES = 46;
 const resolveInside = async (hostname: string) =>
   hostname.includes('rebind') ? ['1.2.3.4', '169.254.169.254'] : ['127.0.0.1'];
 
-describe('a place that must not be reached', () => {
+describe('a destination that must not be reached', () => {
   let upstream: Upstream;
   let egress: Egress;
   beforeAll(async () => {

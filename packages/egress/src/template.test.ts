@@ -13,7 +13,7 @@ describe('a URL template', () => {
     ['nothing', {}],
     ['null', { id: null }],
     ['a property every object has', Object.create({ id: 'inherited' })],
-  ])('names the argument that is missing: %s', (_what, args) => {
+  ])('reports the missing argument: %s', (_what, args) => {
     expect(faultOf(() => buildUrl(TEMPLATE, args))).toMatchObject({
       code: 'template_argument_missing',
       pointer: '/id',
@@ -46,11 +46,11 @@ describe('a URL template', () => {
     { id: Number.NaN },
     { id: Number.POSITIVE_INFINITY },
     { id: () => 'a' },
-  ])('refuses what is no text, number or boolean', (args) =>
+  ])('refuses other values than strings, numbers and booleans', (args) =>
     expect(faultOf(() => buildUrl(TEMPLATE, args)).code).toBe('template_argument_refused'),
   );
 
-  test('refuses dots that two placeholders would make together', () => {
+  test('refuses dots that two placeholders make together', () => {
     expect(faultOf(() => buildUrl('https://h.example/.{a}/x', { a: '.' })).code).toBe(
       'template_argument_refused',
     );
@@ -59,7 +59,7 @@ describe('a URL template', () => {
     );
   });
 
-  test('refuses a URL longer than servers take', () => {
+  test('refuses a URL longer than servers accept', () => {
     expect(faultOf(() => buildUrl(TEMPLATE, { id: 'a'.repeat(9000) })).code).toBe(
       'template_argument_refused',
     );
@@ -81,7 +81,7 @@ describe('a URL template', () => {
     'https://h.example',
     'ftp://h.example/a',
     '//h.example/a',
-  ])('refuses a template that an argument could lead astray: %s', (template) => {
+  ])('refuses a template that an argument could change: %s', (template) => {
     const args = { scheme: 'https', host: 'h', port: '1', user: 'u', q: 'q', f: 'f', a: 'a' };
     expect(faultOf(() => buildUrl(template, args)).code).toBe('configuration_invalid');
   });

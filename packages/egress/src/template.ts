@@ -4,7 +4,7 @@
  */
 import { Fault, pointerOf } from '@interlock/contracts';
 
-/** What may fill a placeholder. Anything else is refused. */
+/** A value that may fill a placeholder. */
 type Scalar = string | number | boolean;
 
 /** Query parameters by name; a list repeats the name. */
@@ -14,14 +14,14 @@ const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
 /** Scheme and authority: no user, no placeholder; then a path of characters that RFC 3986 allows there. */
 const TEMPLATE =
   /^(https?:\/\/[^/?#@{}\\\s]+)(\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@%/]|\{[A-Za-z0-9_.-]{1,64}\})*)$/;
-/** `encodeURIComponent` leaves these alone, some servers give them a meaning. */
+/** `encodeURIComponent` does not escape these, and some servers give them a meaning. */
 const LEFT_BY_ENCODING = /[!'()*]/g;
-/** Decoded once more by a careless server, these leave the segment or end a string. */
+/** If a careless server decodes once more, these leave the segment or end a string. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
 const CONTROL = /[\u0000-\u001f\u007f]/;
 /** What servers commonly accept as a request line. */
 const MAX_URL_BYTES = 8 * 1024;
-/** Undoes as many layers of percent-encoding as anyone would stack to hide dots. */
+/** Nobody stacks more layers of percent-encoding to hide dots. */
 const MAX_DOT_LAYERS = 5;
 
 /**
@@ -77,9 +77,12 @@ function escapeSegment(args: Readonly<Record<string, unknown>>, name: string): s
   const pointer = pointerOf([name]);
   const value = Object.hasOwn(args, name) ? args[name] : undefined;
   if (value === undefined || value === null) {
-    throw new Fault('template_argument_missing', { detail: `The URL of the tool needs ${name}.`, pointer });
+    throw new Fault('template_argument_missing', {
+      detail: `The URL of the tool needs the argument ${name}.`,
+      pointer,
+    });
   }
-  if (!isScalar(value)) throw refused(pointer, 'Only a text, a number or a boolean fits into a path.');
+  if (!isScalar(value)) throw refused(pointer, 'Only a string, a number or a boolean can be part of a path.');
   const text = String(value);
   if (text === '' || isDots(text)) throw refused(pointer, 'A path segment must be neither empty nor dots.');
   if (!text.isWellFormed() || CONTROL.test(text)) {
@@ -96,7 +99,7 @@ function buildQuery(query: Query): string {
       const text = String(single);
       const finite = typeof single !== 'number' || Number.isFinite(single);
       if (!finite || !text.isWellFormed())
-        throw refused(pointerOf([name]), 'This value does not fit into a query.');
+        throw refused(pointerOf([name]), 'This value cannot be part of a query.');
       search.append(name, text);
     }
   }

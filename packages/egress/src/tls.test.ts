@@ -8,7 +8,7 @@ const atHome = async () => ['127.0.0.1'];
 const untrusted = {
   code: 'egress_unreachable',
   sent: 'no',
-  detail: 'The destination could not prove who it is.',
+  detail: 'The TLS certificate of the destination could not be verified.',
 };
 
 describe('a TLS connection', () => {
@@ -18,7 +18,7 @@ describe('a TLS connection', () => {
     else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
   });
 
-  test('[P-egress-tls-redirects-caps] is refused for a certificate nobody vouches for, whatever the environment says', async () => {
+  test('[P-egress-tls-redirects-caps] is refused for a certificate without a trusted issuer, whatever the environment sets', async () => {
     await using upstream = await startUpstream((_request, response) => response.end('hello'), certificate);
     await using egress = createEgress({ resolve: atHome });
     const host = `tool.example:${upstream.port}`;

@@ -5,10 +5,10 @@ import type { AddressInfo, Server } from 'node:net';
 import type { EgressPolicy } from './policy.ts';
 import type { EgressRequest } from './request.ts';
 
-/** What a server saw. */
+/** A request that a server received. */
 export type Seen = { method: string; path: string; headers: IncomingHttpHeaders; body: string };
 
-/** A real HTTP server on loopback and what it has seen; closed by `await using`. */
+/** A real HTTP server on loopback and the requests it received; closed by `await using`. */
 export type Upstream = AsyncDisposable & { port: number; seen: Seen[]; connections: () => number };
 
 /** Starts a server on a free port, with TLS where a certificate is given. */

@@ -1,14 +1,14 @@
 /**
- * A body as a reader would decode it, with the way back: every byte of a view knows which bytes of the
- * original it came from. A secret that was escaped byte by byte, in whatever mixture, is plain in some view.
+ * A body as a reader would decode it, with a map back: every byte of a view is mapped to its bytes in the original. A
+ * secret that was escaped byte by byte, in any mixture, is plain in one of the views.
  */
 
-/** Decoded bytes. What they came from is kept as pieces, one for each escape and one for each run between. */
+/** Decoded bytes, mapped to their parent by pieces: one for each escape and one for each run between two escapes. */
 export type View = { bytes: Buffer; origin: { parent: View; pieces: Pieces } | undefined };
 
 /**
- * Which bytes matter, as a table of 256. An escape of any other byte cannot be part of what is sought and stays
- * as it is; where no escape matters there is no view, which is what makes ordinary bodies cheap.
+ * The bytes that matter, as a table of 256. An escape of another byte cannot be part of a secret and is left unchanged;
+ * where no escape matters there is no view, which makes ordinary bodies cheap.
  */
 export type Relevant = Uint8Array;
 
@@ -34,7 +34,7 @@ export function rawView(bytes: Uint8Array): View {
   return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), origin: undefined };
 }
 
-/** Where in the original a range of a view lies; an escape is inside whole or not at all. */
+/** Returns the range of the original for a range of a view; an escape is inside as a whole or not at all. */
 export function originalRange(
   { bytes, origin }: View,
   start: number,
@@ -46,7 +46,7 @@ export function originalRange(
   return originalRange(parent, parentStart(pieces, start, length), parentEnd(pieces, end - 1, length));
 }
 
-/** JSON string escapes undone (RFC 8259 §7), or `undefined` where none matters. */
+/** Returns a view with JSON string escapes decoded (RFC 8259 §7), or `undefined` where none matters. */
 export function unescapeJson(view: View, relevant: Relevant): View | undefined {
   return rewrite(view, { triggers: [BACKSLASH], relevant }, (source, at) => {
     const letter = source[at + 1] ?? 0;
@@ -56,7 +56,7 @@ export function unescapeJson(view: View, relevant: Relevant): View | undefined {
   });
 }
 
-/** Percent-encoding undone, in either case of the digits, or `undefined` where none matters. */
+/** Returns a view with percent-encoding decoded, or `undefined` where none matters. */
 export function unescapePercent(
   view: View,
   { plusIsSpace, relevant }: { plusIsSpace: boolean; relevant: Relevant },
@@ -69,7 +69,7 @@ export function unescapePercent(
   });
 }
 
-/** Line ends and indents inside base64 left out (RFC 2045 §6.8), or `undefined` where there are none. */
+/** Returns a view without line ends and indents inside base64 (RFC 2045 §6.8), or `undefined` where there are none. */
 export function joinLines(view: View): View | undefined {
   return rewrite(view, { triggers: [LINE_FEED, CARRIAGE_RETURN], relevant: undefined }, (source, at) => {
     if (!isBase64(source[at - 1])) return undefined;
@@ -97,7 +97,7 @@ type Escape = { meaning: number | Buffer; length: number } | undefined;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Copies what lies between triggers in runs. No escape means more bytes than it has, so there is room. */
+/** Copies the bytes between escapes in runs. No escape stands for more bytes than it has, so the buffer is large enough. */
 function rewrite(
   parent: View,
   { triggers, relevant }: { triggers: readonly number[]; relevant: Relevant | undefined },
@@ -130,7 +130,7 @@ function matters(meaning: number | Buffer, relevant: Relevant | undefined): bool
   return relevant === undefined || relevant[typeof meaning === 'number' ? meaning : (meaning[0] ?? 0)] === 1;
 }
 
-/** Finds the nearest trigger at or after a place; each trigger's own next place is looked for only when passed. */
+/** Finds the nearest trigger at or after an index; the next index of a trigger is searched only when it was passed. */
 function nextOf(source: Buffer, triggers: readonly number[]): (from: number) => number {
   const places = triggers.map(() => -1);
   return (from) => {

@@ -3,7 +3,6 @@ import { Fault, idSchema, newId } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { z } from 'zod';
 
-/** The environment, as a process is given it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Parses `host:port` (an IPv6 host in brackets); port 0 takes a free one. */
@@ -79,7 +78,7 @@ export function setEnvironmentDefaults(defaults: Readonly<Record<string, string>
 
 /**
  * Reads a schema's variables from an environment, checks them whole and freezes the result.
- * An empty variable counts as unset; variables that the schema does not name are somebody else's.
+ * An empty variable counts as unset; variables that the schema does not name are ignored.
  * Throws `configuration_invalid`, naming each wrong variable and what was expected, never a value.
  */
 export function readConfig<C>(schema: z.ZodType<C>, env: Environment): Readonly<C> {
@@ -91,8 +90,8 @@ export function readConfig<C>(schema: z.ZodType<C>, env: Environment): Readonly<
   const parsed = schema.safeParse(Object.fromEntries(set));
   if (parsed.success) return freeze(parsed.data);
   const isSet = new Set(set.map(([name]) => name));
-  const complaints = parsed.error.issues.map((issue) => complaint(issue, shape, isSet));
-  throw new Fault('configuration_invalid', { detail: `${[...new Set(complaints)].join('; ')}.` });
+  const problems = parsed.error.issues.map((issue) => problemText(issue, shape, isSet));
+  throw new Fault('configuration_invalid', { detail: `${[...new Set(problems)].join('; ')}.` });
 }
 
 type Shape = Readonly<Record<string, z.core.$ZodType>>;
@@ -103,7 +102,7 @@ function shapeOf(schema: z.core.$ZodType): Shape {
   throw new TypeError('A configuration schema must be an object whose keys are environment variables.');
 }
 
-function complaint(issue: z.core.$ZodIssue, shape: Shape, isSet: ReadonlySet<string>): string {
+function problemText(issue: z.core.$ZodIssue, shape: Shape, isSet: ReadonlySet<string>): string {
   const name = String(issue.path[0] ?? '');
   if (!(name in shape)) return issue.message;
   if (isSet.has(name)) return `${name} is wrong: ${issue.message}`;

@@ -1,6 +1,6 @@
 import { systemClock } from './clock.ts';
 
-/** Waits for a promise no longer than a deadline, then throws an Error that says what was late. */
+/** Waits for a promise. Throws an Error that names `what` when it takes longer than the deadline. */
 export async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
   const settled = new AbortController();
   const late = systemClock.sleep(ms, settled.signal).then(() => {

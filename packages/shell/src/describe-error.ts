@@ -1,12 +1,12 @@
 import { Fault } from '@interlock/contracts';
 
-/** A chain longer than this is a loop or a mistake. */
+/** A longer chain is a loop or a mistake. */
 const CAUSES_MAX = 8;
-/** Enough for a sentence and a path; a body that got into a message stays out of the log. */
+/** Enough for a sentence and a path: a whole body in a message is not logged. */
 const MESSAGE_MAX_CHARACTERS = 1_000;
 const FRAMES_MAX = 20;
 
-/** An error as it stands in the log: itself, and what caused it, outermost first. */
+/** An error in the log: the error itself and its causes, outermost first. */
 export interface DescribedError {
   name: string;
   message: string;

@@ -17,15 +17,15 @@ async function get(path: string, method = 'GET'): Promise<{ status: number; text
   return { status: response.status, text: await response.text() };
 }
 
-test('a process is not ready while one check does not hold, and says which and why', async () => {
-  let bus: true | string = 'the bus is away';
+test('a process is not ready while one check does not hold, and lists every check with its reason', async () => {
+  let bus: true | string = 'disconnected from NATS';
   board.add('store', () => true);
   board.part('limiter').add('bus', () => bus);
   const away = await get('/readyz');
   expect(away.status).toBe(503);
   expect(JSON.parse(away.text)).toEqual({
     ready: false,
-    checks: { store: true, 'limiter.bus': 'the bus is away' },
+    checks: { store: true, 'limiter.bus': 'disconnected from NATS' },
     facts: {},
   });
   bus = true;
@@ -51,9 +51,9 @@ test('a metric is never labelled with an id', () => {
   expect(() => histogram('test_seconds', 'Calls.', ['callId'])).toThrow('ids never label a metric');
 });
 
-test('facts are shown when they are known', async () => {
-  board.show('policy', () => 'abc');
-  board.show('unknown', () => undefined);
+test('facts are listed when they are known', async () => {
+  board.addFact('policy', () => 'abc');
+  board.addFact('unknown', () => undefined);
   expect(JSON.parse((await get('/readyz')).text)).toMatchObject({ ready: true, facts: { policy: 'abc' } });
 });
 

@@ -2,19 +2,19 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { metricsText } from './metrics.ts';
 
-/** Probes are small and quick; whoever sends more is not a probe. */
+/** Probes are small and quick: anything larger is refused. */
 const REQUEST_TIMEOUT_MS = 5_000;
 const CONNECTIONS_MAX = 64;
 const HEADER_MAX_BYTES = 8 * 1024;
-/** A probe's connection may idle this long, so that a scraper can keep it. */
+/** An idle connection is kept this long, for a scraper's next request. */
 const KEEP_ALIVE_MS = 5_000;
 
-/** What a process says about itself at `/readyz`: every named check must hold. */
+/** The checks and facts at `/readyz`: a process is ready when every check holds. */
 export interface Health {
-  /** Adds a check. It must be cheap: it is asked at every probe. A text says why it does not hold. */
+  /** Adds a check. It must be cheap: it runs at every probe. A text is the reason why it does not hold. */
   add(name: string, check: () => true | string): void;
-  /** Adds a fact shown at `/readyz`, such as the policy's digest. */
-  show(name: string, fact: () => string | number | undefined): void;
+  /** Adds a fact listed at `/readyz`, such as the policy's digest. */
+  addFact(name: string, fact: () => string | number | undefined): void;
 }
 
 /** The body of `/readyz`. */
@@ -25,7 +25,7 @@ export interface Readiness {
   facts: Record<string, string | number>;
 }
 
-/** Collects what the services of one process say about themselves. */
+/** Collects the checks and facts of the services of one process. */
 export class HealthBoard implements Health {
   readonly #checks = new Map<string, () => true | string>();
   readonly #facts = new Map<string, () => string | number | undefined>();
@@ -34,7 +34,7 @@ export class HealthBoard implements Health {
     this.#checks.set(name, check);
   }
 
-  show(name: string, fact: () => string | number | undefined): void {
+  addFact(name: string, fact: () => string | number | undefined): void {
     this.#facts.set(name, fact);
   }
 
@@ -42,13 +42,13 @@ export class HealthBoard implements Health {
   part(prefix: string): Health {
     return {
       add: (name, check) => this.add(`${prefix}.${name}`, check),
-      show: (name, fact) => this.show(`${prefix}.${name}`, fact),
+      addFact: (name, fact) => this.addFact(`${prefix}.${name}`, fact),
     };
   }
 
-  /** Asks every check. A check that throws does not hold. */
+  /** Runs every check. A check that throws does not hold. */
   read(): Readiness {
-    const checks = Object.fromEntries([...this.#checks].map(([name, check]) => [name, ask(check)]));
+    const checks = Object.fromEntries([...this.#checks].map(([name, check]) => [name, resultOf(check)]));
     const facts = [...this.#facts].flatMap(([name, fact]) => {
       const value = fact();
       return value === undefined ? [] : [[name, value] as const];
@@ -61,7 +61,6 @@ export class HealthBoard implements Health {
   }
 }
 
-/** A health server that listens. */
 export interface HealthServer extends AsyncDisposable {
   readonly url: string;
 }
@@ -110,7 +109,7 @@ interface Page {
 }
 
 async function page(board: HealthBoard, { method, url = '/' }: IncomingMessage): Promise<Page> {
-  if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Only GET is answered here.\n');
+  if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Method not allowed. Use GET.\n');
   switch (url.split('?', 1)[0]) {
     case '/healthz':
       return plain(200, 'ok\n');
@@ -122,7 +121,7 @@ async function page(board: HealthBoard, { method, url = '/' }: IncomingMessage):
     case '/metrics':
       return await metricsPage();
     default:
-      return plain(404, 'There is nothing at this address.\n');
+      return plain(404, 'Not found. Use /healthz, /readyz or /metrics.\n');
   }
 }
 
@@ -138,7 +137,7 @@ function plain(status: number, text: string): Page {
   return { status, contentType: 'text/plain; charset=utf-8', text };
 }
 
-function ask(check: () => true | string): true | string {
+function resultOf(check: () => true | string): true | string {
   try {
     return check();
   } catch {

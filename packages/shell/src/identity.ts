@@ -11,7 +11,7 @@ import {
 } from '@interlock/keys';
 import { z } from 'zod';
 
-/** What the operator gave every service: the keyring, and the root key that certifies it. */
+/** What the operator gives every service: the keyring, and the root key that certifies it. */
 export interface KeyringSource {
   /** Path of the keyring, a compact JWS. */
   keyringFile: string;

@@ -10,10 +10,10 @@ import {
 } from 'pino';
 import { describeError } from './describe-error.ts';
 
-/** Names whose values are not printed, whoever logs them: the second net, after `Secret`. */
+/** Fields with such a name are never printed: a second protection besides `Secret`. */
 const SECRET_NAME =
   /(authorization|cookie|token|password|passphrase|secret|seed|credential|^key|(api|private|secret|root|content|encryption)[-_]?key)$/i;
-/** Deeper values say little in a log and cost much. */
+/** Deeper values are of little use in a log and cost much. */
 const DEPTH_MAX = 6;
 const ITEMS_MAX = 100;
 const STDOUT = 1;
@@ -50,7 +50,7 @@ export function createLog({ level, service, replica, stream }: LogOptions): Logg
   return log;
 }
 
-/** Returns standard output. It is written at once: a line about the end of a process must not wait in a buffer. */
+/** Returns standard output, unbuffered: the last lines of a process must not be lost in a buffer. */
 export function standardOutput(): DestinationStream {
   return destination({ fd: STDOUT, sync: true });
 }

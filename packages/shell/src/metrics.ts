@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** From a hop in memory to the longest call, in seconds. */
+/** From a step in memory to the longest call, in seconds. */
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-/** Every value of such a label would be a time series of its own, for ever. */
+/** Every value of such a label would be a new time series that is never removed. */
 const ID_LABEL = /^(tenant|agent|user|session|call|replica|person)$|(^|_)id$|Id$/;
 
 const registry = new Registry();
@@ -18,7 +18,7 @@ export function counter<L extends string = never>(
   return new Counter({ name, help, labelNames: labels, registers: [registry] });
 }
 
-/** Makes a gauge that is read when asked for. */
+/** Makes a gauge whose value is read at each scrape. */
 export function gauge(name: string, help: string, read: () => number): void {
   new Gauge({
     name,

@@ -36,7 +36,7 @@ export function createOperator(): Operator {
   return { keyId: newId('root'), privateKey, rootKey: rawPublicKey(publicKey) };
 }
 
-/** Returns the operator's own file. Whoever holds it can certify keys: it belongs where no service can read. */
+/** Returns the operator's own file. Its holder can certify keys: keep it where no service can read it. */
 export function operatorFile({ keyId, privateKey }: Operator): IdentityFile {
   const der = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
   return { path: 'operator.json', content: json({ keyId, privateKey: der }) };
@@ -61,7 +61,7 @@ export function readOperator(content: string): Operator {
 /**
  * Makes fresh keys for each service that has a seed: `<service>.json` with its private keys, `keyring.jws` with
  * the public halves, signed, and for the broker `broker.kek.json`, which encrypts the credentials at rest.
- * `author.json` signs policy bundles: no service needs it, it belongs where policy is written.
+ * `author.json` signs policy bundles: no service needs it; keep it where policies are written.
  * `seeds` are the NKey seeds that log in to the bus; the keys hold until `notAfterMs`.
  */
 export function createIdentities(
@@ -89,7 +89,7 @@ export function createIdentities(
 
 /**
  * Makes an author's key for a keyring that certifies none: `author.json`, and `keyring.jws` signed again with it.
- * Returns nothing where an author is certified already: that key is kept somewhere else, and stays the only one.
+ * Returns nothing when an author is certified already: that key is kept elsewhere and stays the only one.
  * Throws `statement_invalid` when the operator did not sign the keyring.
  */
 export function addAuthor(

@@ -171,7 +171,7 @@ test('a process ends with its parent when it is told to', async () => {
   await fixture.ready();
   fixture.child.disconnect();
   expect(await fixture.exit()).toBe(0);
-  expect(fixture.said()).toContain('the parent process is gone');
+  expect(fixture.said()).toContain('the parent process has ended');
 });
 
 test('spans reach the collector before the process ends, and log lines carry their ids', async () => {

@@ -7,15 +7,15 @@ import { createLog, standardOutput } from './log.ts';
 import { DRAIN_MS, processName, type ServiceDefinitions, startServices } from './start.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** EX_CONFIG of sysexits.h: starting again without another configuration is of no use. */
+/** EX_CONFIG of sysexits.h: a restart does not help until the configuration is changed. */
 const EXIT_CONFIGURATION = 78;
 const EXIT_FAILED = 1;
 /** How long the last spans may take to reach the collector. */
 const FLUSH_MS = 2_000;
-/** What is left for the event loop to empty itself after draining and flushing. */
+/** How long the event loop may take to become empty after draining and flushing. */
 const LEAVE_MS = 2_000;
 
-/** What a process with an IPC channel tells its parent, once per service. */
+/** What a process with an IPC channel sends to its parent, once per service. */
 export interface ReadyMessage {
   type: 'ready';
   service: string;
@@ -26,9 +26,9 @@ export interface ReadyMessage {
 
 /**
  * Runs services as this process until SIGTERM, SIGINT, or the parent's end when INTERLOCK_EXIT_WITH_PARENT is 1.
- * Then they are not ready at once, drain within `DRAIN_MS`, telemetry is flushed, and the process ends by having
- * nothing left to do. The exit code is 0; 78 after a configuration error, told in one line on standard error;
- * 1 after any other error, logged once with its causes.
+ * Then they are at once not ready and drain within `DRAIN_MS`, telemetry is flushed, and the process ends because nothing
+ * is left to do. The exit code is 0; 78 after a configuration error, printed in one line on standard error; 1 after any
+ * other error, logged once with its causes.
  */
 export async function run(definitions: ServiceDefinitions): Promise<void> {
   const stop = new AbortController();
@@ -38,8 +38,8 @@ export async function run(definitions: ServiceDefinitions): Promise<void> {
     const level = common.INTERLOCK_LOG_LEVEL;
     const replica = common.INTERLOCK_REPLICA;
     const log = createLog({ level, service, replica, stream: standardOutput() });
-    using _ending = listenForTheEnd(stop, common, log);
-    await live(definitions, common, stop.signal, log);
+    using _listeners = stopOnSignals(stop, common, log);
+    await runWithTelemetry(definitions, common, stop.signal, log);
   } catch (error) {
     reportConfiguration(error);
   } finally {
@@ -48,13 +48,13 @@ export async function run(definitions: ServiceDefinitions): Promise<void> {
   }
 }
 
-async function live(
+async function runWithTelemetry(
   definitions: ServiceDefinitions,
   common: CommonConfig,
   stop: AbortSignal,
   log: Logger,
 ): Promise<void> {
-  // Loaded here, since only a process that runs needs the SDK's memory and start-up time.
+  // Imported here: only a running process needs the memory and start-up time of the SDK.
   const { startTelemetry } = await import('./telemetry.ts');
   const telemetry = startTelemetry(`interlock-${processName(definitions)}`, common);
   try {
@@ -63,7 +63,7 @@ async function live(
     if (isConfiguration(error)) throw error;
     if (stop.aborted && error instanceof Error && error.name === 'AbortError')
       return log.info('stopped while starting');
-    log.fatal({ err: error }, 'the process ends because of an error');
+    log.fatal({ err: error }, 'the process stops because of an error');
     process.exitCode = EXIT_FAILED;
   } finally {
     await flush(telemetry, log);
@@ -97,26 +97,25 @@ async function serve(
 
 function announce(message: ReadyMessage, log: Logger): void {
   process.send?.(message, undefined, {}, (error) => {
-    if (error !== null)
-      log.warn({ err: error }, 'the parent process does not hear that the service is ready');
+    if (error !== null) log.warn({ err: error }, 'the ready message could not be sent to the parent process');
   });
 }
 
-/** Aborts `stop` when the process is asked to end, or when a bug shows itself as an unhandled error. */
-function listenForTheEnd(stop: AbortController, common: CommonConfig, log: Logger): Disposable {
-  const end = (why: string) => {
+/** Aborts `stop` when the process is asked to stop, and after an unhandled error, which is a bug. */
+function stopOnSignals(stop: AbortController, common: CommonConfig, log: Logger): Disposable {
+  const requestStop = (why: string) => {
     if (stop.signal.aborted) return;
     log.info({ why }, 'asked to stop');
-    armLastResort(log);
+    armForcedExit(log);
     stop.abort(new DOMException(why, 'AbortError'));
   };
-  const onSigterm = () => end('SIGTERM');
-  const onSigint = () => end('SIGINT');
-  const onDisconnect = () => end('the parent process is gone');
+  const onSigterm = () => requestStop('SIGTERM');
+  const onSigint = () => requestStop('SIGINT');
+  const onDisconnect = () => requestStop('the parent process has ended');
   const onUncaught = (error: unknown, origin: string) => {
-    log.fatal({ err: error, origin }, 'nobody handled an error');
+    log.fatal({ err: error, origin }, 'an error was not handled: the process stops');
     process.exitCode = EXIT_FAILED;
-    end('an unhandled error');
+    requestStop('an unhandled error');
   };
   process.on('SIGTERM', onSigterm).on('SIGINT', onSigint).on('uncaughtException', onUncaught);
   if (process.connected && common.INTERLOCK_EXIT_WITH_PARENT) process.on('disconnect', onDisconnect);
@@ -129,13 +128,16 @@ function listenForTheEnd(stop: AbortController, common: CommonConfig, log: Logge
 }
 
 /**
- * The only place that ends the process by force. A service that hangs while it starts or drains, or a handle
- * that somebody left open, would otherwise keep a process alive that is not ready and takes no work.
+ * The only place that ends the process by force. A service that hangs while it starts or drains, or a handle that was not
+ * closed, would otherwise keep a process running that is not ready and takes no work.
  */
-function armLastResort(log: Logger): void {
+function armForcedExit(log: Logger): void {
   const deadline = setTimeout(
     () => {
-      log.fatal({ active: process.getActiveResourcesInfo() }, 'the process did not end by itself');
+      log.fatal(
+        { active: process.getActiveResourcesInfo() },
+        'the process did not end in time and is ended by force',
+      );
       process.exit(EXIT_FAILED);
     },
     DRAIN_MS + FLUSH_MS + LEAVE_MS,
@@ -143,7 +145,7 @@ function armLastResort(log: Logger): void {
   deadline.unref();
 }
 
-/** Tells a configuration error in one line, without a stack; anything else is thrown on. */
+/** Prints a configuration error in one line, without a stack; any other error is thrown again. */
 function reportConfiguration(error: unknown): void {
   if (!isConfiguration(error)) throw error;
   process.stderr.write(`${error.detail}\n`);

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Clock } from './clock.ts';
 import type { Health } from './health.ts';
 
-/** What a service is given when it starts. */
+/** What a service gets when it starts. */
 export interface ServiceContext<C> {
   readonly service: ServiceName;
   /** Names this process among the replicas of the service. */
@@ -23,9 +23,9 @@ export interface ServiceContext<C> {
   readonly signal: AbortSignal;
 }
 
-/** A service that is running. Disposing it drains: what has not started goes back to the bus. */
+/** A running service. Disposing it drains it: what has not started goes back to NATS. */
 export interface RunningService extends AsyncDisposable {
-  /** Where it can be reached, for a service that has a door of its own. */
+  /** The address of its HTTP server, if it has one. */
   readonly url?: string;
 }
 

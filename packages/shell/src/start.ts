@@ -8,10 +8,10 @@ import { loadKeyring, loadKeys } from './identity.ts';
 import { createLog, standardOutput } from './log.ts';
 import type { RunningService, ServiceContext, ServiceDefinition } from './service.ts';
 
-/** How long services may take to drain: longer than most calls, shorter than what supervisors wait (30 s). */
+/** How long services may take to drain: longer than most calls, shorter than supervisors wait (30 s). */
 export const DRAIN_MS = 15_000;
 
-/** A list of definitions with any configurations: each is only ever given what its own schema parsed. */
+/** Definitions with any configurations: each gets only what its own schema parsed. */
 export type ServiceDefinitions = readonly ServiceDefinition<unknown>[];
 
 export interface StartOptions {
@@ -30,19 +30,19 @@ export interface StartedServices extends AsyncDisposable {
 }
 
 /** One service with everything it needs, checked. */
-interface Part {
+interface CheckedService {
   definition: ServiceDefinition<unknown>;
   config: Readonly<unknown>;
   keys: ServiceKeys;
   log: Logger;
 }
 
-/** What the services of one process share, checked. */
-interface Plan {
+/** Everything the services of one process need, checked. */
+interface CheckedProcess {
   common: CommonConfig;
   keyring: Keyring;
   clock: Clock;
-  parts: Part[];
+  services: CheckedService[];
 }
 
 /**
@@ -54,7 +54,7 @@ export async function startServices(
   definitions: ServiceDefinitions,
   options: StartOptions,
 ): Promise<StartedServices> {
-  const plan = await prepare(definitions, options);
+  const checked = await check(definitions, options);
   const disposing = new AbortController();
   const signal = AbortSignal.any([options.stop, disposing.signal]);
   await using resources = new AsyncDisposableStack();
@@ -64,12 +64,13 @@ export async function startServices(
     if (signal.aborted) return 'the process is stopping';
     return running || 'the process is starting';
   });
-  const health = resources.use(await startHealthServer(board, plan.common.INTERLOCK_HEALTH_ADDRESS));
+  const health = resources.use(await startHealthServer(board, checked.common.INTERLOCK_HEALTH_ADDRESS));
   const services = [];
-  for (const part of plan.parts) {
-    const own = plan.parts.length === 1 ? board : board.part(part.definition.name);
-    const service = resources.use(await startPart(part, plan, own, signal));
-    services.push({ name: part.definition.name, url: service.url });
+  for (const one of checked.services) {
+    const { name } = one.definition;
+    const own = checked.services.length === 1 ? board : board.part(name);
+    const service = resources.use(await startService(one, checked, own, signal));
+    services.push({ name, url: service.url });
   }
   running = true;
   const owned = resources.move();
@@ -89,7 +90,7 @@ export function processName(definitions: ServiceDefinitions): string {
   return only !== undefined && others.length === 0 ? only.name : 'interlock';
 }
 
-async function prepare(definitions: ServiceDefinitions, options: StartOptions): Promise<Plan> {
+async function check(definitions: ServiceDefinitions, options: StartOptions): Promise<CheckedProcess> {
   const { env, clock = systemClock, logStream: stream = standardOutput() } = options;
   const common = readConfig(commonConfigSchema, env);
   const configured = definitions.map((definition) => ({
@@ -100,7 +101,7 @@ async function prepare(definitions: ServiceDefinitions, options: StartOptions): 
     keyringFile: common.INTERLOCK_KEYRING,
     rootKey: common.INTERLOCK_ROOT_KEY,
   });
-  const parts: Part[] = [];
+  const services: CheckedService[] = [];
   for (const { definition, config } of configured) {
     const service = definition.name;
     const keys = await loadKeys(service, common.INTERLOCK_KEYS, keyring, clock.nowMs());
@@ -110,9 +111,9 @@ async function prepare(definitions: ServiceDefinitions, options: StartOptions): 
       replica: common.INTERLOCK_REPLICA,
       stream,
     });
-    parts.push({ definition, config, keys, log });
+    services.push({ definition, config, keys, log });
   }
-  return { common, keyring, clock, parts };
+  return { common, keyring, clock, services };
 }
 
 function natsOf({
@@ -122,9 +123,9 @@ function natsOf({
   return caFile === undefined ? { url } : { url, caFile };
 }
 
-async function startPart(
-  { definition, config, keys, log }: Part,
-  { common, keyring, clock }: Plan,
+async function startService(
+  { definition, config, keys, log }: CheckedService,
+  { common, keyring, clock }: CheckedProcess,
   health: Health,
   signal: AbortSignal,
 ): Promise<RunningService> {

@@ -2,11 +2,11 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { type CommonConfig, setEnvironmentDefaults } from './config.ts';
 
-/** What the SDK reads from the environment, unless the operator says otherwise there. */
+/** Defaults of variables that the SDK reads from the environment. */
 const sdkDefaults = {
-  // W3C Trace Context alone: baggage would carry what an agent wrote to every upstream.
+  // W3C Trace Context only: baggage would send an agent's text to every upstream.
   OTEL_PROPAGATORS: 'tracecontext',
-  // Spans waiting for the collector; the rest is dropped rather than kept in memory.
+  // Spans that wait for the collector; more are dropped, not kept in memory.
   OTEL_BSP_MAX_QUEUE_SIZE: '4096',
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '512',
   OTEL_BSP_SCHEDULE_DELAY: '1000',
@@ -19,15 +19,15 @@ const sdkDefaults = {
 const EXPORT_TIMEOUT_MS = 5_000;
 const EXPORTS_AT_ONCE = 2;
 
-/** Telemetry of a process; shut down, it has sent what it held. */
+/** Telemetry of a process. Shutting down sends the spans that it still has. */
 export interface Telemetry {
   shutdown(): Promise<void>;
 }
 
 /**
- * Starts tracing under a service name. Without an OTLP endpoint no span is recorded, and trace context is
- * still passed on. Nothing is detected or instrumented by itself: a resource detector would publish the
- * arguments of the process.
+ * Starts tracing under a service name. Without an OTLP endpoint no span is recorded, and trace context is still
+ * propagated. Nothing is detected or instrumented automatically: a resource detector would publish the arguments of the
+ * process.
  */
 export function startTelemetry(
   serviceName: string,

@@ -102,14 +102,14 @@ async function firstPolicies(
 function showPolicies(health: Health, policies: Policies): void {
   health.add('policy', () => policies.current !== undefined || 'no valid policy is loaded');
   health.add('policyEntry', () => policies.doubt ?? true);
-  health.show('policyDigest', () => policies.current?.digest);
-  health.show('policyVersion', () => policies.current?.version);
-  health.show('policyCandidate', () => policies.candidate?.version);
+  health.addFact('policyDigest', () => policies.current?.digest);
+  health.addFact('policyVersion', () => policies.current?.version);
+  health.addFact('policyCandidate', () => policies.candidate?.version);
   for (const as of ['current', 'candidate'] as const) {
     const name = as === 'current' ? 'policyRejected' : 'policyCandidateRejected';
     const rejected = () => policies.rejected.find((one) => one.as === as);
-    health.show(`${name}Version`, () => rejected()?.version);
-    health.show(`${name}Because`, () => rejected()?.detail);
+    health.addFact(`${name}Version`, () => rejected()?.version);
+    health.addFact(`${name}Because`, () => rejected()?.detail);
   }
 }
 
