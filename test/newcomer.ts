@@ -23,7 +23,7 @@ export class Terminal {
   #blocks = 0;
 
   constructor(clone: string, home: string) {
-    // Programs and compiled modules that set-up keeps are the machine's, whoever the newcomer is.
+    // Set-up keeps programs and compiled modules in the user's cache, not in a newcomer's home folder.
     const { XDG_CACHE_HOME = path.join(homedir(), '.cache') } = process.env;
     this.#shell = spawn('bash', ['--norc'], {
       cwd: clone,
@@ -107,7 +107,7 @@ export class Newcomer implements AsyncDisposable {
     return opened;
   }
 
-  /** Closes every terminal, as somebody does who has finished a document. */
+  /** Closes every terminal, as a newcomer does at the end of a document. */
   async closeTerminals(): Promise<void> {
     await Promise.all(this.#terminals.map((terminal) => terminal.close()));
   }

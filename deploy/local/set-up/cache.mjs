@@ -1,10 +1,10 @@
 /**
  * The per-user cache and its locks.
  *
- * 1. A folder appears under its final name only when its content is complete (built aside, then renamed).
- * 2. At most one run at a time works under one lock name; the others wait and then find the work done.
- * 3. A lock whose holder died is taken over: at once on the same host, after `LOCK_STALE_MS` from another
- *    (a cache shared between containers). A holder proves life by touching its lock.
+ * C1. A folder appears under its final name only when its content is complete (built aside, then renamed).
+ * C2. At most one run at a time holds a lock; the others wait and then find the work done.
+ * C3. A lock whose holder ended is taken over: at once on the same host, after `LOCK_STALE_MS` from another
+ *     (a cache shared between containers). A holder shows that it runs by touching its lock.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -34,7 +34,7 @@ const LOCK_WAIT_MS = 30 * 60_000;
 const LEFTOVER_AGE_MS = 6 * 60 * 60_000;
 const WORK_PREFIX = '.work-';
 
-/** What must go when this process ends in the middle of set-up. @type {Set<string>} */
+/** Removed when this process ends in the middle of set-up. @type {Set<string>} */
 const temporary = new Set();
 process.on('exit', () => {
   for (const path of temporary) rmSync(path, { recursive: true, force: true });
@@ -49,7 +49,7 @@ export function cacheFolder() {
 }
 
 /**
- * Gives `fill` an empty folder and moves it to `target` when `fill` has succeeded.
+ * C1. Gives `fill` an empty folder and moves it to `target` when `fill` has succeeded.
  * @param {string} target absolute, inside the cache
  * @param {(folder: string) => Promise<void>} fill throws to leave `target` untouched
  */
@@ -98,7 +98,7 @@ export async function withLock(name, work, onWait) {
   }
 }
 
-/** A link either appears with its whole content or not at all, which writing a file does not promise. */
+/** C2. A link appears with its whole content or not at all; a file that is written may appear empty first. */
 function tryLock(path, own) {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, own);
@@ -113,17 +113,17 @@ function tryLock(path, own) {
   }
 }
 
-/** Moves the lock aside before deciding, so that of two runs that both see a dead holder only one acts on it. */
+/** C3. Moves the lock aside first, so that of two runs that both find a dead holder only one takes over. */
 function removeStaleLock(path) {
   if (!isStale(path)) return false;
   const aside = `${path}.${randomUUID()}`;
   try {
     renameSync(path, aside);
-    // Between the look and the move the lock may have got a new, live holder: give it back.
+    // Between the check and the move the lock may have got a new, live holder: put it back.
     if (!isStale(aside)) linkSync(aside, path);
     rmSync(aside, { force: true });
   } catch {
-    // Another run was faster; the next attempt sees what it left.
+    // Another run was faster; the next attempt finds its lock.
     rmSync(aside, { force: true });
   }
   return true;
@@ -144,7 +144,7 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
+    // EPERM: it runs and belongs to another user.
     return error.code === 'EPERM';
   }
 }

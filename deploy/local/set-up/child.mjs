@@ -12,7 +12,7 @@ const running = new Set();
 
 /**
  * Runs a program without standard input and waits for its end. Never rejects: a program that cannot be
- * started or exceeds its time has `ok` false and says so in `output`.
+ * started or exceeds its time has `ok` false and the reason in `output`.
  * @param {string} command
  * @param {string[]} args
  * @param {{ timeoutMs: number, cwd?: string, env?: Record<string, string> }} options `env` is added to our own
@@ -65,7 +65,7 @@ function endTree(child) {
   try {
     process.kill(-child.pid, 'SIGTERM');
   } catch {
-    // It ended by itself in the meantime, which is what was wanted.
+    // It has ended by itself.
   }
 }
 

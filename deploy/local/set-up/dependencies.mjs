@@ -5,18 +5,18 @@ import { join } from 'node:path';
 import { withLock } from './cache.mjs';
 import { findOnPath, isExecutable, run } from './child.mjs';
 
-/** What runs TypeScript unbuilt. */
+/** The oldest major that runs TypeScript without a build. */
 const NODE_MAJOR = 24;
 /** A cold cache and a slow registry. */
 const INSTALL_MS = 20 * 60_000;
 
 /**
- * Runs `npm ci` unless node_modules was made from this very lock file on this platform. The stamp is inside
+ * Runs `npm ci` unless node_modules was made from this lock file on this platform. The stamp is inside
  * node_modules, which `npm ci` removes first: an interrupted installation leaves none.
  * @param {string} root the repository
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} report
  */
-export async function installPackages(root, say) {
+export async function installPackages(root, report) {
   const stampPath = join(root, 'node_modules', '.interlock-lock-hash');
   const isInstalled = () =>
     existsSync(stampPath) && readFileSync(stampPath, 'utf8').trim() === lockHash(root);
@@ -24,25 +24,25 @@ export async function installPackages(root, say) {
   const lock = `npm-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`;
   const work = async () => {
     if (isInstalled()) return;
-    await cleanInstall(root, say);
+    await cleanInstall(root, report);
     writeFileSync(stampPath, `${lockHash(root)}\n`);
   };
-  await withLock(lock, work, () => say('npm packages: another run is installing them, waiting for that'));
+  await withLock(lock, work, () => report('npm packages: another run is installing them, waiting for that'));
 }
 
-async function cleanInstall(root, say) {
+async function cleanInstall(root, report) {
   const npm = findOnPath('npm');
   if (npm === undefined)
     throw new Error('npm is missing from the PATH; it comes with Node (https://nodejs.org)');
   const reason = existsSync(join(root, 'node_modules')) ? 'package-lock.json changed' : 'no node_modules';
   const startMs = performance.now();
-  say(`npm packages: npm ci (${reason})`);
+  report(`npm packages: npm ci (${reason})`);
   const answer = await run(npm, ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     timeoutMs: INSTALL_MS,
   });
   if (!answer.ok) throw new Error(`npm ci failed:\n${answer.output}`);
-  say(`npm packages: ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+  report(`npm packages: ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
 }
 
 function lockHash(root) {

@@ -14,7 +14,7 @@ try {
     timeout: LINT_MS,
   });
   if (error !== undefined) throw error;
-  // Ended by a signal: no verdict, so not a good one.
+  // Ended by a signal: there is no verdict, so the lint has not passed.
   process.exitCode = status ?? 1;
 } catch (error) {
   process.stderr.write(`interlock: ${error.message}\n`);

@@ -1,4 +1,4 @@
-/** Finds or makes each native program, in a fixed order, and says where each came from. */
+/** Finds or makes each native program, trying the sources in a fixed order. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { cacheFolder, installInto, withLock } from './cache.mjs';
@@ -17,7 +17,7 @@ import { describeRange, isInRange, parseVersion } from './tools.mjs';
 /** A version is printed in milliseconds; the rest is for a loaded machine. */
 const VERSION_MS = 20_000;
 
-/** A program that cannot be had, with everything that was tried. */
+/** A program that cannot be found or made, with everything that was tried. */
 export class MissingProgram extends Error {
   /**
    * @param {import('./tools.mjs').Tool} tool
@@ -42,21 +42,21 @@ export class MissingProgram extends Error {
 /**
  * Provisions programs side by side.
  * @param {readonly import('./tools.mjs').Tool[]} tools
- * @param {{ acceptAddresses: boolean, say: (line: string) => void }} options
+ * @param {{ acceptAddresses: boolean, report: (line: string) => void }} options
  *   `acceptAddresses`: a server whose address is given needs no program
  * @returns {Promise<PromiseSettledResult<{ variable: string, path: string | undefined, from: string, name: string }>[]>}
  */
-export function provisionAll(tools, { acceptAddresses, say }) {
+export function provisionAll(tools, { acceptAddresses, report }) {
   const machine = { engine: once(findEngine), go: once(findGo) };
   return Promise.allSettled(
     tools.map(async (tool) => {
-      const found = await provision(tool, acceptAddresses, machine, say);
+      const found = await provision(tool, acceptAddresses, machine, report);
       return { variable: tool.binaryVariable, name: tool.name, ...found };
     }),
   );
 }
 
-async function provision(tool, acceptAddresses, machine, say) {
+async function provision(tool, acceptAddresses, machine, report) {
   const given = process.env[tool.binaryVariable];
   if (given !== undefined && given !== '')
     return { path: await checkGiven(tool, given), from: tool.binaryVariable };
@@ -72,16 +72,16 @@ async function provision(tool, acceptAddresses, machine, say) {
   const target = join(cacheFolder(), `${tool.name}-${tool.version}`);
   const path = join(target, tool.executable);
   if (isExecutable(path)) return { path, from: 'cache' };
-  const wait = () => say(`${tool.name}: another run is installing it, waiting for that`);
+  const wait = () => report(`${tool.name}: another run is installing it, waiting for that`);
   await withLock(
     `${tool.name}-${tool.version}`,
-    () => (isExecutable(path) ? undefined : install(tool, target, tried, machine, say)),
+    () => (isExecutable(path) ? undefined : install(tool, target, tried, machine, report)),
     wait,
   );
   return { path, from: 'cache' };
 }
 
-/** A program the user names is used or refused, never silently replaced by another. */
+/** A program that the user names is used or refused, never silently replaced by another. */
 async function checkGiven(tool, path) {
   const problem = !isAbsolute(path)
     ? 'it is not an absolute path'
@@ -92,7 +92,7 @@ async function checkGiven(tool, path) {
   throw new MissingProgram(tool, [`${tool.binaryVariable} is set and cannot be used: ${problem}`]);
 }
 
-async function install(tool, target, tried, machine, say) {
+async function install(tool, target, tried, machine, report) {
   for (const source of sourcesOf(tool, machine)) {
     const { how, reason, fill } = await source();
     if (fill === undefined) {
@@ -100,14 +100,14 @@ async function install(tool, target, tried, machine, say) {
       continue;
     }
     const startMs = performance.now();
-    say(`${tool.name} ${tool.version}: ${how} (${tried.map(firstLine).join('; ')})`);
+    report(`${tool.name} ${tool.version}: ${how} (${tried.map(firstLine).join('; ')})`);
     try {
       await installInto(target, async (folder) => {
         await fill(folder);
         const problem = await whyUnusable(tool, join(folder, tool.executable));
         if (problem !== undefined) throw new Error(problem);
       });
-      return say(
+      return report(
         `${tool.name} ${tool.version}: ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`,
       );
     } catch (error) {
@@ -117,7 +117,7 @@ async function install(tool, target, tried, machine, say) {
   throw new MissingProgram(tool, tried);
 }
 
-/** In order of cost. Each answers with how it would go about it, or the reason why it cannot. */
+/** In order of cost. Each returns how it makes the program, or the reason why it cannot. */
 function sourcesOf(tool, machine) {
   const image = async () => {
     const engine = await machine.engine();
@@ -145,7 +145,7 @@ function sourcesOf(tool, machine) {
   ];
 }
 
-/** @returns {Promise<string | undefined>} what is wrong with a program, undefined when it will do */
+/** @returns {Promise<string | undefined>} what is wrong with a program, undefined when it can be used */
 async function whyUnusable(tool, path) {
   const answer = await run(path, tool.versionArguments, { timeoutMs: VERSION_MS });
   if (!answer.ok) return `${path} does not run: ${lastLines(answer.output)}`;
@@ -159,7 +159,7 @@ function firstLine(text) {
   return text.split('\n')[0];
 }
 
-/** Asks the machine at most once, however many programs want to know. */
+/** Remembers the answer, so that the machine is examined once for all programs. */
 function once(ask) {
   let answer;
   return () => {

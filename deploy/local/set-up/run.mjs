@@ -1,5 +1,5 @@
 /**
- * The one door to everything in this repository: prepares the machine, then runs a command with Node 24.
+ * The entry to every command of this repository: prepares the machine, then runs the command with Node 24.
  * Plain JavaScript without dependencies, because it runs before there are any, on Node 20 or newer.
  */
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { REGAL, TOOLS } from './tools.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const OLDEST_NODE_MAJOR = 20;
-/** Below this, set-up is not worth a line. */
+/** A faster set-up prints nothing. */
 const SILENT_MS = 2_000;
 
 const CLI = join(ROOT, 'deploy', 'local', 'src', 'main.ts');
@@ -21,8 +21,8 @@ const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const TURBO = join(ROOT, 'node_modules', 'turbo', 'bin', 'turbo');
 
 /**
- * `ownServers`: the command starts its own servers, so an address given in the environment does not help it.
- * `tools`: the programs it needs, where they are not the four that Interlock runs on.
+ * `ownServers`: the command always starts its own servers, so an address in the environment replaces no program.
+ * `tools`: the programs it needs, when they are not the four that Interlock runs on.
  */
 const COMMANDS = {
   demo: { script: [CLI, 'demo'], ownServers: false, does: 'start everything and show governed tool calls' },
@@ -53,7 +53,7 @@ const COMMANDS = {
     ownServers: true,
     does: 'measure the line (--quick, --json)',
   },
-  // Not a part of verify, which says the same on every machine and makes nobody wait for a linter's build.
+  // Not a part of verify: that would make every contributor wait for the build of the linter.
   'lint:rego': {
     script: [join(ROOT, 'deploy', 'local', 'set-up', 'lint-rego.mjs')],
     ownServers: true,
@@ -92,31 +92,31 @@ async function main([name, ...args]) {
   try {
     const environment = await setUp(command);
     stopListening();
-    // Where a person stands matters to the command line alone; the rest belongs to the repository.
+    // Only `demo`, `dev` and `interlock` use the current folder of the person; the other commands work on the repository.
     runCommand(environment, [...command.script, ...args], command.ownServers ? ROOT : process.cwd());
   } catch (error) {
     fail(`${error.message}\n`, 1);
   }
 }
 
-/** Packages and programs side by side; every problem is named in one error, so that one round of fixing is enough. */
+/** Prepares packages and programs side by side; one error names every problem, so that all can be solved at once. */
 async function setUp(command) {
   const startMs = performance.now();
   const [[packages], programs] = await Promise.all([
-    Promise.allSettled([installPackages(ROOT, say)]),
-    provisionAll(command.tools ?? TOOLS, { acceptAddresses: !command.ownServers, say }),
+    Promise.allSettled([installPackages(ROOT, report)]),
+    provisionAll(command.tools ?? TOOLS, { acceptAddresses: !command.ownServers, report }),
   ]);
   const problems = [packages, ...programs].filter((result) => result.status === 'rejected');
   if (problems.length > 0) {
     throw new Error(
-      ['set-up cannot go on:', ...problems.map((problem) => problem.reason.message)].join('\n\n'),
+      ['set-up cannot continue:', ...problems.map((problem) => problem.reason.message)].join('\n\n'),
     );
   }
   const found = programs.map((result) => result.value);
   const tookMs = performance.now() - startMs;
   if (tookMs > SILENT_MS) {
     const origins = found.map((program) => `${program.name}: ${program.from}`).join(', ');
-    say(`ready after ${(tookMs / 1000).toFixed(1)} s (${origins})`);
+    report(`ready after ${(tookMs / 1000).toFixed(1)} s (${origins})`);
   }
   return environmentWith(found, findNode(ROOT));
 }
@@ -135,7 +135,7 @@ function environmentWith(programs, node) {
   };
 }
 
-/** Runs the command in our place: its input, output, signals and exit code are ours. */
+/** Runs the command with the input and output of this process, forwards signals to it, and takes over its exit code. */
 function runCommand({ node, variables }, args, cwd) {
   const child = spawn(node, args, { stdio: 'inherit', env: variables, cwd });
   const forwarded = ['SIGTERM', 'SIGHUP', 'SIGINT'];
@@ -166,7 +166,7 @@ function endOnSignal() {
   };
 }
 
-function say(line) {
+function report(line) {
   process.stderr.write(`set-up: ${line}\n`);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Set-up as a user meets it: run.mjs is started as a process, in a small repository of its own, with a PATH and
- * a cache made for the test. Programs are short shell scripts that print a version, because what is tested is
- * which one is chosen and what is said when there is none.
+ * a cache made for the test. Programs are short shell scripts that print a version: the test is about which one is chosen,
+ * and what is printed when none can be.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -87,7 +87,7 @@ describe('set-up names what is missing', () => {
     expect(result.stderr).toContain('INTERLOCK_FERRETDB_BIN is set and cannot be used: no such file');
   });
 
-  test('a program on the PATH of a wrong version is passed over and named', async () => {
+  test('a program on the PATH of a wrong version is not used, and is named', async () => {
     programsOnPath();
     program(join(binaries, 'nats-server'), 'nats-server: v2.10.1');
     const result = await interlock({}, []);
@@ -197,21 +197,21 @@ describe('set-up finds programs', () => {
 });
 
 describe('[P-setup-bare-machine] the linter of policies', () => {
-  test('is missing with the ways to supply it, and nothing else is asked for', async () => {
+  test('is missing with the ways to supply it, and no other program is needed', async () => {
     const result = await start('lint:rego', {}, []).ended;
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/regal is missing[\s\S]*PATH.*INTERLOCK_REGAL_BIN=[\s\S]*Go 1\.26/);
     expect(result.stderr).not.toContain('nats-server');
   });
 
-  test('refuses what it does not know', async () => {
+  test('refuses an unknown option', async () => {
     const result = await start('lint:rego', { INTERLOCK_REGAL_BIN: fakeRegal() }, ['--fix']).ended;
     expect(result.code).toBe(1);
     expect(result.stderr).toContain("Unknown option '--fix'");
     expect(result.stdout).toBe('');
   });
 
-  test('is built for nobody who does not lint', async () => {
+  test('is built only for lint:rego', async () => {
     programsOnPath();
     fakeGo('Version: 0.39.0');
     expect((await interlock({}, [])).code).toBe(0);
@@ -249,7 +249,7 @@ describe('the command', () => {
     expect((await interlock({}, [])).code).toBe(7);
   });
 
-  test('SIGTERM reaches the command, which ends in its own way', async () => {
+  test('SIGTERM reaches the command, and its exit code is kept', async () => {
     programsOnPath();
     cli("process.on('SIGTERM', () => process.exit(3)); setInterval(() => {}, 1000); console.log('up');");
     const running = start('interlock', {}, []);

@@ -1,4 +1,4 @@
-/** Where a missing program can come from: a container image, a Go build, Debian's package manager. */
+/** The sources of a missing program: a container image, a Go build, Debian's package manager. */
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
@@ -20,7 +20,7 @@ import { parseVersion } from './tools.mjs';
 /** Its go.mod and go.sum, or those of a tool's own folder in it, pin every module of every build. */
 const MODULE_FOLDER = dirname(fileURLToPath(import.meta.url));
 const GO_MINOR = 26;
-/** Where Go's own installer puts it, which a stripped PATH often lacks. */
+/** Where Go's own installer puts it; the PATH often lacks this folder. */
 const GO_FOLDERS = ['/usr/local/go/bin'];
 const ADMINISTRATION_FOLDERS = [
   '/usr/local/sbin',
@@ -142,7 +142,7 @@ function makeWritable(path) {
 }
 
 /**
- * Installs a Debian package and links its program under the name that is wanted. No service is started.
+ * Installs a Debian package and links its program under its usual name. No service is started.
  * @param {import('./tools.mjs').Tool} tool
  * @param {string} folder receives the link
  */
@@ -163,7 +163,7 @@ function moduleFolder(tool) {
 }
 
 function mustRunGo(tool, go, args) {
-  // Pure Go, built by the Go that is there: no C compiler and no second toolchain is fetched.
+  // Pure Go, built by the installed Go: neither a C compiler nor a second toolchain is fetched.
   const env = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOWORK: 'off' };
   return mustRun(go.path, args, BUILD_MS, { cwd: moduleFolder(tool), env });
 }

@@ -1,6 +1,6 @@
 /**
- * The four native programs Interlock runs on, and the linter of its policies: which versions will do, where each may
- * come from, and the ways a person can supply one.
+ * The four native programs Interlock runs on, and the linter of its policies: which versions can be used, where each may
+ * come from, and how a person can supply one.
  *
  * @typedef {{ major: number, minor: number, below?: number }} VersionRange `below` is the first major refused.
  * @typedef {{
@@ -53,7 +53,7 @@ export const TOOLS = [
     version: '1.24.0',
     purpose: 'the audit store, speaking the MongoDB protocol',
     executable: 'ferretdb',
-    // FerretDB 2 has no SQLite backend, which is what runs without a further server.
+    // FerretDB 2 has no SQLite backend, the one that needs no further server.
     range: { major: 1, minor: 24, below: 2 },
     versionArguments: ['--version'],
     binaryVariable: 'INTERLOCK_FERRETDB_BIN',
@@ -62,7 +62,7 @@ export const TOOLS = [
     imagePath: '/ferretdb',
     goPackage: 'github.com/FerretDB/FerretDB/cmd/ferretdb',
     goModule: 'github.com/FerretDB/FerretDB',
-    // The program panics at start without this file, and its published module does not carry it.
+    // The program panics at start without this file, and its published module does not contain it.
     versionFile: 'build/version/version.txt',
     ways: [
       'put ferretdb 1.24 on the PATH, or name it: INTERLOCK_FERRETDB_BIN=/path/to/ferretdb',
@@ -130,7 +130,7 @@ export function isInRange(version, range) {
 }
 
 /**
- * Says a range in words: "2.15 or newer, below 3".
+ * Returns a range in words: "2.15 or newer, below 3".
  * @param {VersionRange} range
  */
 export function describeRange(range) {

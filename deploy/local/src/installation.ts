@@ -115,7 +115,7 @@ async function preparePeople(data: string, loaded: LoadedConfiguration) {
   if (context.person === undefined)
     throw new Failure(
       'admin_unknown',
-      'people.yaml names no admin of all tenants whose token is known here, so nobody could apply the configuration.',
+      'people.yaml names no admin of all tenants whose token is known here, and the configuration is applied by an admin.',
       {
         next: 'Leave out the tokenHash of one admin: a token is then made and kept in the data folder.',
       },

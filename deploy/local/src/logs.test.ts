@@ -18,7 +18,7 @@ afterEach(async () => {
 const write = (name: string, text: string) => writeFile(path.join(logs, name), text);
 
 describe('the logs of a service', () => {
-  test('are none where Interlock was never started, and none of an unknown name', async () => {
+  test('do not exist before the first start, nor for an unknown name', async () => {
     await expect(logsOf(data, undefined)).rejects.toMatchObject({ code: 'not_running' });
     await write('executor.log', '');
     await expect(logsOf(data, '../executor')).rejects.toMatchObject({
@@ -44,7 +44,7 @@ test('the end of a log is its last whole lines', async () => {
   expect((await endOf(log, 0)).lines).toEqual([]);
 });
 
-test('following yields whole lines as they are written, those of a new process too, and ends when it is told', async () => {
+test('following yields whole lines as they are written, those of a new process too, and ends when its signal aborts', async () => {
   await write('decider.log', 'before\nhalf');
   const ends = await Promise.all(
     (await logsOf(data, undefined)).map(async (log) => ({ log, ...(await endOf(log, 0)) })),

@@ -171,7 +171,7 @@ describe('secrets', () => {
   });
 });
 
-test('what an agent wrote cannot drive the terminal', async () => {
+test('control characters in what an agent wrote do not reach the terminal', async () => {
   const body = { call: 'call_1', outcome: 'succeeded', result: '\u001b[2Jgone' };
   const { stdout } = await withApi({ status: 200, body }, ['call', 'read', '{}']);
   expect(stdout).toContain('gone');
@@ -241,7 +241,7 @@ describe('[P-mcp-pinned] tools pin', () => {
     },
   };
 
-  test('shows what would be agreed to, and agrees to nothing', async () => {
+  test('prints the definition to accept, and accepts nothing', async () => {
     const answer = { status: 200, body: { tools: [tool] } };
     const { asked, stdout } = await withApi(answer, ['tools', 'pin', 'files_read']);
     expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /v1/tools']);
@@ -250,7 +250,7 @@ describe('[P-mcp-pinned] tools pin', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  test('agrees to the digest it is told', async () => {
+  test('accepts the definition with the digest it is given', async () => {
     const answer = { status: 200, body: tool };
     const args = ['tools', 'pin', 'files_read', '--digest', definitionDigest, '--json'];
     const { asked, stdout } = await withApi(answer, args);
@@ -276,7 +276,7 @@ describe('[P-emergency] policy break-glass', () => {
     expect({ asked, code }).toEqual({ asked: [], code: 2 });
   });
 
-  test('asks for what it was told, and no longer', async () => {
+  test('requests the tools and the duration it was given, as the person who acts', async () => {
     const args = [...glass, '--tools', 'pay,refund', '--reason', 'fire', '--for', '4h', '--as', 'bob'];
     const { asked } = await withApi({ status: 200, body: { emergencies: [] } }, args);
     expect(asked).toMatchObject([{ method: 'POST', url: '/v1/emergencies', token: 'Bearer ilp_bob' }]);

@@ -22,7 +22,7 @@ test('a service that does not exist is refused, and the services are listed', as
 });
 
 test('[P-one-process] a process runs the services it is given, and needs the variables of no other', async () => {
-  // Each service names the variable it misses first; nothing else tells from outside which ones were loaded.
+  // A service that is loaded complains of its own missing variable: that shows which ones were.
   await expect(runServices('limiter')).rejects.toMatchObject({
     code: 78,
     stderr: expect.stringMatching(/^REDIS_URL is not set(?!.*MONGODB_URL)/),

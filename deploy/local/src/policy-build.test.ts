@@ -40,7 +40,7 @@ async function build(...flags: string[]): Promise<string> {
   return stdout;
 }
 
-test('[P-policy-build] policies that do not compile are not signed, and file and line are told', async () => {
+test('[P-policy-build] policies that do not compile are not signed, and file and line are reported', async () => {
   const file = await rule('deny contains "No." if input.tool.nome == "x"');
   await expect(build('--out', path.join(folder, 'broken.tar.gz'))).rejects.toMatchObject({
     code: 1,
@@ -49,7 +49,7 @@ test('[P-policy-build] policies that do not compile are not signed, and file and
   await expect(readFile(path.join(folder, 'broken.tar.gz'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('[P-policy-build] policies that allow a call of nobody are not signed: no decider would load them', async () => {
+test('[P-policy-build] policies that allow a call without a subject are not signed: no decider would load them', async () => {
   await rule('allow contains "Whatever."');
   await expect(build('--out', path.join(folder, 'open.tar.gz'))).rejects.toMatchObject({
     code: 1,
@@ -58,7 +58,7 @@ test('[P-policy-build] policies that allow a call of nobody are not signed: no d
   await expect(readFile(path.join(folder, 'open.tar.gz.jws'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('[P-policy-build] nothing is built for somebody without the key', async () => {
+test('[P-policy-build] nothing is built without the key of the author', async () => {
   await rule('deny contains "No." if input.tool.name == "x"');
   await expect(build('--key', path.join(folder, 'nothing.json'))).rejects.toMatchObject({
     code: 1,

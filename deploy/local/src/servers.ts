@@ -17,7 +17,7 @@ const POLL_MS = 25;
 /** A server that ended as often as this before it listened will not listen. */
 const STARTS_MAX = 3;
 
-/** Addresses of the servers, and how those are started that nobody named. */
+/** Addresses of the servers, and how those without a given address are started. */
 export interface Servers {
   natsUrl: string;
   redisUrl: string;

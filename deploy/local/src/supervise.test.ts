@@ -11,14 +11,14 @@ import { SupervisedProcess } from './supervise.ts';
 
 let data = '';
 let child: SupervisedProcess | undefined;
-const said: string[] = [];
+const reported: string[] = [];
 beforeEach(async () => {
   data = await mkdtemp(path.join(tmpdir(), 'interlock-supervise-'));
 });
 afterEach(async () => {
   await child?.stop();
   child = undefined;
-  said.length = 0;
+  reported.length = 0;
   await rm(data, { recursive: true, force: true });
 });
 
@@ -33,7 +33,7 @@ function supervise(program: string): SupervisedProcess {
       logFile: path.join(data, 'probe.log'),
       reportsReady: true,
     },
-    (line) => said.push(line),
+    (line) => reported.push(line),
   );
   child.start();
   return child;
@@ -42,32 +42,32 @@ function supervise(program: string): SupervisedProcess {
 const READY =
   "process.send({type: 'ready', service: 'probe', healthUrl: 'http://127.0.0.1:1', pid: process.pid});";
 
-test('[P-up-supervises] what dies is started again, and it is said', async () => {
+test('[P-up-supervises] a process that ends is started again, and that is reported', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
   const first = probe.pid;
   probe.signal('SIGKILL');
   await eventually(() => probe.ready[0] !== undefined && probe.pid !== first);
-  expect(said).toEqual([
+  expect(reported).toEqual([
     expect.stringContaining('probe was ended by SIGKILL; it is started again in 250 ms'),
   ]);
 });
 
-test('[P-up-supervises] what cannot be started is told, and tried again with growing pauses', async () => {
+test('[P-up-supervises] a process that cannot be started is reported, and tried again with growing pauses', async () => {
   supervise('process.exit(7)');
-  await eventually(() => said.length >= 2);
-  expect(said[0]).toContain('ended with code 7; it is started again in 250 ms');
-  expect(said[1]).toContain('it is started again in 500 ms');
+  await eventually(() => reported.length >= 2);
+  expect(reported[0]).toContain('ended with code 7; it is started again in 250 ms');
+  expect(reported[1]).toContain('it is started again in 500 ms');
 });
 
-test('what is stopped stays stopped, even where it was paused', async () => {
+test('a process that is stopped is not started again, even when it was paused', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
   const { pid } = probe;
   probe.signal('SIGSTOP');
   await probe.stop();
   expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH');
-  expect(said).toEqual([]);
+  expect(reported).toEqual([]);
 });
 
 test('what a process prints is in its log', async () => {
@@ -83,21 +83,21 @@ test('a second run with the same data folder is refused', async () => {
   await expect(takeLock(data, () => undefined)).rejects.toMatchObject({ code: 'already_running' });
 });
 
-test('what a crashed run left behind is ended, and nobody else', async () => {
+test('a process that a crashed run left is ended, and no other', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
   const left = probe.pid ?? 0;
   await writeLock(data, [{ name: 'probe', pid: left }]);
   const lock = path.join(data, 'up.json');
-  // The owner is gone: nothing that runs began when it did.
+  // The owner has ended: no running process began when it did.
   const known: unknown = JSON.parse(await readFile(lock, 'utf8'));
   await writeFile(
     lock,
     JSON.stringify({ ...Object(known), owner: { name: 'up', pid: process.pid, began: 1 } }),
   );
-  await using _lock = await takeLock(data, (line) => said.push(line));
+  await using _lock = await takeLock(data, (line) => reported.push(line));
   await eventually(() => probe.pid !== left);
-  expect(said[0]).toContain('ended without stopping its servers');
+  expect(reported[0]).toContain('ended without stopping its servers');
 });
 
 test('ports are the same after a restart', async () => {
@@ -107,7 +107,7 @@ test('ports are the same after a restart', async () => {
   expect(new Set(Object.values(first)).size).toBe(5);
 });
 
-test('ports are no two installations’, and none that the system gives to a connection', async () => {
+test('installations share no port, and none has a port that the system gives to connections', async () => {
   const files = ['one.json', 'two.json', 'three.json'].map((name) => path.join(data, name));
   const ports = (await Promise.all(files.map((file) => takePorts(file, {})))).flatMap(Object.values);
   expect(new Set(ports).size).toBe(15);

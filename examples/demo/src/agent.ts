@@ -1,9 +1,9 @@
-/** The agent of the demo: it knows the address of the ingress and its own key, and speaks REST. */
+/** The agent of the demo: it has the address of the ingress and its own key, and uses the HTTP API. */
 import { callOutcomeSchema, callPendingSchema, problemSchema, toolListSchema } from '@interlock/contracts';
 import type { z } from 'zod';
-import { holds, shaped } from './expect.ts';
+import { check, parsed } from './expect.ts';
 
-/** Longer than the ingress takes to answer at the latest. */
+/** Longer than the ingress waits before it answers. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const WAIT_SECONDS = 30;
 
@@ -17,13 +17,13 @@ export interface Answer {
 
 export type ToolArguments = Record<string, string | number>;
 
-/** Speaks to the ingress as an agent does. */
+/** A client of the ingress, as an agent has one. */
 export class Agent {
   readonly name: string;
   readonly #url: string;
   readonly #key: string;
   readonly #signal: AbortSignal;
-  /** Every body as text, after the client took the framing of HTTP away. */
+  /** The body of every answer. */
   readonly bodies: string[] = [];
 
   constructor(options: { name: string; url: string; key: string; signal: AbortSignal }) {
@@ -33,10 +33,10 @@ export class Agent {
     this.#signal = options.signal;
   }
 
-  /** Names of the tools it can call. */
+  /** Returns the names of the tools it may call. */
   async tools(): Promise<string[]> {
     const { body } = await this.#ask('/v1/tools', { method: 'GET' });
-    return shaped('The list of tools', toolListSchema, body).tools.map(({ name }) => name);
+    return parsed('The list of tools', toolListSchema, body).tools.map(({ name }) => name);
   }
 
   /** Calls a tool. */
@@ -51,8 +51,8 @@ export class Agent {
     });
   }
 
-  /** Asks what became of a call, and waits a while for it to be over. */
-  async lookAt(call: string): Promise<Answer> {
+  /** Asks for the outcome of a call, and waits a while for it. */
+  async outcome(call: string): Promise<Answer> {
     return await this.#ask(`/v1/calls/${call}?wait=${WAIT_SECONDS}`, { method: 'GET' });
   }
 
@@ -60,7 +60,7 @@ export class Agent {
     const startedMs = performance.now();
     const response = await fetch(new URL(path, this.#url), {
       ...request,
-      // What goes over the wire is to be read as it is.
+      // The wire tap searches the bytes, so they must not be compressed.
       headers: { ...request.headers, authorization: `Bearer ${this.#key}`, 'accept-encoding': 'identity' },
       redirect: 'error',
       signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
@@ -68,26 +68,26 @@ export class Agent {
     const text = await response.text();
     this.bodies.push(text);
     const { status, headers } = response;
-    holds(
+    check(
       headers.get('content-encoding') === null,
-      'What the agent got is packed and cannot be read as it is.',
+      'The answer to the agent is compressed, so it cannot be searched.',
     );
     const body: unknown = JSON.parse(text);
     return { status, retryAfter: headers.get('retry-after'), body, tookMs: performance.now() - startedMs };
   }
 }
 
-/** Returns the outcome an answer tells of. Throws `Broken` where it is no outcome. */
+/** Returns the outcome in an answer. Throws `Unexpected` when it holds none. */
 export function outcomeOf({ body }: Answer): z.output<typeof callOutcomeSchema> {
-  return shaped('The answer', callOutcomeSchema, body);
+  return parsed('The answer', callOutcomeSchema, body);
 }
 
-/** Returns the state of a call that is not over. Throws `Broken` where it is over. */
+/** Returns the state of a call that is not over. Throws `Unexpected` when it is over. */
 export function pendingOf({ body }: Answer): z.output<typeof callPendingSchema> {
-  return shaped('The answer', callPendingSchema, body);
+  return parsed('The answer', callPendingSchema, body);
 }
 
-/** Returns the problem an answer tells of. Throws `Broken` where there is none. */
+/** Returns the problem in an answer. Throws `Unexpected` when it holds none. */
 export function problemOf({ body }: Answer): z.output<typeof problemSchema> {
-  return shaped('The refusal', problemSchema, body);
+  return parsed('The refusal', problemSchema, body);
 }

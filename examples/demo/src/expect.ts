@@ -1,33 +1,33 @@
-/** What the demo holds to be true; a step that finds otherwise ends the demo. */
+/** What the demo checks; a step that finds something else ends the demo. */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 
 const SHOWN_LENGTH = 300;
 
-/** A promise that was not kept, in words for whoever runs the demo. */
-export class Broken extends Error {
+/** Something that is not as it should be, in words for the person who runs the demo. */
+export class Unexpected extends Error {
   constructor(what: string, options?: ErrorOptions) {
     super(what, options);
-    this.name = 'Broken';
+    this.name = 'Unexpected';
   }
 }
 
-/** Throws `Broken` unless both are the same, deeply. */
-export function same(what: string, actual: unknown, expected: unknown): void {
+/** Throws `Unexpected` unless both are deeply equal. */
+export function expectEqual(what: string, actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected))
-    throw new Broken(`${what}: expected ${shown(expected)}, found ${shown(actual)}`);
+    throw new Unexpected(`${what}: expected ${shown(expected)}, found ${shown(actual)}`);
 }
 
-/** Throws `Broken` unless the condition holds; `otherwise` says what is wrong then. */
-export function holds(condition: boolean, otherwise: string): void {
-  if (!condition) throw new Broken(otherwise);
+/** Throws `Unexpected` with `otherwise` unless the condition holds. */
+export function check(condition: boolean, otherwise: string): void {
+  if (!condition) throw new Unexpected(otherwise);
 }
 
-/** Returns what a schema makes of a value. Throws `Broken` where it is something else. */
-export function shaped<S extends z.ZodType>(what: string, schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new Broken(`${what} is not what was expected: ${shown(value)}. ${z.prettifyError(parsed.error)}`);
+/** Returns a value parsed by a schema. Throws `Unexpected` when it does not match. */
+export function parsed<S extends z.ZodType>(what: string, schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new Unexpected(`${what} is not what was expected: ${shown(value)}. ${z.prettifyError(result.error)}`);
 }
 
 function shown(value: unknown): string {

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import type { Stage } from './stage.ts';
+import type { Setup } from './setup.ts';
 
-/** Returns how to go on by hand while the demo is kept running: with curl as the agent, and as a person. */
-export function invitation({ installation, agentKey, files, api }: Stage): string {
+/** Returns how to continue by hand while Interlock is left running: as the agent with curl, and as a person. */
+export function invitation({ installation, agentKey, files, api }: Setup): string {
   const payment = { payee: 'Contoso Chairs', amount: 250, reference: '2026-042' };
   const invoice = { path: path.join(files, 'invoices', '2026-042.txt') };
   return `Agents call ${installation.ingress}, people use ${installation.console}, and the payments API is at ${api.url}.
@@ -14,7 +14,7 @@ As the agent:
   ${post(installation.ingress, 'files_read_text_file', invoice)}
   ${post(installation.ingress, 'pay', payment)}
 
-The payment is held. As a person, in the repository:
+The payment is held until a person approves it. As a person, in the repository:
 
   export INTERLOCK_DATA=${installation.data}
   npm run interlock -- approvals --as bob
@@ -24,7 +24,7 @@ The payment is held. As a person, in the repository:
   npm run interlock -- trace CALL
   npm run interlock -- kill --agent acme/clerk
 
-The API takes its token for an hour from the start. Stop with Ctrl-C; then everything is removed.`;
+The API accepts its token for an hour after the start. Stop with Ctrl-C; everything is removed then.`;
 }
 
 function post(ingress: string, tool: string, parameters: object): string {

@@ -1,7 +1,7 @@
 import type { Context } from '@interlock/cli';
 import type { Environment } from '@interlock/shell';
 
-/** What the demo asks of the machine it plays on: an installation of Interlock, and a program beside it. */
+/** What the demo needs of the machine it runs on: an installation of Interlock, and one more server. */
 export interface Machine {
   /** Starts an installation in a data folder and returns it once every service is ready. Throws a `Failure`. */
   startInterlock(options: InstallationOptions): Promise<Installation>;

@@ -1,6 +1,6 @@
 /**
  * The API of the demo: json-server with json-server-auth, two programs from npm that know nothing of Interlock and
- * answer 401 to whoever comes without a token of theirs.
+ * answer 401 to a request without one of their tokens.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Secret } from '@interlock/keys';
 import { Failure, processEnvironment } from '@interlock/shell';
 import { z } from 'zod';
-import { shaped } from './expect.ts';
+import { parsed } from './expect.ts';
 import type { Machine } from './machine.ts';
 
 const HOST = '127.0.0.1';
@@ -18,7 +18,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const PASSWORD_BYTES = 18;
 const PRELOAD = fileURLToPath(new URL('./express-of-json-server.ts', import.meta.url));
 const EMPTY = { users: [], payments: [], notes: [] };
-/** 660: reading and writing take a token. 600: a user is seen by itself alone. */
+/** 660: reading and writing need a token. 600: a user can read itself alone. */
 const GUARDS = { users: 600, payments: 660, notes: 660 };
 
 const registeredSchema = z.object({ accessToken: z.string().min(1) });
@@ -32,13 +32,13 @@ export type Payment = z.infer<typeof paymentSchema>;
 
 export interface PaymentsApi extends AsyncDisposable {
   readonly url: string;
-  /** The credential of the bookkeeping, which the API itself gave out. */
+  /** The credential, which the API itself issued. */
   readonly token: Secret;
-  /** Everything that was paid. */
+  /** Returns all payments. */
   payments(): Promise<Payment[]>;
   /** Writes a note and returns its number. */
   addNote(text: string): Promise<number>;
-  /** What the API answers to a payment without a credential. */
+  /** Returns the answer of the API to a payment without a credential. */
   payWithoutToken(payment: Omit<Payment, 'id'>): Promise<{ status: number; body: unknown }>;
 }
 
@@ -51,7 +51,7 @@ export interface PaymentsApiOptions {
   signal: AbortSignal;
 }
 
-/** Starts the API and registers the bookkeeping as its user. Throws `server_failed`, or `program_missing`. */
+/** Starts the API and registers a user of it. Throws `server_failed`, or `program_missing`. */
 export async function startPaymentsApi(options: PaymentsApiOptions): Promise<PaymentsApi> {
   const { startServer, folder, port, report, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -67,7 +67,7 @@ export async function startPaymentsApi(options: PaymentsApiOptions): Promise<Pay
       name: 'json-server-auth',
       command: process.execPath,
       args: ['--import', PRELOAD, findProgram(), database, ...at],
-      // It keeps its routes in the folder for temporary files.
+      // It writes its routes to the folder for temporary files.
       env: { PATH, HOME, TMPDIR: folder },
       cwd: folder,
       logFile: path.join(folder, 'api.log'),
@@ -83,16 +83,16 @@ export async function startPaymentsApi(options: PaymentsApiOptions): Promise<Pay
     url,
     token,
     payments: async () =>
-      shaped(
+      parsed(
         'The list of payments',
         z.array(paymentSchema),
-        await askAs(token, `${url}/payments`, { signal }),
+        await requestAs(token, `${url}/payments`, { signal }),
       ),
     addNote: async (text) => {
-      const note = await askAs(token, `${url}/notes`, { signal, body: { text } });
-      return shaped('The note', z.object({ id: z.number() }), note).id;
+      const note = await requestAs(token, `${url}/notes`, { signal, body: { text } });
+      return parsed('The note', z.object({ id: z.number() }), note).id;
     },
-    payWithoutToken: (payment) => ask(`${url}/payments`, { signal, body: payment }),
+    payWithoutToken: (payment) => request(`${url}/payments`, { signal, body: payment }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -111,23 +111,23 @@ function findProgram(): string {
 async function register(url: string, signal: AbortSignal): Promise<Secret> {
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   const body = { email: 'bookkeeping@acme.example', password };
-  const registered = await ask(`${url}/register`, { signal, body });
-  return new Secret(shaped('The registration', registeredSchema, registered.body).accessToken);
+  const registered = await request(`${url}/register`, { signal, body });
+  return new Secret(parsed('The registration', registeredSchema, registered.body).accessToken);
 }
 
-interface Asking {
+interface RequestOptions {
   signal: AbortSignal;
-  /** Sent with POST where it is there. */
+  /** Sent with POST when present. */
   body?: object;
 }
 
-async function askAs(token: Secret, url: string, asking: Asking): Promise<unknown> {
-  return (await ask(url, asking, { authorization: `Bearer ${token.reveal()}` })).body;
+async function requestAs(token: Secret, url: string, options: RequestOptions): Promise<unknown> {
+  return (await request(url, options, { authorization: `Bearer ${token.reveal()}` })).body;
 }
 
-async function ask(
+async function request(
   url: string,
-  { signal, body }: Asking,
+  { signal, body }: RequestOptions,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: unknown }> {
   const response = await fetch(url, {

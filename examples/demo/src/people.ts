@@ -5,87 +5,91 @@ import { answerReplySchema, approvalListSchema, switchListSchema } from '@interl
 import { Failure } from '@interlock/shell';
 import { type Answer, outcomeOf, pendingOf, problemOf } from './agent.ts';
 import { note, play, SMALL } from './calls.ts';
-import { Broken, same } from './expect.ts';
+import { expectEqual, Unexpected } from './expect.ts';
 import { poll } from './poll.ts';
-import type { Stage } from './stage.ts';
+import type { Setup } from './setup.ts';
 import type { Run } from './steps.ts';
 
 export const MEDIUM = { payee: 'Contoso Chairs', amount: 480, reference: '2026-042' };
-/** How long the demo waits for what a kill switch does everywhere within a second, on a machine that is busy. */
+/** A kill switch takes effect everywhere within a second; the rest is for a busy machine. */
 const SWITCH_MS = 10_000;
 const TARGET = { kind: 'agent', tenant: 'acme', agent: 'clerk' };
 const READ = 'read_note';
 
-/** The call that a person approved, for the steps that come back to it. */
+/** The call that a person approved, for later steps about it. */
 export interface ApprovedCall {
   call: string;
   idempotencyKey: string;
 }
 
-/** A held call: the person the agent acts for may not approve it, a second one may, and then it happens once. */
-export async function heldCall(stage: Stage, run: Run, approved: ApprovedCall): Promise<string> {
-  const { agent, api } = stage;
+/** A held call: the person whom the agent acts for may not approve it; a second person may, and then it happens once. */
+export async function heldCall(setup: Setup, run: Run, approved: ApprovedCall): Promise<string> {
+  const { agent, api } = setup;
   const before = await api.payments();
-  const held = await play(stage, run, 'pay', MEDIUM, approved.idempotencyKey);
+  const held = await play(setup, run, 'pay', MEDIUM, approved.idempotencyKey);
   const { call, state } = pendingOf(held);
-  same('The answer', { status: held.status, state }, { status: 202, state: 'held' });
-  same('The payments at the API while a person is asked', await api.payments(), before);
+  expectEqual('The answer', { status: held.status, state }, { status: 202, state: 'held' });
+  expectEqual('The payments at the API while a person is asked', await api.payments(), before);
   approved.call = call;
 
-  const refusal = await refusalOf(answer(stage.alice, call, run, 'Alice'));
+  const refusal = await refusalOf(answer(setup.alice, call, run, 'Alice'));
   run.screen.line(`Alice, for whom the agent acts, tries to approve  →  ${refusal}`);
-  same('The answer to Alice', refusal, 'answer_not_allowed');
-  await answer(stage.bob, call, run, 'Bob');
+  expectEqual('The answer to Alice', refusal, 'answer_not_allowed');
+  await answer(setup.bob, call, run, 'Bob');
   run.screen.line('Bob sees exactly these arguments, and approves.');
 
-  const over = await agent.lookAt(call);
+  const over = await agent.outcome(call);
   const { outcome, upstreamStatus } = outcomeOf(over);
-  run.screen.line(`clerk asks what became of it  →  ${over.status} ${outcome}, upstream ${upstreamStatus}`);
-  same('The outcome', { outcome, upstreamStatus }, { outcome: 'succeeded', upstreamStatus: 201 });
+  run.screen.line(`clerk asks for the outcome  →  ${over.status} ${outcome}, upstream ${upstreamStatus}`);
+  expectEqual('The outcome', { outcome, upstreamStatus }, { outcome: 'succeeded', upstreamStatus: 201 });
   const after = await api.payments();
-  same('The payments at the API', after, [...before, { ...MEDIUM, id: before.length + 1 }]);
-  note(run, stage, 'pay', 'held, then succeeded', { ...over, tookMs: held.tookMs + over.tookMs });
-  return `Approved by a second person, and paid once: ${before.length} payment before, ${after.length} after.`;
+  expectEqual('The payments at the API', after, [...before, { ...MEDIUM, id: before.length + 1 }]);
+  note(run, setup, 'pay', 'held, then succeeded', { ...over, tookMs: held.tookMs + over.tookMs });
+  return `A second person approved it, and it was paid once: ${before.length} payment before, ${after.length} after.`;
 }
 
-/** The same request under the same Idempotency-Key gives the same answer and happens no more. */
+/** The same request under the same Idempotency-Key gets the same answer and has no second effect. */
 export async function replayedCall(
-  stage: Stage,
+  setup: Setup,
   run: Run,
   { call, idempotencyKey }: ApprovedCall,
 ): Promise<string> {
-  const before = await stage.api.payments();
-  const again = await play(stage, run, 'pay', MEDIUM, idempotencyKey);
+  const before = await setup.api.payments();
+  const again = await play(setup, run, 'pay', MEDIUM, idempotencyKey);
   const { outcome, replayed, call: repeated } = outcomeOf(again);
-  same('The answer', { outcome, replayed, call: repeated }, { outcome: 'succeeded', replayed: true, call });
-  same('The payments at the API', await stage.api.payments(), before);
-  note(run, stage, 'pay', 'replayed, not done again', again, 'the stored outcome');
-  return `The same call, the same answer; the API still has ${before.length} payments.`;
+  expectEqual(
+    'The answer',
+    { outcome, replayed, call: repeated },
+    { outcome: 'succeeded', replayed: true, call },
+  );
+  expectEqual('The payments at the API', await setup.api.payments(), before);
+  note(run, setup, 'pay', 'replayed, not done again', again, 'the stored outcome');
+  return `The same call and the same answer, and the API still has ${before.length} payments.`;
 }
 
-/** The kill switch stops the agent, tells after how long, and lets it go on when it is lifted. */
-export async function killSwitch(stage: Stage, run: Run): Promise<string> {
-  const { agent, alice, signal, api } = stage;
+/** The kill switch stops the agent, and when it is turned off, the agent's calls pass again. */
+export async function killSwitch(setup: Setup, run: Run): Promise<string> {
+  const { agent, alice, signal, api } = setup;
   await turn(alice, true);
   run.screen.line('Alice turns the kill switch on for the agent clerk.');
   const startedMs = performance.now();
   const stopped = await untilAnswered('The kill switch does not stop the agent.', 403);
   run.screen.line(`${(performance.now() - startedMs).toFixed(0)} ms later: 403 ${problemOf(stopped).code}`);
-  same('The refusal', problemOf(stopped).code, 'killed');
+  expectEqual('The refusal', problemOf(stopped).code, 'killed');
   const before = await api.payments();
-  const refused = await play(stage, run, 'pay', SMALL);
-  same(
+  const refused = await play(setup, run, 'pay', SMALL);
+  expectEqual(
     'The refusal',
     { status: refused.status, code: problemOf(refused).code },
     { status: 403, code: 'killed' },
   );
-  same('The payments at the API', await api.payments(), before);
-  note(run, stage, 'pay', 'refused', refused);
+  expectEqual('The payments at the API', await api.payments(), before);
+  note(run, setup, 'pay', 'refused', refused);
 
   await turn(alice, false);
-  const back = await untilAnswered('The agent is not let go on.', 200);
-  run.screen.line('Alice turns it off, and calls go through again.');
-  note(run, stage, READ, 'succeeded', back);
+  const back = await untilAnswered('The calls of the agent do not pass again.', 200);
+  run.screen.line('Alice turns it off, and calls pass again.');
+  note(run, setup, READ, 'succeeded', back);
   return 'One switch stopped the agent, whatever policy allows.';
 
   async function untilAnswered(what: string, status: number): Promise<Answer> {
@@ -101,12 +105,12 @@ async function turn(client: ApiClient, on: boolean): Promise<void> {
   await client.request({ method: 'POST', path: '/v1/kill', body, reply: switchListSchema });
 }
 
-/** Answers the question about a call, after a look at what is asked. */
+/** Approves a call, after checking that the arguments shown are those of the call. */
 async function answer(client: ApiClient, call: string, { screen }: Run, who: string): Promise<void> {
   const list = await client.request({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
   const question = list.approvals.find((open) => open.call === call);
-  if (question === undefined) throw new Broken(`${who} does not see the question about ${call}.`);
-  same(`The arguments ${who} is shown`, question.arguments, MEDIUM);
+  if (question === undefined) throw new Unexpected(`${call} does not wait for an approval by ${who}.`);
+  expectEqual(`The arguments ${who} is shown`, question.arguments, MEDIUM);
   if (who === 'Bob')
     for (const { rule, text } of question.reasons) screen.line(`${who} is asked. ${rule}: ${text}`);
   const body = { verdict: 'approve', questionDigest: question.questionDigest };
@@ -114,18 +118,18 @@ async function answer(client: ApiClient, call: string, { screen }: Run, who: str
   await client.request({ method: 'POST', path, body, reply: answerReplySchema });
 }
 
-/** Returns the code with which something was refused. */
+/** Returns the code of a refusal. */
 async function refusalOf(asking: Promise<void>): Promise<string> {
   try {
     await asking;
-    return 'taken';
+    return 'accepted';
   } catch (error) {
     if (error instanceof Failure) return error.code;
     throw error;
   }
 }
 
-/** Returns a call that is yet to be made, with a key of its own. */
+/** Returns an idempotency key for a call that is made later. */
 export function freshCall(): ApprovedCall {
   return { call: '', idempotencyKey: randomUUID() };
 }

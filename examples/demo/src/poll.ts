@@ -1,16 +1,16 @@
 import { systemClock } from '@interlock/shell';
-import { Broken } from './expect.ts';
+import { Unexpected } from './expect.ts';
 
 const POLL_MS = 50;
 
 export interface Poll {
-  /** What is waited for, as a sentence that tells of its absence. */
+  /** What is waited for, as a sentence that says it is missing. */
   what: string;
   withinMs: number;
   signal: AbortSignal;
 }
 
-/** Reads until there is something. Throws `Broken` at the deadline. */
+/** Reads until something is found. Throws `Unexpected` at the deadline. */
 export async function poll<T>(
   { what, withinMs, signal }: Poll,
   read: () => Promise<T | undefined>,
@@ -19,7 +19,7 @@ export async function poll<T>(
   for (;;) {
     const found = await read();
     if (found !== undefined) return found;
-    if (systemClock.monotonicMs() > endMs) throw new Broken(`${what} (waited ${withinMs} ms)`);
+    if (systemClock.monotonicMs() > endMs) throw new Unexpected(`${what} (waited ${withinMs} ms)`);
     await systemClock.sleep(POLL_MS, signal);
   }
 }

@@ -1,27 +1,27 @@
-/** Steps about what is left of the calls: on the agent's wire, in the audit trail, in the trace. */
+/** Steps about what the calls left: on the agent's wire, in the audit trail, in the trace. */
 import { instant, treesOf } from '@interlock/cli';
 import { type AuditRecord, callTracesSchema, rpcSchemas } from '@interlock/contracts';
 import { SMALL } from './calls.ts';
-import { holds, same } from './expect.ts';
+import { check, expectEqual } from './expect.ts';
 import { MEDIUM } from './people.ts';
 import { poll } from './poll.ts';
-import type { Stage } from './stage.ts';
+import type { Setup } from './setup.ts';
 import type { Run } from './steps.ts';
-import { whoDecided } from './tally.ts';
+import { whoDecided } from './summary.ts';
 
-/** The auditor follows within milliseconds; spans are handed over every second, by each service for itself. */
+/** The auditor follows within milliseconds; each service exports its spans every second. */
 const FOLLOW_MS = 20_000;
-/** What the trail of a call that a person approved holds: its approval and its effect, from two streams. */
+/** The steps recorded of a call that a person approved: its approval and its effect, from two streams. */
 const APPROVED = ['answered', 'resolved', 'started', 'settled'];
-/** Who has a part in every call that is carried out. */
+/** The services of every call that is carried out. */
 const ON_THE_LINE = ['ingress', 'decider', 'limiter', 'executor', 'broker'].map(
   (name) => `interlock-${name}`,
 );
 
-/** The credential is in no byte that went to or came from the agent, in any of its forms. */
-export async function agentsView({ agent, agentKey, api, wiretap }: Stage, { screen }: Run): Promise<string> {
+/** The credential is in no byte that the agent sent or received, in any of its forms. */
+export async function agentsView({ agent, agentKey, api, wiretap }: Setup, { screen }: Run): Promise<string> {
   const token = api.token.reveal();
-  // Each part of a JSON Web Token by itself would be as bad; the head says only which kind it is.
+  // A part of a JSON Web Token alone would be as bad; its head says only which kind it is.
   const [, ...parts] = token.split('.');
   const forms = [token, ...parts, encodeURIComponent(token)].flatMap((text) => [
     text,
@@ -30,51 +30,51 @@ export async function agentsView({ agent, agentKey, api, wiretap }: Stage, { scr
     Buffer.from(text).toString('hex'),
   ]);
   screen.line(
-    `${wiretap.bytes} bytes in ${wiretap.connections} connections, ${agent.bodies.length} answers: every byte the agent sent or got.`,
+    `${wiretap.bytes} bytes in ${wiretap.connections} connections, ${agent.bodies.length} answers: every byte that the agent sent or received.`,
   );
-  holds(wiretap.saw(agentKey), 'The tap did not even see the agent’s own key.');
+  check(wiretap.recorded(agentKey), 'The tap did not record the agent’s own key, so it proves nothing.');
   for (const form of new Set(forms)) {
-    holds(!wiretap.saw(form), 'The credential went over the agent’s wire.');
-    holds(!agent.bodies.some((body) => body.includes(form)), 'The credential is in an answer to the agent.');
+    check(!wiretap.recorded(form), 'The credential was in the agent’s traffic.');
+    check(!agent.bodies.some((body) => body.includes(form)), 'The credential is in an answer to the agent.');
   }
-  return 'The credential is not in there: not plain, not as base64, URL-encoded or hex, not in parts.';
+  return 'The credential is not in them: not plain, not as base64, URL-encoded or hex, and not in parts.';
 }
 
-/** The audit trail tells everything about a call, with its arguments. */
-export async function auditTrail(stage: Stage, run: Run, call: string): Promise<string> {
-  const records = await untilRecorded(stage, call, APPROVED);
+/** The audit trail has everything about a call, with its arguments. */
+export async function auditTrail(setup: Setup, run: Run, call: string): Promise<string> {
+  const records = await untilRecorded(setup, call, APPROVED);
   for (const { at, step, stream, sequence, event } of records)
-    run.screen.line(`${instant(at)}  ${step.padEnd(9)}  ${stream} ${sequence}${worded(event)}`);
+    run.screen.line(`${instant(at)}  ${step.padEnd(9)}  ${stream} ${sequence}${wordsOf(event)}`);
   const evidence = records.find(({ step }) => step === 'started')?.evidence;
   const argued: unknown = JSON.parse(evidence?.call?.arguments ?? 'null');
   run.screen.line(`arguments: ${JSON.stringify(argued)}`);
-  same('The arguments in the audit trail', argued, MEDIUM);
-  holds(!JSON.stringify(records).includes(stage.api.token.reveal()), 'The audit trail holds the credential.');
+  expectEqual('The arguments in the audit trail', argued, MEDIUM);
+  check(!JSON.stringify(records).includes(setup.api.token.reveal()), 'The audit trail holds the credential.');
   run.screen.line(`decided by: ${whoDecided(records)}`);
-  for (const played of run.played)
-    if (played.call !== undefined) played.decidedBy ??= whoDecided(await untilRecorded(stage, played.call));
-  const unknown = run.played.filter(({ decidedBy }) => decidedBy === undefined);
-  same('Calls of which the audit trail does not tell who decided', unknown, []);
-  return 'Who asked, what exactly, who decided, and what came of it: written down before it was done.';
+  for (const row of run.summary)
+    if (row.call !== undefined) row.decidedBy ??= whoDecided(await untilRecorded(setup, row.call));
+  const unknown = run.summary.filter(({ decidedBy }) => decidedBy === undefined);
+  expectEqual('Calls of which the audit trail does not say who decided', unknown, []);
+  return 'Who called, with which arguments, who decided, and the outcome; the claim was recorded before the effect.';
 }
 
-/** The audit trail is whole. */
-export async function verification({ alice }: Stage, { screen }: Run): Promise<string> {
+/** The audit trail is intact. */
+export async function verification({ alice }: Setup, { screen }: Run): Promise<string> {
   const reply = rpcSchemas['auditor.verify'].reply;
   const found = await alice.request({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
   const { LEDGER, APPROVALS, CONTROL } = found.checked;
   screen.line(
-    `${LEDGER} records of calls, ${APPROVALS} of approvals, ${CONTROL} of acts, ${found.anchors} checkpoints`,
+    `${LEDGER} records of calls, ${APPROVALS} of approvals, ${CONTROL} of management operations, ${found.anchors} checkpoints`,
   );
-  same('Problems found', found.problems, []);
-  holds(found.intact, 'The audit trail is not intact.');
-  holds(LEDGER > 0 && APPROVALS > 0 && CONTROL > 0, 'There was nothing to check.');
-  return 'Intact: nothing was edited, dropped, reordered or cut off.';
+  expectEqual('Problems found', found.problems, []);
+  check(found.intact, 'The audit trail is not intact.');
+  check(LEDGER > 0 && APPROVALS > 0 && CONTROL > 0, 'A part of the audit trail is empty.');
+  return 'Intact: no record was edited, dropped, reordered or cut off.';
 }
 
 /** One call is one trace. */
-export async function trace({ alice, signal }: Stage, { screen }: Run, call: string): Promise<string> {
-  const what = `There is no whole trace of ${call}.`;
+export async function trace({ alice, signal }: Setup, { screen }: Run, call: string): Promise<string> {
+  const what = `The trace of ${call} is not complete.`;
   const path = `/v1/traces/${call}`;
   const traces = await poll({ what, withinMs: FOLLOW_MS, signal }, async () => {
     const found = await alice
@@ -85,19 +85,19 @@ export async function trace({ alice, signal }: Stage, { screen }: Run, call: str
   });
   screen.line(treesOf(traces));
   const text = JSON.stringify(traces);
-  holds(!text.includes(SMALL.payee), 'Arguments are in the trace.');
-  return 'Where the time went, step by step; neither arguments nor results are in it.';
+  check(!text.includes(SMALL.payee), 'Arguments are in the trace.');
+  return 'Where the time went, step by step. The trace holds neither arguments nor results.';
 }
 
-/** Waits for the end of a call and for steps of it: each stream is followed by itself, so that one may be ahead. */
+/** Waits for the end of a call and for steps of it: the auditor reads each stream on its own, so one may be ahead. */
 async function untilRecorded(
-  { alice, signal }: Stage,
+  { alice, signal }: Setup,
   call: string,
   steps: readonly string[] = [],
 ): Promise<AuditRecord[]> {
   const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
   const reply = rpcSchemas['auditor.show'].reply;
-  const what = `The audit trail does not have all of ${call}: its end${steps.map((step) => `, ${step}`).join('')}.`;
+  const what = `The audit trail lacks some of ${call}: its end${steps.map((step) => `, ${step}`).join('')}.`;
   return await poll({ what, withinMs: FOLLOW_MS, signal }, async () => {
     const { records } = await alice.request({ method: 'GET', path, reply });
     const recorded = new Set(records.map(({ step }) => step));
@@ -106,8 +106,8 @@ async function untilRecorded(
   });
 }
 
-/** What an event says beyond that it happened. */
-function worded({ outcome, code, upstreamStatus }: AuditRecord['event']): string {
+/** Returns what an event says about the outcome. */
+function wordsOf({ outcome, code, upstreamStatus }: AuditRecord['event']): string {
   const words = [outcome, code, upstreamStatus].filter((word) => word !== undefined);
   return words.length === 0 ? '' : `  ${words.join(', ')}`;
 }

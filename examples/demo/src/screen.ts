@@ -1,4 +1,4 @@
-/** What the demo prints as it goes: calm lines, and colours only where a terminal shows them. */
+/** What the demo prints: plain lines, with colours only on a terminal. */
 import { styleText } from 'node:util';
 import { plain } from '@interlock/cli';
 
@@ -7,7 +7,7 @@ type Style = Parameters<typeof styleText>[0];
 const MARGIN = '     ';
 const MILLISECONDS = 1_000;
 
-/** Writes the story to a stream: standard output, or standard error where that is taken by JSON. */
+/** Writes the steps to a stream: standard output, or standard error when that is used for JSON. */
 export class Screen {
   readonly #stream: NodeJS.WriteStream;
 
@@ -30,15 +30,15 @@ export class Screen {
     this.#write(`${plain(text).replaceAll(/^/gm, MARGIN)}\n`);
   }
 
-  /** The end of a step whose promises were kept. */
-  kept(text: string, tookMs: number): void {
+  /** The end of a step that passed. */
+  passed(text: string, tookMs: number): void {
     this.#write(
       `${MARGIN}${this.#styled('green', '✓')} ${plain(text)} ${this.#styled('dim', seconds(tookMs))}\n`,
     );
   }
 
-  /** The end of a step of which something did not hold. */
-  broken(text: string): void {
+  /** The end of a step that failed. */
+  failed(text: string): void {
     this.#write(`${MARGIN}${this.#styled('red', `✗ ${plain(text)}`)}\n`);
   }
 
@@ -56,7 +56,7 @@ export class Screen {
   }
 }
 
-/** Returns a time in words a reader compares at a glance. */
+/** Returns a time as text, in seconds. */
 export function seconds(ms: number): string {
   return `${(ms / MILLISECONDS).toFixed(2)} s`;
 }

@@ -1,20 +1,19 @@
-/** Runs the steps of the demo one after the other, and ends at the first that does not hold. */
-
+/** Runs the steps of the demo one after the other, and ends at the first that fails. */
 import { Failure, failureOf } from '@interlock/shell';
 import { z } from 'zod';
 import type { Machine } from './machine.ts';
 import type { Screen } from './screen.ts';
-import type { Played } from './tally.ts';
+import type { SummaryRow } from './summary.ts';
 
-/** No step takes this long on any machine; the demo ends by itself in any case. */
+/** No step takes this long on any machine: a step that hangs ends the demo. */
 const STEP_MS = 90_000;
 
-/** What became of a step. */
+/** The result of a step. */
 export const stepResultSchema = z.strictObject({
   name: z.string(),
   passed: z.boolean(),
   tookMs: z.number(),
-  /** What did not hold. */
+  /** Why it failed. */
   fault: z.string().optional(),
 });
 export type StepResult = z.infer<typeof stepResultSchema>;
@@ -25,30 +24,30 @@ export interface Run {
   screen: Screen;
   signal: AbortSignal;
   results: StepResult[];
-  played: Played[];
+  summary: SummaryRow[];
 }
 
-/** Runs one step, which returns in words what was seen to hold. Throws `step_failed` naming the step. */
+/** Runs one step, which returns in words what it showed. Throws `step_failed` naming the step. */
 export async function step(run: Run, name: string, play: () => Promise<string>): Promise<void> {
   const { screen, results } = run;
   const startedMs = performance.now();
   screen.step(results.length + 1, name);
   try {
-    const kept = await withinReach(play, run.signal);
+    const result = await withDeadline(play, run.signal);
     const tookMs = performance.now() - startedMs;
     results.push({ name, passed: true, tookMs });
-    screen.kept(kept, tookMs);
+    screen.passed(result, tookMs);
   } catch (cause) {
     run.signal.throwIfAborted();
     const fault = failureOf(cause).detail;
     results.push({ name, passed: false, tookMs: performance.now() - startedMs, fault });
-    screen.broken(fault);
-    throw new Failure('step_failed', `step ${results.length} did not hold, "${name}": ${fault}`, { cause });
+    screen.failed(fault);
+    throw new Failure('step_failed', `step ${results.length} failed, "${name}": ${fault}`, { cause });
   }
 }
 
-/** Waits for a step, unless it takes too long or the demo is stopped: then what it still does is of no interest. */
-async function withinReach(play: () => Promise<string>, signal: AbortSignal): Promise<string> {
+/** Waits for a step, unless it takes too long or the demo is stopped; what it still does is ignored then. */
+async function withDeadline(play: () => Promise<string>, signal: AbortSignal): Promise<string> {
   const ending = AbortSignal.any([signal, AbortSignal.timeout(STEP_MS)]);
   ending.throwIfAborted();
   const { promise: ended, reject } = Promise.withResolvers<never>();

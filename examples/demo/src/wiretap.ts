@@ -1,28 +1,28 @@
-/** A wire tap between the agent and the ingress: it passes every byte on unchanged, and keeps it. */
+/** A wire tap between the agent and the ingress: it forwards every byte unchanged, and records it. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Failure } from '@interlock/shell';
 
 const HOST = '127.0.0.1';
-/** Far above what a demo says; a tap that cannot keep everything must not claim to have seen everything. */
+/** Far above the traffic of a demo. A tap that cannot record everything must not claim that it did. */
 const KEPT_MAX_BYTES = 64 * 1_048_576;
 
-/** All bytes of one connection, in the order they came. */
+/** All bytes of one connection, in their order. */
 interface Recording {
   sent: Buffer[];
   received: Buffer[];
 }
 
 export interface Wiretap extends AsyncDisposable {
-  /** Address the agent uses in the place of the ingress. */
+  /** The address that the agent uses instead of that of the ingress. */
   readonly url: string;
   readonly connections: number;
   readonly bytes: number;
-  /** Says whether a text was seen in either direction. */
-  saw(text: string): boolean;
+  /** Tells whether a text was recorded in either direction. */
+  recorded(text: string): boolean;
 }
 
-/** Listens on a free port and passes everything on to `target`, an HTTP address. */
+/** Listens on a free port and forwards everything to `target`, an HTTP address. */
 export async function openWiretap(target: string): Promise<Wiretap> {
   const { hostname, port } = new URL(target);
   const recordings: Recording[] = [];
@@ -46,7 +46,7 @@ export async function openWiretap(target: string): Promise<Wiretap> {
       [ingress, agent],
     ] as const) {
       sockets.add(socket);
-      // A connection that breaks on one side breaks on the other; the agent is told by its own client.
+      // A connection that breaks on one side breaks on the other; the agent's client reports it.
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         sockets.delete(socket);
@@ -67,7 +67,7 @@ export async function openWiretap(target: string): Promise<Wiretap> {
     get bytes() {
       return bytes;
     },
-    saw: (text) =>
+    recorded: (text) =>
       recordings.some(({ sent, received }) =>
         [sent, received].some((chunks) => Buffer.concat(chunks).includes(text)),
       ),

@@ -10,7 +10,7 @@ test.each([
   ['the connection broke', new Failure('answer_broken', 'No.'), 3],
   ['Interlock refused', failureOf(new Fault('policy_denied')), 1],
   ['the command has a bug', failureOf(new TypeError('No.')), 1],
-])('when %s the exit code tells it apart', (_, failure, code) => {
+])('when %s the exit code differs', (_, failure, code) => {
   expect(exitCodeOf(failure)).toBe(code);
 });
 

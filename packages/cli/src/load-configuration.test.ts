@@ -25,14 +25,14 @@ async function issuesOf(): Promise<ConfigurationFailure['issues']> {
 }
 
 describe('a configuration mistake', () => {
-  test('of a missing folder is told with what to do', async () => {
+  test('of a missing folder is reported with what to do', async () => {
     await expect(loadConfiguration(path.join(folder, 'nowhere'))).rejects.toMatchObject({
       code: 'configuration_missing',
       next: expect.stringContaining('--config'),
     });
   });
 
-  test('[P-config-mistake] is told with file, line, column, pointer and what was expected', async () => {
+  test('[P-config-mistake] is reported with file, line, column, pointer and what was expected', async () => {
     await write('limits.yaml', 'limits:\n  - name: burst\n    per: [agent]\n    concurrency: "many"\n');
     expect(await issuesOf()).toEqual([
       {
@@ -45,7 +45,7 @@ describe('a configuration mistake', () => {
     ]);
   });
 
-  test('of a member nobody knows points at that member', async () => {
+  test('of an unknown member points at that member', async () => {
     await write('agents/helper.yaml', 'agent: helper\ntenant: acme\nuser: ada\nkeys: []\n');
     expect(await issuesOf()).toMatchObject([
       { file: 'agents/helper.yaml', line: 4, column: 1, pointer: '/keys' },
@@ -59,7 +59,7 @@ describe('a configuration mistake', () => {
     ]);
   });
 
-  test('inside one of several shapes is told against the nearest one', async () => {
+  test('in a value of several possible shapes is reported for the nearest shape', async () => {
     const lines = ['name: note', 'description: A note.', 'inputSchema: {}', 'http:', '  method: FETCH'];
     await write(
       'tools/note.yaml',
@@ -68,7 +68,7 @@ describe('a configuration mistake', () => {
     expect(await issuesOf()).toMatchObject([{ line: 5, column: 11, pointer: '/http/method' }]);
   });
 
-  test('of the same key twice, and of text that is no YAML, is told with its line', async () => {
+  test('of the same key twice, and of text that is not YAML, is reported with its line', async () => {
     await write('approvals.yaml', 'expiresMs: 1000\nexpiresMs: 2000\n');
     await write('limits.yaml', 'limits: [\n');
     const issues = await issuesOf();
@@ -76,14 +76,14 @@ describe('a configuration mistake', () => {
     expect(issues.find(({ file }) => file === 'approvals.yaml')).toMatchObject({ line: 2 });
   });
 
-  test('in several files is told all at once', async () => {
+  test('in several files is reported all at once', async () => {
     await write('agents/one.yaml', 'agent: one\n');
     await write('tools/two.yaml', 'name: two\n');
     const files = new Set((await issuesOf()).map(({ file }) => file));
     expect([...files].sort()).toEqual(['agents/one.yaml', 'tools/two.yaml']);
   });
 
-  test('of two files with one name is told', async () => {
+  test('of two files with one name is reported', async () => {
     const agent = 'agent: helper\ntenant: acme\nuser: ada\n';
     await write('agents/a.yaml', agent);
     await write('agents/b.yaml', agent);
@@ -93,7 +93,7 @@ describe('a configuration mistake', () => {
   });
 });
 
-test('a path that begins with ./ is meant from the configuration folder', async () => {
+test('a path that begins with ./ is relative to the configuration folder', async () => {
   await write(
     'tools/files.yaml',
     'mcp:\n  server: files\n  connection: {transport: stdio, command: server, args: [./files, --flag]}\n  tools: {}\n',

@@ -6,7 +6,7 @@ import { withTokens } from './tokens.ts';
 const empty: Context = { people: {}, agents: {} };
 const alice: ConfiguredPerson = { person: 'alice', roles: ['admin'] };
 
-test('somebody without a token gets one, and only its hash goes on', () => {
+test('a person without a token gets one, and only its hash is passed on', () => {
   const { context, people } = withTokens(empty, [alice]);
   const { alice: token = '' } = context.people;
   expect(token).toMatch(/^ilp_[A-Za-z0-9_-]{43}$/);
@@ -20,7 +20,7 @@ test('a token that is known is kept, and a hash in the file is left alone', () =
   expect(withTokens(empty, [hashed])).toEqual({ context: empty, people: [hashed] });
 });
 
-test('who acts is an admin of every tenant whose token is known', () => {
+test('the person who acts is an admin of every tenant whose token is known', () => {
   const people = [
     { person: 'rita', roles: ['reader'] },
     { person: 'tom', roles: ['admin'], tenants: ['acme'] },

@@ -230,11 +230,14 @@ describe('[P-policy-explain] why a call was decided as it was', () => {
 function record(
   step: string,
   event: Record<string, Json>,
-  told?: RecordedDecision,
+  decided?: RecordedDecision,
   tenant = 'acme',
 ): AuditRecord {
   const named = { tenant, agent: 'clerk', call: 'call_1', tool: 'act' };
-  const evidence = told && { call: { ...named, arguments: told.arguments }, decision: told.decision };
+  const evidence = decided && {
+    call: { ...named, arguments: decided.arguments },
+    decision: decided.decision,
+  };
   const head = { stream: 'LEDGER', sequence: 1, step, ...named, at: AT, event, hash: DIGEST } as const;
   return { ...head, ...(evidence === undefined ? {} : { evidence }) };
 }
@@ -248,7 +251,7 @@ function textOf(records: AuditRecord[], policy?: ExplainablePolicy): string {
 }
 
 describe('[P-policy-explain] the explanation of a call', () => {
-  test('is refused for a call nobody knows, and for a name that calls of two tenants bear', () => {
+  test('is refused for an unknown call, and for a call id that two tenants have', () => {
     const refused = { by: 'limiter', code: 'rate_limited', detail: 'Too many.' };
     const two = [record('refused', refused), record('refused', refused, undefined, 'rival')];
     expect(() => auditedCallOf('call_1', [], undefined)).toThrow('call_unknown');

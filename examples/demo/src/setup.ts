@@ -22,32 +22,32 @@ const WRITTEN_ADDRESS = '127.0.0.1:8091';
 const CREDENTIAL = 'payments-token';
 /** The agent of the configuration, as `<tenant>/<agent>`. */
 export const AGENT = 'acme/clerk';
-/** Files of a server that ends may appear while their folder is being removed. */
+/** A server that ends may write files while their folder is being removed. */
 const REMOVE_RETRIES = 5;
 
-/** What the steps of the demo play on. */
-export interface Stage {
-  /** Folder the filesystem server shows, with the invoices. */
+/** What the steps of the demo use. */
+export interface Setup {
+  /** Folder of the filesystem server, with the invoices. */
   files: string;
   installation: Installation;
   api: PaymentsApi;
   agent: Agent;
   agentKey: string;
   wiretap: Wiretap;
-  /** Alice, for whom the agent acts, and Bob, who is somebody else. */
+  /** Clients of Alice, for whom the agent acts, and of Bob. */
   alice: ApiClient;
   bob: ApiClient;
   signal: AbortSignal;
 }
 
-export interface StageOptions {
+export interface SetupOptions {
   machine: Machine;
   screen: Screen;
   signal: AbortSignal;
 }
 
-/** Sets the stage; what it owns is handed to `owned` as it comes, so that a failure on the way leaves nothing. */
-export async function setStage(owned: AsyncDisposableStack, options: StageOptions): Promise<Stage> {
+/** Starts everything. Each part is added to `owned` as it starts, so that a failure leaves nothing running. */
+export async function setUp(owned: AsyncDisposableStack, options: SetupOptions): Promise<Setup> {
   const { machine, screen, signal } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'interlock-demo-'));
   owned.defer(() => rm(folder, { recursive: true, force: true, maxRetries: REMOVE_RETRIES }));
@@ -55,25 +55,29 @@ export async function setStage(owned: AsyncDisposableStack, options: StageOption
   const config = path.join(folder, 'config');
   const port = await machine.freePort();
   await copyConfiguration(config, port);
-  screen.line(`Everything is kept in ${folder} and removed at the end.`);
+  screen.line(`All files are in ${folder}, which is removed at the end.`);
 
-  screen.line('Starting Interlock, and an API that is not ours, which takes some ten seconds.');
+  screen.line('Starting Interlock and an API that is not part of it, which takes about ten seconds.');
   const startedMs = performance.now();
   const [api, installation] = await startBoth(owned, machine, {
     api: { startServer: machine.startServer, folder: path.join(folder, 'api'), port, report, signal },
     installation: { config, data: path.join(folder, 'data'), env: OWN_TRACES, report, signal },
   });
   screen.line(`${countOf(installation)} are ready after ${seconds(performance.now() - startedMs)}.`);
-  screen.line(`An API that is not ours is at ${api.url}: json-server with json-server-auth.`);
+  screen.line(
+    `The API is at ${api.url}: json-server with json-server-auth, which know nothing of Interlock.`,
+  );
 
   const alice = managementClient(installation.console, tokenOf(installation.context, 'alice'));
   await giveCredential(alice, api);
-  screen.line(`Alice sets the credential ${CREDENTIAL}; it is kept encrypted, and no agent ever has it.`);
+  screen.line(
+    `Alice sets the credential ${CREDENTIAL}. It is stored encrypted, and no agent ever receives it.`,
+  );
   const wiretap = owned.use(await openWiretap(installation.ingress));
   const key = installation.context.agents[AGENT]?.key;
   if (key === undefined) throw new Failure('configuration_missing', `The demo has no agent ${AGENT}.`);
   const agent = new Agent({ name: 'clerk', url: wiretap.url, key, signal });
-  screen.line('The agent clerk acts for Alice. All it has is an address, a key, and a tap on its wire.');
+  screen.line('The agent clerk acts for Alice. It has an address and a key, and a tap records its traffic.');
   const bob = managementClient(installation.console, tokenOf(installation.context, 'bob'));
   return {
     files: path.join(config, 'files'),
@@ -88,7 +92,7 @@ export async function setStage(owned: AsyncDisposableStack, options: StageOption
   };
 }
 
-/** Starts API and installation side by side. When one of them fails, the other one is ended before the failure is told. */
+/** Starts API and installation side by side. When one fails, the other is ended before the failure is reported. */
 async function startBoth(
   owned: AsyncDisposableStack,
   machine: Machine,
@@ -105,7 +109,7 @@ async function startBoth(
   return [api.value, installation.value];
 }
 
-/** The demo shows a trace, so spans stay in the installation whatever the operator's own collector is. */
+/** The demo shows a trace, so spans stay in the installation even when the operator has a collector. */
 const OWN_TRACES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: undefined,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: undefined,

@@ -1,29 +1,29 @@
-/** The calls of the demo: what came of each, and who decided it as the audit trail tells. */
+/** The calls of the demo: the outcome of each, and who decided it, as the audit trail says. */
 import { table } from '@interlock/cli';
 import type { AuditRecord } from '@interlock/contracts';
 import { z } from 'zod';
 
-/** What policy is told of an approval, as far as it matters here. */
+/** The approval among the facts of a decision. */
 const approverSchema = z.object({ person: z.string() });
 
-/** Where a rule's name says that it is a limit. */
+/** How the name of a limit begins. */
 const LIMITS = /^limits\//;
 
 /** One line of the summary. */
-export interface Played {
+export interface SummaryRow {
   agent: string;
   tool: string;
   outcome: string;
-  /** The call, where one came about. */
+  /** The call; absent when none was made. */
   call: string | undefined;
-  /** Who decided; taken from the audit trail unless no call came about or it was repeated. */
+  /** Who decided; read from the audit trail unless no call was made or it was repeated. */
   decidedBy: string | undefined;
   tookMs: number;
 }
 
 /** Returns the lines as a table. */
-export function summaryOf(played: readonly Played[]): string {
-  const rows = played.map(({ agent, tool, outcome, decidedBy, tookMs }) => [
+export function summaryText(summary: readonly SummaryRow[]): string {
+  const rows = summary.map(({ agent, tool, outcome, decidedBy, tookMs }) => [
     agent,
     tool,
     outcome,
@@ -33,7 +33,7 @@ export function summaryOf(played: readonly Played[]): string {
   return table(['agent', 'tool', 'outcome', 'who decided', 'time'], rows);
 }
 
-/** Returns who decided about a call, out of its audit records; undefined while its end is not among them. */
+/** Returns who decided about a call, from its audit records; undefined while its end is missing. */
 export function whoDecided(records: readonly AuditRecord[]): string | undefined {
   const refused = records.find(({ step }) => step === 'refused')?.event;
   if (refused !== undefined) return refuserOf(refused);
