@@ -1,4 +1,4 @@
-/** `interlock policy` as a person at a line's console runs it. */
+/** Runs `interlock policy` as a person does. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -10,9 +10,9 @@ const MAIN = fileURLToPath(new URL('../deploy/local/src/main.ts', import.meta.ur
 export interface Ended {
   code: number;
   /** The document it printed. */
-  said: unknown;
-  /** What stood on standard error. */
-  complaint: string;
+  result: unknown;
+  /** What it printed on standard error. */
+  stderr: string;
 }
 
 /** Runs `interlock policy` as alice would, and returns how it ended. */
@@ -30,5 +30,5 @@ export async function runPolicy(
     text(child.stderr),
     once(child, 'close'),
   ]);
-  return { code, said: out === '' ? undefined : JSON.parse(out), complaint: err };
+  return { code, result: out === '' ? undefined : JSON.parse(out), stderr: err };
 }

@@ -53,12 +53,12 @@ function play({ program, args }: { program: string; args: readonly string[] }) {
     env: { ...process.env, TMPDIR: temporary },
   });
   demo = child;
-  const said = { stdout: '', stderr: '' };
+  const printed = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] += text;
+      printed[name] += text;
     });
-  return { child, said, ended: once(child, 'close') };
+  return { child, printed, ended: once(child, 'close') };
 }
 
 const changedSchema = z.looseObject({ calls: z.int(), changed: z.int() });
@@ -70,8 +70,8 @@ const refusedSchema = z.looseObject({
 async function authorsLoop(folder: string): Promise<void> {
   const place = { interlock: { data: path.join(folder, 'data') }, config: path.join(folder, 'config') };
   const same = await runPolicy(place, 'simulate', '--candidate', path.join(place.config, 'policies'));
-  expect(same.complaint).toBe('');
-  expect(changedSchema.parse(same.said)).toMatchObject({ changed: 0 });
+  expect(same.stderr).toBe('');
+  expect(changedSchema.parse(same.result)).toMatchObject({ changed: 0 });
   const stricter = path.join(folder, 'stricter');
   await mkdir(path.join(stricter, 'rules', 'no_notes'), { recursive: true });
   await cp(path.join(place.config, 'policies', 'data.yaml'), path.join(stricter, 'data.yaml'));
@@ -79,28 +79,28 @@ async function authorsLoop(folder: string): Promise<void> {
     path.join(stricter, 'rules', 'no_notes', 'no_notes.rego'),
     'package interlock.rules.no_notes\n\ndeny contains "No notes." if input.tool.name == "read_note"\n',
   );
-  const { code, said } = await runPolicy(place, 'simulate', '--candidate', stricter);
+  const { code, result } = await runPolicy(place, 'simulate', '--candidate', stricter);
   expect(code).toBe(1);
-  expect(said).toMatchObject({
+  expect(result).toMatchObject({
     changes: [{ tool: 'read_note', from: 'allow', to: 'deny', rulesNow: ['no_notes'] }],
   });
-  const call = refusedSchema.parse(said).changes[0]?.examples[0]?.call ?? '';
+  const call = refusedSchema.parse(result).changes[0]?.examples[0]?.call ?? '';
   const explained = await runPolicy(place, 'explain', call);
-  expect(explained).toMatchObject({ code: 0, complaint: '' });
-  expect(JSON.stringify(explained.said)).toContain('allow_listed');
-  expect(await runPolicy(place, 'suggest')).toMatchObject({ code: 0, said: { wanted: 0 } });
+  expect(explained).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.stringify(explained.result)).toContain('allow_listed');
+  expect(await runPolicy(place, 'suggest')).toMatchObject({ code: 0, result: { wanted: 0 } });
 }
 
 describe('[P-demo] the demo', () => {
   test(
-    'plays every step, says who decided about each call, shows no secret, and leaves nothing behind',
+    'plays every step, says who decided about each call, prints no secret, and leaves nothing behind',
     async () => {
       const { program, args } = readmeCommand('npm run demo');
-      const { child, said, ended } = play({ program, args: [...args, '--json'] });
+      const { child, printed, ended } = play({ program, args: [...args, '--json'] });
       await ended;
-      expect(said.stderr).not.toContain('✗');
+      expect(printed.stderr).not.toContain('✗');
       expect(child.exitCode).toBe(0);
-      const { passed, steps, calls } = reportSchema.parse(JSON.parse(said.stdout));
+      const { passed, steps, calls } = reportSchema.parse(JSON.parse(printed.stdout));
       expect(passed).toBe(true);
       expect(steps.filter((step) => !step.passed)).toEqual([]);
       expect(steps).toHaveLength(14);
@@ -117,8 +117,8 @@ describe('[P-demo] the demo', () => {
         'pay: refused, kill switch',
         'read_note: succeeded, rule allow_listed',
       ]);
-      expect(said.stderr).toMatch(/agent +tool +outcome +who decided +time\n/);
-      expect(said.stderr).not.toMatch(SECRETS);
+      expect(printed.stderr).toMatch(/agent +tool +outcome +who decided +time\n/);
+      expect(printed.stderr).not.toMatch(SECRETS);
       expect(await readdir(temporary)).toEqual([]);
     },
     DEMO_MS,
@@ -127,11 +127,11 @@ describe('[P-demo] the demo', () => {
   test(
     'stays with --keep until it is asked to stop, answers the curl it prints and an author who asks about its calls, and then leaves nothing behind',
     async () => {
-      const { child, said, ended } = play(readmeCommand('npm run demo -- --keep'));
-      await eventually(() => said.stdout.includes('Stop with Ctrl-C') || child.exitCode !== null, DEMO_MS);
-      expect(said.stderr).toBe('');
-      const key = /export KEY=(\S+)/.exec(said.stdout)?.[1];
-      const tools = /curl -s (\S+\/v1\/tools)/.exec(said.stdout)?.[1] ?? '';
+      const { child, printed, ended } = play(readmeCommand('npm run demo -- --keep'));
+      await eventually(() => printed.stdout.includes('Stop with Ctrl-C') || child.exitCode !== null, DEMO_MS);
+      expect(printed.stderr).toBe('');
+      const key = /export KEY=(\S+)/.exec(printed.stdout)?.[1];
+      const tools = /curl -s (\S+\/v1\/tools)/.exec(printed.stdout)?.[1] ?? '';
       const answer = await fetch(tools, { headers: { authorization: `Bearer ${key}` } });
       expect(await answer.json()).toMatchObject({ tools: expect.arrayContaining([expect.anything()]) });
       await authorsLoop(path.join(temporary, (await readdir(temporary))[0] ?? ''));
@@ -147,13 +147,13 @@ describe('[P-demo] the demo', () => {
   test(
     'interrupted while it starts, it leaves nothing behind and does not claim to have passed',
     async () => {
-      const { child, said, ended } = play({ program: process.execPath, args: [MAIN, 'demo', '--json'] });
+      const { child, printed, ended } = play({ program: process.execPath, args: [MAIN, 'demo', '--json'] });
       await eventually(async () => (await readdir(temporary)).length > 0, DEMO_MS);
       child.kill('SIGINT');
       await ended;
       expect(child.exitCode).toBe(1);
-      expect(JSON.parse(said.stdout)).toMatchObject({ name: 'demo', passed: false });
-      expect(said.stderr).toContain('interrupted');
+      expect(JSON.parse(printed.stdout)).toMatchObject({ name: 'demo', passed: false });
+      expect(printed.stderr).toContain('interrupted');
       expect(await readdir(temporary)).toEqual([]);
     },
     DEMO_MS,

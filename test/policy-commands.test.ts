@@ -23,9 +23,9 @@ test(
   async () => {
     const folder = path.join(place.line.config, 'policies');
     const first = await run('publish', folder, '--reason', 'as it was');
-    expect(first).toMatchObject({ code: 0, said: { deciders: [{}, {}] } });
-    expect(await run('publish', folder)).toMatchObject({ code: 0, said: { changed: false } });
-    const { version } = versionSchema.parse(first.said);
+    expect(first).toMatchObject({ code: 0, result: { deciders: [{}, {}] } });
+    expect(await run('publish', folder)).toMatchObject({ code: 0, result: { changed: false } });
+    const { version } = versionSchema.parse(first.result);
 
     const rule = path.join(folder, 'rules', 'quiet');
     await mkdir(rule, { recursive: true });
@@ -33,26 +33,26 @@ test(
       path.join(rule, 'quiet.rego'),
       'package interlock.rules.quiet\n\nimport rego.v1\n\ndeny contains "Quiet." if input.tool.name == "bare"\n',
     );
-    const diff = { code: 0, said: { rules: { added: ['quiet'], removed: [], changed: [] } } };
+    const diff = { code: 0, result: { rules: { added: ['quiet'], removed: [], changed: [] } } };
     expect(await run('diff', String(version), folder)).toMatchObject(diff);
     const second = await run('publish', '--reason', 'quiet');
-    expect(second).toMatchObject({ code: 0, said: { version: version + 1, changed: true } });
+    expect(second).toMatchObject({ code: 0, result: { version: version + 1, changed: true } });
     expect(await run('diff', String(version), String(version + 1))).toMatchObject(diff);
     expect(await place.line.call('bare', { text: 'x' })).toMatchObject({ status: 403 });
 
     expect(await run('rollback', '--reason', 'too quiet')).toMatchObject({
       code: 0,
-      said: { version: version + 2, rollbackOf: version },
+      result: { version: version + 2, rollbackOf: version },
     });
     expect((await place.line.call('bare', { text: 'x' })).status).toBe(200);
     expect(await run('status')).toMatchObject({
       code: 0,
-      said: { current: { version: version + 2, reason: 'too quiet' }, deciders: [{}, {}] },
+      result: { current: { version: version + 2, reason: 'too quiet' }, deciders: [{}, {}] },
     });
     const bad = await place.smuggle(place.bundles.boundless);
     const refused = await run('rollback', '--to', String(bad));
-    expect(refused).toMatchObject({ code: 1, said: undefined });
-    expect(refused.complaint).toContain('bundle_rejected');
+    expect(refused).toMatchObject({ code: 1, result: undefined });
+    expect(refused.stderr).toContain('bundle_rejected');
     expect((await place.line.call('bare', { text: 'x' })).status).toBe(200);
   },
   TEST_MS,
@@ -90,7 +90,7 @@ test(
     });
     expect(await run('shadow', 'report', '--since', '1h')).toMatchObject({
       code: 0,
-      said: {
+      result: {
         disagreements: 2,
         groups: [
           { tool: 'write', from: 'allow', to: 'deny', rulesNow: ['no_writes'], calls: 1 },

@@ -73,10 +73,10 @@ describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
         'long_texts',
         'deny contains "Too long." if count(input.arguments.text) > 20',
       );
-      const { code, said } = await runPolicy(line, 'simulate', '--candidate', folder);
+      const { code, result } = await runPolicy(line, 'simulate', '--candidate', folder);
       expect(code).toBe(1);
-      expect(countsSchema.parse(said)).toMatchObject({ calls: 5, changed: 3, wider: 2, narrower: 1 });
-      const { changes } = z.object({ changes: z.array(z.looseObject({ tool: z.string() })) }).parse(said);
+      expect(countsSchema.parse(result)).toMatchObject({ calls: 5, changed: 3, wider: 2, narrower: 1 });
+      const { changes } = z.object({ changes: z.array(z.looseObject({ tool: z.string() })) }).parse(result);
       expect(changes).toHaveLength(2);
       expect(changes).toEqual(
         expect.arrayContaining([
@@ -101,12 +101,12 @@ describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
   test(
     'that is the policy in force changes nothing, and says the same of every call as it did then',
     async () => {
-      const { code, said } = await runPolicy(
+      const { code, result } = await runPolicy(
         line,
         ...['simulate', '--candidate', path.join(line.config, 'policies'), '--base', 'current'],
       );
       expect(code).toBe(0);
-      expect(said).toMatchObject({ calls: 5, changed: 0, repeated: { calls: 5, different: 0 } });
+      expect(result).toMatchObject({ calls: 5, changed: 0, repeated: { calls: 5, different: 0 } });
     },
     TEST_MS,
   );
@@ -122,15 +122,15 @@ describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
       expect(await runPolicy(line, 'label', traffic.asked, 'good')).toMatchObject({ code: 0 });
       expect(await runPolicy(line, 'label', 'c_nothing', 'good')).toMatchObject({
         code: 1,
-        complaint: expect.stringContaining('call_unknown'),
+        stderr: expect.stringContaining('call_unknown'),
       });
       expect(await runPolicy(line, 'label', '--list')).toMatchObject({
-        said: {
+        result: {
           labels: [{ call: bad, label: 'bad', by: 'alice' }, { call: good }, { call: traffic.asked }],
         },
       });
       const folder = await candidate('nothing', 'deny contains "Never." if input.tool.name == "never"');
-      const { code, said } = await runPolicy(
+      const { code, result } = await runPolicy(
         line,
         'simulate',
         '--candidate',
@@ -139,7 +139,7 @@ describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
         'false-allows',
       );
       expect(code).toBe(1);
-      expect(said).toMatchObject({
+      expect(result).toMatchObject({
         labels: {
           base: { judged: 3, agree: 1, falseAllows: 0, falseDenials: { denied: 1, asked: 1 } },
           candidate: { judged: 3, agree: 1, falseAllows: 1, falseDenials: { denied: 0, asked: 1 } },
@@ -154,9 +154,9 @@ describe('[P-policy-simulate] a candidate compared with recorded calls', () => {
 test(
   '[P-policy-suggest] what nobody granted is suggested as narrowly as it was called, without what a person labelled bad',
   async () => {
-    const { code, said } = await runPolicy(line, 'suggest');
+    const { code, result } = await runPolicy(line, 'suggest');
     expect(code).toBe(0);
-    expect(said).toMatchObject({
+    expect(result).toMatchObject({
       wanted: 1,
       becomes: { allow: 1, ask: 0, deny: 0, error: 0 },
       others: { calls: 4, wider: 0 },
@@ -183,12 +183,12 @@ test(
   async () => {
     expect(await runPolicy(line, 'explain', 'c_nothing')).toMatchObject({
       code: 1,
-      complaint: expect.stringContaining('call_unknown'),
+      stderr: expect.stringContaining('call_unknown'),
     });
     const [refused = ''] = traffic.refused;
     expect(await runPolicy(line, 'explain', refused)).toMatchObject({
       code: 0,
-      said: {
+      result: {
         call: refused,
         ending: { kind: 'refused', code: 'policy_default', cause: 'policy' },
         decisions: [
@@ -206,7 +206,7 @@ test(
     });
     expect(await runPolicy(line, 'explain', traffic.asked)).toMatchObject({
       code: 0,
-      said: {
+      result: {
         ending: { kind: 'carried-out', outcome: 'succeeded' },
         decisions: [
           {

@@ -145,6 +145,34 @@ describe('policy test', () => {
   });
 });
 
+describe('audit search', () => {
+  const search = ['audit', 'search', '--step', 'refused'];
+
+  test('takes a duration, a date and milliseconds, and asks the console for these instants', async () => {
+    const answer = { status: 200, body: { records: [] } };
+    const before = Date.now();
+    const { asked, code } = await withApi(answer, [...search, '--since', '1h']);
+    expect(code).toBe(0);
+    const [, since = ''] =
+      /^\/v1\/audit\/search\?step=refused&since=(\d{13})$/.exec(asked[0]?.url ?? '') ?? [];
+    expect(Number(since)).toBeGreaterThanOrEqual(before - 3_600_000);
+    const span = ['--since', '2026-01-31', '--until', '1769860800000'];
+    const dated = await withApi(answer, [...search, ...span]);
+    expect(dated.asked).toMatchObject([
+      { url: '/v1/audit/search?step=refused&since=1769817600000&until=1769860800000' },
+    ]);
+  });
+
+  test('refuses what is no time, and asks nothing', async () => {
+    const refused = await withApi({ status: 200, body: {} }, [...search, '--since', 'yesterday']);
+    expect(refused).toMatchObject({
+      code: 2,
+      asked: [],
+      stderr: expect.stringContaining('"yesterday" is not a time.'),
+    });
+  });
+});
+
 describe('secrets', () => {
   test('of a credential come from standard input, without the last line break, and are not shown', async () => {
     const set = await withApi(

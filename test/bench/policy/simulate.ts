@@ -39,10 +39,10 @@ export async function measureSimulation(
   await eventually(async () => (await recorded(line)) >= calls, RECORDED_MS);
   const startedAt = performance.now();
   const candidate = path.join(line.config, 'policies');
-  const { said, complaint } = await runPolicy(line, 'simulate', '--since', '1d', '--candidate', candidate);
+  const { result, stderr } = await runPolicy(line, 'simulate', '--since', '1d', '--candidate', candidate);
   const seconds = (performance.now() - startedAt) / 1_000;
-  const simulated = simulatedSchema.safeParse(said);
-  if (!simulated.success) throw new Error(`The simulation failed: ${complaint}`);
+  const simulated = simulatedSchema.safeParse(result);
+  if (!simulated.success) throw new Error(`The simulation failed: ${stderr}`);
   const tenths = (value: number) => Math.round(value * 10) / 10;
   const { tookMs } = simulated.data;
   say(`policy: ${simulated.data.calls} recorded calls simulated in ${tenths(seconds)} s`);
