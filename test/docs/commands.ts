@@ -12,7 +12,6 @@ const PROGRAM = /^(npm|npx|node|vitest|interlock|curl|nats|redis-cli|grep|cd|rm|
 /** A command line, with the test that runs it, perhaps on a folder of its own, or in words why no test does. */
 export const commandLines: Readonly<Record<string, string>> = {
   'npm run demo': 'test/demo.test.ts',
-  'npm run dev': 'test/dev.test.ts',
   'npm test': '.ci/run',
   'npm test -- packages/bus/src/rpc.test.ts': 'deploy/local/set-up/run.test.ts',
   'npm test -- test/policy-agreement': 'the test is part of verify',
