@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildUrl } from './template.ts';
 
-/** The same values in every run: a run that fails is one that anybody can repeat. */
+/** The same values in every run, so that a failed run can be repeated. */
 fc.configureGlobal({ seed: 20_261_121 });
 
 const TEMPLATE = 'https://api.example.com/v1/users/{id}/notes';

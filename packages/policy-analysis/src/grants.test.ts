@@ -42,7 +42,7 @@ function whereOf(...inputs: PolicyInput[]) {
   return grantsFor(inputs).map(({ grant }) => grant.where);
 }
 
-/** What the compiled rules say of calls where nothing but the grants suggested for some calls stands in their data. */
+/** The verdicts of the compiled rules about calls, with only the grants suggested for some calls in their data. */
 function verdicts(from: readonly PolicyInput[], of: readonly PolicyInput[]): string[] {
   const grants = grantsFor(from).map(({ grant }) => grant);
   const policy = policyWith(bundle, () => ({ config: { allow_listed: JSON.parse(JSON.stringify(grants)) } }));

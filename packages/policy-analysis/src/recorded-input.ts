@@ -9,7 +9,7 @@ import {
 } from '@interlock/contracts';
 import { z } from 'zod';
 
-/** What policy saw of a call before anybody was asked, and what it decided. */
+/** What policy saw of a call before a person was asked, and what it decided. */
 export interface RecordedInput {
   recorded: RecordedCall;
   /** Without an approval, which was given after policy asked for it. */

@@ -19,7 +19,7 @@ function moduleOf(codes: number[][], { memory = [] as number[] } = {}): Uint8Arr
   ]);
 }
 
-/** `(loop (br_if 0 (i32.ne (local.tee 0 (i32.sub (local.get 0) 1)) 0)))`: turns as often as it is told. */
+/** `(loop (br_if 0 (i32.ne (local.tee 0 (i32.sub (local.get 0) 1)) 0)))`: iterates as often as its argument says. */
 const turning = [0x03, 0x40, 0x20, 0x00, 0x41, 0x01, 0x6b, 0x22, 0x00, 0x41, 0x00, 0x47, 0x0d, 0x00, 0x0b];
 /** `(if (local.get 0) (then (call 0 (i32.sub (local.get 0) 1)) (call 0 (i32.sub (local.get 0) 1))))`: 2^n calls. */
 const branching = [

@@ -15,7 +15,7 @@ function capture(): { log: Logger; text: () => string } {
   return { log, text: () => written };
 }
 
-test('[P-secret-nowhere] a Secret is never logged, wherever it stands', () => {
+test('[P-secret-nowhere] a Secret is never logged, wherever it is', () => {
   const { log, text } = capture();
   const secret = new Secret('swordfish');
   log.info({ value: secret, deep: { list: [secret] } }, 'one');
@@ -35,7 +35,7 @@ test.each([
   'key',
   'apiKey',
   'busSeed',
-])('a value named %s is not logged even when nobody marked it', (name) => {
+])('a value named %s is not logged even when it is not a Secret', (name) => {
   const { log, text } = capture();
   log.info({ [name]: 'swordfish', headers: { [name]: ['swordfish'] } }, 'one');
   log.child({ [name]: 'swordfish' }).info('two');

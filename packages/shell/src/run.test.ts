@@ -39,8 +39,8 @@ afterAll(async () => {
 
 interface Fixture {
   child: ChildProcess;
-  said: () => string;
-  complained: () => string;
+  printed: () => string;
+  errors: () => string;
   lines: () => Record<string, unknown>[];
   ready: () => Promise<z.infer<typeof readySchema>>;
   exit: () => Promise<number | null>;
@@ -72,13 +72,13 @@ function start(env: Record<string, string> = {}): Fixture {
   ]);
   const message = once(child, 'message', { signal });
   for (const wait of [ended, message]) wait.catch(() => undefined);
-  const said = hear(stdout);
+  const printed = collect(stdout);
   return {
     child,
-    said,
-    complained: hear(stderr),
+    printed,
+    errors: collect(stderr),
     lines: () =>
-      said()
+      printed()
         .trimEnd()
         .split('\n')
         .map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line))),
@@ -91,25 +91,25 @@ function start(env: Record<string, string> = {}): Fixture {
   };
 }
 
-function hear(stream: Readable): () => string {
-  let heard = '';
+function collect(stream: Readable): () => string {
+  let text = '';
   stream.on('data', (chunk: Buffer) => {
-    heard += chunk.toString('utf8');
+    text += chunk.toString('utf8');
   });
-  return () => heard;
+  return () => text;
 }
 
 test('a wrong configuration ends the start with one line, exit code 78 and no stack', async () => {
   const fixture = start({ INTERLOCK_LOG_LEVEL: 'loud' });
   expect(await fixture.exit()).toBe(78);
-  expect(fixture.complained()).toMatch(/^INTERLOCK_LOG_LEVEL is wrong: [^\n]*expected one of[^\n]*\n$/);
-  expect(fixture.said()).toBe('');
+  expect(fixture.errors()).toMatch(/^INTERLOCK_LOG_LEVEL is wrong: [^\n]*expected one of[^\n]*\n$/);
+  expect(fixture.printed()).toBe('');
 });
 
 test('a keyring of another operator ends the start with exit code 78', async () => {
   const fixture = start({ INTERLOCK_ROOT_KEY: createOperator().rootKey });
   expect(await fixture.exit()).toBe(78);
-  expect(fixture.complained()).toMatch(/^[^\n]*is not a keyring signed by [^\n]*\n$/);
+  expect(fixture.errors()).toMatch(/^[^\n]*is not a keyring signed by [^\n]*\n$/);
 });
 
 test('a service that cannot start ends the process non-zero, logged once with its causes', async () => {
@@ -121,7 +121,7 @@ test('a service that cannot start ends the process non-zero, logged once with it
   ]);
 });
 
-test('an error that nobody handles ends the process non-zero, logged once with its causes', async () => {
+test('an unhandled error ends the process non-zero, logged once with its causes', async () => {
   const fixture = start();
   await fixture.ready();
   fixture.child.send('reject');
@@ -135,7 +135,7 @@ test('an error that nobody handles ends the process non-zero, logged once with i
 
 test('a process that is asked to stop while it waits to become ready ends at once and without an error', async () => {
   const fixture = start({ FIXTURE_FAILS: 'to-become-ready' });
-  await expect.poll(fixture.said, { timeout: DEADLINE_MS }).toContain('waiting');
+  await expect.poll(fixture.printed, { timeout: DEADLINE_MS }).toContain('waiting');
   fixture.child.kill('SIGTERM');
   expect(await fixture.exit()).toBe(0);
   expect(fixture.lines().at(-1)).toMatchObject({ level: 'info', msg: 'stopped while starting' });
@@ -151,7 +151,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await expect
       .poll(async () => (await fetch(`${healthUrl}/readyz`)).json(), { timeout: DEADLINE_MS })
       .toMatchObject({ ready: false, checks: { process: 'the process is stopping' } });
-    expect(fixture.said()).not.toContain('drained');
+    expect(fixture.printed()).not.toContain('drained');
     fixture.child.send('finish');
     expect(await fixture.exit()).toBe(0);
     const messages = fixture.lines().map(({ msg }) => msg);
@@ -159,26 +159,26 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
       'inside a span',
       'ready',
       'asked to stop',
-      'told to take no new work',
+      'takes no new work',
       'draining',
       'drained',
     ]);
   },
 );
 
-test('a process ends with its parent when it is told to', async () => {
+test('a process ends with its parent where INTERLOCK_EXIT_WITH_PARENT is 1', async () => {
   const fixture = start({ INTERLOCK_EXIT_WITH_PARENT: '1' });
   await fixture.ready();
   fixture.child.disconnect();
   expect(await fixture.exit()).toBe(0);
-  expect(fixture.said()).toContain('the parent process has ended');
+  expect(fixture.printed()).toContain('the parent process has ended');
 });
 
 test('spans reach the collector before the process ends, and log lines carry their ids', async () => {
   const collector = createServer();
   const body = new Promise<string>((resolve) => {
     collector.on('request', (request, response) => {
-      const received = hear(request);
+      const received = collect(request);
       request.on('end', () => {
         response.setHeader('content-type', 'application/json').end('{}');
         resolve(received());

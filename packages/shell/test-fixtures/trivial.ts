@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { run } from '../src/run.ts';
 import { defineService } from '../src/service.ts';
 
-/** A service that does nothing but say what happens to it. Its parent tells it `reject` or `finish`. */
+/** A service that only logs what happens to it. Its parent sends `reject` or `finish`. */
 const trivialService = defineService({
   name: 'limiter',
   config: z.object({ FIXTURE_FAILS: z.enum(['at-start', 'to-become-ready']).optional() }),
@@ -18,7 +18,7 @@ const trivialService = defineService({
       context.log.info('inside a span');
       span.end();
     });
-    context.signal.addEventListener('abort', () => context.log.info('told to take no new work'));
+    context.signal.addEventListener('abort', () => context.log.info('takes no new work'));
     const finished = Promise.withResolvers<void>();
     process.on('message', (word) => {
       if (word === 'finish') finished.resolve();

@@ -22,7 +22,7 @@
 #           - {name: mails_of_a_task, amount: 60, per: [session], hours: 24}
 #       - tools: [list_orders]
 #         counts: /page/limit
-#         absent: 50 # what the tool takes when it is not told
+#         absent: 50 # the tool's default
 #         deny_above: 200
 #       - tools: [delete_orders]
 #         counts: /ids
