@@ -27,7 +27,8 @@ export interface Block extends Located {
   language: string;
 }
 
-const FENCE = /^```(\w*)[^\n]*\n(.*?)^```$/gms;
+/** Also inside a list, where it is indented. */
+const FENCE = /^( *)```(\w*)[^\n]*\n(.*?)^\1```$/gms;
 const LINK = /\[((?:`[^`]*`|[^\][])*)\]\(([^)\s]+)\)/g;
 
 /** Reads every Markdown file of the repository. */
@@ -52,7 +53,7 @@ function pageOf({ path, text }: Source): Page {
       line: lineOf(prose, index),
       text: code,
     })),
-    blocks: [...text.matchAll(FENCE)].map(({ index, 1: language = '', 2: code = '' }) => ({
+    blocks: [...text.matchAll(FENCE)].map(({ index, 2: language = '', 3: code = '' }) => ({
       line: lineOf(text, index),
       language,
       text: code,
