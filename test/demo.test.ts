@@ -68,27 +68,27 @@ const refusedSchema = z.looseObject({
 
 /** What an author asks of the calls that the demo recorded: a stricter candidate, and why the first call it stops went through. */
 async function authorsLoop(folder: string): Promise<void> {
-  const place = { interlock: { data: path.join(folder, 'data') }, config: path.join(folder, 'config') };
-  const same = await runPolicy(place, 'simulate', '--candidate', path.join(place.config, 'policies'));
+  const line = { interlock: { data: path.join(folder, 'data') }, config: path.join(folder, 'config') };
+  const same = await runPolicy(line, 'simulate', '--candidate', path.join(line.config, 'policies'));
   expect(same.stderr).toBe('');
   expect(changedSchema.parse(same.result)).toMatchObject({ changed: 0 });
   const stricter = path.join(folder, 'stricter');
   await mkdir(path.join(stricter, 'rules', 'no_notes'), { recursive: true });
-  await cp(path.join(place.config, 'policies', 'data.yaml'), path.join(stricter, 'data.yaml'));
+  await cp(path.join(line.config, 'policies', 'data.yaml'), path.join(stricter, 'data.yaml'));
   await writeFile(
     path.join(stricter, 'rules', 'no_notes', 'no_notes.rego'),
     'package interlock.rules.no_notes\n\ndeny contains "No notes." if input.tool.name == "read_note"\n',
   );
-  const { code, result } = await runPolicy(place, 'simulate', '--candidate', stricter);
+  const { code, result } = await runPolicy(line, 'simulate', '--candidate', stricter);
   expect(code).toBe(1);
   expect(result).toMatchObject({
     changes: [{ tool: 'read_note', from: 'allow', to: 'deny', rulesNow: ['no_notes'] }],
   });
   const call = refusedSchema.parse(result).changes[0]?.examples[0]?.call ?? '';
-  const explained = await runPolicy(place, 'explain', call);
+  const explained = await runPolicy(line, 'explain', call);
   expect(explained).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.stringify(explained.result)).toContain('allow_listed');
-  expect(await runPolicy(place, 'suggest')).toMatchObject({ code: 0, result: { wanted: 0 } });
+  expect(await runPolicy(line, 'suggest')).toMatchObject({ code: 0, result: { wanted: 0 } });
 }
 
 describe('[P-demo] the demo', () => {

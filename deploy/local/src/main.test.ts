@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -204,6 +204,14 @@ test('control characters in what an agent wrote do not reach the terminal', asyn
   const { stdout } = await withApi({ status: 200, body }, ['call', 'read', '{}']);
   expect(stdout).toContain('gone');
   expect(stdout).not.toContain('\u001b');
+});
+
+test('[P-installation-commands] logs prints no control character that a process wrote', async () => {
+  const folder = await mkdtemp(path.join(data, 'logs-'));
+  await mkdir(path.join(folder, 'logs'));
+  await writeFile(path.join(folder, 'logs', 'executor.log'), 'before\u001b[2Jafter\n');
+  const { code, stdout } = await interlock(['logs', '--data', folder]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'executor  before\ufffd[2Jafter\n' });
 });
 
 describe('--help', () => {

@@ -14,7 +14,7 @@ export function toolsCommand(): Command {
     .enablePositionalOptions()
     .addCommand(pinCommand())
     .action(async (options: ManagementOptions) => {
-      const tools = await listed(await managementClientOf(options));
+      const tools = await listTools(await managementClientOf(options));
       const rows = tools.map(({ name, target, labels, description }) => [
         name,
         target.kind === 'mcp' ? `mcp ${target.server}` : `${target.method} ${target.url}`,
@@ -37,24 +37,26 @@ function pinCommand(): Command {
     .action(async (name: string, options: ManagementOptions & { digest?: string }) => {
       const client = await managementClientOf(options);
       const tool =
-        options.digest === undefined ? await found(client, name) : await pinned(client, name, options.digest);
+        options.digest === undefined
+          ? await findTool(client, name)
+          : await pinTool(client, name, options.digest);
       print(options, tool, definitionText(tool));
     });
 }
 
-async function listed(client: ApiClient): Promise<Tool[]> {
+async function listTools(client: ApiClient): Promise<Tool[]> {
   return (await client.request({ method: 'GET', path: '/v1/tools', reply: toolsSchema })).tools;
 }
 
-async function found(client: ApiClient, name: string): Promise<Tool> {
-  const tool = (await listed(client)).find((one) => one.name === name);
+async function findTool(client: ApiClient, name: string): Promise<Tool> {
+  const tool = (await listTools(client)).find((one) => one.name === name);
   if (tool !== undefined) return tool;
   throw new Failure('tool_unknown', `No tool is named ${name}.`, {
     next: 'List the tools with interlock tools.',
   });
 }
 
-async function pinned(client: ApiClient, name: string, definitionDigest: string): Promise<Tool> {
+async function pinTool(client: ApiClient, name: string, definitionDigest: string): Promise<Tool> {
   const path = `/v1/tools/${encodeURIComponent(name)}/pin`;
   return await client.request({ method: 'POST', path, body: { definitionDigest }, reply: toolSchema });
 }

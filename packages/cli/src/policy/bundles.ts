@@ -10,7 +10,7 @@ import { readContext } from '../context.ts';
 import { type FolderOptions, foldersOf } from '../folders.ts';
 
 /** A policy that was published and can be evaluated here. */
-export interface HeldBundle {
+export interface PublishedBundle {
   held: LoadedPolicy;
   entry: PolicyEntry;
   bytes: Uint8Array;
@@ -20,15 +20,15 @@ export interface HeldBundle {
 
 /** Opens a candidate: a folder of policies, which is compiled, or a bundle that `interlock policy build` wrote. */
 export async function openCandidate(
-  place: string,
+  source: string,
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<LoadedPolicy> {
-  const bytes = (await isFile(path.resolve(place)))
-    ? await readFile(path.resolve(place))
+  const bytes = (await isFile(path.resolve(source)))
+    ? await readFile(path.resolve(source))
     : await buildBundle({
         opaBin: opaProgram(),
-        folders: await policyFolders(place, foldersOf(options).config),
+        folders: await policyFolders(source, foldersOf(options).config),
         signal,
       });
   return openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
@@ -63,7 +63,7 @@ export async function openPublished(
   client: ApiClient,
   entry: PolicyEntry,
   options: FolderOptions,
-): Promise<HeldBundle> {
+): Promise<PublishedBundle> {
   const bytes = await client.bytes(`/v1/policy/bundles/${entry.digest}`);
   const held = openBundle(entry, bytes);
   const keyring = await keyringOf(options);

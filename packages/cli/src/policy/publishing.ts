@@ -76,7 +76,7 @@ export function submitted(before: PolicyState, state: PolicyState, as: 'current'
  * Waits until every decider uses a version, and returns their statuses.
  * Throws `bundle_rejected` when one rejected it, and `deciders_silent` when one does not report in time.
  */
-export async function untilTaken(
+export async function untilUsed(
   client: ApiClient,
   as: 'current' | 'candidate',
   { version, publishedAt }: PolicyEntry,

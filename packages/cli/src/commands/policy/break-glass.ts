@@ -35,7 +35,7 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
   const { end, list } = options;
   if (end === true && list === true) throw usage('Use either --end or --list.');
   if (list === true && agent === undefined) {
-    const open = await listed(await managementClientOf(options));
+    const open = await listEmergencies(await managementClientOf(options));
     print(options, open, textOf(open.emergencies));
     return;
   }
@@ -47,7 +47,7 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
     await endEmergency(agent, options);
     return;
   }
-  const body = wanted(agent, options);
+  const body = bodyOf(agent, options);
   const client = await managementClientOf(options);
   const opened = await client.request({
     method: 'POST',
@@ -58,7 +58,7 @@ async function runBreakGlass(agent: AgentName | undefined, options: BreakGlassOp
   print(options, opened, textOf(opened.emergencies));
 }
 
-function wanted(agent: AgentName, { tools, reason, for: forMs }: BreakGlassOptions): object {
+function bodyOf(agent: AgentName, { tools, reason, for: forMs }: BreakGlassOptions): object {
   if (tools === undefined || reason === undefined || forMs === undefined)
     throw usage('An emergency needs --tools, --reason and --for.');
   return emergencyOpenSchema.parse({ ...agent, tools, reason, forMs });
@@ -73,7 +73,7 @@ async function endEmergency({ tenant, agent }: AgentName, options: BreakGlassOpt
   print(options, left, `The emergency of ${tenant}/${agent} has ended.`);
 }
 
-async function listed(client: ApiClient) {
+async function listEmergencies(client: ApiClient) {
   return await client.request({ method: 'GET', path: '/v1/emergencies', reply: emergencyListSchema });
 }
 

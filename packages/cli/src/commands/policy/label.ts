@@ -33,12 +33,12 @@ export function labelCommand(): Command {
     .action(async (call: string | undefined, label: string | undefined, options: LabelOptions) => {
       const client = await managementClientOf(options);
       const { labels } =
-        options.list === true ? await listed(client, call) : await setLabel(client, call, label, options);
+        options.list === true ? await listLabels(client, call) : await setLabel(client, call, label, options);
       print(options, { labels }, plain(textOf(labels)));
     });
 }
 
-async function listed(client: ApiClient, call: string | undefined) {
+async function listLabels(client: ApiClient, call: string | undefined) {
   if (call !== undefined) throw usage('--list takes no call.');
   return await client.request({ method: 'GET', path: '/v1/labels', reply: callLabelListSchema });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
-import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
+import { bundleFor, submit, untilUsed } from '../../policy/publishing.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
 
@@ -35,7 +35,7 @@ async function runPublish(dir: string | undefined, options: PublishOptions): Pro
   const signed = await bundleFor(dir, options);
   const client = await managementClientOf(options);
   const { entry, changed } = await submit(client, signed, { as: 'current', reason: options.reason });
-  const deciders = await untilTaken(client, 'current', entry);
+  const deciders = await untilUsed(client, 'current', entry);
   const { version, digest } = entry;
   const head = changed
     ? `Published ${entryText(entry)}.`

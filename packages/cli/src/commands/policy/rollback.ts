@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { managementClientOf } from '../../client.ts';
 import { print } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
-import { submitted, untilTaken } from '../../policy/publishing.ts';
+import { submitted, untilUsed } from '../../policy/publishing.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
 import { versionNumber } from '../../policy/version.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
@@ -38,7 +38,7 @@ async function runRollback(options: RollbackOptions): Promise<void> {
     reply: policyStateSchema,
   });
   const { entry } = submitted(before, state, 'current');
-  const deciders = await untilTaken(client, 'current', entry);
+  const deciders = await untilUsed(client, 'current', entry);
   const { version, digest, rollbackOf } = entry;
   const text = `Published ${entryText(entry)}.\n\n${decidersText(deciders)}`;
   print(options, { version, digest, rollbackOf, deciders }, text);

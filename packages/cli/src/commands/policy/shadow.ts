@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import { managementClientOf } from '../../client.ts';
 import { instant, plain, print, table } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
-import { bundleFor, submit, untilTaken } from '../../policy/publishing.ts';
+import { bundleFor, submit, untilUsed } from '../../policy/publishing.ts';
 import { openReplay } from '../../policy/replay.ts';
 import { decidersText, entryText } from '../../policy/state-text.ts';
 import { type SpanOptions, spanOf, withSpan } from '../../span.ts';
@@ -57,7 +57,7 @@ function startCommand(): Command {
       const signed = await bundleFor(dir, options);
       const client = await managementClientOf(options);
       const { entry } = await submit(client, signed, { as: 'candidate', reason: options.reason });
-      const deciders = await untilTaken(client, 'candidate', entry);
+      const deciders = await untilUsed(client, 'candidate', entry);
       const { version, digest } = entry;
       const text = `The candidate is ${entryText(entry)}.\n\n${decidersText(deciders)}`;
       print(options, { version, digest, deciders }, text);
