@@ -174,6 +174,20 @@ describe('buckets', () => {
     await put('not signed by anybody');
     await eventually(() => watch.refused.get('all') === 'forged');
     expect(watch.get('all')?.by).toBe('second');
+    const [own, other] = [await testBus.keysOf('console'), await testBus.keysOf('decider')];
+    const newer = { type: 'entry', bucket: 'switches', key: 'all', version: Date.now() * 2 } as const;
+    const text = { ...newer, issuedAt: Date.now(), value: entry('third') };
+    for (const foreign of [
+      signStatement({ ...text, key: 'tool.other' }, own.sign),
+      signStatement({ ...text, bucket: 'agents' }, own.sign),
+      signStatement(text, other.sign),
+    ]) {
+      await put(first?.string() ?? '');
+      await eventually(() => watch.refused.get('all') === 'older');
+      await put(foreign);
+      await eventually(() => watch.refused.get('all') === 'forged');
+      expect(watch.get('all')?.by).toBe('second');
+    }
     expect(await limiter.entries('switches').survey()).toEqual({ entries: [], refused: ['all'] });
     const marker = headers();
     marker.set('KV-Operation', 'DEL');

@@ -16,6 +16,8 @@ import { installTracing, underTrace } from './tracing.fixture.ts';
 
 /** Less than the server waits before it delivers again a message that was not given back. */
 const GIVEN_BACK_MS = 4_000;
+/** Answers of the server, one after the other, that a verb waits for: more than stopping itself takes. */
+const READS = 40;
 
 let testBus: TestBus;
 let ingress: Bus;
@@ -156,6 +158,25 @@ test('[P-step-drain] a process that stops finishes the calls it began, and anoth
   const expected = calls.map(({ call }) => call).filter((call) => !taken.includes(call));
   await eventually(() => rest.length === 2, GIVEN_BACK_MS);
   expect(rest.sort()).toEqual(expected.sort());
+});
+
+test('[P-step-drain] stopping waits for what was begun, also where more could have begun', async () => {
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  let finished = false;
+  const step = await decide(async ({ event }) => {
+    begun.resolve();
+    await released.promise;
+    for (let read = 0; read < READS; read += 1) await codeOf(event.call);
+    finished = true;
+    return { step: 'refused', body: makeRefused(event.call, testBus.keyring) };
+  });
+  await request(makeCall());
+  await begun.promise;
+  const stopping = step[Symbol.asyncDispose]();
+  released.resolve();
+  await stopping;
+  expect(finished).toBe(true);
 });
 
 test('[P-step-drain] no call is delivered to a process that stopped: each of sixty successive processes gets its call', async () => {

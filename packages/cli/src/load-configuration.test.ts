@@ -24,7 +24,7 @@ async function issuesOf(): Promise<ConfigurationFailure['issues']> {
   throw new TypeError('The configuration was taken.', { cause: thrown });
 }
 
-describe('a configuration mistake', () => {
+describe('[P-config-mistake] a configuration mistake', () => {
   test('of a missing folder is reported with what to do', async () => {
     await expect(loadConfiguration(path.join(folder, 'nowhere'))).rejects.toMatchObject({
       code: 'configuration_missing',
@@ -32,7 +32,7 @@ describe('a configuration mistake', () => {
     });
   });
 
-  test('[P-config-mistake] is reported with file, line, column, pointer and what was expected', async () => {
+  test('is reported with file, line, column, pointer and what was expected', async () => {
     await write('limits.yaml', 'limits:\n  - name: burst\n    per: [agent]\n    concurrency: "many"\n');
     expect(await issuesOf()).toEqual([
       {

@@ -42,7 +42,7 @@ describe('redaction', () => {
       'a URL inside JSON with escaped slashes',
       JSON.stringify(`https://h/?k=${encodeURIComponent(KEY)}`).replaceAll('/', '\\/'),
     ],
-  ])('removes the secret from %s', (_form, text) => {
+  ])('[P-secret-redacted] removes the secret from %s', (_form, text) => {
     const { body, redactions } = redact(`before ${text} after`, [new Secret(KEY)]);
     expect(redactions).toBe(1);
     expect(body).toMatch(/^before .*\[secret\].* after$/s);

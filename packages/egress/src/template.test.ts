@@ -8,7 +8,7 @@ fc.configureGlobal({ seed: 20_261_121 });
 
 const TEMPLATE = 'https://api.example.com/v1/users/{id}/notes';
 
-describe('a URL template', () => {
+describe('[P-http-escaping] a URL template', () => {
   test.each([
     ['nothing', {}],
     ['null', { id: null }],
@@ -100,7 +100,7 @@ describe('a URL template', () => {
     expect(faultOf(() => buildUrl('https://h.example/s', {}, { q: '\ud800' })).pointer).toBe('/q');
   });
 
-  test('[P-http-escaping] never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
+  test('never leaves its origin and never changes its number of segments, whatever the arguments are', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({

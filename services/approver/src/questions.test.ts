@@ -43,6 +43,7 @@ describe('a question', () => {
     await putQuestion(parts, { ...entry, question: { ...entry.question, askedAt: NOW_MS + 1 } });
     const { question, questionDigest, sealed } = entry;
     expect(store.published).toEqual([{ step: 'asked', body: { question, questionDigest, sealed } }]);
+    expect((await parts.records.get(questionKey(question)))?.value).toEqual(entry);
   });
 
   test.each(writes.slice(1, 4))(

@@ -61,7 +61,7 @@ async function stored(): Promise<ChainRecord[]> {
   return await audited.records.find().sort({ _id: 1 }).toArray();
 }
 
-test('messages that come twice, late or out of order make one whole chain', async () => {
+test('[P-auditor-catches-up] messages that come twice, late or out of order make one whole chain', async () => {
   const recorder = await newRecorder();
   await recorder.store(await messages(2, 1));
   await recorder.store(await messages(1, 2, 5));
@@ -185,7 +185,7 @@ test('a checkpoint counts only when an auditor signed it, and also when the key 
   expect(readAnchor(signedBy('auditor', 10), keyring, 30)).toMatchObject({ sequence: 1 });
 });
 
-test('the ledger is purged only of what is recorded, under a checkpoint, and older than an Idempotency-Key', async () => {
+test('[P-auditor-catches-up] the ledger is purged only of what is recorded, under a checkpoint, and older than an Idempotency-Key', async () => {
   const recorder = await newRecorder();
   const head = await recorder.catchUp();
   const clock = new FakeClock(Date.now());

@@ -23,7 +23,7 @@ function parsed(text: string): JsonObject {
 const text = { type: 'string' };
 const file = { type: 'object', properties: { path: text, size: { type: 'integer' } }, required: ['path'] };
 
-describe('arguments', () => {
+describe('[P-ingress-arguments] arguments', () => {
   test.each([
     [{}, '/arguments/path'],
     [{ path: 7 }, '/arguments/path'],
@@ -87,7 +87,7 @@ describe('arguments', () => {
   });
 });
 
-describe('a schema', () => {
+describe('[P-ingress-arguments] a schema', () => {
   test.each([
     [{ type: 'object', properties: { a: { pattern: '(?=a)' } } }, 'linear time'],
     [{ type: 'object', properties: { a: { pattern: '(a)\\1' } } }, 'linear time'],
@@ -190,7 +190,7 @@ describe('a schema', () => {
     expect(took).toBeLessThan(1_000);
   });
 
-  test('[P-ingress-arguments] is closed on a copy', () => {
+  test('is closed on a copy', () => {
     const before = structuredClone(file);
     closeSchema(file);
     expect(file).toEqual(before);
