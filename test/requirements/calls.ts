@@ -93,7 +93,7 @@ export const callRequirements = {
     layer: 'fault',
   },
   'P-call-cancelled': {
-    text: 'A call whose agent hangs up before it starts does not start, unless an Idempotency-Key lets it be asked for again.',
+    text: 'A call whose agent closes the connection before the call starts does not start, unless it has an Idempotency-Key.',
     source: 'services/ingress/README.md',
     layer: 'line',
   },

@@ -108,7 +108,7 @@ export const operationRequirements = {
     layer: 'line',
   },
   'P-docs-true': {
-    text: 'Every file, heading, symbol, limit and decision that the documentation names is there and is as it says.',
+    text: 'Every file, heading, symbol, limit and decision that the documentation names exists and is as it says.',
     source: 'README.md',
     layer: 'line',
   },

@@ -12,7 +12,10 @@ interface Word {
 
 /** What no file says: names, comments, messages, titles of tests and documents. */
 const words: readonly Word[] = [
-  { pattern: /\b[Hh]ouses?\b|[a-z]House|\bhouse[A-Z]/, write: 'installation, test bus, fixture, rules or limits' },
+  {
+    pattern: /\b[Hh]ouses?\b|[a-z]House|\bhouse[A-Z]/,
+    write: 'installation, test bus, fixture, rules or limits',
+  },
   { pattern: /posture/i, write: 'policy status' },
   { pattern: /heralds?\b/i, write: 'reporter' },
   { pattern: /\bbirths?\b|\breborn\b/i, write: 'limiter epoch' },
@@ -24,7 +27,10 @@ const words: readonly Word[] = [
   { pattern: /\bstopOf\b/, write: 'blockedBy' },
   { pattern: /\bRounds\b|startRounds/, write: 'sweep' },
   { pattern: /\bmanagement acts?\b/i, write: 'management operation' },
-  { pattern: /\b(management|agents?['’]?|console['’]s|front|own) door\b|\bdoor to\b/i, write: 'management API, ingress, API' },
+  {
+    pattern: /\b(management|agents?['’]?|console['’]s|front|own) door\b|\bdoor to\b/i,
+    write: 'management API, ingress, API',
+  },
   { pattern: /\b(is|are|was|were|be) away\b/, write: 'disconnected from, does not answer' },
   { pattern: /\b(go|goes|went|gone) away\b/, write: 'ends, is deleted' },
   { pattern: /unsure means no\b/i, write: 'fail closed' },

@@ -89,7 +89,7 @@ describe('a bundle', () => {
 });
 
 describe('[P-policy-signed] an author', () => {
-  function houseOf(holder: 'author' | 'console', notAfter = NOW_MS + HOUR_MS) {
+  function certifiedKeyOf(holder: 'author' | 'console', notAfter = NOW_MS + HOUR_MS) {
     const { privateKey, certified } = createKey(holder, 'sign', notAfter);
     const sign = { keyId: certified.keyId, privateKey };
     const { sign: key }: AuthorKey = authorKeySchema.parse({ holder: 'author', sign });
@@ -98,9 +98,9 @@ describe('[P-policy-signed] an author', () => {
   const faulty = expect.objectContaining({ code: 'statement_invalid' });
 
   test('has neither the key of a service, nor an expired key, nor a key without a certificate', () => {
-    const author = houseOf('author');
-    const { key, keyring } = houseOf('console');
-    const expired = houseOf('author', NOW_MS);
+    const author = certifiedKeyOf('author');
+    const { key, keyring } = certifiedKeyOf('console');
+    const expired = certifiedKeyOf('author', NOW_MS);
     expect(() => verifyBundle(signBundle(strict, key, NOW_MS), keyring, strict, NOW_MS)).toThrow(faulty);
     expect(() => verifyBundle(signBundle(strict, key, NOW_MS), author.keyring, strict, NOW_MS)).toThrow(
       faulty,
@@ -111,7 +111,7 @@ describe('[P-policy-signed] an author', () => {
   });
 
   test('signs these very bytes and no others', () => {
-    const { key, keyring } = houseOf('author');
+    const { key, keyring } = certifiedKeyOf('author');
     const signature = signBundle(strict, key, NOW_MS);
     expect(() => verifyBundle(signature, keyring, other, NOW_MS)).toThrow(faulty);
     expect(() => verifyBundle(`${signature.slice(0, -4)}AAAA`, keyring, strict, NOW_MS)).toThrow(faulty);

@@ -153,7 +153,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
     expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'deadline_passed' } });
   });
 
-  test('[P-call-cancelled] a call whose agent hung up before it started', async () => {
+  test('[P-call-cancelled] a call whose agent closed the connection before it started', async () => {
     const tool = await storedTool();
     setting.ingress.sendCancel('replica', `call_${calls + 1}`);
     const call = await admit(tool);

@@ -35,7 +35,7 @@ export async function buildLibraryBundle(rules: number): Promise<PolicyBundle> {
   const settings = await settingsOf(library, folder);
   const made = makeRules(Math.max(0, rules - library.length), MEBIBYTE - JSON.stringify(settings).length);
   const tools = library.flatMap((rule) => poolOf(rule, settings[rule.name]).tools.slice(0, 1));
-  return await houseOf({
+  return await bundleOf({
     base: LIBRARY,
     folder,
     made,
@@ -53,7 +53,7 @@ export async function buildMadeBundle(rules: number): Promise<PolicyBundle> {
   const granting = 'rules/allow_listed/allow_listed.rego';
   await cp(path.join(LIBRARY, granting), path.join(base, granting));
   const made = makeRules(rules - 1, MEBIBYTE);
-  return await houseOf({
+  return await bundleOf({
     base,
     folder,
     made,
@@ -63,7 +63,7 @@ export async function buildMadeBundle(rules: number): Promise<PolicyBundle> {
   });
 }
 
-interface Plans {
+interface Contents {
   base: string;
   folder: string;
   made: MadeRule[];
@@ -73,7 +73,7 @@ interface Plans {
   tools: string[];
 }
 
-async function houseOf({ base, folder, made, settings, files, tools }: Plans): Promise<PolicyBundle> {
+async function bundleOf({ base, folder, made, settings, files, tools }: Contents): Promise<PolicyBundle> {
   const own = path.join(folder, 'own');
   const modules = await Promise.all(made.map((rule) => writeRule(own, rule)));
   const config: Record<string, Json> = {
