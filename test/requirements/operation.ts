@@ -7,6 +7,21 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-kill-store-ill': {
+    text: 'While the store takes no writes, the kill switch can be set and lifted: it reaches every service that acts on it, and is stored when that is possible.',
+    source: 'services/console/README.md',
+    layer: 'unit',
+  },
+  'P-ready-writes': {
+    text: 'A service is not ready while NATS cannot write a stream that it needs, and is ready again by itself.',
+    source: 'packages/bus/README.md',
+    layer: 'unit',
+  },
+  'P-clock-agrees': {
+    text: 'A service whose clock differs from that of the NATS server does nothing until they agree.',
+    source: 'packages/bus/README.md',
+    layer: 'unit',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',

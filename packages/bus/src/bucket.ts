@@ -11,7 +11,7 @@ import { isMessageAbsent, isWrongSequence } from './server-errors.ts';
 const TIMEOUT_MS = 3_000;
 
 /** What reading and writing buckets needs. */
-export type BucketContext = Pick<BusContext, 'connection' | 'js' | 'jsm' | 'log'>;
+export type BucketContext = Pick<BusContext, 'connection' | 'pulse' | 'js' | 'jsm' | 'clock' | 'log'>;
 
 /** A stored value with its revision. */
 export interface StoredValue {

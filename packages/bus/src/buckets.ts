@@ -2,8 +2,9 @@ import type { BucketName, EntryBucket } from '@interlock/contracts';
 import type { z } from 'zod';
 import { type Blobs, openBlobs } from './blobs.ts';
 import type { BusContext } from './context.ts';
-import { createVerifiedEntries, type Entries, openEntries } from './entries.ts';
+import { type Entries, openEntries } from './entries.ts';
 import { openRecords, type Records } from './records.ts';
+import { createSignedVersions, createVerifiedEntries } from './signed-entry.ts';
 
 /** The KV buckets: signed entries, a service's own records, and bytes. */
 export interface Buckets {
@@ -14,7 +15,7 @@ export interface Buckets {
 
 /** Opens buckets over a connection. */
 export function openBuckets(at: BusContext): Buckets {
-  const entryContext = { ...at, verified: createVerifiedEntries() };
+  const entryContext = { ...at, verified: createVerifiedEntries(), signedVersions: createSignedVersions() };
   return {
     entries: (bucket) => openEntries(entryContext, bucket),
     records: (bucket, schema) => openRecords(at, bucket, schema),

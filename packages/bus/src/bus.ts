@@ -15,6 +15,8 @@ import type { Steps } from './steps.ts';
 /** One service's connection to the bus. Ask for the one of its parts that you need. */
 export interface Bus extends Steps, Ledger, AuditStreams, Peers, Buckets, AsyncDisposable {
   readonly service: ServiceName;
-  /** True while the NATS server can be reached. */
+  /** True while the NATS server can be reached and its clock agrees with this service's. */
   readonly connected: boolean;
+  /** True, or why calls cannot go on: disconnected, the server is silent or cannot write, or the clocks differ. */
+  readonly ready: true | string;
 }

@@ -38,7 +38,14 @@ export interface ConnectionOptions {
 /** A connection that reconnects for ever and reports when it is lost. */
 export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
+  /** True while the server can be reached. */
+  readonly reachable: boolean;
+  /** True while the server can be reached and nothing forbids to use the connection. */
   readonly connected: boolean;
+  /** Why the connection must not or cannot be used; undefined while it is `connected`. */
+  readonly trouble: string | undefined;
+  /** Forbids to use the connection, or allows it again where there is no reason. */
+  forbid(why: string | undefined): void;
   /**
    * Subscribes to a subject. When it resolves the server has the subscription, so a message that is sent because of it
    * is received. In a queue group, one of the listeners receives each message.
@@ -58,6 +65,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const { log } = options;
   const listeners = new Set<() => void>();
   let connected = true;
+  let forbidden: string | undefined;
+  const isReachable = () => connected && !nats.isClosed();
+  const troubleOf = () => (isReachable() ? forbidden : 'disconnected from NATS');
   void (async () => {
     for await (const status of nats.status()) {
       if (status.type === 'disconnect') connected = false;
@@ -71,8 +81,17 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   })();
   return {
     nats,
+    get reachable() {
+      return isReachable();
+    },
     get connected() {
-      return connected && !nats.isClosed();
+      return troubleOf() === undefined;
+    },
+    get trouble() {
+      return troubleOf();
+    },
+    forbid: (why) => {
+      forbidden = why;
     },
     listen: async (subject, listener, queue) => {
       nats.subscribe(subject, {

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Connection } from './connection.ts';
 
 export interface LoopOptions {
-  connection: Connection;
+  connection: Pick<Connection, 'nats' | 'connected'>;
   /** One turn. It ends early when the signal is aborted. */
   turn: (stopping: AbortSignal) => Promise<void>;
   /** Is called with what a turn threw. */

@@ -1,9 +1,11 @@
 /** The provisioner's part of the bus: it alone joins the account that holds the streams. */
+import { type StoreHealth, storesSubject } from '@interlock/contracts';
 import type { Secret } from '@interlock/keys';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { openConnection } from './connection.ts';
 import type { BusLog, NatsAddress } from './options.ts';
-import { type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
+import { PROBES, probeStores } from './topology/probe.ts';
+import { makeProbesAgain, type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
 
 const API_TIMEOUT_MS = 10_000;
 
@@ -13,6 +15,8 @@ export interface Provisioner extends AsyncDisposable {
   provision(): Promise<string[]>;
   /** Makes the line again where it was lost; no other stream is made again while the services run. */
   repairLine(): Promise<string[]>;
+  /** Finds out which streams the server cannot write, and tells every service. */
+  probe(): Promise<StoreHealth>;
 }
 
 /** Connects as the provisioner. */
@@ -23,13 +27,28 @@ export async function connectProvisioner({
   ...options
 }: ProvisionOptions & { nats: NatsAddress; seed: Secret; log: BusLog }): Promise<Provisioner> {
   const connection = await openConnection({ service: 'provisioner', server, seed: seed.reveal(), log });
-  const jsm = await jetstreamManager(connection.nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
+  const { nats } = connection;
+  const jsm = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS, checkAPI: false });
+  const js = jetstream(nats);
   return {
     get connected() {
       return connection.connected;
     },
-    provision: () => provision(connection.nats, jsm, options),
+    provision: () => provision(nats, jsm, options),
     repairLine: () => repairLine(jsm, options),
+    probe: async () => {
+      const health = await probeStores({ nats, js });
+      nats.publish(storesSubject, JSON.stringify(health));
+      // On a disk that is still full it cannot be made; the next probe finds that out.
+      if (isOnlyTheProbes(health)) await makeProbesAgain(nats, jsm, options).catch(() => undefined);
+      return health;
+    },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
+}
+
+/** True when only the probe did not get through: made again, its bucket shows whether there is room. */
+function isOnlyTheProbes({ unwritable }: StoreHealth): boolean {
+  const names = Object.keys(unwritable);
+  return names.length === 1 && names[0] === PROBES;
 }

@@ -3,15 +3,21 @@
  *
  * W1 A watch's copy is current from the end of the first full reading until the connection to NATS is lost. Then the
  *    whole bucket is read again, because changes may have been missed, and the copy is current only after that.
- * W2 A reading deletes its consumer. The server keeps an unused one for five minutes and allows a thousand for a bucket:
+ * W2 The copy of the bucket that the pulse asks about is current for `FRESH_MS` after the question whose answer proves that
+ *    nothing is missing. A connection that stalls without a word, or a consumer that died, makes it old within a second.
+ * W3 A reading deletes its consumer. The server keeps an unused one for five minutes and allows a thousand for a bucket:
  *    unused ones would lock every reader out.
  */
-import { type BucketName, Fault } from '@interlock/contracts';
+import { type BucketName, Fault, pulseBucket } from '@interlock/contracts';
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
 import { type BucketContext, type StoredValue, withinLimit } from './bucket.ts';
 import { startLoop } from './loop.ts';
 
 const RESTART_DELAY_MS = 250;
+/** The kill switch acts within a second: what has not heard from the server for so long counts as old. */
+const FRESH_MS = 1_000;
+/** A copy that lacks something for so long is read again: its consumer may be gone. */
+const BEHIND_MS = 3_000;
 
 export interface WatchListener {
   /** Without a value where the key was deleted. */
@@ -20,8 +26,14 @@ export interface WatchListener {
   onCurrent(): void;
 }
 
+/** What a reading passes on, besides. */
+interface ReadListener extends WatchListener {
+  /** Everything up to this sequence was passed to `onValue`, or is older. */
+  onRead(sequence: number): void;
+}
+
 export interface BucketWatch extends AsyncDisposable {
-  /** False while the copy may be behind (W1). */
+  /** False while the copy may be behind (W1, W2). */
   readonly current: boolean;
 }
 
@@ -30,6 +42,7 @@ export function watchBucket(at: BucketContext, bucket: BucketName, listener: Wat
   const { connection, log } = at;
   let current = false;
   let failing = false;
+  const freshness = bucket === pulseBucket ? watchFreshness(at) : undefined;
   const onCurrent = () => {
     current = true;
     failing = false;
@@ -41,8 +54,11 @@ export function watchBucket(at: BucketContext, bucket: BucketName, listener: Wat
   const loop = startLoop({
     connection,
     turn: async (stopping) => {
+      const behind = freshness?.begin();
+      const signal = behind === undefined ? stopping : AbortSignal.any([stopping, behind]);
+      const onRead = (sequence: number) => freshness?.read(sequence);
       try {
-        await readBucket(at, bucket, { ...listener, onCurrent }, stopping);
+        await readBucket(at, bucket, { ...listener, onCurrent, onRead }, signal);
       } finally {
         current = false;
       }
@@ -58,12 +74,53 @@ export function watchBucket(at: BucketContext, bucket: BucketName, listener: Wat
   });
   return {
     get current() {
-      return current && connection.connected;
+      return current && connection.connected && freshness?.fresh !== false;
     },
     [Symbol.asyncDispose]: async () => {
       forget();
+      freshness?.[Symbol.dispose]();
       await loop[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Whether the copy of the pulse's bucket is complete, as the pulse proves (W2). */
+interface Freshness extends Disposable {
+  readonly fresh: boolean;
+  /** Begins a reading. The signal is aborted when something is missing from it for too long. */
+  begin(): AbortSignal;
+  /** Notes that everything up to a sequence was read. */
+  read(sequence: number): void;
+}
+
+function watchFreshness({ pulse, clock }: Pick<BucketContext, 'pulse' | 'clock'>): Freshness {
+  let readUpTo = 0;
+  let completeAtMs = Number.NEGATIVE_INFINITY;
+  let begunAtMs = clock.monotonicMs();
+  let behind = new AbortController();
+  const compare = () => {
+    if (pulse.last === undefined) return;
+    const { askedAtMs, lastSequence } = pulse.last;
+    if (readUpTo >= lastSequence) completeAtMs = askedAtMs;
+    else if (askedAtMs - Math.max(begunAtMs, completeAtMs) > BEHIND_MS) behind.abort();
+  };
+  const forget = pulse.onAnswer(compare);
+  return {
+    get fresh() {
+      return clock.monotonicMs() - completeAtMs <= FRESH_MS;
+    },
+    begin() {
+      begunAtMs = clock.monotonicMs();
+      // What was last before the reading began is passed on by it, or was removed.
+      readUpTo = pulse.last?.lastSequence ?? 0;
+      behind = new AbortController();
+      return behind.signal;
+    },
+    read(sequence) {
+      readUpTo = Math.max(readUpTo, sequence);
+      compare();
+    },
+    [Symbol.dispose]: forget,
   };
 }
 
@@ -95,6 +152,7 @@ export async function readEvery(
           }
         },
         onCurrent: () => whole.abort(),
+        onRead: () => undefined,
       },
       AbortSignal.any([signal, whole.signal]),
     );
@@ -113,7 +171,7 @@ export async function readEvery(
 async function readBucket(
   { connection, js, log }: BucketContext,
   bucket: BucketName,
-  listener: WatchListener,
+  listener: ReadListener,
   signal: AbortSignal,
 ): Promise<void> {
   const prefix = `$KV.${bucket}.`;
@@ -127,10 +185,9 @@ async function readBucket(
   signal.addEventListener('abort', end, { once: true });
   let consumer: PushConsumer | undefined;
   try {
-    consumer = await js.consumers.getPushConsumer(`KV_${bucket}`, {
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subjects: `${prefix}>`,
-    });
+    // In memory: a reading that is lost is made again, and one is possible on a disk that is full.
+    const options = { ...readingOptions, filter_subjects: `${prefix}>` };
+    consumer = await js.consumers.getPushConsumer(`KV_${bucket}`, options);
     let { num_pending: unread } = await consumer.info(true);
     messages = await consumer.consume();
     if (unread === 0 && !ended) listener.onCurrent();
@@ -139,6 +196,7 @@ async function readBucket(
     for await (const message of messages) {
       if (ended) break;
       listener.onValue(message.subject.slice(prefix.length), storedIn(message));
+      listener.onRead(message.seq);
       if (unread === 0) continue;
       // A key that is written during the reading arrives after all the others, so counting it is harmless.
       unread = message.info.pending === 0 ? 0 : unread - 1;
@@ -148,7 +206,7 @@ async function readBucket(
     signal.removeEventListener('abort', end);
     forget();
     end();
-    // W2
+    // W3
     if (connection.connected)
       await consumer?.delete().catch((error: unknown) => {
         log.debug(
@@ -158,6 +216,8 @@ async function readBucket(
       });
   }
 }
+
+const readingOptions = { deliver_policy: DeliverPolicy.LastPerSubject, mem_storage: true };
 
 function storedIn({ headers, data, seq }: JsMsg): { data: Uint8Array; revision: number } | undefined {
   return headers?.get('KV-Operation') ? undefined : { data, revision: seq };

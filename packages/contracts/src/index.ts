@@ -101,6 +101,7 @@ export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export {
   type AuditedStream,
+  announcedBuckets,
   auditConsumers,
   auditedStreams,
   type BucketName,
@@ -116,6 +117,7 @@ export {
   type LedgerStep,
   type Lifecycle,
   lifecycle,
+  pulseBucket,
   type RpcName,
   rpcs,
   type ServiceName,
@@ -214,8 +216,10 @@ export {
   statements,
   unknownObligation,
 } from './statements.ts';
+export { type StoreHealth, storeHealthSchema } from './store-health.ts';
 export {
   anchorSubject,
+  announceSubject,
   type CallAddress,
   callFilter,
   channelSubject,
@@ -227,6 +231,7 @@ export {
   stepPattern,
   stepSubject,
   storedPattern,
+  storesSubject,
   streamPattern,
 } from './subjects.ts';
 export {

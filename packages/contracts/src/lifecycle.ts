@@ -190,6 +190,8 @@ export const buckets = {
   // Each decider publishes its policy status every 30 s: a status that has expired is of a decider that stopped.
   policyStatuses: { ...bucket('decider', ['console']), maxAgeMs: 90_000, maxBytes: MEBIBYTE },
   epochs: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
+  // The provisioner writes here only to see whether the server can still write.
+  probes: { ...bucket('provisioner', []), maxBytes: MEBIBYTE },
   questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;
@@ -198,6 +200,15 @@ export type BucketName = keyof typeof buckets;
 function bucket<R extends readonly ServiceName[], W extends ServiceName>(writer: W, readers: R) {
   return { writer, readers, maxAgeMs: 0, maxBytes: 64 * MEBIBYTE };
 }
+
+/** Buckets whose writer also tells its readers of an entry past the store: a kill switch acts while nothing can be stored. */
+export const announcedBuckets = ['switches'] as const satisfies readonly BucketName[];
+
+/**
+ * The bucket whose state every service may ask for. The answer shows that the server answers, what its clock says, and
+ * whether a copy of the kill switches is complete.
+ */
+export const pulseBucket = 'switches' satisfies BucketName;
 
 interface RpcDefinition {
   server: ServiceName;

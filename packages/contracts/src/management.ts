@@ -83,7 +83,13 @@ export const killRequestSchema = z.strictObject({
   reason: z.string().max(1_000).optional(),
 });
 export const switchListSchema = z.strictObject({
-  switches: z.array(switchEntrySchema.extend({ key: z.string() })),
+  switches: z.array(
+    switchEntrySchema.extend({
+      key: z.string(),
+      /** False while the switch is in force and could not be stored: it does not survive a restart of the console yet. */
+      stored: z.boolean(),
+    }),
+  ),
 });
 
 /** An open question, with the exact arguments that a person must see before answering. */

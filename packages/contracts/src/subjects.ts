@@ -1,4 +1,5 @@
 import {
+  type BucketName,
   type ConsumerName,
   consumers,
   controlWriters,
@@ -61,6 +62,14 @@ export function storedPattern(step: StoredStep): string {
   const { stream, token } = lifecycle[step];
   return `${streams[stream].storedPrefix}.${token}.>`;
 }
+
+/** Returns the subject on which the writer of an announced bucket tells its readers of the entry under a key, past the store. */
+export function announceSubject(bucket: BucketName, key: string): string {
+  return `interlock.entry.v1.${bucket}.${key}`;
+}
+
+/** The subject on which the provisioner says which streams the server cannot write. */
+export const storesSubject = 'interlock.stores.v1';
 
 /** Returns the subject of a request-reply verb. */
 export function rpcSubject(name: RpcName): string {

@@ -11,6 +11,7 @@ export {
 } from './call.ts';
 export { selfSigned } from './certificate.ts';
 export { FakeClock } from './clock.ts';
+export { limitWrites } from './disk.ts';
 export { eventually } from './eventually.ts';
 export { createTestKeys, type TestKeys } from './keys.ts';
 export { type MongoServer, startMongo } from './mongo.ts';

@@ -26,7 +26,7 @@ export const approverService = defineService({
     const records = bus.records('questions', questionEntrySchema);
     const parts: Parts = { bus, records, keys, keyring, clock, log, settings, people };
     stack.use(await startSweep(parts));
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('settings', () => settings.current || 'the copy of the settings may be behind');
     health.add('people', () => people.current || 'the copy of the people may be behind');
     stack.use(

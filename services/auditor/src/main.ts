@@ -31,7 +31,7 @@ export const auditorService = defineService({
       CONTROL: recorderOf('CONTROL'),
     };
     stack.use(startPurging({ bus, store, clock, log, anchored: () => anchors.anchored('LEDGER') }));
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('mongodb', () => store.ready);
     for (const stream of auditedStreams) {
       stack.use(bus.follow(stream, (batch) => recorders[stream].store(batch)));

@@ -3,12 +3,13 @@ import path from 'node:path';
 import type { Bus } from '@interlock/bus';
 import { type PersonEntry, type ServiceName, type SignedBundle, sha256 } from '@interlock/contracts';
 import { type Keyring, signStatement } from '@interlock/keys';
-import { eventually, startTestBus } from '@interlock/testkit';
+import { eventually, type NatsServer, startTestBus } from '@interlock/testkit';
 import { consoleService } from './main.ts';
 
 /** A console on a real bus, and connections of the other services to that bus. */
 export interface ConsoleFixture extends AsyncDisposable {
   readonly url: string;
+  readonly nats: NatsServer;
   readonly keyring: Keyring;
   /** Connects to the bus as a service. */
   join(service: ServiceName): Promise<Bus>;
@@ -36,6 +37,7 @@ export async function startConsole(people: Omit<PersonEntry, 'tokenHash'>[]): Pr
   const owned = stack.move();
   return {
     url,
+    nats: testBus.nats,
     keyring: testBus.keyring,
     join: (service) => testBus.busOf(service),
     signed: (content) => {

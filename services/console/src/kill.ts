@@ -9,10 +9,10 @@ import type { Management } from './management.ts';
 import { requireEveryTenant, requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
 import type { Route } from './server.ts';
-import { writeEntry } from './write-entry.ts';
+import type { Switches } from './switches.ts';
 
 /** Routes of the kill switch. The last setting of a switch counts. */
-export function killRoutes(management: Management): Route[] {
+export function killRoutes(management: Pick<Management, 'clock'>, switches: Switches): Route[] {
   return [
     {
       method: 'POST',
@@ -36,20 +36,14 @@ export function killRoutes(management: Management): Route[] {
           by: person.person,
           ...(reason === undefined ? {} : { reason }),
         };
-        await management.inTurn(() => writeEntry(management, { bucket: 'switches', key, value }, operation));
-        return { switches: [{ key, ...value }] };
+        return { switches: [await switches.set(key, value, operation)] };
       },
     },
     {
       method: 'GET',
       url: '/v1/kill',
       roles: ['operator', 'reader', 'approver'],
-      answer: async () => {
-        const switches = await management.bus.entries('switches').list();
-        return {
-          switches: switches.filter(({ value }) => value.on).map(({ key, value }) => ({ key, ...value })),
-        };
-      },
+      answer: async () => ({ switches: await switches.listOn() }),
     },
   ];
 }

@@ -5,9 +5,10 @@ import {
   type QuestionEntry,
   questionEntrySchema,
   sha256,
+  switchListSchema,
 } from '@interlock/contracts';
 import { verifyStatement } from '@interlock/keys';
-import { eventually, makeCall } from '@interlock/testkit';
+import { eventually, limitWrites, makeCall } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConsoleFixture, startConsole } from './console.fixture.ts';
 import { makeQuestion } from './question.fixture.ts';
@@ -46,6 +47,29 @@ describe('the kill switch', () => {
       body: { switches: [{ key: 'agent.acme.helper' }] },
     });
   });
+});
+
+test('[P-kill-store-ill] a kill switch that cannot be stored is in force at once, says so, is lifted likewise, and is stored when there is room', async () => {
+  await using own = await startConsole([{ person: 'otto', roles: ['operator'] }]);
+  const executor = await own.join('executor');
+  const switches = await executor.entries('switches').watch();
+  await eventually(() => switches.current);
+  const set = (on: boolean) =>
+    own.ask('otto', 'POST', '/v1/kill', { target: { kind: 'tool', tool: 'pay' }, on });
+  const listed = async () => {
+    const { body } = await own.ask('otto', 'GET', '/v1/kill');
+    return switchListSchema.parse(body).switches.map(({ key, stored }) => ({ key, stored }));
+  };
+  await limitWrites(own.nats.server.pid, 'nothing');
+  expect(await set(true)).toMatchObject({ status: 200, body: { switches: [{ on: true, stored: false }] } });
+  expect(switches.get('tool.pay')?.on).toBe(true);
+  expect(await listed()).toEqual([{ key: 'tool.pay', stored: false }]);
+  expect(await set(false)).toMatchObject({ status: 200, body: { switches: [{ on: false, stored: false }] } });
+  expect(switches.get('tool.pay')?.on).toBe(false);
+  expect(await set(true)).toMatchObject({ status: 200 });
+  await own.nats.server.restart();
+  await eventually(async () => (await listed())[0]?.stored === true);
+  expect(await executor.entries('switches').get('tool.pay')).toMatchObject({ value: { on: true } });
 });
 
 describe('an agent', () => {

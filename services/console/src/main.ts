@@ -19,6 +19,7 @@ import { personRoutes } from './people-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { replayRoutes } from './replay.ts';
 import { buildServer, listen } from './server.ts';
+import { openSwitches, type Switches } from './switches.ts';
 import { toolRoutes } from './tools.ts';
 import { traceRoutes } from './trace-routes.ts';
 import { TraceStore } from './traces.ts';
@@ -47,23 +48,24 @@ export const consoleService = defineService({
       people,
       inTurn: (operation) => queue.run(operation),
     };
+    const switches = owned.use(openSwitches({ bus, clock, log }));
     const store = new TraceStore();
     const server = buildServer({
       management,
       hosts: config.INTERLOCK_CONSOLE_HOSTS,
-      routes: routesOf(management, store),
+      routes: routesOf(management, switches, store),
     });
     if (traceToken !== undefined) addSpanReceiver(server, store, traceToken);
     owned.defer(() => server.close());
     const url = await listen(server, config.INTERLOCK_CONSOLE_ADDRESS);
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('people', () => people.current || 'the list of people may be out of date');
     const open = owned.move();
     return { url, [Symbol.asyncDispose]: () => open.disposeAsync() };
   },
 });
 
-function routesOf(management: Management, store: TraceStore) {
+function routesOf(management: Management, switches: Switches, store: TraceStore) {
   return [
     ...toolRoutes(management),
     ...applyRoutes(management),
@@ -71,7 +73,7 @@ function routesOf(management: Management, store: TraceStore) {
     ...personRoutes(management),
     ...credentialRoutes(management),
     ...approvalRoutes(management),
-    ...killRoutes(management),
+    ...killRoutes(management, switches),
     ...emergencyRoutes(management),
     ...policyRoutes(management),
     ...auditRoutes(management),

@@ -49,7 +49,7 @@ export const executorService = defineService({
       executor: replica,
       signal: stopping.signal,
     };
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('entries', () => entries.ready);
     health.add('ledger', () => room.blockedBy()?.detail ?? true);
     await bus.serve('executor.discover', async ({ connection }) => {

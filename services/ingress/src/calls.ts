@@ -22,7 +22,7 @@ import type { Waiter, Waits } from './waits.ts';
 
 export type CallParts = FollowParts &
   EndingParts & {
-    bus: Pick<Bus, 'connected' | 'publish' | 'sendCancel'>;
+    bus: Pick<Bus, 'ready' | 'publish' | 'sendCancel'>;
     waits: Pick<Waits, 'open'>;
     doubts: Pick<Doubts, 'add'>;
     /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
@@ -47,9 +47,10 @@ export interface Submission {
 export async function submit(submission: Submission, parts: CallParts): Promise<Answer> {
   const { agent: entry, parsed, idempotencyKey } = submission;
   const { tenant, agent } = entry;
-  if (!parts.bus.connected)
+  // Why it is not ready is for the operator: /readyz says it.
+  if (parts.bus.ready !== true)
     throw new Fault('dependency_unavailable', {
-      detail: 'Ingress is disconnected from NATS. Nothing was done.',
+      detail: 'Interlock cannot reach or write its store at the moment. Nothing was done.',
     });
   if (idempotencyKey === undefined) {
     // C1

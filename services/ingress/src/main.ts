@@ -26,7 +26,7 @@ export const ingressService = defineService({
     const agents = stack.use(await bus.entries('agents').watch());
     const toolEntries = stack.use(await bus.entries('tools').watch());
     const floods = stack.use(new Floods({ bus, keyring, clock, log }));
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('agents', () => agents.current || 'the agents are not read yet');
     health.add('tools', () => toolEntries.current || 'the tools are not read yet');
 

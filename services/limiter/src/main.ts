@@ -24,7 +24,7 @@ export const limiterService = defineService({
     const counters = stack.use(
       openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), clock, log }),
     );
-    health.add('bus', () => bus.connected || 'disconnected from NATS');
+    health.add('bus', () => bus.ready);
     health.add('redis', () => counters.ready);
     health.add('entries', () => entries.ready);
     const seen: Seen = { obligations: false };

@@ -2,6 +2,7 @@ import { connectProvisioner } from '@interlock/bus';
 import { defineService, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { keepLine } from './keep-line.ts';
+import { watchStores } from './watch-stores.ts';
 
 /** The provisioner: makes streams, consumers and buckets from the lifecycle table, and the line again when it is lost. */
 export const provisionerService = defineService({
@@ -25,6 +26,8 @@ export const provisionerService = defineService({
     log.info({ made }, 'every stream, consumer and bucket exists; made those that were missing');
     health.add('bus', () => provisioner.connected || 'disconnected from NATS');
     stack.use(keepLine(provisioner, context));
+    const stores = stack.use(watchStores(provisioner, context));
+    health.add('stores', () => stores.ready);
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },

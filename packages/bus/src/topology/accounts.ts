@@ -7,6 +7,8 @@
  * A3 All of it is derived from the lifecycle table; nothing is granted by hand.
  */
 import {
+  announcedBuckets,
+  announceSubject,
   type BucketName,
   buckets,
   type ConsumerName,
@@ -15,6 +17,7 @@ import {
   consumers,
   controlPatterns,
   lifecycle,
+  pulseBucket,
   type RpcName,
   rpcSubject,
   rpcs,
@@ -26,10 +29,14 @@ import {
   stepPattern,
   storedPattern,
   storedReaders,
+  storesSubject,
   streamPattern,
   streams,
 } from '@interlock/contracts';
 
+/** The server's own account. Nobody joins it; the provisioner may ask the server how it is, and nothing else. */
+const SYSTEM = 'SYS';
+export const HEALTH_SUBJECT = '$SYS.REQ.SERVER.PING.HEALTHZ';
 /** JetStream's API as a service's account sees it. */
 export const API_PREFIX = 'CORE.API';
 /** Larger than the largest event: 512 KiB of arguments, sealed and in base64, with what each step adds. */
@@ -71,7 +78,9 @@ export function natsServerConfig(options: ServerConfigOptions): string {
     `max_pending: ${MAX_PENDING_BYTES}`,
     'ping_interval: "10s"',
     `jetstream { store_dir: ${JSON.stringify(storeDir)}, sync_interval: always }`,
+    `system_account: ${SYSTEM}`,
     'accounts {',
+    `  ${SYSTEM}: { exports: [ { service: ${JSON.stringify(HEALTH_SUBJECT)}, accounts: [CORE] } ] }`,
     ...accounts,
     '}',
     '',
@@ -85,7 +94,32 @@ export function accountName(service: ServiceName): string {
 
 /** Returns everything that a service's account imports (A2). */
 export function grantsOf(service: ServiceName): Grant[] {
-  return [...stepGrants(service), ...streamGrants(service), ...bucketGrants(service), ...peerGrants(service)];
+  const pulse = api(`STREAM.INFO.KV_${pulseBucket}`);
+  const others = [...streamGrants(service), ...bucketGrants(service)].filter(({ to }) => to !== pulse.to);
+  return [...stepGrants(service), ...others, pulse, core('stream', storesSubject), ...peerGrants(service)];
+}
+
+/** Returns the streams in which a service must be able to store something, or whose events it must be able to acknowledge. */
+export function streamsOf(service: ServiceName): string[] {
+  const steps = (Object.keys(lifecycle) as Step[]).filter((step) => owns(lifecycle[step].owners, service));
+  const consumed = (Object.keys(consumers) as ConsumerName[]).filter(
+    (name) => consumers[name].service === service,
+  );
+  const written = (Object.keys(buckets) as BucketName[]).filter((name) => buckets[name].writer === service);
+  const others: StreamName[] = [
+    ...(service === 'auditor' ? (['ANCHORS'] as const) : []),
+    ...(controlPatterns(service).length === 0 ? [] : (['CONTROL'] as const)),
+  ];
+  return [
+    ...new Set([
+      ...steps.map((step) => lifecycle[step].stream),
+      ...consumed.map((name) => consumers[name].stream),
+      ...others,
+      ...written.map((name) => `KV_${name}`),
+      // A disk that takes nothing more takes nothing more of any stream.
+      'KV_probes',
+    ]),
+  ];
 }
 
 function stepGrants(service: ServiceName): Grant[] {
@@ -153,6 +187,11 @@ function peerGrants(service: ServiceName): Grant[] {
     grants.push({ kind: 'stream', from: channel.executor, subject: channelSubject('*', '*', 'out') });
   if (service === channel.executor)
     grants.push({ kind: 'stream', from: channel.door, subject: channelSubject('*', '*', 'in') });
+  for (const name of announcedBuckets) {
+    const { writer, readers } = buckets[name];
+    if (owns(readers, service))
+      grants.push({ kind: 'stream', from: writer, subject: announceSubject(name, '>') });
+  }
   return grants;
 }
 
@@ -168,7 +207,8 @@ function coreAccount(members: ServiceName[], provisionerKey: string): string {
       .filter(({ from }) => from === 'CORE')
       .map((grant) => exported(grant, service)),
   );
-  return account('CORE', 'jetstream: enabled', provisionerKey, exports, []);
+  const health = `{ service: { account: ${SYSTEM}, subject: ${JSON.stringify(HEALTH_SUBJECT)} } }`;
+  return account('CORE', 'jetstream: enabled', provisionerKey, exports, [health]);
 }
 
 function serviceAccount(service: ServiceName, members: ServiceName[], publicKey: string): string {

@@ -4,6 +4,8 @@
  */
 import {
   anchorSubject,
+  announcedBuckets,
+  announceSubject,
   type BucketName,
   buckets,
   type ConsumerName,
@@ -14,6 +16,7 @@ import {
   controlSubject,
   controlWriters,
   lifecycle,
+  pulseBucket,
   type RpcName,
   rpcSubject,
   rpcs,
@@ -24,6 +27,7 @@ import {
   stepSubject,
   storedPattern,
   storedReaders,
+  storesSubject,
   streams,
 } from '@interlock/contracts';
 
@@ -96,6 +100,10 @@ export function foreignPeerSubjects(service: ServiceName, call: string): string[
     ...verbs.map(rpcSubject),
     ...(service === channel.door ? [] : [channelSubject('replica', call, 'in')]),
     ...(service === channel.executor ? [] : [channelSubject('replica', call, 'out')]),
+    ...announcedBuckets
+      .filter((name) => service !== buckets[name].writer)
+      .map((name) => announceSubject(name, call)),
+    storesSubject,
     `interlock.done.v1.settled.acme.${call}`,
     `interlock.asked.v1.requested.acme.${call}`,
   ];
@@ -127,6 +135,7 @@ export function foreignApiCalls(service: ServiceName): string[] {
 function mayCall(service: ServiceName, call: string, stream: string): boolean {
   if (service === 'auditor' && call === 'STREAM.PURGE' && stream === 'LEDGER') return true;
   if (isStreamName(stream)) return READER_CALLS.includes(call) && includes(streams[stream].readers, service);
+  if (call === 'STREAM.INFO' && bucketOf(stream) === pulseBucket) return true;
   const { writer, readers: reading } = buckets[bucketOf(stream)];
   return BUCKET_CALLS.includes(call) && (writer === service || includes(reading, service));
 }

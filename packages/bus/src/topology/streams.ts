@@ -25,6 +25,7 @@ import {
 import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { isAbsent } from '../server-errors.ts';
+import { PROBES } from './probe.ts';
 
 const MEBIBYTE = 1_048_576;
 /** A call is in flight for minutes: its own limit, that of its claim, and time to restart a service. */
@@ -70,6 +71,19 @@ export async function repairLine(jsm: JetStreamManager, options: ProvisionOption
     if (consumers[name].stream === 'LINE' && (await ensureConsumer(jsm, name))) made.push(name);
   }
   return made;
+}
+
+/**
+ * Makes the bucket of probes again. Once it could not be written the server takes nothing more for it, so this alone
+ * shows that there is room again. Throws while there is none.
+ */
+export async function makeProbesAgain(
+  connection: NatsConnection,
+  jsm: JetStreamManager,
+  { replicas }: ProvisionOptions,
+): Promise<void> {
+  if (await exists(() => jsm.streams.info(PROBES))) await jsm.streams.delete(PROBES);
+  await ensureBucket(jsm, new Kvm(jetstream(connection)), 'probes', replicas);
 }
 
 type NamedStream = Partial<StreamConfig> & { name: StreamName };

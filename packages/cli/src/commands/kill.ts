@@ -72,5 +72,9 @@ function textOf({ switches }: z.infer<typeof switchListSchema>): string {
     instant(at),
     reason,
   ]);
-  return plain(table(['target', 'state', 'by', 'since', 'reason'], rows));
+  const shown = plain(table(['target', 'state', 'by', 'since', 'reason'], rows));
+  return switches.every(({ stored }) => stored) ? shown : `${shown}\n${NOT_STORED}`;
 }
+
+const NOT_STORED =
+  'This is in force in every service that runs, and is not stored yet: NATS cannot write. The console stores it as soon as that is possible; until then a restart of the console forgets it. Look at: interlock doctor';

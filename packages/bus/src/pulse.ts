@@ -1,0 +1,112 @@
+/**
+ * The pulse: one short question to the server after the other, four in a second.
+ *
+ * H1 What the server says is as old as its question, not as its answer. Whatever delays either of them, nothing counts
+ *    as newer than it is.
+ * H2 While the clock of this service differs from the server's by more than `CLOCK_TOLERANCE_MS`, nothing is done over
+ *    the connection: the limits of calls, claims and keys are instants. The difference counts only beyond what the way
+ *    of question and answer can explain.
+ */
+import { pulseBucket } from '@interlock/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { z } from 'zod';
+import type { Connection } from './connection.ts';
+import { startLoop } from './loop.ts';
+import type { BusOptions } from './options.ts';
+
+/** Four questions fit into the second after which a copy of the kill switches counts as old. */
+const EVERY_MS = 250;
+/** Services hold instants of others within this tolerance (`GRACE_MS` of the executor, `CLOCK_SKEW_MS` of the broker). */
+const CLOCK_TOLERANCE_MS = 2_000;
+
+/** What the server answered. */
+export interface PulseAnswer {
+  /** When it was asked, on the monotonic clock (H1). */
+  askedAtMs: number;
+  /** The last sequence of the bucket that is asked about. */
+  lastSequence: number;
+}
+
+export interface Pulse extends AsyncDisposable {
+  readonly last: PulseAnswer | undefined;
+  /** Returns how long ago the last question was sent that was answered. */
+  ageMs(): number;
+  /** Calls back with each answer. Returns a function that ends that. */
+  onAnswer(listener: (answer: PulseAnswer) => void): () => void;
+}
+
+/** What asking needs. `jsm` gives up soon, so that the next question is asked soon. */
+type PulseContext = Pick<BusOptions, 'clock' | 'log'> & { connection: Connection; jsm: JetStreamManager };
+
+/** The server's own time, with nanoseconds; the client's types do not know of it. */
+const answeredSchema = z.object({ ts: z.string(), state: z.object({ last_seq: z.int().nonnegative() }) });
+
+/** Starts asking, and returns when the first question was answered or failed. */
+export async function startPulse(at: PulseContext): Promise<Pulse> {
+  const { connection, clock, log } = at;
+  const listeners = new Set<(answer: PulseAnswer) => void>();
+  const first = Promise.withResolvers<void>();
+  const startedAtMs = clock.monotonicMs();
+  let last: PulseAnswer | undefined;
+  const loop = startLoop({
+    // It goes on while the clocks differ, to see when they agree again.
+    connection: {
+      nats: connection.nats,
+      get connected() {
+        return connection.reachable;
+      },
+    },
+    turn: async () => {
+      const answer = await ask(at);
+      first.resolve();
+      last = answer;
+      for (const listener of listeners) listener(answer);
+    },
+    onError: (error) => {
+      first.resolve();
+      log.debug({ err: error }, 'the server did not answer the pulse; asking again');
+    },
+    restMs: EVERY_MS,
+    retryMs: EVERY_MS,
+  });
+  await first.promise;
+  return {
+    get last() {
+      return last;
+    },
+    ageMs: () => clock.monotonicMs() - (last?.askedAtMs ?? startedAtMs),
+    onAnswer: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
+  };
+}
+
+async function ask({ connection, jsm, clock, log }: PulseContext): Promise<PulseAnswer> {
+  const [askedAtMs, earliestMs] = [clock.monotonicMs(), clock.nowMs()];
+  const { ts, state } = answeredSchema.parse(await jsm.streams.info(`KV_${pulseBucket}`));
+  const differenceMs = beyond(Date.parse(ts), { earliestMs, latestMs: clock.nowMs() });
+  // H2
+  const isWrong = Math.abs(differenceMs) > CLOCK_TOLERANCE_MS;
+  const why = isWrong
+    ? `the clock of this service and that of NATS differ by ${words(differenceMs)}`
+    : undefined;
+  if (isWrong && connection.trouble === undefined)
+    log.error({ differenceMs }, 'this service does nothing until its clock and that of NATS agree');
+  connection.forbid(why);
+  return { askedAtMs, lastSequence: state.last_seq };
+}
+
+/** Returns how far an instant is outside of a span of time: negative before it, positive after it, 0 within. */
+export function beyond(
+  instantMs: number,
+  { earliestMs, latestMs }: { earliestMs: number; latestMs: number },
+): number {
+  if (instantMs < earliestMs) return instantMs - earliestMs;
+  return Math.max(0, instantMs - latestMs);
+}
+
+function words(differenceMs: number): string {
+  return `${Math.round(Math.abs(differenceMs) / 1_000)} s`;
+}
