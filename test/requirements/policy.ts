@@ -92,6 +92,11 @@ export const policyRequirements = {
     source: 'services/decider/README.md',
     layer: 'unit',
   },
+  'P-rules-hold': {
+    text: 'What a rule about arguments is meant to stop is found in every spelling that a grammar draws, or the argument counts as unreadable.',
+    source: 'policies/README.md',
+    layer: 'unit',
+  },
   'P-session-memory': {
     text: 'What a session used and what a person denied in it is durable before the call goes on, known to every replica, and lost by none.',
     source: 'services/decider/README.md',

@@ -182,6 +182,7 @@ export {
   policyExplanationSchema,
   policyInputSchema,
   reasonSchema,
+  type SqlDialect,
   sqlDialectSchema,
   sqlStatementSchema,
   type Verdict,

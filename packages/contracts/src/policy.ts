@@ -13,6 +13,7 @@ export const jsonPointerSchema = z.string().max(1_024).regex(JSON_POINTER, 'must
 
 /** SQL dialects that have a parser. */
 export const sqlDialectSchema = z.enum(['postgresql', 'mysql', 'sqlite']);
+export type SqlDialect = z.infer<typeof sqlDialectSchema>;
 
 /** What an argument holds, so that it is parsed into facts. Where `at` points to an array, each of its strings is parsed. */
 export const parseSchema = z.discriminatedUnion('as', [
@@ -39,13 +40,18 @@ function fact<T extends z.ZodRawShape>(shape: T) {
 /** One SQL statement of an argument. `kind` is its leading verb in lower case: `select`, `update`, `drop` … */
 export const sqlStatementSchema = z.strictObject({
   kind: z.string().max(64),
+  /**
+   * What it and everything inside it does, its own kind first: a `with` that deletes adds `delete`, an upsert `update`,
+   * `select … into` `create` or `into`. `call` stands for a function of which it is not known that it changes nothing.
+   */
+  kinds: z.array(z.string().max(64)).max(64).default([]),
   /** True when neither it nor anything inside it (a data-modifying CTE, a function that writes) changes anything, as far as the parser can tell. */
   readOnly: z.boolean(),
-  /** The tables it names, as written, `schema.table` where a schema is given. */
+  /** The tables it names, as written, `schema.table` where a schema is given; a name with a dot in it is quoted. */
   tables: z.array(text).max(FACTS_MAX),
-  /** Functions it calls, lower case. */
+  /** Functions it calls, lower case; one that is quoted because of its capital letters is quoted here, too. */
   functions: z.array(text).max(FACTS_MAX),
-  /** Update and delete: whether a condition limits the rows. Absent for other statements. */
+  /** Whether a condition limits the rows of every update and delete in it. Absent where there is none. */
   conditioned: z.boolean().optional(),
 });
 

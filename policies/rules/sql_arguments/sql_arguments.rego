@@ -5,12 +5,14 @@
 #   read, with one statement and no function that reaches files, the network, other sessions or settings. The tool's
 #   entry in data.config.sql_arguments changes that: `kinds` that are allowed, `read_only: false` (only together with
 #   `kinds`), `statements_max`, `tables_allowed` and `tables_denied`, `functions_allowed` (all others are denied) and
-#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition, `reads_may_write: true`
-#   for a select of which the parser cannot know that it changes nothing (it calls user-defined functions; changes
-#   inside a `with` are then allowed, too), `optional: true` for calls without SQL, `enabled: false`. Upper and lower
-#   case of tables are the same, and names of `with` queries count as tables; `reporting.*` stands for a schema; a
-#   denied table without a schema is denied in every schema. SQL that cannot be read and a text without a statement
-#   are denied. Malformed data denies everything, a malformed entry denies its tool.
+#   `functions_denied`, `unconditioned: true` for an update or a delete without a condition that limits its rows,
+#   `reads_may_write: true` for a select of which the parser cannot know that it changes nothing (it calls user-defined
+#   functions), `optional: true` for calls without SQL, `enabled: false`. `kinds` are about everything inside a
+#   statement: a `with` that deletes needs `delete`, an upsert `update`, `select … into` needs `create` or `into`, and a
+#   function that is not known to change nothing needs `call`, unless `functions_allowed` lists it or `reads_may_write`
+#   is set. Upper and lower case of tables are the same, and names of `with` queries count as tables; `reporting.*`
+#   stands for a schema; a denied table without a schema is denied in every schema. SQL that cannot be read and a text
+#   without a statement are denied. Malformed data denies everything, a malformed entry denies its tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
@@ -65,12 +67,13 @@ deny contains "The SQL of this call changes something where it seems to read." i
 
 deny contains "The SQL of this call is of a kind that this tool may not use." if {
 	some statement in _statements
-	not _kind_allowed(statement.kind)
+	some kind in _kinds(statement)
+	not _kind_allowed(kind, statement)
 }
 
-deny contains "The SQL of this call changes every row: its update or delete has no condition." if {
+deny contains "The SQL of this call may change every row: no condition limits the rows of its update or delete." if {
 	some statement in _statements
-	statement.kind in {"update", "delete"}
+	count(_kinds(statement) & {"update", "delete"}) > 0
 	not statement.conditioned
 	not _entry.unconditioned
 }
@@ -119,7 +122,20 @@ _entry := data.config.sql_arguments[input.tool.name]
 
 _reading := {"select", "with", "values", "table", "show", "explain", "describe", "desc"}
 
-_kind_allowed(kind) if kind in object.get(_entry, "kinds", [kind])
+# What a statement does, and everything inside it.
+_kinds(statement) := {statement.kind} | {kind | some kind in statement.kinds}
+
+_kind_allowed(kind, _) if kind in object.get(_entry, "kinds", [kind])
+
+# Functions are judged by their names, or may change what they like. A procedure is neither.
+_kind_allowed("call", statement) if {
+	statement.kind != "call"
+	_functions_are_judged
+}
+
+_functions_are_judged if _entry.functions_allowed
+
+_functions_are_judged if _entry.reads_may_write
 
 _table_allowed(_) if not _entry.tables_allowed
 

@@ -65,12 +65,25 @@ test_denies_kinds_that_are_not_listed if {
 	_result(_call([_select]), {"kinds": ["show"]}) == kind
 }
 
+test_denies_kinds_inside_a_statement_that_are_not_listed if {
+	kind := {"The SQL of this call is of a kind that this tool may not use."}
+	every kinds in [["update", "delete"], ["update", "insert"], ["update", "create"], ["update", "call"]] {
+		_result(_call([object.union(_update, {"kinds": kinds})]), _writer) == kind
+	}
+	inner := object.union(_select, {"readOnly": false, "kinds": ["select", "delete"], "conditioned": true})
+	_result(_call([inner]), object.union(_writer, {"reads_may_write": true})) == kind
+	procedure := {"kind": "call", "kinds": ["call"], "readOnly": false, "tables": [], "functions": ["mine"]}
+	_result(_call([procedure]), object.union(_writer, {"functions_allowed": ["mine"]})) == kind
+}
+
 test_denies_an_update_or_delete_of_every_row if {
-	everything := {"The SQL of this call changes every row: its update or delete has no condition."}
+	everything := {"The SQL of this call may change every row: no condition limits the rows of its update or delete."}
 	_result(_call([object.union(_update, {"conditioned": false})]), _writer) == everything
 	_result(_call([object.remove(_update, ["conditioned"])]), _writer) == everything
 	delete := object.union(_update, {"kind": "delete", "conditioned": false})
 	_result(_call([delete]), {"read_only": false, "kinds": ["delete"]}) == everything
+	inner := object.union(_update, {"kind": "insert", "kinds": ["insert", "update"], "conditioned": false})
+	_result(_call([inner]), {"read_only": false, "kinds": ["insert", "update"]}) == everything
 }
 
 test_denies_tables_that_are_not_allowed if {
@@ -174,7 +187,11 @@ test_returns_nothing_for_what_data_allows if {
 	entry := {"tables_allowed": ["Orders", "reporting.*"], "tables_denied": ["users"]}
 	_result(_reads({"tables": ["ORDERS", "reporting.Sales"]}), entry) == set()
 	own := object.union(_writer, {"reads_may_write": true, "functions_allowed": ["mine"]})
-	_result(_reads({"readOnly": false, "functions": ["mine"]}), own) == set()
+	_result(_reads({"readOnly": false, "functions": ["mine"], "kinds": ["select", "call"]}), own) == set()
+	both := object.union(_writer, {"kinds": ["update", "delete", "call"]})
+	_result(_call([object.union(_update, {"kinds": ["update", "delete", "call"]})]), both) == set()
+	judged := object.union(_writer, {"functions_allowed": ["mine"]})
+	_result(_call([object.union(_update, {"kinds": ["update", "call"], "functions": ["mine"]})]), judged) == set()
 	_result(_without, {"optional": true}) == set()
 }
 

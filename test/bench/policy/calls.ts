@@ -85,7 +85,9 @@ function factsOf(chance: Chance, sends: boolean): PolicyInput['facts'] {
               at: '/query',
               readable: true,
               dialect: 'postgresql',
-              statements: [{ kind: 'select', readOnly: true, tables: [table], functions: ['count'] }],
+              statements: [
+                { kind: 'select', kinds: ['select'], readOnly: true, tables: [table], functions: ['count'] },
+              ],
             },
           ]
         : [],

@@ -5,8 +5,18 @@
  * could find one statement where the server runs two: texts of that kind are unreadable.
  */
 import { z } from 'zod';
+import { changesSomeRows } from './mysql-sqlite-condition.ts';
 import { isHarmlessFunction } from './sql-functions.ts';
-import { type Found, type SqlStatement, statementOf } from './sql-statement.ts';
+import {
+  type Found,
+  foundChange,
+  foundUnknownFunction,
+  functionName,
+  nothingFound,
+  type SqlStatement,
+  statementOf,
+  tableName,
+} from './sql-statement.ts';
 import { isTree, type Tree, walk } from './tree.ts';
 
 type Dialect = 'mysql' | 'sqlite';
@@ -61,31 +71,54 @@ function parseTree(dialect: Dialect, text: string): unknown {
 function readStatement(dialect: Dialect, tree: unknown): SqlStatement | undefined {
   if (!isTree(tree) || typeof tree['type'] !== 'string') return undefined;
   const kind = tree['type'].toLowerCase();
-  const found: Found = { tables: new Set(), functions: new Set(), reads: true };
+  const found = nothingFound(kind);
   // Wrapped, so that the statement itself is visited like every node in it.
-  if (!walk({ statement: tree }, (name, value) => visit(dialect, name, value, found))) return undefined;
-  const changes = kind === 'update' || kind === 'delete';
-  return statementOf(kind, found, changes ? limitsRows(tree['where'], 0) : undefined);
+  const whole = walk({ statement: tree }, (name, value) => visit(dialect, name, value, found));
+  return whole ? statementOf(kind, found) : undefined;
 }
 
 function visit(dialect: Dialect, name: string, value: unknown, found: Found): void {
   if (name === 'type' && (typeof value !== 'string' || !READING.has(value))) found.reads = false;
   // `select … into`, and every clause that locks rows.
-  if (name === 'into' && isTree(value) && Object.values(value).some((part) => part !== null))
+  if (name === 'into' && isTree(value) && Object.values(value).some((part) => part !== null)) {
     found.reads = false;
+    found.kinds.add('into');
+  }
   if ((name === 'locking_read' || name === 'for_update') && value !== null) found.reads = false;
   // Lists of pairs (`rename a to b`) are nested lists.
   for (const node of [value].flat(2)) if (isTree(node)) visitNode(dialect, node, found);
 }
 
+/** Statements that may stand inside another one, as in a trigger. */
+const CHANGING = new Set(
+  'alter call create delete drop insert load_data rename replace truncate update'.split(' '),
+);
+
 function visitNode(dialect: Dialect, node: Tree, found: Found): void {
-  const { type, db, table } = node;
+  const { type, db, table, name } = node;
   if ('db' in node && typeof table === 'string')
-    found.tables.add(typeof db === 'string' ? `${db}.${table}` : table);
+    found.tables.add(tableName(typeof db === 'string' ? [db, table] : [table]));
+  if (typeof type === 'string' && CHANGING.has(type)) visitChange(dialect, type, node, found);
   if (type !== 'function' && type !== 'aggr_func') return;
-  const name = functionName(node['name']);
-  found.functions.add(name);
-  if (!isHarmlessFunction(dialect, name)) found.reads = false;
+  const parts = functionParts(name);
+  found.functions.add(functionName(parts));
+  const [only = '', ...more] = parts;
+  if (more.length > 0 || !isHarmlessFunction(dialect, only)) foundUnknownFunction(found);
+}
+
+function visitChange(dialect: Dialect, type: string, node: Tree, found: Found): void {
+  found.kinds.add(type);
+  if (type === 'update' || type === 'delete') foundChange(found, changesSomeRows(dialect, node));
+  const { on_duplicate_update: upsert, or: otherwise } = node;
+  if (upsert !== null && upsert !== undefined) {
+    // An upsert updates one row for each that it would insert.
+    found.kinds.add('update');
+    foundChange(found, true);
+  }
+  // `insert or replace` deletes the row that is in its way, and so does `update or replace`.
+  const words = z.array(z.object({ value: z.string() })).safeParse(otherwise ?? []);
+  if (!words.success || words.data.some(({ value }) => value.toLowerCase() === 'replace'))
+    found.kinds.add('replace');
 }
 
 const functionNameSchema = z.object({
@@ -93,32 +126,11 @@ const functionNameSchema = z.object({
   schema: z.object({ value: z.string() }).optional(),
 });
 
-/** Both servers ignore the case of function names. */
-function functionName(name: unknown): string {
-  if (typeof name === 'string') return name.toLowerCase();
+/** Returns the parts of a function's name, in lower case: both servers ignore its case. */
+function functionParts(name: unknown): string[] {
+  if (typeof name === 'string') return [name.toLowerCase()];
   const parsed = functionNameSchema.safeParse(name);
-  if (!parsed.success) return '?';
+  if (!parsed.success) return ['?'];
   const { schema, name: parts } = parsed.data;
-  const values = parts.map(({ value }) => value);
-  return [...(schema === undefined ? [] : [schema.value]), ...values].join('.').toLowerCase();
-}
-
-/** A condition that is nested deeper counts as one that limits nothing. */
-const DEPTH_MAX = 32;
-
-/** True when a condition depends on the row, as far as its form shows: `true`, `1 = 1` and `a = a` do not. */
-function limitsRows(condition: unknown, depth: number): boolean {
-  if (!isTree(condition) || depth > DEPTH_MAX) return false;
-  const { type, operator, left, right } = condition;
-  if (type === 'binary_expr') {
-    const [one, other] = [limitsRows(left, depth + 1), limitsRows(right, depth + 1)];
-    if (operator === 'AND' || operator === '&&') return one || other;
-    if (operator === 'OR' || operator === '||' || operator === 'XOR') return one && other;
-    if (JSON.stringify(left) === JSON.stringify(right)) return false;
-  }
-  let column = false;
-  walk({ condition }, (name, value) => {
-    if (name === 'type' && value === 'column_ref') column = true;
-  });
-  return column;
+  return [...(schema === undefined ? [] : [schema]), ...parts].map(({ value }) => value.toLowerCase());
 }

@@ -2,12 +2,23 @@
  * The fence round PostgreSQL's own parser, compiled to WebAssembly.
  *
  * A statement counts as read-only only when every node of its tree is on the list of nodes that only read, and every
- * function on the list of functions that change nothing: whatever is not listed may write.
+ * function on the list of functions that change nothing: whatever is not listed may write. Every statement inside it
+ * counts as it would alone, wherever it stands.
  */
 import { loadModule, parseSync, SqlError } from 'libpg-query';
 import { z } from 'zod';
+import { changesSomeRows, ownName } from './postgresql-condition.ts';
 import { isHarmlessFunction } from './sql-functions.ts';
-import { type Found, type SqlStatement, statementOf } from './sql-statement.ts';
+import {
+  type Found,
+  foundChange,
+  foundUnknownFunction,
+  functionName,
+  nothingFound,
+  type SqlStatement,
+  statementOf,
+  tableName,
+} from './sql-statement.ts';
 import { isTree, type Tree, walk } from './tree.ts';
 
 const parsedSchema = z.object({ stmts: z.array(z.object({ stmt: z.record(z.string(), z.unknown()) })) });
@@ -27,6 +38,8 @@ const READING = new Set(
 );
 /** Clauses of a reading node that write or lock. */
 const WRITING_CLAUSES = new Set(['intoClause', 'lockingClause']);
+/** Nodes that make a value of a type. */
+const CASTS = new Set(['TypeCast', 'RangeTableFuncCol', 'JsonTableColumn']);
 /** Sampling methods of PostgreSQL itself: any other is a function that somebody defined. */
 const SAMPLING = new Set(['bernoulli', 'system']);
 
@@ -76,43 +89,98 @@ function readStatement(stmt: Tree): SqlStatement | undefined {
   const [entry, ...more] = Object.entries(stmt);
   if (entry === undefined || more.length > 0 || !isTree(entry[1])) return undefined;
   const [node, body] = entry;
-  const found: Found = { tables: new Set(), functions: new Set(), reads: true };
-  const whole = walk(stmt, (key, value) => visit(key, value, found));
-  if (!whole) return undefined;
   const kind = kindOf(node, body);
-  const changes = node === 'UpdateStmt' || node === 'DeleteStmt';
-  return statementOf(kind, found, changes ? limitsRows(body['whereClause'], 0) : undefined);
+  const queries = new Set<string>();
+  const found = nothingFound(kind);
+  const named = walk(stmt, (key, value) => {
+    if (key === 'ctename' && typeof value === 'string') queries.add(value);
+  });
+  const whole = named && walk(stmt, (key, value) => visit(key, value, found, queries));
+  return whole ? statementOf(kind, found) : undefined;
 }
 
-function visit(key: string, value: unknown, found: Found): void {
+function visit(key: string, value: unknown, found: Found, queries: ReadonlySet<string>): void {
   if (/^[A-Z]/.test(key) && !READING.has(key)) found.reads = false;
   if (WRITING_CLAUSES.has(key)) found.reads = false;
+  if (/^[A-Z].*Stmt$/.test(key) && !READING.has(key) && isTree(value))
+    lookAtStatement(key, value, found, queries);
+  // `select … into` creates its table.
+  if (key === 'intoClause' && isTree(value)) found.kinds.add('create');
+  if (key === 'onConflictClause' && isTree(value)) lookAtConflict(value, found);
+  if (key === 'MergeWhenClause' && isTree(value)) lookAtMerge(value, found);
   if (key === 'funcname' || key === 'method') lookAtFunction(key, value, found);
+  if (key === 'A_Expr' && isTree(value)) lookAtOperator(value['name'], found);
+  if (CASTS.has(key) && isTree(value) && isTree(value['typeName'])) lookAtType(value['typeName'], found);
   if (key === 'DropStmt' && isTree(value)) lookAtDropped(value['objects'], found);
   if (isTree(value) && typeof value['relname'] === 'string') {
     const { catalogname, schemaname, relname } = value;
-    found.tables.add([catalogname, schemaname, relname].filter((part) => part !== undefined).join('.'));
+    found.tables.add(
+      tableName([catalogname, schemaname, relname].filter((part) => typeof part === 'string')),
+    );
   }
+}
+
+function lookAtStatement(node: string, body: Tree, found: Found, queries: ReadonlySet<string>): void {
+  found.kinds.add(kindOf(node, body));
+  const judged =
+    node === 'UpdateStmt' || node === 'DeleteStmt' || (node === 'MergeStmt' && changesMatches(body));
+  if (judged) foundChange(found, changesSomeRows(node, body, queries));
+}
+
+/** True for a merge that updates or deletes rows of its table. */
+function changesMatches({ mergeWhenClauses: clauses }: Tree): boolean {
+  const commands = z
+    .array(z.object({ MergeWhenClause: z.object({ commandType: z.string() }) }))
+    .safeParse(clauses);
+  if (!commands.success) return true;
+  return commands.data.some(({ MergeWhenClause: { commandType } }) => /UPDATE|DELETE/.test(commandType));
+}
+
+/** An upsert updates one row for each that it would insert. */
+function lookAtConflict({ action }: Tree, found: Found): void {
+  if (action === 'ONCONFLICT_NOTHING') return;
+  found.kinds.add('update');
+  foundChange(found, true);
+}
+
+function lookAtMerge({ commandType }: Tree, found: Found): void {
+  const verb = String(commandType).replace('CMD_', '').toLowerCase();
+  if (verb !== 'nothing') found.kinds.add(verb);
 }
 
 function lookAtFunction(key: string, value: unknown, found: Found): void {
   const names = z.array(stringSchema).safeParse(value);
   const parts = names.success ? names.data.map(({ String: { sval } }) => sval) : ['?'];
-  found.functions.add(parts.join('.').toLowerCase());
-  const [first = '', second] = parts;
-  const name =
-    second === undefined ? first : first === 'pg_catalog' && parts.length === 2 ? second : undefined;
+  found.functions.add(functionName(parts));
+  const name = ownName(parts);
   // Names are compared as they were parsed: a quoted name with a capital letter is another function.
   const harmless =
     name !== undefined && (key === 'method' ? SAMPLING.has(name) : isHarmlessFunction('postgresql', name));
-  if (!harmless) found.reads = false;
+  if (!harmless) foundUnknownFunction(found);
+}
+
+/** An operator in a schema is a function that somebody defined. */
+function lookAtOperator(name: unknown, found: Found): void {
+  const names = z.array(stringSchema).safeParse(name);
+  const parts = names.success ? names.data.map(({ String: { sval } }) => sval) : [];
+  if (ownName(parts) === undefined) {
+    found.functions.add(functionName(parts));
+    foundUnknownFunction(found);
+  }
+}
+
+/** A type in another schema brings functions of its own, which run when a value is cast to it. */
+function lookAtType({ names }: Tree, found: Found): void {
+  const parsed = z.array(stringSchema).safeParse(names);
+  if (!parsed.success || ownName(parsed.data.map(({ String: { sval } }) => sval)) === undefined)
+    foundUnknownFunction(found);
 }
 
 function lookAtDropped(objects: unknown, found: Found): void {
   const lists = z.array(listSchema).safeParse(objects);
   if (!lists.success) return;
   for (const { List } of lists.data)
-    found.tables.add(List.items.map(({ String: { sval } }) => sval).join('.'));
+    found.tables.add(tableName(List.items.map(({ String: { sval } }) => sval)));
 }
 
 function kindOf(node: string, body: Tree): string {
@@ -122,32 +190,4 @@ function kindOf(node: string, body: Tree): string {
   if (node === 'VariableShowStmt') return 'show';
   if (node === 'TransactionStmt') return String(body['kind']).replace('TRANS_STMT_', '').toLowerCase();
   return VERBS[node] ?? node.replace(/^([A-Z][a-z]*).*$/, '$1').toLowerCase();
-}
-
-/** A condition that is nested deeper counts as one that limits nothing. */
-const DEPTH_MAX = 32;
-
-/** True when a condition depends on the row, as far as its form shows: `true`, `1 = 1` and `a = a` do not. */
-function limitsRows(condition: unknown, depth: number): boolean {
-  if (!isTree(condition) || depth > DEPTH_MAX) return false;
-  const { BoolExpr: logic, A_Expr: comparison } = condition;
-  if (isTree(logic) && Array.isArray(logic['args'])) {
-    const limits = (one: unknown) => limitsRows(one, depth + 1);
-    return logic['boolop'] === 'AND_EXPR' ? logic['args'].some(limits) : logic['args'].every(limits);
-  }
-  if (isTree(comparison) && shapeOf(comparison['lexpr']) === shapeOf(comparison['rexpr'])) return false;
-  let column = false;
-  walk(condition, (key) => {
-    if (key === 'ColumnRef') column = true;
-  });
-  return column;
-}
-
-function shapeOf(tree: unknown): string {
-  try {
-    return JSON.stringify(tree, (key, value: unknown) => (key === 'location' ? undefined : value)) ?? '';
-  } catch {
-    // Too deep to compare: two such sides count as the same.
-    return '';
-  }
 }

@@ -1,3 +1,5 @@
+import type { SqlDialect } from '@interlock/contracts';
+
 /** Functions that read nothing but their arguments and the clock, and change nothing. */
 const EVERYWHERE = `abs avg ceil ceiling coalesce concat count cume_dist current_date current_time current_timestamp
   dense_rank exp first_value floor greatest group_concat iif ifnull instr json_array json_array_length json_extract
@@ -46,13 +48,13 @@ const SQLITE = `char date datetime format glob hex json json_each json_patch jso
 
 const words = (text: string): string[] => text.split(/\s+/);
 const base = words(EVERYWHERE);
-const harmless: Record<'postgresql' | 'mysql' | 'sqlite', ReadonlySet<string>> = {
+const harmless: Record<SqlDialect, ReadonlySet<string>> = {
   postgresql: new Set([...base, ...words(POSTGRESQL)]),
   mysql: new Set([...base, ...words(MYSQL)]),
   sqlite: new Set([...base, ...words(SQLITE)]),
 };
 
 /** True when a function, by its name in lower case and without a schema, is known to change nothing. */
-export function isHarmlessFunction(dialect: keyof typeof harmless, name: string): boolean {
+export function isHarmlessFunction(dialect: SqlDialect, name: string): boolean {
   return harmless[dialect].has(name);
 }

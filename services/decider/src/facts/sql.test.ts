@@ -178,16 +178,74 @@ describe('the fact of a statement says', () => {
     ['delete from a where id = id', false],
     ['delete from a where id = 1 or 1 = 1', false],
     ['delete from a where id = 1 or 2 > 1', false],
+    ['delete from a where 1 = 1 or id = 1 and b = 2', false],
+    ['delete from a where id is not null', false],
+    ['delete from a where id <> -1', false],
+    ['delete from a where id > 0', false],
+    ['delete from a where id in (select id from a)', false],
+    ["delete from a where b like '%'", false],
     ['update a set b = 1 where not false', false],
     ['delete from a where id = 1', true],
     ['delete from a where 1 = 1 and id = 1', true],
+    ['delete from a where id = 1 or id = 2', true],
+    ["delete from a where b < '2020-01-01'", true],
     ['update a set b = 1 where id in (1, 2)', true],
+    ['update a set b = 1 where b is null', true],
   ])('whether a condition limits its rows: %s', async (text, conditioned) => {
     for (const dialect of ['postgresql', 'mysql', 'sqlite'] as const) {
       const statements = await read(dialect, text);
       if (statements !== undefined) expect(statements, dialect).toMatchObject([{ conditioned }]);
     }
     expect(await read('postgresql', text)).toMatchObject([{ conditioned }]);
+  });
+
+  test.each([
+    ['update a set b = 1 from c where c.id = 5', false],
+    ['update a set b = 1 from c where a.c = c.id and c.id = 5', true],
+    ['with c as (select id, 5 as d from a) update a set b = 1 from c where a.id = c.id and c.d = 5', false],
+    ['delete from a where id in (select id from c where id = 5)', false],
+    ['delete from a where id in (select c.id from c where c.d = 5)', true],
+    ['merge into a using c on a.id = c.id when matched then delete', false],
+    ['merge into a using c on a.id = 5 when matched then delete', true],
+    ['with x as (delete from a returning *) update a set b = 1 where id = 5', false],
+    ['with x as (delete from a where id = 5 returning *) update a set b = 1 where id = 5', true],
+  ])(
+    'whether every change inside it limits the rows of the table that it changes: %s',
+    async (text, conditioned) => {
+      expect(await read('postgresql', text)).toMatchObject([{ conditioned }]);
+    },
+  );
+
+  test.each([
+    ['postgresql', 'select 1', ['select']],
+    ['postgresql', 'with x as (delete from a) update b set c = 1 where d = 2', ['update', 'delete']],
+    ['postgresql', 'insert into a values (1) on conflict (b) do update set c = 1', ['insert', 'update']],
+    ['postgresql', 'insert into a values (1) on conflict do nothing', ['insert']],
+    ['postgresql', 'merge into a using b on true when matched then update set c = 1', ['merge', 'update']],
+    ['postgresql', 'select * into b from a', ['select', 'create']],
+    ['postgresql', 'explain analyze delete from a', ['explain', 'delete']],
+    ['postgresql', 'prepare p as insert into a values (1)', ['prepare', 'insert']],
+    ['postgresql', 'copy (delete from a returning *) to stdout', ['copy', 'delete']],
+    ['postgresql', 'select public.lower(a) from b', ['select', 'call']],
+    ['postgresql', 'update a set b = 1 operator(x.+) 2 where c = 3', ['update', 'call']],
+    ['postgresql', "select 'a'::x.kind", ['select', 'call']],
+    ['mysql', 'insert into a values (1) on duplicate key update b = 1', ['insert', 'update']],
+    ['mysql', 'replace into a values (1)', ['replace']],
+    ['mysql', 'select 1 into @a', ['select', 'into']],
+    ['mysql', 'update a set b = x.lower(1) where c = 2', ['update', 'call']],
+    ['sqlite', 'insert or replace into a values (1)', ['insert', 'replace']],
+    ['sqlite', 'create trigger t after insert on a begin delete from b; end', ['create', 'delete']],
+  ] as const)('%s: every kind of change in it: %s', async (dialect, text, kinds) => {
+    expect((await read(dialect, text))?.[0]?.kinds).toEqual(kinds);
+  });
+
+  test.each([
+    ['select * from "a.b"', ['"a.b"'], []],
+    ['select * from a.b, "c""d"', ['a.b', '"c""d"'], []],
+    ['select "LOWER"(1), "a.lower"(2), lower(\'x\')', [], ['"LOWER"', '"a.lower"', 'lower']],
+  ])('the names in it so that no other name reads the same: %s', async (text, tables, functions) => {
+    const [statement] = (await read('postgresql', text)) ?? [];
+    expect({ tables: statement?.tables, functions: statement?.functions }).toEqual({ tables, functions });
   });
 });
 
