@@ -27,7 +27,8 @@ beforeAll(async () => {
   proxy = await startProxy(() => nats);
   const short = { claimMs: CLAIM_MS };
   line = await startLine({
-    tools: { write: short, idem: short, bare: short },
+    // `slow` has its full time here, and needs no lease.
+    tools: { write: short, idem: short, bare: short, slow: { credential: undefined } },
     replicas: { executor: 2 },
     ports: { nats },
     serviceEnv: { executor: { NATS_URL: `nats://127.0.0.1:${proxy.port}` } },
@@ -102,7 +103,7 @@ describe('an executor that does not receive the acknowledgement of its claim', (
     async () => {
       const journal = new Journal(line);
       const { withheld, reset } = proxy.withhold('interlock.ledger.v1.started.');
-      const wish = journal.send('bare');
+      const wish = journal.send('slow');
       await withheld;
       const call = await stage.until(wish, 'started');
       // As long as many other requests take, the call stands on the ledger and nothing has left.
