@@ -57,6 +57,11 @@ export const callRequirements = {
     source: 'services/executor/README.md',
     layer: 'unit',
   },
+  'P-second-attempt-doubt': {
+    text: 'A call that was claimed again and did not succeed is unknown and never failed, because an earlier attempt may have had the effect.',
+    source: 'services/executor/README.md',
+    layer: 'unit',
+  },
   'P-claim-monotonic': {
     text: 'The limit of a claim runs on the monotonic clock and is checked again before the first byte leaves.',
     source: 'services/executor/README.md',

@@ -26,6 +26,14 @@ export function effectOfError(cause: unknown, guard: Pick<SendGuard, 'mayHaveSen
   return { outcome: 'failed', code: guard.refusal ?? code };
 }
 
+/**
+ * Returns the effect of a call that was claimed again. An earlier attempt may have done it, so an attempt that failed
+ * says only of itself that it did nothing: of the call it is not known.
+ */
+export function effectOfSecondAttempt(effect: Effect): Effect {
+  return effect.outcome === 'failed' ? { outcome: 'unknown', code: 'outcome_unknown' } : effect;
+}
+
 /** Returns the event that settles a claim. An empty body is not a result. */
 export function settledOf(
   claim: Claim,

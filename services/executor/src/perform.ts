@@ -3,7 +3,7 @@
  * Nothing is tried twice here. A Fault says what happened, and the guard whether anything may have been sent.
  */
 import { Fault } from '@interlock/contracts';
-import { type Effect, effectOfError } from './effect.ts';
+import { type Effect, effectOfError, effectOfSecondAttempt } from './effect.ts';
 import { type HttpParts, performHttp, type ToolRequest } from './http.ts';
 import { type Lease, leaseCredential } from './lease.ts';
 import { performMcp } from './mcp-perform.ts';
@@ -21,7 +21,8 @@ export async function performTask(task: Task, parts: Parts): Promise<void> {
       'gen_ai.tool.name': task.tool.name,
     };
     await inSpan(`execute_tool ${task.tool.name}`, { kind: 'internal', attributes }, async (span) => {
-      const effect = await attempt(task, parts);
+      const attempted = await attempt(task, parts);
+      const effect = task.step === 'restarted' ? effectOfSecondAttempt(attempted) : attempted;
       span.setAttribute('interlock.outcome', effect.outcome);
       await settleTask(task, effect, parts);
     });

@@ -10,7 +10,8 @@ import { invocationOf, type Parts } from './task.ts';
 
 /**
  * Settles a claim past its limit, or claims it again. A second run finds it settled or claimed again.
- * Throws when the ledger could not be read or written: then the notice is delivered again.
+ * Throws when the ledger could not be read or written, or something else came first: then the notice is delivered
+ * again, and what stands on the ledger by then is judged. A notice is done only when the ledger shows that it is.
  */
 export async function recover(notice: ClaimNotice, parts: Parts): Promise<void> {
   const { tenant, call, step } = notice;
@@ -35,18 +36,20 @@ async function settleUnknown(
   const facts = { nowMs: clock.nowMs(), labels: [], kept: false };
   const settled = settledOf({ ...claim, executor }, { outcome: 'unknown', code: 'outcome_unknown' }, facts);
   const { stored } = await bus.settle(settled, sequence);
-  if (stored)
-    log.warn({ call: claim.call, claimedBy: claim.executor }, 'an orphaned claim was settled as unknown');
+  if (!stored) throw overtaken();
+  log.warn({ call: claim.call, claimedBy: claim.executor }, 'an orphaned claim was settled as unknown');
 }
 
 async function restart(claim: Claim, sequence: number, parts: Parts): Promise<void> {
   try {
-    await start(await reopen(claim, sequence, parts), parts, parts.signal);
+    const ready = await reopen(claim, sequence, parts);
+    if (!(await start(ready, parts, parts.signal))) throw overtaken();
   } catch (cause) {
-    if (!(cause instanceof Fault) || cause.code === 'dependency_unavailable') throw cause;
-    parts.log.info(
+    if (cause instanceof Fault && cause.code === 'dependency_unavailable') throw cause;
+    // What is no Fault is a bug, which the next try would meet again.
+    parts.log[cause instanceof Fault ? 'info' : 'error'](
       { err: cause, call: claim.call },
-      'an idempotent call may not be claimed again and is settled as unknown',
+      'an idempotent call cannot be claimed again and is settled as unknown',
     );
     await settleUnknown(claim, sequence, parts);
   }
@@ -69,6 +72,11 @@ async function reopen(claim: Claim, sequence: number, parts: Parts): Promise<Rea
     route: { replyTo, keepResult },
     evidence,
   };
+}
+
+/** This executor is carrying out the call itself, or another event of it was stored first. */
+function overtaken(): Fault {
+  return new Fault('dependency_unavailable', { detail: 'Something else of the call came first.' });
 }
 
 function openEvidence({ evidence, call }: Claim, { keys }: Parts): Evidence {

@@ -1,5 +1,5 @@
 import type { Bus } from '@interlock/bus';
-import type { Claim, Tool } from '@interlock/contracts';
+import type { Claim, ClaimStep, Tool } from '@interlock/contracts';
 import type { Egress } from '@interlock/egress';
 import type { Keyring, ServiceKeys } from '@interlock/keys';
 import type { Clock, ServiceContext } from '@interlock/shell';
@@ -21,6 +21,8 @@ export type Invocation =
 
 /** A claimed call that this executor carries out. */
 export interface Task {
+  /** `restarted`: an earlier attempt may have had the effect. */
+  step: ClaimStep;
   allowed: AllowedCall;
   /** The statement as it was signed. */
   signed: string;
