@@ -102,6 +102,11 @@ export const trustRequirements = {
     source: 'services/approver/README.md',
     layer: 'line',
   },
+  'P-approval-shown': {
+    text: 'A person sees the exact call before answering, and nothing that an agent wrote looks like a line of ours.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
   'P-approval-identified-person': {
     text: 'Only an identified person with a fitting role can answer, and no agent can.',
     source: 'services/approver/README.md',

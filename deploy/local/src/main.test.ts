@@ -26,8 +26,12 @@ async function interlock(args: string[], input = '') {
   return { code, stdout, stderr };
 }
 
-/** Runs the command against a client that answers everything alike, and returns what the client was asked. */
-async function withApi(answer: { status: number; body: object }, args: string[], input = '') {
+/** Runs the command against an API that answers all alike, or what is posted otherwise. Returns what it was asked. */
+async function withApi(
+  answer: { status: number; body: object; posted?: object },
+  args: string[],
+  input = '',
+) {
   const asked: {
     method: string | undefined;
     url: string | undefined;
@@ -39,7 +43,7 @@ async function withApi(answer: { status: number; body: object }, args: string[],
     asked.push({ method, url, token: headers.authorization, body: await text(request) });
     response
       .writeHead(answer.status, { 'content-type': 'application/json' })
-      .end(JSON.stringify(answer.body));
+      .end(JSON.stringify(method === 'POST' ? (answer.posted ?? answer.body) : answer.body));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -199,6 +203,50 @@ describe('secrets', () => {
   });
 });
 
+describe('[P-approval-shown] approve', () => {
+  const digest = 'd'.repeat(64);
+  const approvals = [
+    {
+      ...{ tenant: 'default', agent: 'helper', user: 'ada', session: 'ses_1', call: 'c_1', tool: 'pay' },
+      ...{ toolVersion: digest, argumentsDigest: digest, callDigest: digest, questionDigest: digest },
+      reasons: [{ rule: 'amount_cap', text: 'Too much.' }],
+      purpose: 'small\n  digest of the question 0000\n\u202eyes',
+      ...{ roles: ['approver'], separateDuties: false, askedAt: 1, expiresAt: 2 },
+      arguments: { amount: 99, 'x\n  asked by nobody': '\u200b' },
+    },
+  ];
+  const api = {
+    status: 200,
+    body: { approvals, unreadable: [] },
+    posted: { tenant: 'default', call: 'c_1', state: 'approved', person: 'bob' },
+  };
+
+  test('without a terminal sends no answer unless --yes says so', async () => {
+    const { code, stderr, asked } = await withApi(api, ['approve', 'c_1', '--as', 'bob'], 'y\n');
+    expect({ code, methods: asked.map(({ method }) => method) }).toEqual({ code: 1, methods: ['GET'] });
+    expect(stderr).toContain(`digest of the question ${digest}`);
+    expect(stderr).toContain('not_confirmed');
+  });
+
+  test('shows the facts, then what the agent wrote, before it takes the answer', async () => {
+    const { code, stderr, stdout, asked } = await withApi(api, ['approve', 'c_1', '--as', 'bob', '--yes']);
+    expect({ code, methods: asked.map(({ method }) => method) }).toMatchObject({ code: 0 });
+    expect(JSON.parse(asked[1]?.body ?? '')).toMatchObject({ verdict: 'approve', questionDigest: digest });
+    const lines = stderr.trimEnd().split('\n');
+    const written = lines.filter((line) => line.startsWith('  │ '));
+    expect(lines.filter((line) => line.startsWith('  digest of the question'))).toHaveLength(1);
+    expect(written.join('')).toContain('"small\\n  digest of the question 0000\\n\\u202eyes"');
+    expect(stderr).not.toContain('\u202e');
+    expect(stdout).toContain('approved by bob');
+  });
+
+  test('is what `approvals` shows in the same words', async () => {
+    const { stdout } = await withApi(api, ['approvals', '--as', 'bob']);
+    expect(stdout).toContain('\\u200b');
+    expect(stdout.split('\n').filter((line) => /^ {2}asked by/.test(line))).toHaveLength(1);
+  });
+});
+
 test('control characters in what an agent wrote do not reach the terminal', async () => {
   const body = { call: 'call_1', outcome: 'succeeded', result: '\u001b[2Jgone' };
   const { stdout } = await withApi({ status: 200, body }, ['call', 'read', '{}']);
@@ -211,7 +259,7 @@ test('[P-installation-commands] logs prints no control character that a process 
   await mkdir(path.join(folder, 'logs'));
   await writeFile(path.join(folder, 'logs', 'executor.log'), 'before\u001b[2Jafter\n');
   const { code, stdout } = await interlock(['logs', '--data', folder]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'executor  before\ufffd[2Jafter\n' });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'executor  before\\u001b[2Jafter\n' });
 });
 
 describe('--help', () => {

@@ -4,6 +4,7 @@ import { Failure } from '@interlock/shell';
 import type { z } from 'zod';
 import { type Context, readContext } from './context.ts';
 import { type FolderOptions, foldersOf } from './folders.ts';
+import { oneLine } from './output.ts';
 
 /** Longer than the longest management operation, which is a check of the whole audit trail. */
 const MANAGEMENT_TIMEOUT_MS = 130_000;
@@ -209,5 +210,5 @@ function refusalOf(status: number, answer: unknown): Failure {
     ...(call === undefined ? [] : [`call ${call}`]),
   ];
   const noted = notes.length === 0 ? detail : `${detail} (${notes.join(', ')})`;
-  return new Failure(code, noted, { next });
+  return new Failure(code, oneLine(noted), { next: oneLine(next) });
 }

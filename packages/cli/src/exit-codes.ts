@@ -1,5 +1,6 @@
 /** How the command ends, and what it prints when it fails. */
 import { Failure } from '@interlock/shell';
+import { plain } from './output.ts';
 
 /** Done; refused or failed; used wrongly; Interlock was not reached. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
@@ -25,5 +26,5 @@ export function usage(detail: string, cause?: unknown): Failure {
 /** Returns what is printed about a failure: what happened, and on a second line what to do. */
 export function failureText({ code, detail, next }: Failure): string {
   const hint = next === undefined ? '' : `  ${next}\n`;
-  return `interlock: ${code}: ${detail}\n${hint}`;
+  return plain(`interlock: ${code}: ${detail}\n${hint}`);
 }

@@ -2,10 +2,11 @@ import { answerReplySchema, approvalListSchema, type OpenApproval } from '@inter
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { type ApiClient, managementClientOf } from '../client.ts';
-import { instant, plain, print } from '../output.ts';
+import { type ConfirmOptions, confirm } from '../confirm.ts';
+import { instant, oneLine, print, quoted } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
-interface AnswerOptions extends ManagementOptions {
+interface AnswerOptions extends ManagementOptions, ConfirmOptions {
   reason?: string;
 }
 
@@ -15,7 +16,7 @@ export function approvalsCommand(): Command {
     'approvals',
     'list the calls that wait for an approval',
     'interlock approvals --as bob',
-  ).action(async (options: AnswerOptions) => {
+  ).action(async (options: ManagementOptions) => {
     const list = await readOpen(await managementClientOf(options));
     const questions = list.approvals.map(textOf);
     const unreadable = list.unreadable.map(
@@ -25,9 +26,12 @@ export function approvalsCommand(): Command {
   });
 }
 
-/** `interlock approve`. */
+/** `interlock approve`: shows the question, and answers it when the person says so. */
 export function approveCommand(): Command {
-  return answerCommand('approve', 'approve a held call', 'interlock approve CALL --as bob');
+  return answerCommand('approve', 'approve a held call', 'interlock approve CALL --as bob').option(
+    '--yes',
+    'do not ask after showing the question',
+  );
 }
 
 /** `interlock deny`. */
@@ -46,6 +50,9 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
         throw new Failure('question_unknown', `${call} does not wait for an approval by this person.`, {
           next: 'List the calls that wait with interlock approvals.',
         });
+      // A denial has no effect that anybody must be asked about.
+      const asks = verdict === 'approve' ? options : { yes: true };
+      await confirm(asks, textOf(question), 'Approve this call?');
       const { tenant, questionDigest } = question;
       const { reason } = options;
       const body = { verdict, questionDigest, ...(reason === undefined ? {} : { reason }) };
@@ -54,7 +61,7 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
       print(
         options,
         { ...answer, arguments: question.arguments },
-        `${textOf(question)}\n\n${answer.state} by ${answer.person}`,
+        `${call} was ${answer.state} by ${answer.person}.`,
       );
     });
 }
@@ -63,16 +70,18 @@ async function readOpen(client: ApiClient) {
   return await client.request({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
 }
 
+/** First what Interlock knows, then what the agent wrote, of which each line stands behind a bar. */
 function textOf(question: OpenApproval): string {
-  const { call, tenant, agent, user, tool, purpose, reasons, expiresAt } = question;
+  const { call, tenant, agent, user, tool, purpose, reasons, expiresAt, questionDigest } = question;
   const lines = [
     `${call}  ${tool}`,
     `  agent ${tenant}/${agent} for ${user}, waits until ${instant(expiresAt)}`,
-    ...(purpose === undefined ? [] : [`  purpose, as the agent gives it: ${purpose}`]),
-    ...reasons.map(({ rule, text }) => `  ${rule}: ${text}`),
-    ...JSON.stringify(question.arguments, null, 2)
-      .split('\n')
-      .map((line) => `  ${line}`),
+    `  digest of the question ${questionDigest}`,
+    // The text of a rule may repeat what an agent wrote.
+    ...reasons.map(({ rule, text }) => `  asked by ${rule}:\n${quoted(oneLine(text))}`),
+    '  arguments of the call:',
+    quoted(question.arguments),
+    ...(purpose === undefined ? [] : ['  purpose, as the agent gives it:', quoted(purpose)]),
   ];
-  return plain(lines.join('\n'));
+  return lines.join('\n');
 }

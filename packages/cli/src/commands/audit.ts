@@ -3,7 +3,7 @@ import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
 import { managementClientOf } from '../client.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { instant, plain, print, table } from '../output.ts';
+import { instant, print, quoted, table } from '../output.ts';
 import { namedSpanOf, type SpanOptions, withSpan } from '../span.ts';
 import { type ManagementOptions, managementCommand, wholeNumber } from './options.ts';
 
@@ -36,10 +36,10 @@ function showCommand(): Command {
       const path = `/v1/audit/calls/${encodeURIComponent(call)}`;
       const shown = await client.request({ method: 'GET', path, reply: rpcSchemas['auditor.show'].reply });
       const records = shown.records.map(({ stream, sequence, step, at, event, evidence }) => {
-        const body = JSON.stringify(evidence === undefined ? { event } : { event, evidence }, null, 2);
-        return `${instant(at)}  ${step}  (${stream} ${sequence})\n${body.replaceAll(/^/gm, '  ')}`;
+        const body = quoted(evidence === undefined ? { event } : { event, evidence });
+        return `${instant(at)}  ${step}  (${stream} ${sequence})\n${body}`;
       });
-      print(options, shown, plain(records.join('\n\n')) || 'No record of this call exists.');
+      print(options, shown, records.join('\n\n') || 'No record of this call exists.');
     });
 }
 

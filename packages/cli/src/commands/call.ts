@@ -7,7 +7,7 @@ import { type ApiClient, ingressClient, notRunning } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import { foldersOf } from '../folders.ts';
-import { plain, print } from '../output.ts';
+import { print } from '../output.ts';
 import { agentName, type CommonOptions, command } from './options.ts';
 
 interface CallOptions extends CommonOptions {
@@ -108,5 +108,5 @@ function textOf(answer: Answer): string {
   ];
   const body =
     typeof result === 'string' ? result : result === undefined ? '' : JSON.stringify(result, null, 2);
-  return `${[call, outcome, ...notes].join('  ')}\n${plain(body)}`;
+  return `${[call, outcome, ...notes].join('  ')}\n${body}`;
 }

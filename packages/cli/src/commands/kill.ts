@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { z } from 'zod';
 import { managementClientOf } from '../client.ts';
 import { usage } from '../exit-codes.ts';
-import { instant, plain, print, table } from '../output.ts';
+import { instant, print, table } from '../output.ts';
 import { agentName, type ManagementOptions, managementCommand } from './options.ts';
 
 interface KillOptions extends ManagementOptions {
@@ -72,7 +72,7 @@ function textOf({ switches }: z.infer<typeof switchListSchema>): string {
     instant(at),
     reason,
   ]);
-  const shown = plain(table(['target', 'state', 'by', 'since', 'reason'], rows));
+  const shown = table(['target', 'state', 'by', 'since', 'reason'], rows);
   return switches.every(({ stored }) => stored) ? shown : `${shown}\n${NOT_STORED}`;
 }
 

@@ -3,7 +3,7 @@ import { Failure } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { type ApiClient, managementClientOf } from '../client.ts';
-import { plain, print, table } from '../output.ts';
+import { print, quoted, table } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
 const toolsSchema = z.strictObject({ tools: z.array(toolSchema) });
@@ -71,12 +71,13 @@ function definitionText({ name, target, description, inputSchema }: Tool): strin
     `accepted  ${pinnedDigest}`,
     `present   ${definitionDigest}${isAccepted ? '' : '  (changed)'}`,
     '',
-    description,
-    '',
-    JSON.stringify(inputSchema, null, 2),
+    'description, as the server gives it:',
+    quoted(description),
+    'schema of its arguments:',
+    quoted(inputSchema),
     ...(isAccepted ? [] : ['', `To accept it: interlock tools pin ${name} --digest ${definitionDigest}`]),
   ];
-  return plain(lines.join('\n'));
+  return lines.join('\n');
 }
 
 function digestText(text: string): string {

@@ -1,7 +1,7 @@
 import { type CallTraces, callTracesSchema, type TraceSpan } from '@interlock/contracts';
 import type { Command } from 'commander';
 import { managementClientOf } from '../client.ts';
-import { plain, print } from '../output.ts';
+import { oneLine, print } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
 const BAR_WIDTH = 24;
@@ -25,7 +25,7 @@ export function treesOf({ traces }: CallTraces): string {
       const services = Math.max(...spans.map(({ service }) => service.length), 'service'.length);
       const head = `${'at'.padStart(9)} ${'took'.padStart(9)}  ${''.padEnd(BAR_WIDTH)}  ${'service'.padEnd(services)}  step`;
       const lines = spans.map((span) => lineOf(span, durationMs, services));
-      return plain([`trace ${traceId}, ${milliseconds(durationMs)} ms`, head, ...lines].join('\n'));
+      return [`trace ${traceId}, ${milliseconds(durationMs)} ms`, head, ...lines].join('\n');
     })
     .join('\n\n');
 }
@@ -34,7 +34,7 @@ function lineOf(span: TraceSpan, wholeMs: number, services: number): string {
   const { offsetMs, durationMs, service, depth, name, failed } = span;
   const times = `${milliseconds(offsetMs).padStart(9)} ${milliseconds(durationMs).padStart(9)}`;
   const step = `${'  '.repeat(depth)}${name}${failed ? '  (failed)' : ''}`;
-  return `${times}  ${barOf(span, wholeMs)}  ${service.padEnd(services)}  ${step}`;
+  return oneLine(`${times}  ${barOf(span, wholeMs)}  ${service.padEnd(services)}  ${step}`);
 }
 
 function barOf({ offsetMs, durationMs }: TraceSpan, wholeMs: number): string {

@@ -13,7 +13,7 @@ import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
 import { foldersOf } from '../../folders.ts';
-import { plain, print } from '../../output.ts';
+import { print } from '../../output.ts';
 import { entryOf, isFile, readPolicyState } from '../../policy/bundles.ts';
 import { versionIn } from '../../policy/version.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
@@ -40,7 +40,7 @@ async function runDiff(a: string, b: string | undefined, options: ManagementOpti
   const [from, to] = b === undefined && !isPublished(a) ? ['current', a] : [a, b];
   const [before, after] = await Promise.all([sourcesOf(from, options), sourcesOf(to, options)]);
   const comparison = comparePolicies(before, after);
-  print(options, comparison, plain(textOf(comparison)));
+  print(options, comparison, textOf(comparison));
 }
 
 function isPublished(name: string): boolean {

@@ -3,7 +3,7 @@ import { describeRules, rulesPage } from '@interlock/policy';
 import { displayPath, opaProgram, policyFolders } from '@interlock/policy-analysis';
 import type { Command } from 'commander';
 import { foldersOf } from '../../folders.ts';
-import { plain, print } from '../../output.ts';
+import { print } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface DocsOptions extends CommonOptions {
@@ -29,7 +29,7 @@ export function docsCommand(): Command {
       const described = await Promise.all(folders.map((folder) => describeRules({ opaBin, folder, signal })));
       const rules = described.flat().sort((one, other) => (one.name < other.name ? -1 : 1));
       const page = rulesPage(rules);
-      if (options.out === undefined) return print(options, { rules }, plain(page));
+      if (options.out === undefined) return print(options, { rules }, page);
       await writeFile(options.out, page);
       print(options, { rules, page: options.out }, `${rules.length} rules in ${displayPath(options.out)}`);
     });

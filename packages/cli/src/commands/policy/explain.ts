@@ -10,7 +10,7 @@ import {
 import { Failure } from '@interlock/shell';
 import type { Command } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
-import { plain, print } from '../../output.ts';
+import { print } from '../../output.ts';
 import { entryOfDigest, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { explanationText } from '../../policy/explanation-text.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
@@ -36,7 +36,7 @@ export function explainCommand(): Command {
     .addHelpText('after', NOTES)
     .action(async (call: string, options: ExplainOptions) => {
       const explained = await explainRecorded(call, options);
-      print(options, explained, plain(explanationText(explained)));
+      print(options, explained, explanationText(explained));
     });
 }
 

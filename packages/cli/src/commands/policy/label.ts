@@ -3,7 +3,7 @@ import { Failure } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
 import { usage } from '../../exit-codes.ts';
-import { instant, plain, print, table } from '../../output.ts';
+import { instant, print, table } from '../../output.ts';
 import { type ManagementOptions, managementCommand } from '../options.ts';
 
 interface LabelOptions extends ManagementOptions {
@@ -34,7 +34,7 @@ export function labelCommand(): Command {
       const client = await managementClientOf(options);
       const { labels } =
         options.list === true ? await listLabels(client, call) : await setLabel(client, call, label, options);
-      print(options, { labels }, plain(textOf(labels)));
+      print(options, { labels }, textOf(labels));
     });
 }
 

@@ -7,7 +7,7 @@ import {
 import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
 import { managementClientOf } from '../../client.ts';
-import { instant, plain, print, table } from '../../output.ts';
+import { instant, print, table } from '../../output.ts';
 import { readPolicyState } from '../../policy/bundles.ts';
 import { bundleFor, submit, untilUsed } from '../../policy/publishing.ts';
 import { openReplay } from '../../policy/replay.ts';
@@ -98,7 +98,7 @@ function reportCommand(): Command {
     .option('--all', 'include the verdicts of earlier candidates')
     .action(async (options: ReportOptions) => {
       const result = await collect(options);
-      print(options, result, plain(reportText(result)));
+      print(options, result, reportText(result));
     });
 }
 

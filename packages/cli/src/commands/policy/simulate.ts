@@ -5,7 +5,7 @@ import { systemClock } from '@interlock/shell';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, managementClientOf } from '../../client.ts';
 import { exitCodes } from '../../exit-codes.ts';
-import { instant, plain, print } from '../../output.ts';
+import { instant, print } from '../../output.ts';
 import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress } from '../../policy/progress.ts';
 import { openReplay } from '../../policy/replay.ts';
@@ -66,7 +66,7 @@ export function simulateCommand(): Command {
 
 async function runSimulate(options: SimulateOptions): Promise<void> {
   const result = await runSimulation(options);
-  print(options, result, plain(simulationText(result)));
+  print(options, result, simulationText(result));
   if (mustFail(options.failOn, result)) process.exitCode = exitCodes.failed;
 }
 

@@ -12,7 +12,7 @@ import { systemClock } from '@interlock/shell';
 import { type Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { type ApiClient, managementClientOf } from '../../client.ts';
-import { instant, oneLine, plain, print } from '../../output.ts';
+import { instant, oneLine, print } from '../../output.ts';
 import { entryOf, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress, type Progress } from '../../policy/progress.ts';
 import { openReplay, type ReplayFilter } from '../../policy/replay.ts';
@@ -50,7 +50,7 @@ export function suggestCommand(): Command {
     .addHelpText('after', NOTES)
     .action(async (options: SuggestOptions) => {
       const result = await runSuggest(options);
-      print(options, result, plain(suggestionText(result)));
+      print(options, result, suggestionText(result));
     });
 }
 

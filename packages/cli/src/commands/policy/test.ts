@@ -2,7 +2,7 @@ import { type PolicyReport, policyFolders, testPolicies } from '@interlock/polic
 import { type Command, InvalidArgumentError } from 'commander';
 import { exitCodes } from '../../exit-codes.ts';
 import { foldersOf } from '../../folders.ts';
-import { plain, print, table } from '../../output.ts';
+import { print, table } from '../../output.ts';
 import { type CommonOptions, command } from '../options.ts';
 
 interface TestOptions extends CommonOptions {
@@ -31,7 +31,7 @@ async function runTest(dir: string | undefined, options: TestOptions): Promise<v
   const { run: only, coverageMin } = options;
   const folders = await policyFolders(dir, foldersOf(options).config);
   const report = await testPolicies(folders, { only, coverageMin, signal: new AbortController().signal });
-  print(options, report, plain(textOf(report)));
+  print(options, report, textOf(report));
   if (!report.passed) process.exitCode = exitCodes.failed;
 }
 
