@@ -2,6 +2,11 @@ import type { Requirement } from './requirement.ts';
 
 /** Stopping, tracing, recovering, setting up and running an installation. */
 export const operationRequirements = {
+  'P-log-never-fails': {
+    text: 'A log that cannot be written fails no call and ends no process: its lines wait, and how many were lost is said once writing works again.',
+    source: 'packages/shell/README.md',
+    layer: 'unit',
+  },
   'P-kill-within-a-second': {
     text: 'The kill switch takes effect everywhere within a second, and stops calls in flight before they start: no effect begins after the switch was acknowledged and its readers have it.',
     source: 'README.md',

@@ -1,13 +1,6 @@
 import { Secret } from '@interlock/keys';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import {
-  type Bindings,
-  type ChildLoggerOptions,
-  type DestinationStream,
-  destination,
-  type Logger,
-  pino,
-} from 'pino';
+import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, pino } from 'pino';
 import { describeError } from './describe-error.ts';
 
 /** Fields with such a name are never printed: a second protection besides `Secret`. */
@@ -16,7 +9,6 @@ const SECRET_NAME =
 /** Deeper values are of little use in a log and cost much. */
 const DEPTH_MAX = 6;
 const ITEMS_MAX = 100;
-const STDOUT = 1;
 
 export interface LogOptions {
   level: string;
@@ -34,7 +26,7 @@ export function createLog({ level, service, replica, stream }: LogOptions): Logg
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (fields) => printableFields(fields, 0),
+        log: printableOrNot,
       },
       serializers: { err: keep },
       mixin: spanIds,
@@ -44,20 +36,24 @@ export function createLog({ level, service, replica, stream }: LogOptions): Logg
   // Fields bound to a child pass no formatter. Descendants inherit from this logger, so they are covered too.
   const bind: (this: Logger, fields: Bindings, options?: ChildLoggerOptions) => Logger = log.child;
   const child = function (this: Logger, fields: Bindings, options?: ChildLoggerOptions) {
-    return bind.call(this, printableFields(fields, 0), options);
+    return bind.call(this, printableOrNot(fields), options);
   };
   Object.assign(log, { child });
   return log;
 }
 
-/** Returns standard output, unbuffered: the last lines of a process must not be lost in a buffer. */
-export function standardOutput(): DestinationStream {
-  return destination({ fd: STDOUT, sync: true });
-}
-
 function spanIds(): object {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? { traceId: span.traceId, spanId: span.spanId } : {};
+}
+
+/** A value that cannot be read, as one whose getter throws, does not fail who logs it. */
+function printableOrNot(fields: object): Record<string, unknown> {
+  try {
+    return printableFields(fields, 0);
+  } catch {
+    return { unprintable: true };
+  }
 }
 
 function printableFields(fields: object, depth: number): Record<string, unknown> {

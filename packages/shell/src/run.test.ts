@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -46,17 +47,20 @@ interface Fixture {
   exit: () => Promise<number | null>;
 }
 
+function environment(): Record<string, string> {
+  return {
+    NATS_URL: 'nats://127.0.0.1:4222',
+    INTERLOCK_KEYS: folder,
+    INTERLOCK_KEYRING: join(folder, 'keyring.jws'),
+    INTERLOCK_ROOT_KEY: operator.rootKey,
+  };
+}
+
 function start(env: Record<string, string> = {}): Fixture {
   const child = fork(FIXTURE, {
     silent: true,
     execArgv: [],
-    env: {
-      NATS_URL: 'nats://127.0.0.1:4222',
-      INTERLOCK_KEYS: folder,
-      INTERLOCK_KEYRING: join(folder, 'keyring.jws'),
-      INTERLOCK_ROOT_KEY: operator.rootKey,
-      ...env,
-    },
+    env: { ...environment(), ...env },
   });
   children.add(child);
   const signal = AbortSignal.timeout(DEADLINE_MS);
@@ -165,6 +169,22 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     ]);
   },
 );
+
+test('[P-log-never-fails] a process whose log is on a full disk runs and stops as ever', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = fork(FIXTURE, { stdio: ['ignore', full, 'ignore', 'ipc'], execArgv: [], env: environment() });
+  closeSync(full);
+  children.add(child);
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const exit = once(child, 'exit', { signal });
+  exit.catch(() => undefined);
+  const [message] = await once(child, 'message', { signal });
+  const { healthUrl } = readySchema.parse(message);
+  expect((await fetch(`${healthUrl}/readyz`)).status).toBe(200);
+  child.kill('SIGTERM');
+  child.send('finish');
+  expect(await exit).toEqual([0, null]);
+});
 
 test('a process ends with its parent where INTERLOCK_EXIT_WITH_PARENT is 1', async () => {
   const fixture = start({ INTERLOCK_EXIT_WITH_PARENT: '1' });

@@ -3,7 +3,8 @@ import { Fault } from '@interlock/contracts';
 import type { Logger } from 'pino';
 import { type CommonConfig, commonConfigSchema, processEnvironment, readConfig } from './config.ts';
 import { withDeadline } from './deadline.ts';
-import { createLog, standardOutput } from './log.ts';
+import { createLog } from './log.ts';
+import { standardOutput } from './log-output.ts';
 import { DRAIN_MS, processName, type ServiceDefinitions, startServices } from './start.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -37,7 +38,7 @@ export async function run(definitions: ServiceDefinitions): Promise<void> {
     const service = processName(definitions);
     const level = common.INTERLOCK_LOG_LEVEL;
     const replica = common.INTERLOCK_REPLICA;
-    const log = createLog({ level, service, replica, stream: standardOutput() });
+    const log = createLog({ level, service, replica, stream: standardOutput });
     using _listeners = stopOnSignals(stop, common, log);
     await runWithTelemetry(definitions, common, stop.signal, log);
   } catch (error) {

@@ -5,7 +5,8 @@ import { type CommonConfig, commonConfigSchema, type Environment, readConfig } f
 import { withDeadline } from './deadline.ts';
 import { type Health, HealthBoard, startHealthServer } from './health.ts';
 import { loadKeyring, loadKeys } from './identity.ts';
-import { createLog, standardOutput } from './log.ts';
+import { createLog } from './log.ts';
+import { standardOutput } from './log-output.ts';
 import type { RunningService, ServiceContext, ServiceDefinition } from './service.ts';
 
 /** How long services may take to drain: longer than most calls, shorter than supervisors wait (30 s). */
@@ -91,7 +92,7 @@ export function processName(definitions: ServiceDefinitions): string {
 }
 
 async function check(definitions: ServiceDefinitions, options: StartOptions): Promise<CheckedProcess> {
-  const { env, clock = systemClock, logStream: stream = standardOutput() } = options;
+  const { env, clock = systemClock, logStream: stream = standardOutput } = options;
   const common = readConfig(commonConfigSchema, env);
   const configured = definitions.map((definition) => ({
     definition,

@@ -14,6 +14,9 @@ export async function runUntilStopped(
   const stop = new AbortController();
   const end = () => stop.abort();
   process.on('SIGTERM', end).on('SIGINT', end);
+  // A full disk, or a reader of its output that is gone, does not stop an installation.
+  process.stdout.on('error', ignore);
+  process.stderr.on('error', ignore);
   try {
     await using interlock = await startUnlessStopped(options, stop.signal);
     if (interlock === undefined) return;
@@ -22,8 +25,12 @@ export async function runUntilStopped(
     report('stopping');
   } finally {
     process.off('SIGTERM', end).off('SIGINT', end);
+    process.stdout.off('error', ignore);
+    process.stderr.off('error', ignore);
   }
 }
+
+function ignore(): void {}
 
 async function startUnlessStopped(
   options: Options,
