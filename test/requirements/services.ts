@@ -22,6 +22,16 @@ export const serviceRequirements = {
     source: 'RFC 9457',
     layer: 'line',
   },
+  'P-ingress-capacity': {
+    text: 'Above the requests and bytes that a replica handles at once it sheds before it reads a body, and says when to send the request again.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
+  'P-http-strict': {
+    text: 'Ingress and console refuse a request that could be read in two ways, cut what is sent slowly and read by nobody, and limit the connections of one address.',
+    source: 'RFC 9112',
+    layer: 'unit',
+  },
   'P-ingress-openapi': {
     text: 'Ingress describes itself: no request drawn from its description gets a 500 or an undocumented answer.',
     source: 'OpenAPI 3.1',

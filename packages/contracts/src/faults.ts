@@ -174,6 +174,12 @@ export const faults = {
     'This agent sends more requests than it may.',
     'after the number of seconds in the header Retry-After',
   ),
+  overloaded: passing(
+    503,
+    AGENTS,
+    'Interlock handles as many requests as it may at once, so it did not begin with this one. This request did nothing.',
+    'after a second, and after longer each time that this is the answer',
+  ),
   killed: refusal(
     403,
     AGENTS,

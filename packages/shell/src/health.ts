@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { metricsText } from './metrics.ts';
+import { cutUnreadRequests, headMistake } from './strict-http.ts';
 
 /** Probes are small and quick: anything larger is refused. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -83,6 +84,7 @@ export async function startHealthServer(
     (request, response) => void answer(board, request, response),
   );
   server.maxConnections = CONNECTIONS_MAX;
+  cutUnreadRequests(server);
   server.listen(port, host);
   await once(server, 'listening');
   return {
@@ -108,7 +110,10 @@ interface Page {
   text: string;
 }
 
-async function page(board: HealthBoard, { method, url = '/' }: IncomingMessage): Promise<Page> {
+async function page(board: HealthBoard, request: IncomingMessage): Promise<Page> {
+  const { method, url = '/' } = request;
+  const mistake = headMistake(request);
+  if (mistake !== undefined) return plain(400, `${mistake}\n`);
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Method not allowed. Use GET.\n');
   switch (url.split('?', 1)[0]) {
     case '/healthz':

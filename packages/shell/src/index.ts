@@ -39,3 +39,10 @@ export {
   type StartOptions,
   startServices,
 } from './start.ts';
+export {
+  CONNECTIONS_PER_ADDRESS,
+  cutUnreadRequests,
+  endConnection,
+  headMistake,
+  limitConnections,
+} from './strict-http.ts';

@@ -13,6 +13,14 @@ export { selfSigned } from './certificate.ts';
 export { FakeClock } from './clock.ts';
 export { limitWrites } from './disk.ts';
 export { eventually } from './eventually.ts';
+export {
+  type HttpCase,
+  type HttpReply,
+  type HttpSender,
+  sendHttpCase,
+  strictHttpCases,
+  testbedCases,
+} from './http-cases.ts';
 export { createTestKeys, type TestKeys } from './keys.ts';
 export { type MongoServer, startMongo } from './mongo.ts';
 export { type NatsServer, startNats } from './nats.ts';

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Fault, type PersonEntry, sha256 } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { readConfig } from '@interlock/shell';
+import { sendHttpCase, strictHttpCases } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { consoleConfigSchema } from './config.ts';
 import { addSpanReceiver } from './otlp.ts';
@@ -126,6 +127,21 @@ describe('the management API', () => {
       status: 400,
       problem: { code: 'header_invalid' },
     });
+  });
+
+  test('[P-http-strict] refuses what a strict HTTP server refuses, from a person who may ask, while the well-formed request passes', async () => {
+    const sender = {
+      url,
+      routes: { GET: '/v1/operation', POST: '/v1/operation' },
+      headers: `Authorization: ${as('alice').authorization}\r\nContent-Type: application/json\r\n`,
+    };
+    for (const one of strictHttpCases()) {
+      const { status, text: answer } = await sendHttpCase(one, sender);
+      expect([0, 400, 404, 413], `${one.id}: ${answer}`).toContain(status);
+      if (status !== 0) expect(answer, one.id).toContain('application/problem+json');
+    }
+    const control = { id: 'control', payload: 'GET / HTTP/1.1\r\nHost: <HOST>\r\n\r\n' };
+    expect((await sendHttpCase(control, sender)).status).toBe(200);
   });
 
   test('answers an unknown address, and a body that is not JSON, with a problem document', async () => {

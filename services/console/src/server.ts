@@ -4,8 +4,17 @@
  * M1. Every route names the roles that may use it.
  * M2. A request is accepted only under a host name that belongs to this server: a web page in a person's browser cannot
  *     reach it through a name of its own that was made to point here (DNS rebinding).
+ * M3. What has two meanings is refused, and what is sent slowly is cut (packages/shell/src/strict-http.ts).
  */
+import type { Socket } from 'node:net';
 import { Fault, type PersonEntry, problemOf } from '@interlock/contracts';
+import {
+  CONNECTIONS_PER_ADDRESS,
+  cutUnreadRequests,
+  endConnection,
+  headMistake,
+  limitConnections,
+} from '@interlock/shell';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ListenAddress } from './config.ts';
 import type { Management } from './management.ts';
@@ -15,6 +24,11 @@ import { faultOf } from './problem.ts';
 const BODY_BYTES = 1_048_576;
 /** Longer than the slowest operation, which is a check of the whole audit trail. */
 const REQUEST_TIMEOUT_MS = 120_000;
+/** Much more than the headers of a person's request need, and how long they may take to arrive. */
+const HEADER_BYTES = 16 * 1_024;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often late requests are searched for. */
+const LATE_CHECK_MS = 1_000;
 
 /** A request of an authenticated person. `params`, `query` and `body` are not parsed yet. */
 export interface PersonRequest {
@@ -51,8 +65,24 @@ export function buildServer({ management, routes, hosts }: ServerOptions): Fasti
     // A running operation is finished; idle connections are closed.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    http: {
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: LATE_CHECK_MS,
+      // Node's own answer to a missing Host has no body: M3 looks for it.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: answerBrokenHttp,
   });
-  server.addHook('onRequest', async (request) => checkHost(request, hosts));
+  // M3
+  limitConnections(server.server, CONNECTIONS_PER_ADDRESS);
+  cutUnreadRequests(server.server);
+  server.addHook('onRequest', async (request, reply) => {
+    const mistake = headMistake(request.raw);
+    if (mistake === undefined) return checkHost(request, hosts);
+    reply.header('connection', 'close');
+    throw new Fault('header_invalid', { detail: mistake });
+  });
   server.setErrorHandler((thrown, request, reply) => answerFault(thrown, request, reply, management));
   server.setNotFoundHandler(() => {
     throw new Fault('route_unknown');
@@ -105,6 +135,20 @@ function checkHost(request: FastifyRequest, hosts: readonly string[]): void {
     throw new Fault('header_invalid', {
       detail: 'The management API accepts no requests from pages of this origin.',
     });
+}
+
+/** Answers what did not become a request. */
+function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(problemOf(new Fault('header_invalid')));
+  endConnection(
+    socket,
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 async function answerFault(

@@ -1,14 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { listenAddressSchema } from '@interlock/shell';
+import { CONNECTIONS_PER_ADDRESS, listenAddressSchema } from '@interlock/shell';
 import { z } from 'zod';
+
+/** Some seconds of work of a small installation: more than that in a queue is answered too late to be of use. */
+const IN_FLIGHT = 2_000;
 
 /** Ingress's own variables. */
 export const configSchema = z.object({
   INTERLOCK_INGRESS_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
   /** The URL that other enforcement points use for ingress; by default the address it listens at. */
   INTERLOCK_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Requests of all agents that this replica handles at once; above that it answers 503 `overloaded`. */
+  INTERLOCK_INGRESS_IN_FLIGHT: z.coerce.number().int().min(1).max(100_000).default(IN_FLIGHT),
+  /** Connections that one network address may hold; more where a proxy brings those of many agents. */
+  INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(CONNECTIONS_PER_ADDRESS),
   INTERLOCK_CALL_ID_KEY_FILE: z.string().describe('a file with at least 32 random bytes in base64url'),
 });
 export type IngressConfig = z.infer<typeof configSchema>;

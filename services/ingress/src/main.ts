@@ -4,6 +4,7 @@ import { defineService, run } from '@interlock/shell';
 import { authenticator, currentAgent } from './agents.ts';
 import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
 import { submit } from './calls.ts';
+import { Capacity } from './capacity.ts';
 import { Caps } from './caps.ts';
 import { configSchema, readCallIdKey } from './config.ts';
 import { Doubts } from './doubts.ts';
@@ -13,6 +14,9 @@ import { describeApi } from './openapi.ts';
 import { buildServer } from './server.ts';
 import { watchTools } from './tools.ts';
 import { Waits } from './waits.ts';
+
+/** Bodies that are handled at once; read and parsed, a body takes several times its size. */
+const IN_FLIGHT_BYTES = 64 * 1_048_576;
 
 /** Ingress: the HTTP server of the agents' API. */
 export const ingressService = defineService({
@@ -47,6 +51,7 @@ export const ingressService = defineService({
     };
     const { app, drain } = buildServer({
       authenticate: authenticator(agents),
+      capacity: new Capacity({ requests: config.INTERLOCK_INGRESS_IN_FLIGHT, bytes: IN_FLIGHT_BYTES }),
       callCaps: new Caps(),
       lookUpCaps: new Caps(),
       onFlood: (agentKey, agent) => floods.add(agentKey, agent),
@@ -56,6 +61,7 @@ export const ingressService = defineService({
       evaluate: (body, asking, batch) => (batch === 'one' ? evaluate : evaluateAll)(body, asking, parts),
       describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
       listTools: tools.list,
+      connectionsPerAddress: config.INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS,
       description: describeApi(),
       clock,
       log,

@@ -15,7 +15,7 @@ const bodyCodes: FaultCode[] = [
   'body_invalid',
   'content_type_unsupported',
 ];
-const agentCodes: FaultCode[] = ['key_missing', 'key_invalid', 'agent_flood', ...anyCodes];
+const agentCodes: FaultCode[] = ['key_missing', 'key_invalid', 'agent_flood', 'overloaded', ...anyCodes];
 
 interface Route {
   method: 'GET' | 'POST';

@@ -2,12 +2,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { agentEntrySchema, Fault, problemSchema, sha256 } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
+import { eventually, sendHttpCase, strictHttpCases, testbedCases } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentKeys, authenticator } from './agents.ts';
+import { Capacity } from './capacity.ts';
 import { Caps } from './caps.ts';
 import { describeApi } from './openapi.ts';
 import { buildServer, type ServerParts } from './server.ts';
 
+/** Connections that one address may hold here. */
+const CONNECTIONS = 64;
+/** Strict cases in the public collection. */
+const TESTBED_CASES = 37;
 const key = `ilk_${'a'.repeat(43)}`;
 const cappedKey = `ilk_${'b'.repeat(43)}`;
 const known = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
@@ -32,6 +38,7 @@ const floods: string[] = [];
 /** No request of these tests may reach a call: one that does ends as an unexpected error. */
 const parts: ServerParts = {
   authenticate: (authorization, nowMs) => keys.authenticate(authorization, nowMs),
+  capacity: new Capacity({ requests: 100, bytes: 1e9 }),
   callCaps: new Caps(),
   lookUpCaps: new Caps(),
   onFlood: (agentKey) => floods.push(agentKey),
@@ -42,6 +49,7 @@ const parts: ServerParts = {
   describeDecisionPoint: (listening) => ({ listening }),
   listTools: () => [],
   description: describeApi(),
+  connectionsPerAddress: CONNECTIONS,
   clock: systemClock,
   log: quiet,
 };
@@ -150,6 +158,66 @@ describe("the server of the agents' API refuses", () => {
     );
   });
 
+  test('[P-http-strict] what a strict HTTP server refuses, from an agent that may call, while the well-formed request passes', async () => {
+    expect([0, TESTBED_CASES]).toContain(testbedCases().length);
+    const reached: string[] = [];
+    const strict = buildServer({
+      ...parts,
+      submit: async ({ parsed }) => {
+        reached.push(parsed.tool);
+        throw new Fault('tool_unknown');
+      },
+      listTools: () => {
+        reached.push('a list');
+        return [];
+      },
+    });
+    const sender = {
+      url: await strict.app.listen({ host: '127.0.0.1', port: 0 }),
+      routes: { GET: '/v1/tools', POST: '/v1/calls' },
+      headers: `Authorization: Bearer ${key}\r\nContent-Type: application/json\r\n`,
+    };
+    for (const one of strictHttpCases()) {
+      const { status, text } = await sendHttpCase(one, sender);
+      expect([0, 400, 405, 413], `${one.id}: ${text}`).toContain(status);
+      if (status !== 0) expect(text, one.id).toContain('application/problem+json');
+    }
+    expect(reached).toEqual([]);
+    const control = { id: 'control', payload: 'GET / HTTP/1.1\r\nHost: <HOST>\r\n\r\n' };
+    expect((await sendHttpCase(control, sender)).status).toBe(200);
+    expect(reached).toEqual(['a list']);
+    await strict.app.close();
+  });
+
+  test('[P-http-strict] to wait for the body of a request that it has answered', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const closed = new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve));
+    const answers: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => answers.push(chunk));
+    socket.write('POST /v1/calls HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n{');
+    const drip = setInterval(() => socket.write(' '), 100);
+    await closed;
+    clearInterval(drip);
+    const text = Buffer.concat(answers).toString();
+    expect(text).toContain('key_missing');
+    // The server's limit for a whole request would have been another answer.
+    expect(text).not.toContain('request_timeout');
+  });
+
+  test('[P-http-strict] more connections from one address than it may hold, and takes more when some are closed', async () => {
+    const port = Number(new URL(url).port);
+    const open = await Promise.all(
+      Array.from({ length: CONNECTIONS }, async () => {
+        const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    await expect(fetch(`${url}/openapi.json`, { headers: { connection: 'close' } })).rejects.toThrow();
+    for (const socket of open) socket.destroy();
+    await eventually(async () => (await fetch(`${url}/openapi.json`).catch(() => undefined))?.ok === true);
+  });
+
   test('[P-ingress-caps] an agent above its cap, with the time to wait, and counts the flood', async () => {
     const headers = { ...known, authorization: `Bearer ${cappedKey}` };
     await problemAt('/v1/calls', { method: 'POST', body: '{', headers });
@@ -163,6 +231,39 @@ describe("the server of the agents' API refuses", () => {
     expect(limited.get('ratelimit')).toBe('"agent";r=0;t=1');
     expect(limited.get('ratelimit-policy')).toBe('"agent";q=1;w=1');
     expect(floods).toEqual(['acme.capped']);
+  });
+
+  test('[P-ingress-capacity] requests above what it handles at once, and claims nothing about an earlier request under the key', async () => {
+    const begun = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const full = buildServer({
+      ...parts,
+      capacity: new Capacity({ requests: 1, bytes: 1e9 }),
+      submit: async () => {
+        begun.resolve();
+        await released.promise;
+        throw new Fault('tool_unknown');
+      },
+    });
+    const at = await full.app.listen({ host: '127.0.0.1', port: 0 });
+    const call = async (headers: Record<string, string> = {}) => {
+      const body = '{"tool":"t","arguments":{}}';
+      const sent = { method: 'POST', headers: { ...known, ...headers }, body };
+      const response = await fetch(`${at}/v1/calls`, sent);
+      return { headers: response.headers, ...problemSchema.parse(await response.json()) };
+    };
+    const first = call();
+    await begun.promise;
+    const shed = await call();
+    expect(shed).toMatchObject({ status: 503, code: 'overloaded' });
+    expect(shed.headers.get('retry-after')).toBe('1');
+    expect(await call({ 'idempotency-key': 'k' })).toMatchObject({ status: 504, code: 'outcome_unknown' });
+    const lookUp = await fetch(`${at}/v1/calls/c_1`, { headers: known });
+    expect(problemSchema.parse(await lookUp.json())).toMatchObject({ status: 504, code: 'outcome_unknown' });
+    released.resolve();
+    expect((await first).code).toBe('tool_unknown');
+    expect((await call()).code).toBe('tool_unknown');
+    await full.app.close();
   });
 
   test('[P-authzen] more evaluations than the agent may ask for, counted separately from its calls', async () => {

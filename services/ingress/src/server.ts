@@ -5,17 +5,25 @@
  *     answer that the description does not name is not sent.
  * H2. The agent is authenticated and counted against its caps before a byte of the body is read.
  * H3. A request counts as in flight until it is answered, whatever its socket does.
+ * H4. What has two meanings is refused, and what is sent slowly is cut (packages/shell/src/strict-http.ts).
  */
 import type { Socket } from 'node:net';
 import type { BusLog } from '@interlock/bus';
 import { type AgentEntry, Fault, idSchema } from '@interlock/contracts';
-import type { Clock } from '@interlock/shell';
+import {
+  type Clock,
+  cutUnreadRequests,
+  endConnection,
+  headMistake,
+  limitConnections,
+} from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import { type Answer, answerDoubt, answerRefusal, answerUnread, faultOf } from './answer.ts';
 import type { Asking } from './authzen.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
+import type { Capacity } from './capacity.ts';
 import type { Caps } from './caps.ts';
 import { countAnswer } from './metrics.ts';
 import { originOf } from './origin.ts';
@@ -34,6 +42,8 @@ const LATE_CHECK_MS = 1_000;
 const SOCKET_TIMEOUT_MS = 200_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS = 10_000;
+/** How long a request that was shed waits at least. */
+const OVERLOADED_WAIT_MS = 1_000;
 /** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
 const DRAIN_MS = 10_000;
 /** After that, how long the last answers may take to be sent, and slow uploads to fail. */
@@ -54,6 +64,8 @@ const parametersSchema = z.object({ call: z.string() });
 
 export interface ServerParts {
   authenticate: (authorization: string | undefined, nowMs: number) => AgentEntry;
+  /** What all agents together may have in flight. */
+  capacity: Capacity;
   /** Calls, look-ups and evaluations have separate caps: looking up calls does not use up making them. */
   callCaps: Caps;
   lookUpCaps: Caps;
@@ -66,6 +78,7 @@ export interface ServerParts {
   describeDecisionPoint: (listening: string) => object;
   listTools: () => object[];
   description: object;
+  connectionsPerAddress: number;
   clock: Clock;
   log: BusLog;
 }
@@ -108,7 +121,7 @@ export function buildServer(parts: ServerParts): Server {
       maxHeaderSize: HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: LATE_CHECK_MS,
-      // Node's own answer to a missing Host has no body. Every route answers the same under any name.
+      // Node's own answer to a missing Host has no body: H4 looks for it.
       requireHostHeader: false,
     },
     frameworkErrors: (error, request, reply) =>
@@ -116,11 +129,19 @@ export function buildServer(parts: ServerParts): Server {
     clientErrorHandler: answerBrokenHttp,
   });
   app.server.maxConnections = CONNECTIONS;
+  // H4
+  limitConnections(app.server, parts.connectionsPerAddress);
+  cutUnreadRequests(app.server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   let closing = false;
   app.addHook('onRequest', async (request, reply) => {
     received.set(request, { route: routeOf(request), arrivedMs: parts.clock.monotonicMs() });
+    const mistake = headMistake(request.raw); // H4
+    if (mistake !== undefined) {
+      reply.header('connection', 'close');
+      throw new Fault('header_invalid', { detail: mistake });
+    }
     // An unknown address is answered before a byte of the body is read.
     if (request.is404) return await answerUnknownRoute(request, reply, parts);
     if (!closing) return;
@@ -269,15 +290,33 @@ async function getCall(request: FastifyRequest, agent: AgentEntry, parts: Server
 
 /** H2: authenticates the agent and counts its request as in flight. */
 function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): AgentRequest {
-  const { authenticate, clock, callCaps, onFlood } = parts;
+  const { authenticate, clock, callCaps, onFlood, capacity } = parts;
   const agent = authenticate(request.headers.authorization, clock.nowMs());
   const agentKey = keyOf(agent);
   const arrivedMs = clock.monotonicMs();
   const taken = caps.take(agentKey, agent.caps, arrivedMs);
-  if (taken.taken)
-    return { agent, arrivedMs, release: taken.release, handled: false, closed: new AbortController() };
-  if (caps === callCaps) onFlood(agentKey, agent);
-  throw new Flooded(agent.caps, taken.retryAfterMs);
+  if (!taken.taken) {
+    if (caps === callCaps) onFlood(agentKey, agent);
+    throw new Flooded(agent.caps, taken.retryAfterMs);
+  }
+  const bytes = bodyBytesOf(request);
+  if (!capacity.fits(bytes)) {
+    taken.release();
+    throw new Fault('overloaded', { retryAfterMs: OVERLOADED_WAIT_MS });
+  }
+  const leave = capacity.take(bytes);
+  const release = () => {
+    taken.release();
+    leave();
+  };
+  return { agent, arrivedMs, release, handled: false, closed: new AbortController() };
+}
+
+/** Returns how large a request's body may become: as it declares, or as large as a body may be. */
+function bodyBytesOf({ method, headers }: FastifyRequest): number {
+  if (method === 'GET') return 0;
+  const declared = headers['content-length'];
+  return declared === undefined ? BODY_BYTES : Math.min(Number(declared), BODY_BYTES);
 }
 
 function keyOf({ tenant, agent }: AgentEntry): string {
@@ -312,13 +351,13 @@ async function answerThrown(
   const fault = faultOf(thrown);
   const route = received.get(request)?.route;
   if (fault.code === 'internal') parts.log.error({ err: thrown, route }, 'a request failed');
-  const answer =
-    fault.code === 'dependency_unavailable' ? answerOutage(fault, request) : answerRefusal(fault);
+  const isOutage = fault.code === 'dependency_unavailable' || fault.code === 'overloaded';
+  const answer = isOutage ? answerOutage(fault, request) : answerRefusal(fault);
   if (fault instanceof Flooded) answer.headers['ratelimit-policy'] = fault.policy;
   await send(request, reply, answer, parts);
 }
 
-/** Answers a request that met an outage. 503 is only for what neither it nor an earlier request can have done. */
+/** Answers a request that met an outage, or was shed. 503 is only for what neither it nor an earlier request can have done. */
 function answerOutage(fault: Fault, request: FastifyRequest): Answer {
   const route = received.get(request)?.route;
   // docs/decisions/008
@@ -376,7 +415,8 @@ function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): voi
   const code = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'header_invalid';
   const answer = answerRefusal(new Fault(code));
   const body = JSON.stringify(answer.body);
-  socket.end(
+  endConnection(
+    socket,
     `HTTP/1.1 ${answer.status} ${code === 'request_timeout' ? 'Request Timeout' : 'Bad Request'}\r\n` +
       `content-type: ${answer.mediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
