@@ -52,12 +52,10 @@ export const ingressService = defineService({
     const { app, drain } = buildServer({
       authenticate: authenticator(agents),
       capacity: new Capacity({ requests: config.INTERLOCK_INGRESS_IN_FLIGHT, bytes: IN_FLIGHT_BYTES }),
-      callCaps: new Caps(),
-      lookUpCaps: new Caps(),
+      caps: { call: new Caps(), lookUp: new Caps(), evaluate: new Caps() },
       onFlood: (agentKey, agent) => floods.add(agentKey, agent),
       submit: (submission) => submit(submission, parts),
       lookUp: (agent, call, waitMs) => lookUp(agent, call, waitMs, parts),
-      evaluateCaps: new Caps(),
       evaluate: (body, asking, batch) => (batch === 'one' ? evaluate : evaluateAll)(body, asking, parts),
       describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
       listTools: tools.list,

@@ -39,12 +39,10 @@ const floods: string[] = [];
 const parts: ServerParts = {
   authenticate: (authorization, nowMs) => keys.authenticate(authorization, nowMs),
   capacity: new Capacity({ requests: 100, bytes: 1e9 }),
-  callCaps: new Caps(),
-  lookUpCaps: new Caps(),
+  caps: { call: new Caps(), lookUp: new Caps(), evaluate: new Caps() },
   onFlood: (agentKey) => floods.push(agentKey),
   submit: () => Promise.reject(new Error('a secret of the inside')),
   lookUp: () => Promise.reject(new Error('a secret of the inside')),
-  evaluateCaps: new Caps(),
   evaluate: () => Promise.reject(new Error('a secret of the inside')),
   describeDecisionPoint: (listening) => ({ listening }),
   listTools: () => [],

@@ -10,21 +10,21 @@
 import type { Socket } from 'node:net';
 import type { BusLog } from '@interlock/bus';
 import { type AgentEntry, Fault, idSchema } from '@interlock/contracts';
-import {
-  type Clock,
-  cutUnreadRequests,
-  endConnection,
-  headMistake,
-  limitConnections,
-} from '@interlock/shell';
+import { cutUnreadRequests, endConnection, headMistake, limitConnections } from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
+import {
+  type AdmissionParts,
+  type Admitted,
+  admit,
+  type CapKind,
+  Flooded,
+  spendEvaluations,
+} from './admission.ts';
 import { type Answer, answerDoubt, answerRefusal, answerUnread, faultOf } from './answer.ts';
 import type { Asking } from './authzen.ts';
 import { readIdempotencyKey } from './call-id.ts';
 import type { Submission } from './calls.ts';
-import type { Capacity } from './capacity.ts';
-import type { Caps } from './caps.ts';
 import { countAnswer } from './metrics.ts';
 import { originOf } from './origin.ts';
 import { BODY_BYTES, readRequest } from './request.ts';
@@ -42,8 +42,6 @@ const LATE_CHECK_MS = 1_000;
 const SOCKET_TIMEOUT_MS = 200_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS = 10_000;
-/** How long a request that was shed waits at least. */
-const OVERLOADED_WAIT_MS = 1_000;
 /** How long requests that wait may still get their outcome; the process itself is given 15 s to drain. */
 const DRAIN_MS = 10_000;
 /** After that, how long the last answers may take to be sent, and slow uploads to fail. */
@@ -62,15 +60,7 @@ const querySchema = z.strictObject({
 });
 const parametersSchema = z.object({ call: z.string() });
 
-export interface ServerParts {
-  authenticate: (authorization: string | undefined, nowMs: number) => AgentEntry;
-  /** What all agents together may have in flight. */
-  capacity: Capacity;
-  /** Calls, look-ups and evaluations have separate caps: looking up calls does not use up making them. */
-  callCaps: Caps;
-  lookUpCaps: Caps;
-  evaluateCaps: Caps;
-  onFlood: (agentKey: string, agent: AgentEntry) => void;
+export interface ServerParts extends AdmissionParts {
   submit: (submission: Submission) => Promise<Answer>;
   lookUp: (agent: AgentEntry, call: string, waitMs: number) => Promise<Answer>;
   evaluate: (body: Buffer, asking: Asking, batch: 'one' | 'many') => Promise<Answer>;
@@ -79,16 +69,11 @@ export interface ServerParts {
   listTools: () => object[];
   description: object;
   connectionsPerAddress: number;
-  clock: Clock;
   log: BusLog;
 }
 
 /** A request of an authenticated agent. */
-interface AgentRequest {
-  agent: AgentEntry;
-  arrivedMs: number;
-  /** Ends its being in flight. */
-  release: () => void;
+interface AgentRequest extends Admitted {
   /** True from when the handler releases it, and no longer the closing of the socket. */
   handled: boolean;
   /** Aborted when the agent closes the connection before it is answered. */
@@ -184,8 +169,9 @@ function routeOf({ method, routeOptions, is404 }: FastifyRequest): RouteName | u
 
 function addRoutes(app: FastifyInstance, parts: ServerParts): void {
   const requests = new WeakMap<FastifyRequest, AgentRequest>();
-  const admit = (caps: Caps) => async (request: FastifyRequest, reply: FastifyReply) => {
-    const admitted = enter(request, caps, parts);
+  const letIn = (kind: CapKind) => async (request: FastifyRequest, reply: FastifyReply) => {
+    // H2
+    const admitted = { ...admit(request, kind, parts), handled: false, closed: new AbortController() };
     requests.set(request, admitted);
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) admitted.closed.abort();
@@ -206,22 +192,21 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
         admitted.release();
       }
     };
-  const { callCaps, lookUpCaps, evaluateCaps } = parts;
   app.post('/v1/calls', {
-    onRequest: admit(callCaps),
+    onRequest: letIn('call'),
     handler: handle((admitted, request) => postCall(request, admitted, parts)),
   });
   app.get('/v1/calls/:call', {
-    onRequest: admit(lookUpCaps),
+    onRequest: letIn('lookUp'),
     handler: handle(({ agent }, request) => getCall(request, agent, parts)),
   });
   app.get('/v1/tools', {
-    onRequest: admit(lookUpCaps),
+    onRequest: letIn('lookUp'),
     handler: handle(() => plain({ tools: parts.listTools() })),
   });
   for (const [url, batch] of evaluationRoutes)
     app.post(url, {
-      onRequest: admit(evaluateCaps),
+      onRequest: letIn('evaluate'),
       handler: handle((admitted, request) => postEvaluation(request, admitted, parts, batch)),
     });
   app.get('/.well-known/authzen-configuration', (request, reply) =>
@@ -240,16 +225,13 @@ const REQUEST_ID = /^[\x21-\x7E]{1,128}$/;
 
 async function postEvaluation(
   request: FastifyRequest,
-  { agent, arrivedMs }: AgentRequest,
-  { evaluate, evaluateCaps }: ServerParts,
+  admitted: AgentRequest,
+  parts: ServerParts,
   batch: 'one' | 'many',
 ): Promise<Answer> {
-  const spend = (questions: number) => {
-    const retryAfterMs = evaluateCaps.spend(keyOf(agent), agent.caps, questions, arrivedMs);
-    if (retryAfterMs !== undefined) throw new Flooded(agent.caps, retryAfterMs);
-  };
-  const asking = { asker: agent, origin: originOf(request.socket.remoteAddress), spend };
-  const answer = await evaluate(bodyOf(request), asking, batch);
+  const spend = (evaluations: number) => spendEvaluations(admitted, evaluations, parts);
+  const asking = { asker: admitted.agent, origin: originOf(request.socket.remoteAddress), spend };
+  const answer = await parts.evaluate(bodyOf(request), asking, batch);
   const id = request.headers['x-request-id'];
   if (typeof id !== 'string' || !REQUEST_ID.test(id)) return answer;
   return { ...answer, headers: { ...answer.headers, 'x-request-id': id } };
@@ -286,51 +268,6 @@ async function getCall(request: FastifyRequest, agent: AgentEntry, parts: Server
   if (!query.success)
     throw new Fault('query_invalid', { detail: 'The only parameter is wait: 0 to 30 seconds.' });
   return await parts.lookUp(agent, call, query.data.wait);
-}
-
-/** H2: authenticates the agent and counts its request as in flight. */
-function enter(request: FastifyRequest, caps: Caps, parts: ServerParts): AgentRequest {
-  const { authenticate, clock, callCaps, onFlood, capacity } = parts;
-  const agent = authenticate(request.headers.authorization, clock.nowMs());
-  const agentKey = keyOf(agent);
-  const arrivedMs = clock.monotonicMs();
-  const taken = caps.take(agentKey, agent.caps, arrivedMs);
-  if (!taken.taken) {
-    if (caps === callCaps) onFlood(agentKey, agent);
-    throw new Flooded(agent.caps, taken.retryAfterMs);
-  }
-  const bytes = bodyBytesOf(request);
-  if (!capacity.fits(bytes)) {
-    taken.release();
-    throw new Fault('overloaded', { retryAfterMs: OVERLOADED_WAIT_MS });
-  }
-  const leave = capacity.take(bytes);
-  const release = () => {
-    taken.release();
-    leave();
-  };
-  return { agent, arrivedMs, release, handled: false, closed: new AbortController() };
-}
-
-/** Returns how large a request's body may become: as it declares, or as large as a body may be. */
-function bodyBytesOf({ method, headers }: FastifyRequest): number {
-  if (method === 'GET') return 0;
-  const declared = headers['content-length'];
-  return declared === undefined ? BODY_BYTES : Math.min(Number(declared), BODY_BYTES);
-}
-
-function keyOf({ tenant, agent }: AgentEntry): string {
-  return `${tenant}.${agent}`;
-}
-
-/** A refusal by the agent's own caps, which the answer names. */
-class Flooded extends Fault {
-  readonly policy: string;
-
-  constructor({ burst, ratePerSecond }: AgentEntry['caps'], retryAfterMs: number) {
-    super('agent_flood', { retryAfterMs, rule: 'agent' });
-    this.policy = `"agent";q=${burst};w=${Math.max(1, Math.ceil(burst / ratePerSecond))}`;
-  }
 }
 
 function checkContentType({ headers }: FastifyRequest): void {
