@@ -57,11 +57,12 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   bus: ['keys'],
   shell: ['keys'],
   egress: ['keys'],
-  gate: ['bus', 'shell', 'egress'],
+  sandbox: ['contracts'],
+  gate: ['bus', 'shell', 'egress', 'sandbox'],
   policy: ['shell'],
   'policy-analysis': ['policy'],
   testkit: ['bus', 'policy'],
-  cli: ['policy-analysis'],
+  cli: ['policy-analysis', 'sandbox'],
   ...Object.fromEntries(services.map((service) => [service, ['gate', 'policy']])),
   demo: ['cli'],
   // The one place that imports services.
@@ -155,7 +156,10 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^node-sql-parser$/, files: /^services\/decider\/src\/facts\/mysql-sqlite\.ts$/ },
   { vendor: /^email-addresses$/, files: /^services\/decider\/src\/facts\/recipients\.ts$/ },
   { vendor: /^@modelcontextprotocol\/client$/, files: /^services\/executor\/src\/mcp[a-z-]*\.ts$/ },
-  { vendor: /^@modelcontextprotocol\/sdk$/, files: /^services\/executor\/src\/mcp-server\.fixture\.ts$/ },
+  {
+    vendor: /^@modelcontextprotocol\/sdk$/,
+    files: /^services\/executor\/src\/(mcp|local)-server\.fixture\.ts$/,
+  },
   {
     vendor: /^fastify$/,
     files: /^services\/(ingress\/src\/server|console\/src\/(server|otlp))\.ts$/,

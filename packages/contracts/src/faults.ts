@@ -286,6 +286,12 @@ export const faults = {
     'The MCP server describes this tool differently now than in the definition that was agreed to.',
     'ask an administrator of Interlock to check and pin the new definition',
   ),
+  command_unlisted: refusal(
+    502,
+    BOTH,
+    'The local MCP server is not on the list of those that the operator lets the executor start.',
+    'ask the operator of Interlock to add it (`interlock apply`, or INTERLOCK_EXECUTOR_COMMANDS)',
+  ),
   upstream_failed: passing(502, BOTH, 'The upstream server could not carry out the call.'),
   // Message signatures (RFC 9421), for API owners who verify our requests
   signature_missing: refusal(401, NEITHER, 'The request has no signature.'),

@@ -65,14 +65,51 @@ export const httpTargetSchema = z.strictObject({
     .optional(),
 });
 
+/** What a local server with everything it started may take. */
+export const localLimits = {
+  memoryBytes: { least: 67_108_864, default: 1_073_741_824, most: 68_719_476_736 },
+  processes: { least: 1, default: 256, most: 4_096 },
+  outputBytes: { least: 1_048_576, default: 67_108_864, most: 4_294_967_296 },
+} as const;
+
+function limitSchema({ least, default: usual, most }: { least: number; default: number; most: number }) {
+  return z.int().min(least).max(most).default(usual);
+}
+
+/** A program that is started as an MCP server. In a tool file, paths are meant from the configuration folder. */
+export const localServerSchema = z.strictObject({
+  transport: z.literal('stdio'),
+  command: z.string().min(1).max(1_024),
+  args: z.array(z.string().max(4_096)).max(64).default([]),
+  /** Its whole environment besides PATH, HOME, LANG and TMPDIR. */
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), z.string().max(4_096)).default({}),
+  /** Where it starts: a folder below one of `mounts`. Without it, an empty folder of its own. */
+  cwd: z.string().min(1).max(4_096).optional(),
+  /** The folders and files of the host that it may read, or read and write. */
+  mounts: z
+    .array(z.strictObject({ path: z.string().min(1).max(4_096), access: z.enum(['ro', 'rw']).default('ro') }))
+    .max(32)
+    .default([]),
+  /** `host` is the network of the host with everything in it; `none` reaches nothing. */
+  network: z.enum(['none', 'host']).default('none'),
+  limits: z
+    .strictObject({
+      /** Memory of all its processes together. */
+      memoryBytes: limitSchema(localLimits.memoryBytes),
+      /** Processes and threads. */
+      processes: limitSchema(localLimits.processes),
+      /** What it may write for one request, into one file, and into its own folder. */
+      outputBytes: limitSchema(localLimits.outputBytes),
+    })
+    .prefault({}),
+  /** True when one process may serve every user and tenant. Otherwise each user has one of its own. */
+  shared: z.boolean().default(false),
+});
+export type LocalServerConnection = z.infer<typeof localServerSchema>;
+
 /** How an upstream MCP server is reached. */
 export const mcpTransportSchema = z.discriminatedUnion('transport', [
-  z.strictObject({
-    transport: z.literal('stdio'),
-    command: z.string().max(1_024),
-    args: z.array(z.string().max(4_096)).max(64).default([]),
-    env: z.record(z.string(), z.string().max(4_096)).default({}),
-  }),
+  localServerSchema,
   z.strictObject({ transport: z.literal('http'), url: templateSchema, egress: egressPolicySchema }),
 ]);
 export type McpTransport = z.infer<typeof mcpTransportSchema>;

@@ -1,4 +1,10 @@
-import { type AgentFile, type PersonEntry, type Tool, toolSchema } from '@interlock/contracts';
+import {
+  type AgentFile,
+  localServerSchema,
+  type PersonEntry,
+  type Tool,
+  toolSchema,
+} from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { compareConfiguration, type StoredConfiguration, type WantedConfiguration } from './changes.ts';
 import { pinnedTools } from './discover.ts';
@@ -116,7 +122,7 @@ describe('tools of an MCP server', () => {
   const use = { labels: [], parse: [], idempotent: false, claimMs: 30_000 };
   const server = {
     server: 'files',
-    connection: { transport: 'stdio' as const, command: 'files', args: [], env: {} },
+    connection: localServerSchema.parse({ transport: 'stdio', command: 'files' }),
     prefix: 'files_',
     timeoutMs: 20_000,
   };

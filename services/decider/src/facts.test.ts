@@ -1,4 +1,4 @@
-import { factsSchema, policyInputSchema, sha256, type Tool } from '@interlock/contracts';
+import { factsSchema, localServerSchema, policyInputSchema, sha256, type Tool } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { agent, callOf, nowMs, session, toolOf } from './decision.fixture.ts';
 import { type Facts, policyInput } from './facts.ts';
@@ -49,7 +49,7 @@ describe('the input of policy', () => {
       kind: 'mcp',
       server: 'files',
       name: 'pay',
-      connection: { transport: 'stdio', command: 'node', args: [], env: {} },
+      connection: localServerSchema.parse({ transport: 'stdio', command: 'node' }),
       definitionDigest: digest,
       pinnedDigest: sha256('another'),
       timeoutMs: 1_000,

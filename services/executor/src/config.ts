@@ -17,5 +17,10 @@ export const executorConfigSchema = z.object({
     .string()
     .optional()
     .describe('a PEM file of certificate authorities to trust besides the public ones'),
+  INTERLOCK_EXECUTOR_COMMANDS: z
+    .string()
+    .optional()
+    .describe('a JSON file that lists the local MCP servers that may be started; without it there are none'),
+  INTERLOCK_KEYS: z.string().describe('the folder with key files, which no local MCP server may see'),
 });
 export type ExecutorConfig = z.infer<typeof executorConfigSchema>;

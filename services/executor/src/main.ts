@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { connectBus } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import { createEgress, type Egress } from '@interlock/egress';
-import { defineService, run } from '@interlock/shell';
+import { LocalServers } from '@interlock/sandbox';
+import { defineService, processEnvironment, run } from '@interlock/shell';
 import { Cancelled } from './cancelled.ts';
 import { refusalOf } from './claim.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
@@ -35,7 +37,15 @@ export const executorService = defineService({
     const room = stack.use(await watchLedgerRoom(bus, { clock, log }));
     const egress = stack.use(await openEgress(config));
     const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
-    const pool = stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() }));
+    const servers = stack.use(await openServers(config, (line) => log.warn(line)));
+    const pool = stack.use(
+      new McpPool({
+        ...http,
+        monotonicMs: () => clock.monotonicMs(),
+        servers,
+        commandsFile: config.INTERLOCK_EXECUTOR_COMMANDS,
+      }),
+    );
     const concurrency = new Semaphore(config.INTERLOCK_EXECUTOR_CONCURRENCY);
     const cancelled = new Cancelled();
     await bus.onCancel((call) => cancelled.add(call));
@@ -91,6 +101,23 @@ async function openEgress({
   // Every call in flight may have a request out, and all may go to one destination.
   const limits = { maxInFlight: 2 * INTERLOCK_EXECUTOR_CONCURRENCY, maxConnectionsPerPool: 64 };
   return createEgress({ ca, limits });
+}
+
+/** Where there is no sandbox, the log says so once, and a local server runs with what else there is. */
+async function openServers(
+  { INTERLOCK_EXECUTOR_COMMANDS: commands, INTERLOCK_KEYS: keys }: ExecutorConfig,
+  report: (line: string) => void,
+): Promise<LocalServers> {
+  // On a laptop the list stands in the data folder itself, with everything else that no server may see.
+  const forbidden = [keys, ...(commands === undefined ? [] : [path.dirname(commands)])].map((one) =>
+    path.resolve(one),
+  );
+  const servers = await LocalServers.open({ env: processEnvironment(), forbidden, report });
+  if (servers.sandbox.kind === 'none' && commands !== undefined)
+    report(
+      `local MCP servers run without a sandbox, with the rights of the executor: ${servers.sandbox.why}`,
+    );
+  return servers;
 }
 
 async function readCertificates(path: string): Promise<string> {

@@ -1,12 +1,21 @@
 /**
- * Connections to upstream MCP servers, one per server, definition of the connection and credential.
+ * Connections to upstream MCP servers, one per server, definition of the connection and credential; to a local server
+ * also one per user, unless it is declared as shared: what a server remembers of one user, it tells no other.
  *
  * M1. A tool is called only while its definition has the digest it had when it was applied. Definitions are read on
  *     every new connection, again when a local server reports that they changed, and again over HTTP, where servers
  *     cannot report it, once they are older than `DEFINITIONS_MS`.
  * M2. A connection that broke is opened anew by the next call, at most once per `PAUSE_MS`.
+ * M3. A local server is started only if it is on the operator's list as it stands in that moment.
  */
-import { digestOf, Fault, type McpTransport, type Tool } from '@interlock/contracts';
+import {
+  digestOf,
+  Fault,
+  type LocalServerConnection,
+  type McpTransport,
+  type Tool,
+} from '@interlock/contracts';
+import { isListed, type LocalServer, type LocalServers, readCommandList } from '@interlock/sandbox';
 import { definitionDigestOf } from './definition.ts';
 import type { HttpParts, ToolRequest } from './http.ts';
 import { policyOf } from './http-request.ts';
@@ -25,16 +34,31 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const LIST_TIMEOUT_MS = 10_000;
 /** Each local server is a process. */
 const CONNECTIONS_MAX = 64;
+/** One tenant's users leave room for those of others. */
+const LOCAL_PER_TENANT_MAX = 16;
+/** A local server that nobody used for as long is ended. */
+const IDLE_MS = 300_000;
 const TOOLS_MAX = 512;
 const ERROR_STATUS_MIN = 400;
 
+/** What a pool is made of. */
+export interface PoolParts extends HttpParts {
+  monotonicMs: () => number;
+  servers: LocalServers;
+  /** The file that lists the local servers which may be started; without one there are none. */
+  commandsFile: string | undefined;
+}
+
 interface PooledConnection {
+  /** The tenant whose process it is; undefined where everybody may share it. */
+  tenant: string | undefined;
   connecting: Promise<McpConnection>;
   connection: McpConnection | undefined;
   definitions: Promise<McpDefinitions> | undefined;
   readAtMs: number;
   failedAtMs: number | undefined;
   inUse: number;
+  usedAtMs: number;
 }
 
 /** A connection whose tool has the definition that was applied. */
@@ -45,13 +69,15 @@ export interface PinnedMcp {
 
 /** Opens connections when they are needed, and closes them all when it is disposed of. */
 export class McpPool implements AsyncDisposable {
-  readonly #parts: HttpParts & { monotonicMs: () => number };
+  readonly #parts: PoolParts;
   readonly #pooled = new Map<string, PooledConnection>();
   readonly #retired = new Set<PooledConnection>();
   readonly #closing = new AbortController();
+  readonly #idle: NodeJS.Timeout;
 
-  constructor(parts: HttpParts & { monotonicMs: () => number }) {
+  constructor(parts: PoolParts) {
     this.#parts = parts;
+    this.#idle = setInterval(() => this.endIdle(), IDLE_MS / 2).unref();
   }
 
   /**
@@ -65,14 +91,16 @@ export class McpPool implements AsyncDisposable {
     work: (pinned: PinnedMcp) => Promise<T>,
   ): Promise<T> {
     const { server, connection } = target;
-    const key = digestOf({ server, connection, credential: credential ?? null });
+    const owner = ownerOf(connection, exchange);
+    const key = digestOf({ server, connection, credential: credential ?? null, owner: owner ?? null });
     return await withExchange(exchange, async () => {
-      const { pooled, pinned } = await inTime(this.#pinned(key, target, exchange), exchange);
+      const { pooled, pinned } = await inTime(this.#pinned(key, target, exchange, owner?.tenant), exchange);
       pooled.inUse += 1;
       try {
         return await work(pinned);
       } finally {
         pooled.inUse -= 1;
+        pooled.usedAtMs = this.#parts.monotonicMs();
         if (pooled.inUse === 0 && this.#retired.delete(pooled)) closePooled(pooled).catch(() => {});
         if (exchange.status !== undefined && exchange.status >= ERROR_STATUS_MIN) this.#retire(key, pooled);
       }
@@ -88,7 +116,16 @@ export class McpPool implements AsyncDisposable {
     });
   }
 
+  /** Ends the local servers that nobody has used for `IDLE_MS`. */
+  endIdle(): void {
+    const before = this.#parts.monotonicMs() - IDLE_MS;
+    for (const [key, pooled] of this.#pooled)
+      if (pooled.tenant !== undefined && pooled.inUse === 0 && pooled.usedAtMs < before)
+        this.#drop(key, pooled);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#idle);
     this.#closing.abort();
     const all = [...this.#pooled.values(), ...this.#retired];
     this.#pooled.clear();
@@ -96,7 +133,7 @@ export class McpPool implements AsyncDisposable {
   }
 
   /** A connection from an earlier call may have broken since: then a new one is tried, once. */
-  async #pinned(key: string, target: McpTarget, exchange: McpExchange) {
+  async #pinned(key: string, target: McpTarget, exchange: McpExchange, tenant: string | undefined) {
     const known = this.#pooled.get(key);
     if (known !== undefined && known.failedAtMs === undefined) {
       const pinned = await this.#pin(known, target).catch((cause: unknown) => {
@@ -106,23 +143,28 @@ export class McpPool implements AsyncDisposable {
       });
       if (pinned !== undefined) return { pooled: known, pinned };
     }
-    const pooled = this.#pooledFor(key, target.connection, exchange);
+    const pooled = this.#pooledFor(key, target.connection, exchange, tenant);
     return { pooled, pinned: await this.#pin(pooled, target) };
   }
 
-  #pooledFor(key: string, connection: McpTransport, exchange: McpExchange): PooledConnection {
+  #pooledFor(
+    key: string,
+    connection: McpTransport,
+    exchange: McpExchange,
+    tenant: string | undefined,
+  ): PooledConnection {
     const known = this.#pooled.get(key);
     if (known !== undefined && known.failedAtMs === undefined) return known;
     if (known?.failedAtMs !== undefined && this.#parts.monotonicMs() - known.failedAtMs < PAUSE_MS)
       throw pausing();
     this.#pooled.delete(key);
-    this.#makeRoom();
-    const pooled = this.#open(connection, exchange);
+    this.#makeRoom(tenant);
+    const pooled = this.#open(connection, exchange, tenant);
     this.#pooled.set(key, pooled);
     return pooled;
   }
 
-  #open(connection: McpTransport, exchange: McpExchange): PooledConnection {
+  #open(connection: McpTransport, exchange: McpExchange, tenant: string | undefined): PooledConnection {
     const changed = () => {
       pooled.definitions = undefined;
     };
@@ -133,12 +175,14 @@ export class McpPool implements AsyncDisposable {
       this.#connect(connection, this.#closing.signal, { changed, closed }),
     );
     const pooled: PooledConnection = {
+      tenant,
       connecting,
       connection: undefined,
       definitions: undefined,
       readAtMs: 0,
       failedAtMs: undefined,
       inUse: 0,
+      usedAtMs: this.#parts.monotonicMs(),
     };
     connecting.then((opened) => {
       pooled.connection = opened;
@@ -157,11 +201,22 @@ export class McpPool implements AsyncDisposable {
     const { connectMcp } = await import('./mcp.ts');
     return await connectMcp(connection, {
       fetch,
+      prepare: () => this.#prepare(connection),
       signal,
       timeoutMs: CONNECT_TIMEOUT_MS,
       onToolsChanged: changed,
       onClosed: closed,
     });
+  }
+
+  /** M3 */
+  async #prepare(connection: McpTransport): Promise<LocalServer> {
+    if (connection.transport !== 'stdio')
+      throw new Fault('internal', { detail: 'A server over HTTP has no process here.' });
+    const { commandsFile, servers } = this.#parts;
+    if (commandsFile === undefined || !isListed(await readCommandList(commandsFile), connection))
+      throw unlisted(connection);
+    return await servers.prepare(connection);
   }
 
   async #pin(pooled: PooledConnection, target: McpTarget): Promise<PinnedMcp> {
@@ -190,18 +245,22 @@ export class McpPool implements AsyncDisposable {
     return reading;
   }
 
-  #makeRoom(): void {
-    if (this.#pooled.size < CONNECTIONS_MAX) return;
-    for (const [key, pooled] of this.#pooled) {
-      if (pooled.inUse > 0) continue;
-      this.#pooled.delete(key);
-      // It leaves the map first, so that nobody finds it half closed. A close that fails leaves nothing to do.
-      closePooled(pooled).catch(() => {});
-      return;
-    }
-    throw new Fault('dependency_unavailable', {
-      detail: 'Too many upstream servers are in use at once. Nothing was sent.',
-    });
+  #makeRoom(tenant: string | undefined): void {
+    const own = [...this.#pooled].filter(([, pooled]) => tenant !== undefined && pooled.tenant === tenant);
+    const isFull = own.length >= LOCAL_PER_TENANT_MAX;
+    if (!isFull && this.#pooled.size < CONNECTIONS_MAX) return;
+    const [leaving] = (isFull ? own : [...this.#pooled]).filter(([, pooled]) => pooled.inUse === 0);
+    if (leaving === undefined)
+      throw new Fault('dependency_unavailable', {
+        detail: 'Too many upstream servers are in use at once. Nothing was sent.',
+      });
+    this.#drop(...leaving);
+  }
+
+  #drop(key: string, pooled: PooledConnection): void {
+    // It leaves the map first, so that nobody finds it half closed. A close that fails leaves nothing to do.
+    this.#pooled.delete(key);
+    closePooled(pooled).catch(() => {});
   }
 
   /** Takes a connection out of use. Calls that are on it may end. */
@@ -212,6 +271,22 @@ export class McpPool implements AsyncDisposable {
     if (pooled.inUse === 0) closePooled(pooled).catch(() => {});
     else this.#retired.add(pooled);
   }
+}
+
+/** Returns whose process a connection is; undefined where everybody may use the same. */
+function ownerOf(
+  connection: McpTransport,
+  { toolRequest }: McpExchange,
+): { tenant: string; user: string } | undefined {
+  if (connection.transport !== 'stdio' || connection.shared || toolRequest === undefined) return undefined;
+  const { tenant, user } = toolRequest.identity;
+  return { tenant, user };
+}
+
+function unlisted({ command }: LocalServerConnection): Fault {
+  return new Fault('command_unlisted', {
+    detail: `The operator's list does not have the local MCP server ${command} with these arguments, folders and environment.`,
+  });
 }
 
 /** Returns the exchange of a call. */

@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { mcpTargetSchema, mcpTransportSchema, sha256 } from '@interlock/contracts';
 import { createEgress, type Egress } from '@interlock/egress';
 import { Secret } from '@interlock/keys';
+import { commandListOf, LocalServers } from '@interlock/sandbox';
+import { processEnvironment } from '@interlock/shell';
 import { caller } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { definitionDigestOf } from './definition.ts';
@@ -15,24 +17,34 @@ import { McpPool, type McpTarget } from './mcp-pool.ts';
 import { type McpUpstream, startMcpUpstream } from './mcp-server.fixture.ts';
 import { createSendGuard } from './send-guard.ts';
 
+const MODULES = join(import.meta.dirname, '../../../node_modules');
 const TOKEN = 'tok-3f9c1ab27e';
 const never = new AbortController().signal;
 const { privateKey } = generateKeyPairSync('ed25519');
 let egress: Egress;
 let pool: McpPool;
 let folder = '';
+let own = '';
+let servers: LocalServers;
+let nowMs = performance.now();
 let upstream: McpUpstream;
 
 beforeAll(async () => {
   egress = createEgress();
+  own = await mkdtemp(join(tmpdir(), 'interlock-commands-'));
+  const env = processEnvironment();
+  servers = await LocalServers.open({ env, forbidden: [own], report: () => undefined });
   pool = new McpPool({
     egress,
     signingKey: { keyId: 'sig_1', privateKey },
     nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => nowMs,
+    servers,
+    commandsFile: join(own, 'commands.json'),
   });
   folder = await realpath(await mkdtemp(join(tmpdir(), 'interlock-mcp-')));
   await writeFile(join(folder, 'note.txt'), 'hello from a real file');
+  await list(filesystem());
   upstream = await startMcpUpstream(TOKEN);
 });
 
@@ -40,13 +52,22 @@ afterAll(async () => {
   await pool[Symbol.asyncDispose]();
   await egress[Symbol.asyncDispose]();
   await upstream[Symbol.asyncDispose]();
+  await servers[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
+  await rm(own, { recursive: true });
 });
 
 function filesystem() {
   const main = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json');
   const args = [join(dirname(main), 'dist/index.js'), folder];
-  return mcpTransportSchema.parse({ transport: 'stdio', command: process.execPath, args });
+  const mounts = [{ path: MODULES }, { path: folder }];
+  return mcpTransportSchema.parse({ transport: 'stdio', command: process.execPath, args, mounts });
+}
+
+/** Lets the executor start these servers, and no others. */
+async function list(...connections: McpTarget['connection'][]): Promise<void> {
+  const local = connections.filter((connection) => connection.transport === 'stdio');
+  await writeFile(join(own, 'commands.json'), JSON.stringify(commandListOf(local)));
 }
 
 function remote(path = '/mcp') {
@@ -145,6 +166,7 @@ describe('a local MCP server', () => {
 
   test('that cannot be started fails the call before anything is sent', async () => {
     const connection = mcpTransportSchema.parse({ transport: 'stdio', command: join(folder, 'nothing') });
+    await list(filesystem(), connection);
     const asked = toolRequest();
     const attempt = performMcp(
       { target: targetOf(connection, 'x', sha256('x')), credential: undefined, args: {} },
@@ -153,6 +175,87 @@ describe('a local MCP server', () => {
     );
     await expect(attempt).rejects.toMatchObject({ code: 'upstream_failed' });
     expect(asked.guard.mayHaveSent).toBe(false);
+  });
+});
+
+describe('the processes of local MCP servers', () => {
+  const memory = (more: object = {}) => {
+    const args = [join(import.meta.dirname, 'local-server.fixture.ts')];
+    const mounts = [{ path: MODULES }, { path: import.meta.dirname }];
+    return mcpTransportSchema.parse({ transport: 'stdio', command: process.execPath, args, mounts, ...more });
+  };
+  const remember = async (
+    connection: McpTarget['connection'],
+    text: string,
+    who: { tenant?: string; user?: string },
+  ) => {
+    const target = targetOf(connection, 'remember', await digestOfTool(connection, 'remember'));
+    const identity = { ...caller, call: 'call_1', ...who };
+    const effect = await performMcp(
+      { target, credential: undefined, args: { text } },
+      toolRequest({ identity }),
+      pool,
+    );
+    return JSON.parse(textOf(effect)).structuredContent;
+  };
+
+  test('[P-mcp-listed] are started only for a server that the operator listed, as it is listed', async () => {
+    await list(memory());
+    for (const other of [
+      memory({ env: { A: '1' } }),
+      memory({ network: 'host' }),
+      memory({ args: ['-e', '1'] }),
+    ]) {
+      const asked = toolRequest();
+      const attempt = performMcp(
+        { target: targetOf(other, 'remember', sha256('x')), credential: undefined, args: {} },
+        asked,
+        pool,
+      );
+      await expect(attempt).rejects.toMatchObject({ code: 'command_unlisted' });
+      expect(asked.guard.mayHaveSent).toBe(false);
+    }
+  });
+
+  test('[P-mcp-own-process] are one for each user of a tenant, so that no user meets what another left', async () => {
+    await list(memory());
+    expect(await remember(memory(), 'of ada', { user: 'ada' })).toMatchObject({ before: [] });
+    expect(await remember(memory(), 'of bea', { user: 'bea' })).toMatchObject({ before: [] });
+    expect(await remember(memory(), 'of ada elsewhere', { user: 'ada', tenant: 'other' })).toMatchObject({
+      before: [],
+    });
+    expect(await remember(memory(), 'again', { user: 'ada' })).toMatchObject({ before: ['of ada'] });
+  });
+
+  test('are shared where the tool file says so', async () => {
+    const shared = memory({ shared: true });
+    await list(shared);
+    await remember(shared, 'of ada', { user: 'ada' });
+    expect(await remember(shared, 'of bea', { user: 'bea' })).toMatchObject({ before: ['of ada'] });
+  });
+
+  test('end when nobody has used them for a while', async () => {
+    await list(memory());
+    await remember(memory(), 'first', { user: 'cleo' });
+    nowMs += 600_000;
+    pool.endIdle();
+    expect(await remember(memory(), 'second', { user: 'cleo' })).toMatchObject({ before: [] });
+  });
+
+  test('[P-mcp-sandbox] start in an empty folder of their own, with the declared environment alone', async () => {
+    const connection = memory({ env: { COLOUR: 'blue' } });
+    await list(connection);
+    const { cwd, files, env } = await remember(connection, 'x', {});
+    expect(files).toEqual([]);
+    expect(cwd).not.toBe(process.cwd());
+    expect(Object.keys(env).sort()).toEqual(['COLOUR', 'HOME', 'LANG', 'PATH', 'TMPDIR']);
+    expect(env).toMatchObject({ COLOUR: 'blue', HOME: cwd });
+  });
+
+  test('that end at the question for the newer protocol are asked for the older one', async () => {
+    const connection = memory({ env: { END_AT_DISCOVER: '1' } });
+    await list(connection);
+    expect(await remember(connection, 'x', {})).toMatchObject({ before: [] });
   });
 });
 

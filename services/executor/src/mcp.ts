@@ -5,9 +5,10 @@
  *     SDK with "method not found", and an `input_required` answer is not fulfilled.
  * U2. `tools/call` goes out once: the tool's definition is given with the call, which switches off the SDK's own
  *     second try, and nothing here tries again.
- * U3. A child process gets the few variables that a program needs to run and those its connection names.
+ * U3. A local server is started as `packages/sandbox` says, and in no other way.
  */
 import { Fault, limits, type McpTransport } from '@interlock/contracts';
+import type { LocalServer } from '@interlock/sandbox';
 import {
   type CallToolResult,
   Client,
@@ -17,6 +18,7 @@ import {
   SdkErrorCode,
   StreamableHTTPClientTransport,
   type Tool,
+  type VersionNegotiationMode,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
@@ -48,6 +50,8 @@ export interface McpConnection extends AsyncDisposable {
 export interface McpOptions {
   /** Carries streamable HTTP. */
   fetch: FetchLike;
+  /** Prepares the process of a local server; called once for each try. */
+  prepare: () => Promise<LocalServer>;
   timeoutMs: number;
   signal: AbortSignal;
   /** Called when a local server reports that its tools changed. */
@@ -70,8 +74,36 @@ const NO_RECONNECTION = {
   maxRetries: 0,
 };
 
-/** Connects to a server. Throws `upstream_failed`, or what `fetch` threw. */
+/**
+ * Connects to a server. Throws `upstream_failed`, or what `fetch` and `prepare` threw. There are local servers that end
+ * when they are asked for the newer protocol: they are started once more, and asked for the older one.
+ */
 export async function connectMcp(connection: McpTransport, options: McpOptions): Promise<McpConnection> {
+  if (connection.transport === 'http') return await connectOnce(connection, options, 'auto');
+  try {
+    return await connectOnce(connection, options, 'auto');
+  } catch (cause) {
+    if (!(cause instanceof EndedEarly) || options.signal.aborted) throw cause;
+    return await connectOnce(connection, options, 'legacy');
+  }
+}
+
+/** A local server that ended while its version was negotiated. */
+class EndedEarly extends Fault {
+  constructor(cause: unknown) {
+    super('upstream_failed', {
+      detail:
+        'The local MCP server ended before it could be used. It has only the folders, the environment and the network that its tool file declares.',
+      cause,
+    });
+  }
+}
+
+async function connectOnce(
+  connection: McpTransport,
+  options: McpOptions,
+  mode: VersionNegotiationMode,
+): Promise<McpConnection> {
   const { signal, timeoutMs } = options;
   const isLocal = connection.transport === 'stdio';
   const client = new Client(CLIENT, {
@@ -80,21 +112,29 @@ export async function connectMcp(connection: McpTransport, options: McpOptions):
     listMaxPages: PAGES_MAX,
     inputRequired: { autoFulfill: false },
     // 2026-07-28 where the server speaks it, else 2025-11-25.
-    versionNegotiation: { mode: 'auto', probe: { timeoutMs } },
+    versionNegotiation: { mode, probe: { timeoutMs } },
     // Over HTTP a subscription would be a request that never ends.
     ...(isLocal
       ? { listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: options.onToolsChanged } } }
       : {}),
   });
+  const transport = await transportOf(connection, options);
   let closed = false;
-  client.onclose = () => {
-    closed = true;
-    options.onClosed();
-  };
   try {
-    await client.connect(transportOf(connection, options.fetch), { signal, timeout: timeoutMs });
+    await client.connect(transport, { signal, timeout: timeoutMs });
+    client.onclose = () => {
+      closed = true;
+      options.onClosed();
+      // A server that ended by itself leaves its folder.
+      if (transport instanceof LocalTransport) transport.cleared().catch(() => {});
+    };
   } catch (cause) {
     await client.close();
+    await transport.close();
+    const isEarly =
+      cause instanceof SdkError &&
+      (cause.code === SdkErrorCode.EraNegotiationFailed || cause.code === SdkErrorCode.ConnectionClosed);
+    if (isLocal && isEarly) throw new EndedEarly(cause);
     throw faultOf(cause, 'The upstream server could not be reached.');
   }
   return {
@@ -107,19 +147,11 @@ export async function connectMcp(connection: McpTransport, options: McpOptions):
   };
 }
 
-function transportOf(connection: McpTransport, fetch: FetchLike) {
+async function transportOf(connection: McpTransport, { fetch, prepare }: McpOptions) {
   switch (connection.transport) {
-    case 'stdio': {
-      const { command, args, env } = connection;
-      // U3. What a server writes to its standard error may hold a call's arguments, so it is not kept.
-      return new StdioClientTransport({
-        command,
-        args,
-        env,
-        stderr: 'ignore',
-        maxBufferSize: MESSAGE_BYTES_MAX,
-      });
-    }
+    case 'stdio':
+      // U3
+      return new LocalTransport(await prepare());
     case 'http':
       return new StreamableHTTPClientTransport(new URL(connection.url), {
         fetch,
@@ -127,6 +159,37 @@ function transportOf(connection: McpTransport, fetch: FetchLike) {
       });
     default:
       return connection satisfies never;
+  }
+}
+
+/** The pipes of a local server. What it writes to its standard error may hold a call's arguments, so it is not kept. */
+class LocalTransport extends StdioClientTransport {
+  readonly #server: LocalServer;
+
+  constructor(server: LocalServer) {
+    const { command, args, env, cwd } = server;
+    super({ command, args, env, cwd, stderr: 'ignore', maxBufferSize: MESSAGE_BYTES_MAX });
+    this.#server = server;
+  }
+
+  override async start(): Promise<void> {
+    await super.start();
+    if (this.pid !== null) this.#server.watch(this.pid);
+  }
+
+  override async send(message: Parameters<StdioClientTransport['send']>[0]): Promise<void> {
+    this.#server.requested();
+    await super.send(message);
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.cleared();
+  }
+
+  /** Removes what a server that has ended leaves behind. A second time there is nothing to remove. */
+  async cleared(): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
   }
 }
 

@@ -1,4 +1,4 @@
-import { factsSchema, type Json, type Parse } from '@interlock/contracts';
+import { factsSchema, type Json, localServerSchema, type Parse } from '@interlock/contracts';
 import { processorMs } from '@interlock/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
 import { toolOf } from '../decision.fixture.ts';
@@ -8,7 +8,7 @@ const reader = createFactReader();
 afterAll(() => reader[Symbol.asyncDispose]());
 
 const KIBIBYTE = 1_024;
-const connection = { transport: 'stdio' as const, command: 'node', args: [], env: {} };
+const connection = localServerSchema.parse({ transport: 'stdio', command: 'node' });
 const digest = 'a'.repeat(64);
 
 /** A tool without a destination of its own, so that only what stands in the arguments counts. */
