@@ -62,6 +62,36 @@ export const serviceRequirements = {
     source: 'packages/egress/README.md',
     layer: 'unit',
   },
+  'P-mcp-sandbox': {
+    text: 'A local MCP server cannot read keys, the environment of another process, undeclared folders, or reach an undeclared network, where bubblewrap works.',
+    source: 'packages/sandbox/README.md',
+    layer: 'unit',
+  },
+  'P-mcp-limits': {
+    text: 'A local MCP server with everything it started is ended above its limits of memory, processes and output.',
+    source: 'packages/sandbox/README.md',
+    layer: 'unit',
+  },
+  'P-mcp-listed': {
+    text: 'An executor starts only local MCP servers that the operator listed, with exactly these arguments, folders and environment.',
+    source: 'packages/sandbox/README.md',
+    layer: 'unit',
+  },
+  'P-mcp-own-process': {
+    text: 'A process of a local MCP server serves one user of one tenant, unless the tool file says that it is shared.',
+    source: 'services/executor/README.md',
+    layer: 'unit',
+  },
+  'P-mcp-paths': {
+    text: 'A relative path in the tool file of a local MCP server is relative to the configuration folder, or is refused with file and line.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
+  'P-setup-sandbox': {
+    text: 'Set-up brings the sandbox of local MCP servers, or says that it goes on without one.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
   'P-mcp-pinned': {
     text: 'A tool of an upstream MCP server is pinned to the definition it had when it was applied.',
     source: 'services/executor/README.md',

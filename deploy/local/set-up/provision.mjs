@@ -50,10 +50,22 @@ export function provisionAll(tools, { acceptAddresses, report }) {
   const machine = { engine: once(findEngine), go: once(findGo) };
   return Promise.allSettled(
     tools.map(async (tool) => {
-      const found = await provision(tool, acceptAddresses, machine, report);
+      const found = await provisionOrGoOn(tool, acceptAddresses, machine, report);
       return { variable: tool.binaryVariable, name: tool.name, ...found };
     }),
   );
+}
+
+/** A program that is not needed is done without, unless the user named one that cannot be used. */
+async function provisionOrGoOn(tool, acceptAddresses, machine, report) {
+  try {
+    return await provision(tool, acceptAddresses, machine, report);
+  } catch (error) {
+    const isNamed = Boolean(process.env[tool.binaryVariable]);
+    if (tool.goesOnWithout === undefined || isNamed || !(error instanceof MissingProgram)) throw error;
+    report(`${tool.name} is missing, so ${tool.goesOnWithout} (${tool.ways[0]})`);
+    return { path: undefined, from: 'missing' };
+  }
 }
 
 async function provision(tool, acceptAddresses, machine, report) {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { endChildren } from './child.mjs';
 import { findNode, installPackages } from './dependencies.mjs';
 import { provisionAll } from './provision.mjs';
-import { REGAL, TOOLS } from './tools.mjs';
+import { BUBBLEWRAP, REGAL, TOOLS } from './tools.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const OLDEST_NODE_MAJOR = 20;
@@ -19,10 +19,11 @@ const SILENT_MS = 2_000;
 const CLI = join(ROOT, 'deploy', 'local', 'src', 'main.ts');
 const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const TURBO = join(ROOT, 'node_modules', 'turbo', 'bin', 'turbo');
+const ALL_TOOLS = process.platform === 'linux' ? [...TOOLS, BUBBLEWRAP] : TOOLS;
 
 /**
  * `ownServers`: the command always starts its own servers, so an address in the environment replaces no program.
- * `tools`: the programs it needs, when they are not the four that Interlock runs on.
+ * `tools`: the programs it needs, when they are not those that Interlock runs on.
  */
 const COMMANDS = {
   demo: { script: [CLI, 'demo'], ownServers: false, does: 'start everything and show governed tool calls' },
@@ -70,10 +71,12 @@ ${Object.entries(COMMANDS)
 
 Before the command runs, set-up installs the npm packages when package-lock.json changed, and finds or makes
 nats-server, opa, ferretdb and redis-server: what you name, the PATH, a container engine, a Go build or apt-get.
+On Linux also bubblewrap, the sandbox of local MCP servers; without it they run with your rights.
 What it makes is kept in $XDG_CACHE_HOME/interlock (~/.cache/interlock). Only lint:rego needs regal, and nothing else.
 
   INTERLOCK_NATS_SERVER_BIN, INTERLOCK_OPA_BIN, INTERLOCK_FERRETDB_BIN, INTERLOCK_REDIS_BIN,
-  INTERLOCK_REGAL_BIN               programs to use, as absolute paths
+  INTERLOCK_BWRAP_BIN, INTERLOCK_REGAL_BIN
+                                    programs to use, as absolute paths
   NATS_URL, MONGODB_URL, REDIS_URL  servers to use (demo, dev and interlock only)
 `;
 
@@ -104,7 +107,7 @@ async function setUp(command) {
   const startMs = performance.now();
   const [[packages], programs] = await Promise.all([
     Promise.allSettled([installPackages(ROOT, report)]),
-    provisionAll(command.tools ?? TOOLS, { acceptAddresses: !command.ownServers, report }),
+    provisionAll(command.tools ?? ALL_TOOLS, { acceptAddresses: !command.ownServers, report }),
   ]);
   const problems = [packages, ...programs].filter((result) => result.status === 'rejected');
   if (problems.length > 0) {

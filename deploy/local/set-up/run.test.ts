@@ -31,9 +31,12 @@ const PROGRAMS = {
   opa: 'Version: 1.22.0',
   ferretdb: 'version: v1.24.0',
   'redis-server': 'Redis server v=7.2.4 sha=0',
+  bwrap: 'bubblewrap 0.8.0',
 };
 /** Where a root user on Debian would get Redis; naming a program keeps apt-get out of every test. */
 const REDIS_VARIABLE = 'INTERLOCK_REDIS_BIN';
+/** The same holds for bubblewrap. */
+const BWRAP_VARIABLE = 'INTERLOCK_BWRAP_BIN';
 
 type Result = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string };
 
@@ -53,6 +56,7 @@ beforeEach(() => {
   writeFileSync(join(root, 'package-lock.json'), '{}');
   writeFileSync(join(root, 'node_modules', '.interlock-lock-hash'), lockHash('{}'));
   program(join(folder, 'redis-server'), PROGRAMS['redis-server']);
+  program(join(folder, 'bwrap'), PROGRAMS.bwrap);
   cli('console.log(JSON.stringify({ arguments: process.argv.slice(2), environment: process.env }));');
 });
 
@@ -128,6 +132,19 @@ describe('set-up finds programs', () => {
       INTERLOCK_OPA_BIN: own,
       INTERLOCK_NATS_SERVER_BIN: join(binaries, 'nats-server'),
     });
+  });
+
+  test('[P-setup-sandbox] the sandbox of local MCP servers is found on Linux, or done without, and then it is said', async () => {
+    const isLinux = process.platform === 'linux';
+    programsOnPath();
+    const { environment } = parsed(await interlock({ [BWRAP_VARIABLE]: '' }, []));
+    expect(environment[BWRAP_VARIABLE] === join(binaries, 'bwrap')).toBe(isLinux);
+    rmSync(join(binaries, 'bwrap'));
+    script(join(binaries, 'apt-get'), 'exit 1');
+    const result = await interlock({ [BWRAP_VARIABLE]: '' }, []);
+    expect(result.code).toBe(0);
+    const said = 'bubblewrap is missing, so local MCP servers run without a sandbox';
+    expect(result.stderr.includes(said)).toBe(isLinux);
   });
 
   test('a server whose address is given needs no program', async () => {
@@ -288,6 +305,7 @@ function start(command: string, environment: Record<string, string>, args: strin
         CI: 'true',
         XDG_CACHE_HOME: join(folder, 'cache'),
         [REDIS_VARIABLE]: join(folder, 'redis-server'),
+        [BWRAP_VARIABLE]: join(folder, 'bwrap'),
         // The well-known folder of Go is outside the PATH; a build that is not meant to happen has to fail at once.
         GOPROXY: 'off',
         GOMODCACHE: join(folder, 'go'),

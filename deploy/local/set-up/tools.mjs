@@ -1,5 +1,5 @@
 /**
- * The four native programs Interlock runs on, and the linter of its policies: which versions can be used, where each may
+ * The four native programs Interlock runs on, the sandbox of local MCP servers, and the linter of its policies: which versions can be used, where each may
  * come from, and how a person can supply one.
  *
  * @typedef {{ major: number, minor: number, below?: number }} VersionRange `below` is the first major refused.
@@ -7,8 +7,9 @@
  *   name: string, version: string, purpose: string, executable: string, range: VersionRange,
  *   versionArguments: string[], binaryVariable: string, addressVariable?: string,
  *   image?: string, imagePath?: string, goFolder?: string, goPackage?: string, goModule?: string, versionFile?: string,
- *   versionSymbol?: string, debianPackage?: string, debianPath?: string, ways: string[],
- * }} Tool `goFolder` holds the go.mod of a build, from here; `versionSymbol` is set to the version when it is linked.
+ *   versionSymbol?: string, goesOnWithout?: string, debianPackage?: string, debianPath?: string, ways: string[],
+ * }} Tool `goFolder` holds the go.mod of a build, from here; `versionSymbol` is set to the version when it is linked;
+ *   `goesOnWithout` says what follows when the program is missing, which then stops nothing.
  */
 
 const ENGINE_WAY =
@@ -91,6 +92,25 @@ export const TOOLS = [
     ],
   },
 ];
+
+/** @type {Tool} works on Linux only. */
+export const BUBBLEWRAP = {
+  name: 'bubblewrap',
+  version: '0',
+  purpose: 'the sandbox of local MCP servers',
+  executable: 'bwrap',
+  // The first with --clearenv and --size.
+  range: { major: 0, minor: 8, below: 1 },
+  versionArguments: ['--version'],
+  binaryVariable: 'INTERLOCK_BWRAP_BIN',
+  debianPackage: 'bubblewrap',
+  debianPath: '/usr/bin/bwrap',
+  goesOnWithout: 'local MCP servers run without a sandbox, with your rights',
+  ways: [
+    'install bubblewrap (apt-get install bubblewrap, dnf install bubblewrap), or name it: INTERLOCK_BWRAP_BIN=/path/to/bwrap',
+    'on Debian or Ubuntu, run this once as root: set-up then installs it with apt-get',
+  ],
+};
 
 /** @type {Tool} what `lint:rego` runs; nothing else needs it. */
 export const REGAL = {

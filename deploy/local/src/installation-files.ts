@@ -1,6 +1,6 @@
 /** What stands where in the data folder of an installation. */
 import path from 'node:path';
-import { authorKeyFile, contextFile } from '@interlock/cli';
+import { authorKeyFile, commandsFile, contextFile } from '@interlock/cli';
 
 /** Returns the files and folders of a data folder. */
 export function dataFiles(data: string) {
@@ -16,6 +16,7 @@ export function dataFiles(data: string) {
     operator: path.join(data, 'operator', 'operator.json'),
     people: path.join(data, 'people.json'),
     ports: path.join(data, 'ports.json'),
+    commands: commandsFile(data),
     lock: path.join(data, 'up.json'),
     logs: path.join(data, 'logs'),
   };

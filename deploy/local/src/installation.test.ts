@@ -54,6 +54,7 @@ async function up(...args: string[]): Promise<Up> {
     '--data',
     data,
     '--json',
+    '--yes',
     ...args,
   ]);
   started.push(child);

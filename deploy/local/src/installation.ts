@@ -7,9 +7,11 @@
  */
 import { mkdir } from 'node:fs/promises';
 import {
+  type Agree,
   applyConfiguration,
   bundlePolicies,
   type LoadedConfiguration,
+  listCommands,
   loadConfiguration,
   managementClient,
   readContext,
@@ -36,6 +38,7 @@ import { takeLock, writeLock } from './lock.ts';
 import { type Ports, takePorts } from './ports.ts';
 import { untilReady, untilStarted } from './readiness.ts';
 import { pidsOf, type RunningInterlock, runningInterlock } from './running.ts';
+import { reportSandbox } from './sandbox-check.ts';
 import { prepareServers, type Servers, untilListening } from './servers.ts';
 import { serviceSpecs, servicesOf } from './services.ts';
 import { SupervisedProcess } from './supervise.ts';
@@ -55,6 +58,8 @@ export interface InterlockOptions {
   env?: Environment;
   /** Variables for every process of one service, put over those of all. */
   serviceEnv?: Readonly<Partial<Record<ServiceName, Environment>>>;
+  /** Asks whether the local MCP servers of the configuration may be started; without it they may. */
+  agree?: Agree;
   /** Receives progress, a line at a time. */
   report?: (line: string) => void;
   /** Aborted when the start is to be given up. */
@@ -63,16 +68,24 @@ export interface InterlockOptions {
 
 /** Starts an installation and returns it once every service is ready. Throws a `Failure` and leaves nothing running. */
 export async function startInterlock(options: InterlockOptions): Promise<RunningInterlock> {
-  const { config, data, report = () => undefined, signal = new AbortController().signal } = options;
+  const {
+    config,
+    data,
+    agree = async () => undefined,
+    report = () => undefined,
+    signal = new AbortController().signal,
+  } = options;
   const env = { ...processEnvironment(), ...options.env };
   // I1
-  const loaded = await loadConfiguration(config);
+  const loaded = await loadConfiguration(config, data);
   const bundle = await bundlePolicies(loaded.policies, signal, env);
   await ensureFormat(data);
   await mkdir(dataFiles(data).logs, { recursive: true, mode: 0o700 });
 
   await using owned = new AsyncDisposableStack();
   owned.use(await takeLock(data, report));
+  const commands = await listCommands(data, loaded, agree);
+  await reportSandbox(loaded, env, report);
   const identities = await ensureIdentities(data, systemClock.nowMs());
   const ports = await takePorts(dataFiles(data).ports, options.ports ?? {});
   const { context: tokens, people } = await preparePeople(data, loaded);
@@ -100,6 +113,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const client = managementClient(console, tokenOf(tokens));
   const policy = await signedBundle(data, bundle, env);
   await applyConfiguration(client, loaded, { people, policy });
+  await commands.onlyNow();
   const keyed = await withAgentKeys(client, tokens, loaded.agents, systemClock.nowMs());
   const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
   const context = { ...keyed, ingress, console, trust };

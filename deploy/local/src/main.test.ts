@@ -9,6 +9,7 @@ import { writeContext } from '@interlock/cli';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
+const QUICKSTART = path.resolve(import.meta.dirname, '../../../examples/quickstart');
 let data = '';
 beforeAll(async () => {
   data = await mkdtemp(path.join(tmpdir(), 'interlock-cli-'));
@@ -134,6 +135,15 @@ describe('a configuration mistake', () => {
       'interlock: configuration_invalid: people.yaml:3:12: /people/0/roles: expected array',
     );
     expect(await readdir(config)).toEqual(['people.yaml']);
+  });
+
+  test('[P-mcp-listed] up starts no program that nobody agreed to, and shows which it would be', async () => {
+    const own = await mkdtemp(path.join(data, 'data-'));
+    const { code, stderr } = await interlock(['up', '--config', QUICKSTART, '--data', own]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`mcp-server-filesystem ${path.join(QUICKSTART, 'files')}`);
+    expect(stderr).toContain('interlock: agreement_missing: ');
+    expect(await readdir(own)).not.toContain('nats');
   });
 });
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { buildProgram, runProgram } from '@interlock/cli';
 import { demoCommand } from '@interlock/demo';
+import { processEnvironment } from '@interlock/shell';
 import { devCommand } from './commands/dev.ts';
 import { downCommand } from './commands/down.ts';
 import { initCommand } from './commands/init.ts';
@@ -8,6 +9,7 @@ import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { upCommand } from './commands/up.ts';
 import { checkKeyFiles } from './key-checks.ts';
+import { checkSandbox } from './sandbox-check.ts';
 
 /** Returns the `interlock` program: the commands that need the installation itself, and those that send requests to one. */
 export function interlockProgram() {
@@ -20,7 +22,11 @@ export function interlockProgram() {
     devCommand(),
     demoCommand(async () => (await import('./demo-machine.ts')).machine),
   ];
-  return buildProgram({ commands, check: checkKeyFiles });
+  return buildProgram({ commands, check: checkInstallation });
+}
+
+async function checkInstallation(data: string) {
+  return [...(await checkKeyFiles(data)), await checkSandbox(processEnvironment())];
 }
 
 if (import.meta.main) {

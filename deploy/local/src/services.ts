@@ -101,6 +101,7 @@ async function serviceEnvironment(options: ServiceSpecOptions): Promise<Environm
     INTERLOCK_CALL_ID_KEY_FILE: files.callIdKey,
     INTERLOCK_TRACE_TOKEN_FILE: files.traceToken,
     INTERLOCK_PEOPLE_FILE: files.people,
+    INTERLOCK_EXECUTOR_COMMANDS: files.commands,
     INTERLOCK_INGRESS_ADDRESS: `${HOST}:${ports.ingress}`,
     INTERLOCK_CONSOLE_ADDRESS: `${HOST}:${ports.console}`,
     INTERLOCK_HEALTH_ADDRESS: `${HOST}:0`,

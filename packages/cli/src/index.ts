@@ -4,6 +4,7 @@ export { type ApiClient, managementClient, tokenOf } from './client.ts';
 export { type Check, checked } from './commands/doctor.ts';
 export { type CommonOptions, command, portNumber } from './commands/options.ts';
 export { treesOf } from './commands/trace.ts';
+export { type Agree, agreeAtTerminal, commandsFile, listCommands } from './commands-file.ts';
 export { type Context, contextFile, readContext, writeContext } from './context.ts';
 export { usage } from './exit-codes.ts';
 export { type FolderOptions, foldersOf } from './folders.ts';

@@ -18,7 +18,8 @@ async function write(name: string, text: string): Promise<void> {
   await writeFile(path.join(folder, name), text);
 }
 
-async function issuesOf(): Promise<ConfigurationFailure['issues']> {
+async function issuesOf(written?: Promise<void>): Promise<ConfigurationFailure['issues']> {
+  await written;
   const thrown: unknown = await loadConfiguration(folder).catch((error: unknown) => error);
   if (thrown instanceof ConfigurationFailure) return thrown.issues;
   throw new TypeError('The configuration was taken.', { cause: thrown });
@@ -93,14 +94,84 @@ describe('[P-config-mistake] a configuration mistake', () => {
   });
 });
 
-test('a path that begins with ./ is relative to the configuration folder', async () => {
+describe('a local MCP server', () => {
+  const local = (connection: string) =>
+    write(
+      'tools/files.yaml',
+      `mcp:\n  server: files\n  connection: {transport: stdio, command: server, ${connection}}\n  tools: {}\n`,
+    );
+  beforeEach(() => mkdir(path.join(folder, 'files')));
+
+  test.each([
+    'args: [.]',
+    'args: [..]',
+    'args: [./]',
+    'args: [--root=.]',
+    'args: [./.interlock]',
+    "args: ['./files/..']",
+  ])('[P-mcp-paths] is not given the data folder by %s', async (args) => {
+    await mkdir(path.join(folder, '.interlock'));
+    expect(await issuesOf(local(args))).toMatchObject([
+      {
+        file: 'tools/files.yaml',
+        line: 3,
+        pointer: '/mcp/connection/args/0',
+        expected: expect.stringContaining('cannot see'),
+      },
+    ]);
+    const mounts = `${args}, mounts: [{path: ${args.includes('[..]') ? '..' : '.'}}]`;
+    const [mount] = await issuesOf(local(mounts));
+    expect(mount).toMatchObject({
+      pointer: '/mcp/connection/mounts/0/path',
+      expected: expect.stringContaining('.interlock'),
+    });
+  });
+
+  test.each(['files', 'files/', 'tools/../files', '--root=files'])(
+    '[P-mcp-paths] is not given the relative path %s, which would mean nothing where it starts',
+    async (arg) => {
+      const [issue] = await issuesOf(local(`args: ['${arg}'], mounts: [{path: files}]`));
+      expect(issue).toMatchObject({
+        line: 3,
+        pointer: '/mcp/connection/args/0',
+        expected: expect.stringContaining('./'),
+      });
+    },
+  );
+
+  test.each([
+    ['args: [~/files]', 'args/0', 'no shell'],
+    ['mounts: [{path: ./nowhere}]', 'mounts/0/path', 'there is no'],
+    ['cwd: ./files', 'cwd', 'mounts'],
+    ['cwd: ./.interlock', 'cwd', 'data folder'],
+  ])('that declares %s is reported', async (connection, pointer, expected) => {
+    await mkdir(path.join(folder, '.interlock'));
+    expect((await issuesOf(local(connection))).at(-1)).toMatchObject({
+      pointer: `/mcp/connection/${pointer}`,
+      expected: expect.stringContaining(expected),
+    });
+  });
+});
+
+test('[P-mcp-paths] a path that begins with ./ is relative to the configuration folder', async () => {
+  await mkdir(path.join(folder, 'files'));
   await write(
     'tools/files.yaml',
-    'mcp:\n  server: files\n  connection: {transport: stdio, command: server, args: [./files, --flag]}\n  tools: {}\n',
+    'mcp:\n  server: files\n  connection: {transport: stdio, command: server, args: [./files, --flag, --in=./files, plain], env: {A: ./files}, cwd: files, mounts: [{path: files}]}\n  tools: {}\n',
   );
   const { tools } = await loadConfiguration(folder);
   expect(tools).toMatchObject([
-    { mcp: { connection: { command: 'server', args: [path.join(folder, 'files'), '--flag'] } } },
+    {
+      mcp: {
+        connection: {
+          command: 'server',
+          args: [path.join(folder, 'files'), '--flag', `--in=${path.join(folder, 'files')}`, 'plain'],
+          env: { A: path.join(folder, 'files') },
+          cwd: path.join(folder, 'files'),
+          mounts: [{ path: path.join(folder, 'files'), access: 'ro' }],
+        },
+      },
+    },
   ]);
 });
 

@@ -15,13 +15,15 @@ import {
   limitsFileSchema,
   peopleFileSchema,
   type ToolFile,
-  toolFileSchemaFor,
 } from '@interlock/contracts';
 import { exists } from '@interlock/policy';
 import { Failure } from '@interlock/shell';
 import type { z } from 'zod';
+import { checkedToolFileSchema, withFullPaths } from './local-paths.ts';
 import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
 
+/** Where keys are, unless another data folder is named. */
+const DATA = '.interlock';
 const FILES_MAX = 1_000;
 const YAML = /\.ya?ml$/;
 
@@ -53,8 +55,11 @@ export class ConfigurationFailure extends Failure {
   }
 }
 
-/** Reads a configuration folder. Throws `ConfigurationFailure`, or `configuration_missing` where there is none. */
-export async function loadConfiguration(folder: string): Promise<LoadedConfiguration> {
+/** Reads a configuration folder; no local server may see the data folder. Throws `ConfigurationFailure`, or `configuration_missing` where there is none. */
+export async function loadConfiguration(
+  folder: string,
+  data: string = path.join(folder, DATA),
+): Promise<LoadedConfiguration> {
   const names = await namesIn(folder);
   if (names === undefined || !names.includes('people.yaml'))
     throw new Failure(
@@ -68,14 +73,16 @@ export async function loadConfiguration(folder: string): Promise<LoadedConfigura
   const people = await reader.one('people.yaml', peopleFileSchema);
   const limits = await reader.one('limits.yaml', limitsFileSchema);
   const approvals = await reader.one('approvals.yaml', approvalsFileSchema);
-  const tools = await reader.all('tools', toolFileSchemaFor);
+  const tools = await reader.all('tools', (value) =>
+    checkedToolFileSchema(value, { config: path.resolve(folder), data }),
+  );
   const agents = await reader.all('agents', () => agentFileSchema);
   reader.requireUnique(tools, (tool) => ('mcp' in tool ? `server ${tool.mcp.server}` : `tool ${tool.name}`));
   reader.requireUnique(agents, ({ tenant, agent }) => `agent ${tenant}/${agent}`);
   if (reader.issues.length > 0 || people === undefined) throw new ConfigurationFailure(reader.issues);
   return {
     folder,
-    tools: tools.map(({ value }) => withFullPaths(value, folder)),
+    tools: tools.map(({ value }) => withFullPaths(value, path.resolve(folder))),
     agents: agents.map(({ value }) => value),
     people: people.people,
     limits: limits === undefined ? undefined : { limits: limits.limits },
@@ -135,17 +142,6 @@ class FolderReader {
   #add(file: string, expected: string): void {
     this.issues.push({ file, line: 1, column: 1, pointer: '', expected });
   }
-}
-
-/** A command or argument of an MCP server that begins with `./` or `../` is relative to the configuration folder. */
-function withFullPaths(tool: ToolFile, folder: string): ToolFile {
-  if (!('mcp' in tool) || tool.mcp.connection.transport !== 'stdio') return tool;
-  const full = (text: string) => (/^\.{1,2}\//.test(text) ? path.resolve(folder, text) : text);
-  const { command, args, ...connection } = tool.mcp.connection;
-  return {
-    ...tool,
-    mcp: { ...tool.mcp, connection: { ...connection, command: full(command), args: args.map(full) } },
-  };
 }
 
 function withoutSchema<T extends { $schema?: string | undefined }>({ $schema: _schema, ...value }: T) {

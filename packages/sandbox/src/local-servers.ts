@@ -75,7 +75,7 @@ export class LocalServers implements AsyncDisposable {
     const program = findProgram(connection.command, this.#searchPath);
     const own = path.join(this.#folder, String(this.#count));
     this.#count += 1;
-    await mkdir(path.join(own, 'tmp'), { recursive: true, mode: 0o700 });
+    for (const inner of ['home', 'tmp']) await mkdir(path.join(own, inner), { recursive: true, mode: 0o700 });
     try {
       const start =
         this.sandbox.kind === 'bubblewrap'
@@ -142,10 +142,11 @@ export class LocalServers implements AsyncDisposable {
   }
 
   #open(connection: LocalServerConnection, { program, own }: { program: string; own: string }): Start {
-    const env = this.#environment(connection, { home: own, temporary: path.join(own, 'tmp') });
+    const home = path.join(own, 'home');
+    const env = this.#environment(connection, { home, temporary: path.join(own, 'tmp') });
     const unset = PASSED_ON.filter((name) => env[name] === undefined).flatMap((name) => ['-u', name]);
     const [command = program, ...args] = ['/usr/bin/env', ...unset, ...this.#limited(connection, program)];
-    return { command, args: [...args, ...connection.args], env, cwd: connection.cwd ?? own };
+    return { command, args: [...args, ...connection.args], env, cwd: connection.cwd ?? home };
   }
 
   /** The kernel's limits, where there is the program that sets them. Processes are counted by user: see the watch. */

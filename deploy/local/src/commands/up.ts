@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { type CommonOptions, command, foldersOf, portNumber } from '@interlock/cli';
+import { agreeAtTerminal, type CommonOptions, command, foldersOf, portNumber } from '@interlock/cli';
 import type { Command } from 'commander';
 import { runUntilStopped } from './until-stopped.ts';
 
 interface UpOptions extends CommonOptions {
   single?: boolean;
+  yes?: boolean;
   portIngress?: number;
   portConsole?: number;
 }
@@ -13,7 +14,8 @@ const VARIABLES = `
 Variables:
   NATS_URL, REDIS_URL, MONGODB_URL                     addresses of servers to use instead of own ones
   INTERLOCK_NATS_SERVER_BIN, INTERLOCK_REDIS_BIN,
-  INTERLOCK_FERRETDB_BIN, INTERLOCK_OPA_BIN            programs that are not on the PATH
+  INTERLOCK_FERRETDB_BIN, INTERLOCK_OPA_BIN,
+  INTERLOCK_BWRAP_BIN                                  programs that are not on the PATH
   OTEL_EXPORTER_OTLP_ENDPOINT                          a collector for spans instead of the console
   INTERLOCK_LOG_LEVEL                                  fatal, error, warn, info, debug or trace`;
 
@@ -25,6 +27,7 @@ export function upCommand(): Command {
     'interlock up --config my-interlock',
   )
     .option('--single', 'run all services in one process')
+    .option('--yes', 'agree to start the programs that the configuration names')
     .option('--port-ingress <port>', 'port for agents', portNumber)
     .option('--port-console <port>', 'port for people', portNumber)
     .addHelpText('after', VARIABLES)
@@ -32,12 +35,13 @@ export function upCommand(): Command {
 }
 
 async function runUp(options: UpOptions): Promise<void> {
-  const { portIngress, portConsole, single = false } = options;
+  const { portIngress, portConsole, single = false, yes = false } = options;
   const ports = {
     ...(portIngress === undefined ? {} : { ingress: portIngress }),
     ...(portConsole === undefined ? {} : { console: portConsole }),
   };
-  await runUntilStopped(options, { ...foldersOf(options), ports, single }, async (_, signal) => {
+  const agree = agreeAtTerminal(yes);
+  await runUntilStopped(options, { ...foldersOf(options), ports, single, agree }, async (_, signal) => {
     if (!signal.aborted) await once(signal, 'abort');
   });
 }

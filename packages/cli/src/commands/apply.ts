@@ -2,6 +2,7 @@ import { type Applied, personListSchema } from '@interlock/contracts';
 import type { Command } from 'commander';
 import { applyConfiguration, bundlePolicies, signedBundle } from '../applying.ts';
 import { managementClient, notRunning, tokenOf } from '../client.ts';
+import { agreeAtTerminal, listCommands } from '../commands-file.ts';
 import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
 import { loadConfiguration } from '../load-configuration.ts';
@@ -17,12 +18,19 @@ export function applyCommand(): Command {
     'interlock apply my-interlock',
   )
     .argument('[dir]', 'configuration folder (default: that of --config)')
+    .option('--yes', 'agree to start the programs that the configuration names')
     .action(runApply);
 }
 
-async function runApply(dir: string | undefined, options: ManagementOptions): Promise<void> {
+async function runApply(
+  dir: string | undefined,
+  options: ManagementOptions & { yes?: boolean },
+): Promise<void> {
   const { config, data } = foldersOf(options);
-  const loaded = await loadConfiguration(dir === undefined ? config : foldersOf({ config: dir }).config);
+  const loaded = await loadConfiguration(
+    dir === undefined ? config : foldersOf({ config: dir }).config,
+    data,
+  );
   const bundle = await bundlePolicies(loaded.policies, new AbortController().signal);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
@@ -43,10 +51,12 @@ async function runApply(dir: string | undefined, options: ManagementOptions): Pr
     (person) => added.people.find((one) => one.person === person.person) ?? person,
   );
   await writeContext(data, { ...context, people: added.context.people });
+  const listed = await listCommands(data, loaded, agreeAtTerminal(options.yes ?? false));
   const applied = await applyConfiguration(client, loaded, {
     people,
     policy: await signedBundle(data, bundle),
   });
+  await listed.onlyNow();
   print(options, applied, textOf(applied));
 }
 

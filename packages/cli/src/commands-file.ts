@@ -1,0 +1,86 @@
+/**
+ * The local MCP servers that the executor of this machine may start: a private file of the data folder. Only a person at
+ * this machine adds to it; whoever can write tools through the management API cannot.
+ */
+import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { LocalServerConnection } from '@interlock/contracts';
+import { commandListOf, isListed, readCommandList } from '@interlock/sandbox';
+import { Failure } from '@interlock/shell';
+import type { LoadedConfiguration } from './load-configuration.ts';
+import { localServerOf } from './local-paths.ts';
+import { plain, report } from './output.ts';
+import { writePrivate } from './private-file.ts';
+
+/** Asks a person whether these servers may be started. Throws when they may not. */
+export type Agree = (servers: readonly LocalServerConnection[]) => Promise<void>;
+
+/** Returns the file of a data folder that lists the local MCP servers which may be started. */
+export function commandsFile(data: string): string {
+  return path.join(data, 'executor-commands.json');
+}
+
+/**
+ * Lists the local servers of a configuration, once a person has agreed to those that are not listed yet. Those that
+ * tools still use stay, until `onlyNow` is called after the configuration was applied.
+ */
+export async function listCommands(
+  data: string,
+  { tools }: Pick<LoadedConfiguration, 'tools'>,
+  agree: Agree,
+): Promise<{ onlyNow: () => Promise<void> }> {
+  const file = commandsFile(data);
+  const listed = await readCommandList(file);
+  const wanted = commandListOf(tools.flatMap((tool) => localServerOf(tool) ?? []));
+  const added = wanted.commands.filter((command) => !isListed(listed, command));
+  if (added.length > 0) await agree(added);
+  const write = async (commands: readonly LocalServerConnection[]) =>
+    await writePrivate(file, `${JSON.stringify(commandListOf(commands), null, 2)}\n`);
+  await write([...listed.commands, ...added]);
+  return { onlyNow: () => write(wanted.commands) };
+}
+
+/** Shows the servers on standard error and asks at the terminal. Without one, `yes` has agreed beforehand. */
+export function agreeAtTerminal(yes: boolean): Agree {
+  return async (servers) => {
+    report(`the configuration starts ${servers.length === 1 ? 'a program' : 'programs'} on this machine:`);
+    for (const server of servers) process.stderr.write(`${commandText(server)}\n`);
+    if (yes) return;
+    if (!process.stdin.isTTY)
+      throw new Failure(
+        'agreement_missing',
+        'Nobody agreed to start these programs, and there is no terminal to ask at.',
+        {
+          next: 'Read the list above, and repeat the command with --yes. Nothing was started or changed.',
+        },
+      );
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      const answer = await terminal.question('May Interlock start them when tools are called? [y/N] ');
+      if (/^y(es)?$/i.test(answer.trim())) return;
+    } finally {
+      terminal.close();
+    }
+    throw new Failure('agreement_missing', 'You did not agree to start these programs.', {
+      next: 'Take their tool files out of the configuration, or agree. Nothing was started or changed.',
+    });
+  };
+}
+
+/** Returns what a server is started with. Values of its environment may be secret, so only names are shown. */
+function commandText({ command, args, env, cwd, mounts, network, shared }: LocalServerConnection): string {
+  const quoted = [command, ...args].map((text) =>
+    /^[\w@%+=:,./-]+$/.test(text) ? text : JSON.stringify(text),
+  );
+  const lines = [
+    `  ${quoted.join(' ')}`,
+    ...mounts.map(
+      ({ path: folder, access }) => `    ${access === 'rw' ? 'reads and writes' : 'reads'} ${folder}`,
+    ),
+    `    network: ${network === 'host' ? "this machine's" : 'none'}`,
+    ...(Object.keys(env).length === 0 ? [] : [`    environment: ${Object.keys(env).join(', ')}`]),
+    ...(cwd === undefined ? [] : [`    starts in ${cwd}`]),
+    ...(shared ? ['    one process for all users and tenants'] : []),
+  ];
+  return lines.map(plain).join('\n');
+}
