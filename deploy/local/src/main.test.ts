@@ -142,7 +142,7 @@ describe('a configuration mistake', () => {
     const { code, stderr } = await interlock(['up', '--config', QUICKSTART, '--data', own]);
     expect(code).toBe(1);
     expect(stderr).toContain(`mcp-server-filesystem ${path.join(QUICKSTART, 'files')}`);
-    expect(stderr).toContain('interlock: agreement_missing: ');
+    expect(stderr).toContain('interlock: not_confirmed: ');
     expect(await readdir(own)).not.toContain('nats');
   });
 });

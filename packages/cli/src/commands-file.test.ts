@@ -30,11 +30,11 @@ describe('the list of local MCP servers', () => {
   });
 
   test('without a terminal needs --yes', async () => {
-    await expect(agreeAtTerminal(false)([server('files')])).rejects.toMatchObject({
-      code: 'agreement_missing',
+    await expect(agreeAtTerminal({})([server('files')])).rejects.toMatchObject({
+      code: 'not_confirmed',
       next: expect.stringContaining('--yes'),
     });
-    await expect(agreeAtTerminal(true)([server('files')])).resolves.toBeUndefined();
+    await expect(agreeAtTerminal({ yes: true })([server('files')])).resolves.toBeUndefined();
   });
 
   test('asks once for each new one, and is readable by its owner alone', async () => {

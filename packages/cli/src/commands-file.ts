@@ -3,13 +3,12 @@
  * this machine adds to it; whoever can write tools through the management API cannot.
  */
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import type { LocalServerConnection } from '@interlock/contracts';
 import { commandListOf, isListed, readCommandList } from '@interlock/sandbox';
-import { Failure } from '@interlock/shell';
+import { type ConfirmOptions, confirm } from './confirm.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
 import { localServerOf } from './local-paths.ts';
-import { plain, report } from './output.ts';
+import { oneLine } from './output.ts';
 import { writePrivate } from './private-file.ts';
 
 /** Asks a person whether these servers may be started. Throws when they may not. */
@@ -40,30 +39,14 @@ export async function listCommands(
   return { onlyNow: () => write(wanted.commands) };
 }
 
-/** Shows the servers on standard error and asks at the terminal. Without one, `yes` has agreed beforehand. */
-export function agreeAtTerminal(yes: boolean): Agree {
+/** Shows the servers and asks at the terminal. */
+export function agreeAtTerminal(options: ConfirmOptions): Agree {
   return async (servers) => {
-    report(`the configuration starts ${servers.length === 1 ? 'a program' : 'programs'} on this machine:`);
-    for (const server of servers) process.stderr.write(`${commandText(server)}\n`);
-    if (yes) return;
-    if (!process.stdin.isTTY)
-      throw new Failure(
-        'agreement_missing',
-        'Nobody agreed to start these programs, and there is no terminal to ask at.',
-        {
-          next: 'Read the list above, and repeat the command with --yes. Nothing was started or changed.',
-        },
-      );
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    try {
-      const answer = await terminal.question('May Interlock start them when tools are called? [y/N] ');
-      if (/^y(es)?$/i.test(answer.trim())) return;
-    } finally {
-      terminal.close();
-    }
-    throw new Failure('agreement_missing', 'You did not agree to start these programs.', {
-      next: 'Take their tool files out of the configuration, or agree. Nothing was started or changed.',
-    });
+    const subject = servers.length === 1 ? 'a program' : `${servers.length} programs`;
+    const shown = [`The configuration starts ${subject} on this machine:`, ...servers.map(commandText)].join(
+      '\n',
+    );
+    await confirm(options, shown, 'May Interlock start that when its tools are called?');
   };
 }
 
@@ -82,5 +65,5 @@ function commandText({ command, args, env, cwd, mounts, network, shared }: Local
     ...(cwd === undefined ? [] : [`    starts in ${cwd}`]),
     ...(shared ? ['    one process for all users and tenants'] : []),
   ];
-  return lines.map(plain).join('\n');
+  return lines.map(oneLine).join('\n');
 }

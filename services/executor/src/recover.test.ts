@@ -2,7 +2,8 @@ import type { Bus, ClaimNotice } from '@interlock/bus';
 import { type Claim, type Evidence, sealContext, type Tool } from '@interlock/contracts';
 import { createEgress } from '@interlock/egress';
 import { seal } from '@interlock/keys';
-import { createLog, systemClock } from '@interlock/shell';
+import { LocalServers } from '@interlock/sandbox';
+import { createLog, processEnvironment, systemClock } from '@interlock/shell';
 import {
   caller,
   eventually,
@@ -45,12 +46,17 @@ beforeAll(async () => {
   const keys = await testBus.keysOf('executor');
   const { keyring } = testBus;
   const egress = stack.use(createEgress());
+  const servers = stack.use(
+    await LocalServers.open({ env: processEnvironment(), forbidden: [], report: () => undefined }),
+  );
   const http = { egress, signingKey: keys.sign, nowMs: () => clock.nowMs() };
   parts = {
     ...{ bus, egress, keys, keyring, clock, log },
     entries: stack.use(await watchEntries(bus)),
     room: stack.use(await watchLedgerRoom(bus, { clock, log })),
-    pool: stack.use(new McpPool({ ...http, monotonicMs: () => clock.monotonicMs() })),
+    pool: stack.use(
+      new McpPool({ ...http, monotonicMs: () => clock.monotonicMs(), servers, commandsFile: undefined }),
+    ),
     concurrency: new Semaphore(8),
     cancelled: new Cancelled(),
     orphans: new Orphans(

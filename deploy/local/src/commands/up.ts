@@ -35,12 +35,12 @@ export function upCommand(): Command {
 }
 
 async function runUp(options: UpOptions): Promise<void> {
-  const { portIngress, portConsole, single = false, yes = false } = options;
+  const { portIngress, portConsole, single = false } = options;
   const ports = {
     ...(portIngress === undefined ? {} : { ingress: portIngress }),
     ...(portConsole === undefined ? {} : { console: portConsole }),
   };
-  const agree = agreeAtTerminal(yes);
+  const agree = agreeAtTerminal(options);
   await runUntilStopped(options, { ...foldersOf(options), ports, single, agree }, async (_, signal) => {
     if (!signal.aborted) await once(signal, 'abort');
   });

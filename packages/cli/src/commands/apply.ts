@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { applyConfiguration, bundlePolicies, signedBundle } from '../applying.ts';
 import { managementClient, notRunning, tokenOf } from '../client.ts';
 import { agreeAtTerminal, listCommands } from '../commands-file.ts';
+import type { ConfirmOptions } from '../confirm.ts';
 import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
 import { loadConfiguration } from '../load-configuration.ts';
@@ -22,10 +23,7 @@ export function applyCommand(): Command {
     .action(runApply);
 }
 
-async function runApply(
-  dir: string | undefined,
-  options: ManagementOptions & { yes?: boolean },
-): Promise<void> {
+async function runApply(dir: string | undefined, options: ManagementOptions & ConfirmOptions): Promise<void> {
   const { config, data } = foldersOf(options);
   const loaded = await loadConfiguration(
     dir === undefined ? config : foldersOf({ config: dir }).config,
@@ -51,7 +49,7 @@ async function runApply(
     (person) => added.people.find((one) => one.person === person.person) ?? person,
   );
   await writeContext(data, { ...context, people: added.context.people });
-  const listed = await listCommands(data, loaded, agreeAtTerminal(options.yes ?? false));
+  const listed = await listCommands(data, loaded, agreeAtTerminal(options));
   const applied = await applyConfiguration(client, loaded, {
     people,
     policy: await signedBundle(data, bundle),
