@@ -108,18 +108,31 @@ describe('a call', () => {
     expect(arrived?.headers['traceparent']).toContain(`00-${trace.traceId}-`);
   });
 
-  test('[P-trace-one] continues the trace of its caller', async () => {
+  test('[P-trace-own] has a trace of its own, whatever its agent sends, which is linked and reaches no tool server', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const response = await fetch(`${line.interlock.ingress}/v1/calls`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${line.agent('helper').key}`,
         'content-type': 'application/json',
-        traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+        // Flag 00 says that the trace is not recorded.
+        traceparent: `00-${traceId}-00f067aa0ba902b7-00`,
+        tracestate: 'agent=chose-this',
+        baggage: 'agent=chose-this',
       },
       body: JSON.stringify({ tool: 'write', arguments: { text: 'b' } }),
     });
-    expect((await tracedOf(response.headers.get('interlock-call') ?? '')).traceId).toBe(traceId);
+    const made = response.headers.get('interlock-call') ?? '';
+    const own = await tracedOf(made);
+    expect(own.traceId).not.toBe(traceId);
+    const [root] = own.spans;
+    expect(root?.parentSpanId).toBeUndefined();
+    expect(root?.attributes['interlock.agent.trace_id']).toBe(traceId);
+    const [arrived] = line.upstream.requests.filter((request) => request.call === made);
+    expect(arrived?.headers['traceparent']).toContain(`00-${own.traceId}-`);
+    expect(JSON.stringify(arrived?.headers)).not.toMatch(/chose-this|4bf92f3577b34da6|00f067aa0ba902b7/);
+    const events = JSON.stringify([...(await eventsOf(made)).values()]);
+    expect(events).not.toMatch(/chose-this|4bf92f3577b34da6|00f067aa0ba902b7/);
   });
 
   test('[P-trace-no-content] names its tool by the GenAI conventions, and holds no content', () => {

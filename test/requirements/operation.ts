@@ -37,6 +37,11 @@ export const operationRequirements = {
     source: 'W3C Trace Context',
     layer: 'line',
   },
+  'P-trace-own': {
+    text: 'A call always has a trace of its own. The trace of its agent is linked and not continued, and nothing of it reaches a tool server.',
+    source: 'services/ingress/README.md',
+    layer: 'line',
+  },
   'P-trace-no-content': {
     text: 'Spans carry no arguments, results or secrets.',
     source: 'architecture: secrets',

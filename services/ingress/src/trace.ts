@@ -1,23 +1,38 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import type { Answer } from './answer.ts';
 
 const tracer = trace.getTracer('interlock.ingress');
 
 /**
- * Runs a call in a server span that continues the caller's trace. `name` names the span after the tool, once that is
- * known. The span has no arguments and no results.
+ * Runs a call in a server span, the root of a trace of its own: an agent chooses neither whether its call is traced nor
+ * anything that reaches a tool server. The trace of the agent is linked, without its `tracestate`.
+ * `name` names the span after the tool, once that is known. The span has no arguments and no results.
  */
 export async function traceCall(
   headers: IncomingHttpHeaders,
   answer: (name: (tool: string) => void) => Promise<Answer>,
 ): Promise<Answer> {
-  const parent = propagation.extract(context.active(), headers);
-  const attributes = { 'http.request.method': 'POST', 'http.route': '/v1/calls' };
+  const linked = agentTrace(headers);
+  const attributes = {
+    'http.request.method': 'POST',
+    'http.route': '/v1/calls',
+    ...(linked === undefined ? {} : { 'interlock.agent.trace_id': linked.traceId }),
+  };
+  const links = linked === undefined ? [] : [{ context: linked }];
   return await tracer.startActiveSpan(
     'POST /v1/calls',
-    { kind: SpanKind.SERVER, attributes },
-    parent,
+    { kind: SpanKind.SERVER, attributes, links, root: true },
+    ROOT_CONTEXT,
     async (span) => {
       try {
         const answered = await answer((tool) => nameSpan(span, tool));
@@ -31,6 +46,12 @@ export async function traceCall(
       }
     },
   );
+}
+
+/** Returns the ids of the trace that the agent's request belongs to: hexadecimal digits, and nothing else of it. */
+function agentTrace({ traceparent }: IncomingHttpHeaders): SpanContext | undefined {
+  const sent = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, { traceparent }));
+  return sent && { traceId: sent.traceId, spanId: sent.spanId, traceFlags: TraceFlags.NONE, isRemote: true };
 }
 
 function nameSpan(span: Span, tool: string): void {
