@@ -50,7 +50,7 @@ const templateSchema = z.string().max(2_048);
 export const httpTargetSchema = z.strictObject({
   kind: z.literal('http'),
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
-  /** `https://host/path/{argument}`: each argument is one escaped path segment. */
+  /** `https://host/path/{argument}`: each argument is one escaped path segment; `{+argument}` may have slashes. */
   url: templateSchema,
   /** Fixed text, or `{argument}` for the whole of an argument. */
   headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), templateSchema).default({}),

@@ -33,6 +33,28 @@ describe('[P-http-escaping] a URL template', () => {
     'a\u0000b',
     '\ud800',
     'a\u007f',
+    '../x',
+    'a/b',
+    'a\\b',
+    '..\\x',
+    '%2e%2e%2fx',
+    '..%2fx',
+    '..%252fx',
+    '..%5cx',
+    '..%25255cx',
+    '%c0%ae%c0%ae',
+    'x%c0%afy',
+    '%u002e%u002e',
+    '%%32%65',
+    '\uff0e\uff0e',
+    'a\uff0fb',
+    '\u2025',
+    '...',
+    '..;x=y',
+    '.. ',
+    '..%00',
+    '..?x',
+    `%${'25'.repeat(10)}2e`,
   ])('refuses %j as a path segment', (id) => {
     expect(faultOf(() => buildUrl(TEMPLATE, { id }))).toMatchObject({
       code: 'template_argument_refused',
@@ -55,6 +77,28 @@ describe('[P-http-escaping] a URL template', () => {
       'template_argument_refused',
     );
     expect(faultOf(() => buildUrl('https://h.example/%2{a}/x', { a: 'e' })).code).toBe(
+      'template_argument_refused',
+    );
+  });
+
+  test.each(['', '.', '..', 'a/../b', 'a//b', '/a', 'a/', 'a/%2e%2e/b', 'a%2fb', 'a\\b', 'a/..;x/b'])(
+    'refuses %j as several path segments',
+    (path) => {
+      expect(faultOf(() => buildUrl('https://h.example/files/{+path}', { path }))).toMatchObject({
+        code: 'template_argument_refused',
+        pointer: '/path',
+      });
+    },
+  );
+
+  test('takes slashes where the template allows them, and keeps an encoded one that it has itself', () => {
+    expect(buildUrl('https://h.example/files/{+path}/raw', { path: 'a b/c.txt' })).toBe(
+      'https://h.example/files/a%20b/c.txt/raw',
+    );
+    expect(buildUrl('https://h.example/p/group%2F{name}', { name: 'x' })).toBe(
+      'https://h.example/p/group%2Fx',
+    );
+    expect(faultOf(() => buildUrl('https://h.example/a%2{x}', { x: 'f' })).code).toBe(
       'template_argument_refused',
     );
   });
@@ -87,8 +131,8 @@ describe('[P-http-escaping] a URL template', () => {
   });
 
   test('escapes an argument so that it stays one segment', () => {
-    expect(buildUrl(TEMPLATE, { id: "a/b?c#d\\e%2f;'()*! ü" })).toBe(
-      'https://api.example.com/v1/users/a%2Fb%3Fc%23d%5Ce%252f%3B%27%28%29%2A%21%20%C3%BC/notes',
+    expect(buildUrl(TEMPLATE, { id: "a?c#d%41;'()*! ü" })).toBe(
+      'https://api.example.com/v1/users/a%3Fc%23d%2541%3B%27%28%29%2A%21%20%C3%BC/notes',
     );
     expect(buildUrl(TEMPLATE, { id: 7, other: 'ignored' })).toBe('https://api.example.com/v1/users/7/notes');
     expect(buildUrl('https://h.example/r/{owner}.git', { owner: 'x' })).toBe('https://h.example/r/x.git');
@@ -124,13 +168,65 @@ describe('[P-http-escaping] a URL template', () => {
   });
 });
 
-function build(args: Record<string, string>): URL | undefined {
+test('[P-http-escaping] no server that decodes before it splits is led out of the folder, whatever the arguments are', () => {
+  const nasty = fc.array(
+    fc.constantFrom(
+      '.',
+      '..',
+      '/',
+      '\\',
+      '%2e',
+      '%2F',
+      '%5c',
+      '%25',
+      '25',
+      '2e',
+      '2f',
+      'a',
+      ';',
+      '%c0%ae',
+      '．',
+    ),
+    { minLength: 1, maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(nasty, nasty, (first, second) => {
+      const args = { first: first.join(''), second: second.join('') };
+      for (const template of [
+        'https://h.example/a/{first}/x-{second}',
+        'https://h.example/a/{+first}/{second}',
+      ]) {
+        let path = urlOf(template, args)?.pathname ?? '/a/b';
+        for (let layer = 0; layer < 4; layer += 1) {
+          expect(
+            new URL(path.replaceAll('\\', '/').replaceAll('//', '/'), 'https://h.example').pathname,
+          ).toMatch(/^\/a\/./);
+          path = decoded(path);
+        }
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+function urlOf(template: string, args: Record<string, string>): URL | undefined {
   try {
-    return new URL(buildUrl('https://h.example/a/{first}/b/x-{second}', args));
+    return new URL(buildUrl(template, args));
   } catch (cause) {
     expect(cause).toBeInstanceOf(Fault);
     return undefined;
   }
+}
+
+function decoded(path: string): string {
+  return path
+    .replaceAll(/%c0%ae/gi, '.')
+    .replaceAll(/%([0-7][0-9a-f])/gi, (_whole, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .normalize('NFKC');
+}
+
+function build(args: Record<string, string>): URL | undefined {
+  return urlOf('https://h.example/a/{first}/b/x-{second}', args);
 }
 
 function faultOf(act: () => unknown): Fault {

@@ -1,8 +1,13 @@
 /**
- * URLs of HTTP tools. The template is the operator's, the arguments are the agent's: an argument can fill one
- * path segment (or a part of one) and can neither leave it nor add one.
+ * URLs of HTTP tools. The template is the operator's, the arguments are the agent's.
+ *
+ * U1. `{name}` fills one path segment, or a part of one: the argument has no separator in any spelling, so it neither
+ *     leaves its segment nor adds one, at servers either that decode before they split.
+ * U2. `{+name}` (RFC 6570) may fill several segments with single slashes between them.
+ * U3. No segment is dots, in any spelling: no argument leaves the template's folder.
  */
 import { Fault, pointerOf } from '@interlock/contracts';
+import { isDots, partsOf } from './segments.ts';
 
 /** A value that may fill a placeholder. */
 type Scalar = string | number | boolean;
@@ -10,10 +15,10 @@ type Scalar = string | number | boolean;
 /** Query parameters by name; a list repeats the name. */
 export type Query = Readonly<Record<string, Scalar | readonly Scalar[]>>;
 
-const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
+const PLACEHOLDER = /\{(\+?)([A-Za-z0-9_.-]{1,64})\}/g;
 /** Scheme and authority: no user, no placeholder; then a path of characters that RFC 3986 allows there. */
 const TEMPLATE =
-  /^(https?:\/\/[^/?#@{}\\\s]+)(\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@%/]|\{[A-Za-z0-9_.-]{1,64}\})*)$/;
+  /^(https?:\/\/[^/?#@{}\\\s]+)(\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@%/]|\{\+?[A-Za-z0-9_.-]{1,64}\})*)$/;
 /** `encodeURIComponent` does not escape these, and some servers give them a meaning. */
 const LEFT_BY_ENCODING = /[!'()*]/g;
 /** If a careless server decodes once more, these leave the segment or end a string. */
@@ -21,14 +26,12 @@ const LEFT_BY_ENCODING = /[!'()*]/g;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 /** What servers commonly accept as a request line. */
 const MAX_URL_BYTES = 8 * 1024;
-/** Nobody stacks more layers of percent-encoding to hide dots. */
-const MAX_DOT_LAYERS = 5;
 
 /**
  * Builds a URL from an operator's template such as `https://host/path/{id}/x`.
  * @param args the call's arguments; only those that the template names are read.
  * @param query names and values that become the query, in this order.
- * @returns an absolute URL with the template's origin and its number of path segments.
+ * @returns an absolute URL with the template's origin, below the template's folder.
  * @throws Fault `template_argument_missing` or `template_argument_refused` with a JSON pointer into `args`,
  * `configuration_invalid` for the template itself.
  */
@@ -38,16 +41,14 @@ export function buildUrl(
   query: Query = {},
 ): string {
   const { origin, path } = parseTemplate(template);
-  const filled = path
-    .split('/')
-    .map((segment) => fillSegment(segment, args))
-    .join('/');
+  const segments = path.split('/').flatMap((segment) => fillSegment(segment, args));
+  const filled = segments.join('/');
   const search = buildQuery(query);
   const text = `${origin}${filled}${search === '' ? '' : `?${search}`}`;
   if (text.length > MAX_URL_BYTES) throw refused('', 'The URL is too long.');
   const url = new URL(text);
-  // The parser agrees that nothing moved: same origin, same path, hence as many segments as the template.
-  if (url.origin !== origin || url.pathname !== filled || countSegments(filled) !== countSegments(path)) {
+  // The parser agrees that nothing moved: same origin, same path, the same segments.
+  if (url.origin !== origin || url.pathname !== filled || filled.split('/').length !== segments.length) {
     throw refused('', 'The arguments would change where the URL leads.');
   }
   return url.href;
@@ -61,19 +62,27 @@ function parseTemplate(template: string): { origin: string; path: string } {
   return { origin: url.origin, path };
 }
 
-function fillSegment(segment: string, args: Readonly<Record<string, unknown>>): string {
+/** Returns the segments that a segment of the template becomes: several only where it has `{+name}`. */
+function fillSegment(segment: string, args: Readonly<Record<string, unknown>>): readonly string[] {
   const names: string[] = [];
-  const filled = segment.replaceAll(PLACEHOLDER, (_whole, name: string) => {
+  const filled = segment.replaceAll(PLACEHOLDER, (_whole, plus: string, name: string) => {
     names.push(name);
-    return escapeSegment(args, name);
+    const text = readText(args, name);
+    const parts = plus === '' ? [text] : text.split('/');
+    return parts.map((part) => escapeSegment(part, pointerOf([name]))).join('/');
   });
   const [first] = names;
-  if (first !== undefined && isDots(filled))
+  if (first === undefined) return [filled];
+  const segments = filled.split('/');
+  // What the operator wrote may have an encoded separator; what an argument adds to it makes neither another nor dots.
+  const expected = (partsOf(segment.replaceAll(PLACEHOLDER, 'x'))?.length ?? 0) + segments.length - 1;
+  const parts = segments.flatMap((one) => partsOf(one) ?? []);
+  if (parts.length !== expected || parts.some(isDots))
     throw refused(pointerOf([first]), 'A path segment must not be dots.');
-  return filled;
+  return segments;
 }
 
-function escapeSegment(args: Readonly<Record<string, unknown>>, name: string): string {
+function readText(args: Readonly<Record<string, unknown>>, name: string): string {
   const pointer = pointerOf([name]);
   const value = Object.hasOwn(args, name) ? args[name] : undefined;
   if (value === undefined || value === null) {
@@ -83,9 +92,15 @@ function escapeSegment(args: Readonly<Record<string, unknown>>, name: string): s
     });
   }
   if (!isScalar(value)) throw refused(pointer, 'Only a string, a number or a boolean can be part of a path.');
-  const text = String(value);
-  if (text === '' || isDots(text)) throw refused(pointer, 'A path segment must be neither empty nor dots.');
-  if (!text.isWellFormed() || CONTROL.test(text)) {
+  return String(value);
+}
+
+function escapeSegment(text: string, pointer: string): string {
+  const [only = '', ...others] = partsOf(text) ?? ['', ''];
+  if (others.length > 0)
+    throw refused(pointer, 'A path segment must have no slash or backslash, encoded ones included.');
+  if (only === '' || isDots(only)) throw refused(pointer, 'A path segment must be neither empty nor dots.');
+  if (!text.isWellFormed() || CONTROL.test(only)) {
     throw refused(pointer, 'A path segment must be well-formed text without control characters.');
   }
   return encodeURIComponent(text).replaceAll(LEFT_BY_ENCODING, percentEncode);
@@ -114,20 +129,8 @@ function isScalar(value: unknown): value is Scalar {
   );
 }
 
-/** `.` and `..`, in clear or under layers of percent-encoding. */
-function isDots(text: string): boolean {
-  let plain = text.toLowerCase();
-  for (let layer = 0; layer < MAX_DOT_LAYERS; layer += 1)
-    plain = plain.replaceAll('%25', '%').replaceAll('%2e', '.');
-  return plain === '.' || plain === '..';
-}
-
 function percentEncode(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
-}
-
-function countSegments(path: string): number {
-  return path.split('/').length;
 }
 
 function refused(pointer: string, detail: string): Fault {

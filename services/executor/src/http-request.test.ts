@@ -50,8 +50,8 @@ describe('[P-http-escaping] no request is built', () => {
 describe('a request holds', () => {
   test('each argument once: in the URL, the query, a header, else in the JSON body', () => {
     const target = { query: { lang: '{lang}' }, headers: { 'X-Fixed': 'yes', 'X-Note': '{note}' } };
-    const request = build(target, { blog: 'a/b', lang: 'de', note: 'n', title: 'T', tags: ['x'] });
-    expect(request.url).toBe('https://api.example.com/blogs/a%2Fb/posts?lang=de');
+    const request = build(target, { blog: 'a?b', lang: 'de', note: 'n', title: 'T', tags: ['x'] });
+    expect(request.url).toBe('https://api.example.com/blogs/a%3Fb/posts?lang=de');
     expect(request.headers).toEqual({ 'X-Fixed': 'yes', 'X-Note': 'n', 'content-type': 'application/json' });
     expect(JSON.parse(String(request.body))).toEqual({ title: 'T', tags: ['x'] });
   });

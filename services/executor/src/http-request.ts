@@ -29,7 +29,7 @@ export interface HttpRequest {
 export const CONNECT_TIMEOUT_MS = 5_000;
 
 const WHOLE_ARGUMENT = /^\{([A-Za-z0-9_.-]{1,64})\}$/;
-const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
+const PLACEHOLDER = /\{\+?([A-Za-z0-9_.-]{1,64})\}/g;
 /** Methods whose content has a meaning (RFC 9110 §9.3). */
 const TAKES_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 

@@ -2,7 +2,7 @@ import type { Json, PolicyFacts, Tool } from '@interlock/contracts';
 import { type Destination, readUrl } from './url.ts';
 
 type HttpTarget = Extract<Tool['target'], { kind: 'http' }>;
-const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
+const PLACEHOLDER = /\{\+?([A-Za-z0-9_.-]{1,64})\}/g;
 
 /** Returns the destination of the request that an HTTP tool makes; undefined for other tools. */
 export function ownDestination(
