@@ -59,7 +59,10 @@ export const sqlStatementSchema = z.strictObject({
 export const factsSchema = z.strictObject({
   sql: fact({ dialect: sqlDialectSchema, statements: z.array(sqlStatementSchema).max(64) }).default([]),
   shell: fact({
-    /** Simple commands in order, also those inside pipes, lists and substitutions. A name that is not a literal is null. */
+    /**
+     * Simple commands in order, also those inside pipes, lists and substitutions, each followed by what it starts itself
+     * (`env`, `find -exec`, `sh -c` …). A name that is not a literal is null.
+     */
     commands: z
       .array(z.strictObject({ name: text.nullable(), arguments: z.array(text.nullable()).max(FACTS_MAX) }))
       .max(64),

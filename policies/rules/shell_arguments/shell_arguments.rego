@@ -1,16 +1,19 @@
 # METADATA
 # title: A shell tool runs only the commands listed for it
 # description: >-
-#   Checks the commands that a parser read in the arguments of a tool with `parse: shell`, those inside pipes and
-#   substitutions included. A tool without an entry in data.config.shell_arguments runs nothing. An entry lists its
-#   `commands`; each may say which values its `first` argument may have, which `options` (arguments that begin with
-#   `-`) it may have, and which arguments are `denied`; `denied` of the entry applies to all of its commands.
-#   `--output` also denies `--output=x` and `--out`, `-o` also `-xo`, and `*` at either end matches anything.
+#   Checks the commands that a parser read in the arguments of a tool with `parse: shell`: those inside pipes and
+#   substitutions, and those that others start (`env`, `sudo`, `xargs`, `find -exec`, `sh -c` and more). A tool without
+#   an entry in data.config.shell_arguments runs nothing. An entry lists its `commands`; each may say which values its
+#   `first` argument may have, which `options` (arguments that begin with `-` or `+`) it may have, and which arguments
+#   are `denied`; `denied` of the entry applies to all of its commands. `*` at either end matches anything. A value is
+#   denied where it stands alone, behind `=`, `:`, `,` or `@`, and directly behind a short option: `/etc/*` also denies
+#   `--file=/etc/x` and `-f/etc/x`. `--output` also denies `--output=x`, `--out` and `-output`, and `-o` also `-xo`.
 #   `features` allows more than simple commands: list, pipe, background, redirect, substitution, expansion, glob,
 #   assignment, compound. `optional: true` allows calls without a command; `enabled: false` switches the rule off for
 #   the tool. Commands that cannot be read are denied. Malformed data denies everything, a malformed entry denies its
-#   tool. To allow an interpreter (sh, env, xargs, sudo, python) is to allow everything, and a path has many
-#   spellings: deny `/*`, `~*` and `*..*` rather than one folder, or give the agent a file tool.
+#   tool. To allow an interpreter (sh, python, awk, perl) is to allow everything, and options of git, tar, rsync and
+#   others start programs: list `options` there. A path has many spellings: deny `/*`, `~*` and `*..*` rather than one
+#   folder, or give the agent a file tool.
 # custom:
 #   severity: critical
 #   owasp_asi: [ASI02, ASI05]
@@ -97,13 +100,20 @@ _begins(arguments, limits) if arguments[0] in limits.first
 _has_options(_, limits) if not limits.options
 
 _has_options(arguments, limits) if {
-	options := {name |
-		some argument in arguments
-		startswith(argument, "-")
-		name := split(argument, "=")[0]
-	}
+	options := {_option(argument) | some argument in arguments; _is_option(argument)}
 	count(options - {option | some option in limits.options}) == 0
 }
+
+_is_option(argument) if startswith(argument, "-")
+
+_is_option(argument) if startswith(argument, "+")
+
+# `--name=value` and `-name=value` are the options `--name` and `-name`. Behind `-n`, `=` may stand for anything.
+_option(argument) := argument if _is_short(argument)
+
+_option(argument) := split(argument, "=")[0] if not _is_short(argument)
+
+_is_short(argument) if count(split(argument, "=")[0]) < 3
 
 # An argument that the shell computes can have any value: it passes only where no argument is checked.
 _is_known(argument, _, _) if is_string(argument)
@@ -120,6 +130,11 @@ _denied(argument, denied, _, _) if split(argument, "=")[0] in denied
 _denied(argument, _, starred, _) if {
 	some pattern in starred
 	_matches(argument, pattern)
+}
+
+_denied(argument, denied, _, _) if {
+	some pattern in denied
+	_is_attached(argument, pattern)
 }
 
 _denied(argument, _, _, options) if {
@@ -144,12 +159,43 @@ _matches(argument, pattern) if {
 	contains(argument, trim(pattern, "*"))
 }
 
+# A value behind a sign that separates it from a name, a host or another value: `--file=/etc/x`, `if=/etc/x`, `a:/etc/x`.
+_is_attached(argument, pattern) if {
+	some sign in ["=", ":", ",", "@"]
+	_holds(argument, pattern, sign)
+}
+
+# A value directly behind a short option, which may stand behind others: `-f/etc/x`, `-xf/etc/x`.
+_is_attached(argument, pattern) if {
+	startswith(argument, "-")
+	not startswith(argument, "--")
+	_holds(substring(argument, 2, -1), pattern, "")
+}
+
+_holds(text, pattern, sign) if {
+	endswith(pattern, "*")
+	not startswith(pattern, "*")
+	contains(text, concat("", [sign, trim_suffix(pattern, "*")]))
+}
+
+_holds(text, pattern, sign) if {
+	not endswith(pattern, "*")
+	not startswith(pattern, "-")
+	endswith(text, concat("", [sign, pattern]))
+}
+
 # Long options can be abbreviated.
 _is_spelling(argument, pattern) if {
 	startswith(pattern, "--")
 	name := split(argument, "=")[0]
 	count(name) > 2
 	startswith(pattern, name)
+}
+
+# Some programs read `-output` like `--output`.
+_is_spelling(argument, pattern) if {
+	count(pattern) > 2
+	trim_left(split(argument, "=")[0], "-") == trim_left(pattern, "-")
 }
 
 # Short options can be combined, with a value directly after them.
@@ -186,13 +232,12 @@ _is_valid("commands", commands) if {
 	every _, limits in commands {
 		is_object(limits)
 		every name, texts in limits {
-			name in {"first", "options", "denied"}
-			_is_texts(texts)
+			_is_limit(name, texts)
 		}
 	}
 }
 
-_is_valid("denied", texts) if _is_texts(texts)
+_is_valid("denied", patterns) if _is_patterns(patterns)
 
 _is_valid("features", names) if {
 	is_array(names)
@@ -203,6 +248,22 @@ _is_valid("features", names) if {
 
 _features := {
 	"list", "pipe", "background", "redirect", "substitution", "expansion", "glob", "assignment", "compound",
+}
+
+_is_limit(name, texts) if {
+	name in {"first", "options"}
+	_is_texts(texts)
+}
+
+_is_limit("denied", patterns) if _is_patterns(patterns)
+
+# Elsewhere than at an end, `*` would match nothing but itself.
+_is_patterns(patterns) if {
+	_is_texts(patterns)
+	every pattern in patterns {
+		pattern != ""
+		not contains(trim(pattern, "*"), "*")
+	}
 }
 
 _is_texts(texts) if {

@@ -82,8 +82,30 @@ test_denies_arguments_in_every_spelling if {
 	every argument in ["--output", "--output=x", "--outp", "--o=x", "-o", "-ox", "-po", "--ext-diff"] {
 		_result(_runs("git", ["log", argument]), _entry) == _argument
 	}
+	every argument in ["-output", "-output=x", "-ext-diff"] {
+		_result(_runs("git", ["log", argument]), _entry) == _argument
+	}
 	every argument in ["/etc/passwd", "/etc/", "key.pem", "my-secrets.txt"] {
 		_result(_runs("cat", ["a", argument]), _entry) == _argument
+	}
+}
+
+test_denies_values_attached_to_something_else if {
+	entry := object.union(_entry, {"denied": ["/proc/*", "secret.txt"]})
+	every argument in [
+		"--file=/proc/1", "if=/proc/1", "-f/proc/1", "-xf/proc/1", "host:/proc/1", "x@/proc/1", "a,/proc/1", "-D=/proc/1",
+		"--file=secret.txt", "-fsecret.txt", "-xvfsecret.txt", "host:secret.txt",
+	] {
+		_result(_runs("ls", [argument]), entry) == _argument
+	}
+	every argument in ["--file=a/proc/1", "a/proc/1", "--color=secret.txt.gz", "-l"] {
+		_result(_runs("ls", [argument]), entry) == set()
+	}
+}
+
+test_denies_options_that_begin_in_other_ways if {
+	every argument in ["+5", "-n=x", "-lines", "--line=5"] {
+		_result(_runs("head", [argument]), _entry) == _argument
 	}
 }
 
@@ -124,6 +146,8 @@ test_denies_a_tool_while_its_entry_is_malformed if {
 		{"commands": {"ls": {"first": "log"}}},
 		{"commands": {"ls": {"allowed": ["-l"]}}},
 		{"commands": {"ls": {"denied": [7]}}},
+		{"commands": {"ls": {"denied": ["/etc/*.conf"]}}},
+		{"commands": {"ls": {}}, "denied": [""]},
 		{"command": {"ls": {}}},
 		{"commands": {"ls": {}}, "denied": "/etc/*"},
 		{"commands": {"ls": {}}, "features": "pipe"},

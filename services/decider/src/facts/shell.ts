@@ -16,6 +16,7 @@ import {
   type Statement,
   type Word,
 } from 'unbash';
+import { startedBy } from './shell-starters.ts';
 import { type Feature, readWord, type ShellFact, Unreadable } from './shell-word.ts';
 
 export type { ShellFact } from './shell-word.ts';
@@ -25,14 +26,12 @@ const LENGTH_MAX = 8_192;
 const COMMANDS_MAX = 64;
 const ARGUMENTS_MAX = 256;
 const WORD_LENGTH_MAX = 4_096;
-/** Nested substitutions, and scripts that are given to a shell. */
+/** Nested substitutions, and commands and scripts that are given to a program. */
 const DEPTH_MAX = 8;
 /** Blanks that count as a space in some locales, and control characters that terminals and shells drop. */
 const DOUBTFUL = /[^\S \t\n]|[\p{Cc}--[\t\n]]/v;
 /** The parser takes it for plain text; a shell expands it. */
 const CONTINUED_NAME = '$\\\n';
-/** Programs whose `-c` is a command line of its own. */
-const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'busybox']);
 
 /** Returns what a command line does, or undefined when it is unreadable. */
 export function readShell(text: string): ShellFact | undefined {
@@ -239,26 +238,19 @@ function readRedirection(redirection: Redirection, reading: Reading): void {
   wordOf(target, reading);
 }
 
-function addCommand(name: string | null, values: (string | null)[], reading: Reading): void {
+function addCommand(name: string | null, values: readonly (string | null)[], reading: Reading): void {
+  if (reading.depth > DEPTH_MAX) throw new Unreadable();
   if (values.length > ARGUMENTS_MAX || reading.commands.length >= COMMANDS_MAX) throw new Unreadable();
   if ([name, ...values].some((value) => (value?.length ?? 0) > WORD_LENGTH_MAX)) throw new Unreadable();
-  reading.commands.push({ name, arguments: values });
-  const script = scriptOf(name, values);
-  if (script === undefined) return;
-  // A script that is built at run time cannot be read.
-  if (script === null) throw new Unreadable();
-  reading.features.add('substitution');
-  readText(script, { ...reading, depth: reading.depth + 1 });
-}
-
-/** Returns the script that a command runs in a shell: undefined when there is none, null when it is not known. */
-function scriptOf(name: string | null, values: (string | null)[]): string | null | undefined {
-  const program = name?.split('/').at(-1) ?? '';
-  if (program === 'eval') return values.includes(null) ? null : values.join(' ');
-  if (!SHELLS.has(program)) return undefined;
-  const flag = values.findIndex((value) => value === null || /^-[A-Za-z]*c[A-Za-z]*$/.test(value));
-  if (flag < 0) return undefined;
-  const script = values[flag] === null ? null : (values[flag + 1] ?? null);
-  // More options may come between `-c` and its script.
-  return script === null || /^[-+]/.test(script) ? null : script;
+  reading.commands.push({ name, arguments: [...values] });
+  const within = { ...reading, depth: reading.depth + 1 };
+  for (const started of startedBy(name, values)) {
+    if (started.is === 'script') {
+      reading.features.add('substitution');
+      readText(started.text, within);
+    } else {
+      const [program = null, ...words] = started.words;
+      addCommand(program, words, within);
+    }
+  }
 }

@@ -1,23 +1,7 @@
 /** SQL as an attacker and as an honest agent would write it, drawn from a grammar. */
 import type { SqlDialect } from '@interlock/contracts';
 import fc from 'fast-check';
-
-const of = (...texts: string[]) => fc.constantFrom(...texts);
-
-/** Fills each `<name>` of a template with what is drawn for that name. */
-export function filled(
-  templates: string[],
-  parts: Record<string, fc.Arbitrary<string>>,
-): fc.Arbitrary<string> {
-  return of(...templates).chain((template) => {
-    const names = [...template.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
-    const drawn = fc.tuple(...names.map((name) => parts[name] ?? fc.constant('')));
-    return drawn.map((texts) => {
-      const left = [...texts];
-      return template.replace(/<\w+>/g, () => left.shift() ?? '');
-    });
-  });
-}
+import { filled, of } from './grammar.fixture.ts';
 
 /** The same text, with words in upper, lower or mixed case and other blanks between them; what is quoted stays. */
 export function spelled(text: fc.Arbitrary<string>, blanks: string[]): fc.Arbitrary<string> {

@@ -3,9 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SqlDialect } from '@interlock/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filled } from './grammar.fixture.ts';
 import { createJudge, DRAWS, type Judge } from './rule.fixture.ts';
 import { createSqlReader } from './sql.ts';
-import { allowed, BLANKS, EVERY_ROW, filled, hidden, someRows, spelled } from './sql-grammar.fixture.ts';
+import { allowed, BLANKS, EVERY_ROW, hidden, someRows, spelled } from './sql-grammar.fixture.ts';
 
 let judge: Judge;
 const reader = createSqlReader();
