@@ -141,11 +141,14 @@ describe('a local MCP server', () => {
 
   test.each([
     ['args: [~/files]', 'args/0', 'no shell'],
+    ['mounts: [{path: ./policies, access: rw}]', 'mounts/0/access', 'configuration itself'],
+    ['mounts: [{path: ./policies/rules, access: rw}]', 'mounts/0/access', 'configuration itself'],
     ['mounts: [{path: ./nowhere}]', 'mounts/0/path', 'there is no'],
     ['cwd: ./files', 'cwd', 'mounts'],
     ['cwd: ./.interlock', 'cwd', 'data folder'],
   ])('that declares %s is reported', async (connection, pointer, expected) => {
     await mkdir(path.join(folder, '.interlock'));
+    await mkdir(path.join(folder, 'policies', 'rules'), { recursive: true });
     expect((await issuesOf(local(connection))).at(-1)).toMatchObject({
       pointer: `/mcp/connection/${pointer}`,
       expected: expect.stringContaining(expected),

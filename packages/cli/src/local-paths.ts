@@ -20,6 +20,8 @@ export interface PathFolders {
 
 /** Every server sees these, because programs live in them. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/dev'];
+/** What a configuration folder is read from. */
+const CONFIGURATION = ['people.yaml', 'limits.yaml', 'approvals.yaml', 'tools', 'agents', 'policies'];
 const RELATIVE = /^(-{1,2}[^=\s]+=)?(\.{1,2}(?:\/.*)?)$/s;
 const OPTION = /^-{1,2}[^=\s]+=/;
 
@@ -80,12 +82,23 @@ function problemsOf(connection: LocalServerConnection, { config, data }: PathFol
     cwd: whole.cwd === undefined ? undefined : realPath(whole.cwd),
     mounts: whole.mounts.map((mount) => ({ ...mount, path: realPath(mount.path) })),
   };
+  // What a server writes there would be applied next, as if a person had written it.
+  const writable = real.mounts.flatMap(({ path: folder, access }, index) =>
+    access === 'rw' && CONFIGURATION.some((name) => isEither(folder, realPath(path.join(config, name))))
+      ? [
+          {
+            at: ['mounts', index, 'access'],
+            detail: 'the server could write the configuration itself: name a folder beside it',
+          },
+        ]
+      : [],
+  );
   const wrong = problemOfMounts(real, [realPath(data)]);
   const args = connection.args.flatMap((arg, index) => {
     const detail = problemOfArgument(arg, whole, config);
     return detail === undefined ? [] : [{ at: ['args', index], detail }];
   });
-  return [...missing, ...(wrong === undefined ? [] : [wrong]), ...args];
+  return [...missing, ...writable, ...(wrong === undefined ? [] : [wrong]), ...args];
 }
 
 function problemOfArgument(
@@ -105,6 +118,10 @@ function problemOfArgument(
   }
   if (text === '' || text.startsWith('-') || !existsSync(path.join(config, text))) return undefined;
   return `a path from the configuration folder begins with ./: write ${arg.slice(0, arg.length - text.length)}./${text}`;
+}
+
+function isEither(left: string, right: string): boolean {
+  return isInside(left, right) || isInside(right, left);
 }
 
 /** A link counts as what it leads to. */

@@ -1,6 +1,13 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CommonOptions, command, foldersOf, readIfPresent, report } from '@interlock/cli';
+import {
+  agreeAtTerminal,
+  type CommonOptions,
+  command,
+  foldersOf,
+  readIfPresent,
+  report,
+} from '@interlock/cli';
 import { failureOf, processEnvironment } from '@interlock/shell';
 import type { Command } from 'commander';
 import { copyExample } from '../example.ts';
@@ -24,22 +31,26 @@ export function devCommand(): Command {
     'start Interlock, and restart a service when its source or that of a package it imports changes',
     'npm run dev',
   )
+    .option('--yes', 'agree to start the programs that the configuration names')
     .addHelpText('after', NOTES)
     .action(runDev);
 }
 
-async function runDev(options: CommonOptions): Promise<void> {
-  const folders = await devFolders(options);
-  await runUntilStopped(options, folders, restartOnChange);
+async function runDev(options: CommonOptions & { yes?: boolean }): Promise<void> {
+  const { isOwn, ...folders } = await devFolders(options);
+  // The example that comes with Interlock starts nothing that needs a question.
+  const agree = agreeAtTerminal({ yes: isOwn || options.yes === true });
+  await runUntilStopped(options, { ...folders, agree }, restartOnChange);
 }
 
-async function devFolders(options: CommonOptions): Promise<{ config: string; data: string }> {
+async function devFolders(options: CommonOptions): Promise<{ config: string; data: string; isOwn: boolean }> {
   const { INTERLOCK_CONFIG } = processEnvironment();
-  if (options.config !== undefined || INTERLOCK_CONFIG !== undefined) return foldersOf(options);
+  if (options.config !== undefined || INTERLOCK_CONFIG !== undefined)
+    return { ...foldersOf(options), isOwn: false };
   const config = path.join(OWN, 'configuration');
   if ((await readIfPresent(path.join(config, 'people.yaml'))) === undefined)
     await copyExample('quickstart', config);
-  return foldersOf({ ...options, config });
+  return { ...foldersOf({ ...options, config }), isOwn: true };
 }
 
 /** Restarts services until `signal` aborts. A newer change of a service ends the waiting for its last restart. */
