@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 test('[P-data-format] a folder with content and no format version is refused, and stays as it is', async () => {
-  await mkdir(path.join(data, 'keys'));
+  await mkdir(path.join(data, 'keys'), { mode: 0o700 });
   await expect(startInterlock({ config: QUICKSTART, data })).rejects.toMatchObject({
     code: 'data_format_unknown',
     detail: `The data folder ${data} has no format version, and this version of Interlock reads version 1 only.`,

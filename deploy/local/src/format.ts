@@ -1,7 +1,6 @@
 /** The format of data folders. There is no release yet, so no format is converted into another: docs/decisions/032. */
 import { readdir } from 'node:fs/promises';
-import { readIfPresent, writePrivate } from '@interlock/cli';
-import { Failure } from '@interlock/shell';
+import { Failure, readIfPresent, writePrivate } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
 

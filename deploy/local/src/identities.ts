@@ -1,8 +1,8 @@
 /** The keys of an installation: the operator's, every service's and the author's. Made once, with the data folder. */
 import { randomBytes } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createBusKeys, publicBusKey } from '@interlock/bus';
-import { readIfPresent, writePrivate } from '@interlock/cli';
 import { type ServiceName, services } from '@interlock/contracts';
 import {
   addAuthor,
@@ -11,8 +11,10 @@ import {
   Failure,
   type Operator,
   operatorFile,
+  readIfPresent,
   readOperator,
   writeIdentities,
+  writePrivate,
 } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
@@ -35,6 +37,7 @@ export interface Identities {
 export async function ensureIdentities(data: string, nowMs: number): Promise<Identities> {
   const files = dataFiles(data);
   if ((await readIfPresent(files.operator)) === undefined) await makeIdentities(data, nowMs);
+  await refuseEmpty(files.operator, files.keys);
   await ensureSecret(files.callIdKey);
   await ensureSecret(files.traceToken);
   const operator = readOperator(await readKeyFile(files.operator));
@@ -70,6 +73,18 @@ async function ensureAuthor(data: string, operator: Operator, nowMs: number): Pr
     files.keys,
     addAuthor(operator, { keyring, nowMs, notAfterMs: nowMs + KEYS_VALID_MS }),
   );
+}
+
+/** Every file with keys has content, unless a power cut or a full disk took it. Throws `keys_malformed`. */
+async function refuseEmpty(operator: string, folder: string): Promise<void> {
+  const files = (await readdir(folder)).map((name) => path.join(folder, name));
+  for (const file of [operator, ...files]) {
+    const { size } = await stat(file);
+    if (size > 0) continue;
+    throw new Failure('keys_malformed', `The key file ${file} is empty: what it held is lost.`, {
+      next: 'Restore it from a copy. Without one, remove the data folder if it holds nothing you need yet, or start with another one.',
+    });
+  }
 }
 
 async function ensureSecret(file: string): Promise<void> {

@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { services } from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ownVariables } from './service-variables.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 const QUICKSTART = path.resolve(import.meta.dirname, '../../../examples/quickstart');
@@ -14,6 +16,9 @@ const WELCOME = path.join(QUICKSTART, 'files', 'welcome.txt');
 /** Ten processes and three servers start on whatever machine this is. */
 const START_MS = 100_000;
 const STOP_MS = 40_000;
+
+/** A secret of another program in the environment of `up`. */
+const UNRELATED = 'ANOTHER_PROGRAMS_SECRET';
 
 const processSchema = z.object({ name: z.string(), pid: z.int() });
 const upSchema = z.object({
@@ -46,17 +51,11 @@ afterAll(async () => {
 }, STOP_MS);
 
 async function up(...args: string[]): Promise<Up> {
-  const child = spawn(process.execPath, [
-    MAIN,
-    'up',
-    '--config',
-    QUICKSTART,
-    '--data',
-    data,
-    '--json',
-    '--yes',
-    ...args,
-  ]);
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'up', '--config', QUICKSTART, '--data', data, '--json', '--yes', ...args],
+    { env: { ...process.env, [UNRELATED]: 'of-another-program' } },
+  );
   started.push(child);
   let stdout = '';
   let stderr = '';
@@ -130,6 +129,20 @@ describe('interlock up', () => {
     },
     START_MS,
   );
+
+  test('no service and no server holds a variable of another one or of another program', async () => {
+    for (const { name, pid } of [...running.result.services, ...running.result.servers]) {
+      const { stdout } = await promisify(execFile)('ps', ['eww', '-o', 'command=', '-p', String(pid)]);
+      const names = [...stdout.matchAll(/(?<=^| )[A-Za-z_]+(?==)/g)].map(([one]) => one);
+      expect(names).not.toContain(UNRELATED);
+      const ofOthers = services.filter((other) => other !== name).flatMap((other) => ownVariables[other]);
+      expect(names.filter((one) => ofOthers.includes(one))).toEqual([]);
+    }
+    // Servers write over what they were started with; services do not.
+    const limiter = running.result.services.find(({ name }) => name === 'limiter');
+    const { stdout } = await promisify(execFile)('ps', ['eww', '-o', 'command=', '-p', `${limiter?.pid}`]);
+    expect(stdout).toContain(' REDIS_URL=');
+  });
 
   test('[P-installation-commands] keys lists every key with its holder and use, and no private part', async () => {
     const { code, output } = await interlock('keys', '--json');

@@ -20,7 +20,6 @@ import {
   withAgentKeys,
   withTokens,
   writeContext,
-  writePrivate,
 } from '@interlock/cli';
 import type { ServiceName } from '@interlock/contracts';
 import {
@@ -30,7 +29,9 @@ import {
   processEnvironment,
   Queue,
   systemClock,
+  writePrivate,
 } from '@interlock/shell';
+import { checkDataFolder } from './folder-owner.ts';
 import { ensureFormat } from './format.ts';
 import { ensureIdentities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
@@ -54,7 +55,7 @@ export interface InterlockOptions {
   single?: boolean;
   ports?: Partial<Ports>;
   replicas?: Readonly<Partial<Record<ServiceName, number>>>;
-  /** Variables for the processes besides those of this one. */
+  /** Variables put over those of this process. A service is given only what it reads of both. */
   env?: Environment;
   /** Variables for every process of one service, put over those of all. */
   serviceEnv?: Readonly<Partial<Record<ServiceName, Environment>>>;
@@ -79,6 +80,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   // I1
   const loaded = await loadConfiguration(config, data);
   const bundle = await bundlePolicies(loaded.policies, signal, env);
+  await checkDataFolder(data);
   await ensureFormat(data);
   await mkdir(dataFiles(data).logs, { recursive: true, mode: 0o700 });
 

@@ -1,7 +1,6 @@
 /** The keys of an installation, as far as they are no secret. */
-import { readIfPresent } from '@interlock/cli';
 import { publicKeyFromRaw, readCertifiedKeys } from '@interlock/keys';
-import { Failure, readOperator } from '@interlock/shell';
+import { Failure, readIfPresent, readOperator } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
 

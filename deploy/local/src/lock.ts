@@ -2,8 +2,7 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { readIfPresent, writePrivate } from '@interlock/cli';
-import { Failure, systemClock } from '@interlock/shell';
+import { Failure, readIfPresent, systemClock, writePrivate } from '@interlock/shell';
 import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
 import { STOP_MS } from './supervise.ts';

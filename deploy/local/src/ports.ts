@@ -1,8 +1,7 @@
 /** Ports of a data folder: chosen once, so that addresses stay the same after a restart. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { readIfPresent, writePrivate } from '@interlock/cli';
-import { Failure } from '@interlock/shell';
+import { Failure, readIfPresent, writePrivate } from '@interlock/shell';
 import { z } from 'zod';
 
 const names = ['ingress', 'console', 'nats', 'redis', 'ferretdb'] as const;

@@ -2,13 +2,13 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readIfPresent } from '@interlock/cli';
 import { type ServiceName, services } from '@interlock/contracts';
-import type { Environment } from '@interlock/shell';
+import { type Environment, readIfPresent } from '@interlock/shell';
 import type { Identities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import type { Ports } from './ports.ts';
 import type { Servers } from './servers.ts';
+import { variablesOf } from './service-variables.ts';
 import type { ProcessSpec, Ready, SupervisedProcess } from './supervise.ts';
 
 const HOST = '127.0.0.1';
@@ -44,26 +44,35 @@ export interface ServiceSpecOptions {
 /** Returns how each process of the installation is started, the provisioner first. */
 export async function serviceSpecs(options: ServiceSpecOptions): Promise<ProcessSpec[]> {
   const env = await serviceEnvironment(options);
-  const specOf = (name: string, args: readonly string[], own: Environment = {}): ProcessSpec => ({
+  const specOf = (
+    name: string,
+    { runs, args, own = {} }: { runs: readonly ServiceName[]; args: readonly string[]; own?: Environment },
+  ): ProcessSpec => ({
     name,
     command: process.execPath,
     args: [...NODE_FLAGS, ...args],
-    env: { ...env, ...own },
+    env: { ...variablesOf(runs, env), ...own },
     cwd: options.data,
     logFile: path.join(dataFiles(options.data).logs, `${name}.log`),
     reportsReady: true,
     lowPriority: LOW_PRIORITY.has(name),
   });
-  if (options.single) return [specOf(SINGLE, [ONE_PROCESS, ...services])];
+  if (options.single) return [specOf(SINGLE, { runs: services, args: [ONE_PROCESS, ...services] })];
   const ordered: ServiceName[] = ['provisioner', ...services.filter((name) => name !== 'provisioner')];
   return ordered.flatMap((name) => {
     const module = fileURLToPath(import.meta.resolve(`@interlock/${name}`));
     const count = options.replicas[name] ?? 1;
+    const own = options.serviceEnv[name] ?? {};
+    const runs = [name];
     return Array.from({ length: count }, (_, index) =>
       // Only the first replica has the address that is remembered; the others take a free one.
       index === 0
-        ? specOf(name, [module], options.serviceEnv[name])
-        : specOf(`${name}-${index + 1}`, [module], { ...FREE_ADDRESSES, ...options.serviceEnv[name] }),
+        ? specOf(name, { runs, args: [module], own })
+        : specOf(`${name}-${index + 1}`, {
+            runs,
+            args: [module],
+            own: { ...variablesOf(runs, FREE_ADDRESSES), ...own },
+          }),
     );
   });
 }

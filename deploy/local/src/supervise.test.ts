@@ -70,6 +70,15 @@ test('a process that is stopped is not started again, even when it was paused', 
   expect(reported).toEqual([]);
 });
 
+test('a process that crashes writes no image of its memory', async () => {
+  supervise(
+    "const { execSync } = require('node:child_process'); console.log('limit', String(execSync('ulimit -H -c')))",
+  );
+  await eventually(async () =>
+    (await readFile(path.join(data, 'probe.log'), 'utf8')).startsWith('limit 0\n'),
+  );
+});
+
 test('what a process prints is in its log', async () => {
   supervise(`${READY} console.log('printed'); console.error('complained')`);
   await eventually(async () => {

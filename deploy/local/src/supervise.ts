@@ -4,13 +4,20 @@
  * S1. A process leads its own group, so that an interrupt at the terminal reaches this process alone and the
  *     children are stopped in order.
  * S2. A process that is being stopped is not started again.
+ * S3. A process that crashes writes no image of its memory, which holds keys, to the disk.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { readIfPresent } from '@interlock/cli';
-import { BackOff, type Environment, type Repeating, repeat, systemClock } from '@interlock/shell';
+import {
+  BackOff,
+  type Environment,
+  type Repeating,
+  readIfPresent,
+  repeat,
+  systemClock,
+} from '@interlock/shell';
 import { z } from 'zod';
 
 const BACKOFF_FIRST_MS = 250;
@@ -19,6 +26,9 @@ const BACKOFF_MAX_MS = 10_000;
 const STABLE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
 export const STOP_MS = 22_000;
+/** S3. Node itself cannot set a limit of its children. */
+const SHELL = '/bin/sh';
+const WITHOUT_CORE = 'ulimit -c 0 && exec "$@"';
 const LOG_MODE = 0o600;
 const LOG_END_LINES = 3;
 /** A third of the share of the others (nice 5): enough to catch up, never enough to hold them up. */
@@ -138,7 +148,8 @@ export class SupervisedProcess {
     let log: number | undefined;
     try {
       log = openSync(logFile, 'a', LOG_MODE);
-      const child = spawn(command, args, {
+      // The shell gives its place to the program: the process id and the channel stay.
+      const child = spawn(SHELL, ['-c', WITHOUT_CORE, SHELL, command, ...args], {
         cwd,
         env,
         // S1

@@ -1,8 +1,7 @@
 /** The author's key: its holder decides what policy says. */
 import path from 'node:path';
 import { type AuthorKey, authorKeySchema } from '@interlock/keys';
-import { type Environment, Failure, processEnvironment } from '@interlock/shell';
-import { readIfPresent } from './private-file.ts';
+import { type Environment, Failure, processEnvironment, readIfPresent } from '@interlock/shell';
 
 /** Returns where the author's key is unless INTERLOCK_AUTHOR_KEY_FILE names another place. */
 export function authorKeyFile(data: string): string {

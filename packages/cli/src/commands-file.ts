@@ -5,11 +5,11 @@
 import path from 'node:path';
 import type { LocalServerConnection } from '@interlock/contracts';
 import { commandListOf, isListed, readCommandList } from '@interlock/sandbox';
+import { writePrivate } from '@interlock/shell';
 import { type ConfirmOptions, confirm } from './confirm.ts';
 import type { LoadedConfiguration } from './load-configuration.ts';
 import { localServerOf } from './local-paths.ts';
 import { oneLine } from './output.ts';
-import { writePrivate } from './private-file.ts';
 
 /** Asks a person whether these servers may be started. Throws when they may not. */
 export type Agree = (servers: readonly LocalServerConnection[]) => Promise<void>;

@@ -1,8 +1,7 @@
 /** The command's own state: the addresses of an installation, and the tokens and keys that were made here. */
 import path from 'node:path';
-import { Failure } from '@interlock/shell';
+import { Failure, readIfPresent, writePrivate } from '@interlock/shell';
 import { z } from 'zod';
-import { readIfPresent, writePrivate } from './private-file.ts';
 
 const contextSchema = z.strictObject({
   ingress: z.url().optional(),

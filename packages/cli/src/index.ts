@@ -10,6 +10,5 @@ export { usage } from './exit-codes.ts';
 export { type FolderOptions, foldersOf } from './folders.ts';
 export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
 export { instant, plain, print, report, table } from './output.ts';
-export { readIfPresent, writePrivate } from './private-file.ts';
 export { buildProgram, runProgram } from './program.ts';
 export { withTokens } from './tokens.ts';

@@ -83,7 +83,7 @@ export function setEnvironmentDefaults(defaults: Readonly<Record<string, string>
  */
 export function readConfig<C>(schema: z.ZodType<C>, env: Environment): Readonly<C> {
   const shape = shapeOf(schema);
-  const set = Object.keys(shape).flatMap((name) => {
+  const set = variableNames(schema).flatMap((name) => {
     const value = env[name];
     return value === undefined || value === '' ? [] : [[name, value] as const];
   });
@@ -92,6 +92,11 @@ export function readConfig<C>(schema: z.ZodType<C>, env: Environment): Readonly<
   const isSet = new Set(set.map(([name]) => name));
   const problems = parsed.error.issues.map((issue) => problemText(issue, shape, isSet));
   throw new Fault('configuration_invalid', { detail: `${[...new Set(problems)].join('; ')}.` });
+}
+
+/** Returns the names of the variables that a schema reads. */
+export function variableNames(schema: z.core.$ZodType): string[] {
+  return Object.keys(shapeOf(schema));
 }
 
 type Shape = Readonly<Record<string, z.core.$ZodType>>;

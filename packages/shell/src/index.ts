@@ -1,11 +1,13 @@
 export { BackOff } from './back-off.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
+  commonConfigSchema,
   type Environment,
   listenAddressSchema,
   processEnvironment,
   readConfig,
   secretTextSchema,
+  variableNames,
 } from './config.ts';
 export { type DescribedError, describeError } from './describe-error.ts';
 export { Failure, failureOf } from './failure.ts';
@@ -23,6 +25,7 @@ export {
   readOperator,
   writeIdentities,
 } from './operator.ts';
+export { readIfPresent, writePrivate } from './private-file.ts';
 export { Queue } from './queue.ts';
 export { type Repeating, type RepeatLog, repeat } from './repeat.ts';
 export { type ReadyMessage, run } from './run.ts';

@@ -5,11 +5,12 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, idSchema, newId, type ServiceName, services } from '@interlock/contracts';
 import { type CertifiedKey, createKey, rawPublicKey, readCertifiedKeys, signKeyring } from '@interlock/keys';
 import { z } from 'zod';
+import { writePrivate } from './private-file.ts';
 
 /** AES-256 (FIPS 197) takes a key of 32 bytes. */
 const KEK_BYTES = 32;
@@ -116,13 +117,8 @@ function createAuthor(
 
 /** Writes files into a folder that only this user may enter (0700), each readable by this user alone (0600). */
 export async function writeIdentities(folder: string, files: readonly IdentityFile[]): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const { path, content } of files) await writePrivate(join(folder, path), content);
   await chmod(folder, 0o700);
-  for (const { path, content } of files) {
-    const target = join(folder, path);
-    await writeFile(target, content, { mode: 0o600 });
-    await chmod(target, 0o600);
-  }
 }
 
 /** Makes the broker's key-encryption key: `{kekId, key}`, the key as 32 bytes in base64url. */

@@ -21,6 +21,7 @@ export const executorConfigSchema = z.object({
     .string()
     .optional()
     .describe('a JSON file that lists the local MCP servers that may be started; without it there are none'),
+  INTERLOCK_BWRAP_BIN: z.string().optional().describe('the program bwrap, where PATH does not name it'),
   INTERLOCK_KEYS: z.string().describe('the folder with key files, which no local MCP server may see'),
 });
 export type ExecutorConfig = z.infer<typeof executorConfigSchema>;

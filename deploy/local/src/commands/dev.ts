@@ -1,14 +1,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  agreeAtTerminal,
-  type CommonOptions,
-  command,
-  foldersOf,
-  readIfPresent,
-  report,
-} from '@interlock/cli';
-import { failureOf, processEnvironment } from '@interlock/shell';
+import { agreeAtTerminal, type CommonOptions, command, foldersOf, report } from '@interlock/cli';
+import { failureOf, processEnvironment, readIfPresent } from '@interlock/shell';
 import type { Command } from 'commander';
 import { copyExample } from '../example.ts';
 import type { RunningInterlock } from '../running.ts';
