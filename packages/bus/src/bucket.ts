@@ -3,7 +3,7 @@
  *
  * K1 Everything ends within `TIMEOUT_MS`: what the server has not answered by then is `dependency_unavailable`.
  */
-import { type BucketName, Fault } from '@interlock/contracts';
+import { type BucketName, buckets, Fault } from '@interlock/contracts';
 import { headers } from '@nats-io/transport-node';
 import type { BusContext } from './context.ts';
 import { isMessageAbsent, isWrongSequence } from './server-errors.ts';
@@ -72,11 +72,13 @@ export async function writeKey(
   });
 }
 
-/** Removes a key with its bytes; a marker of a few bytes stays. */
+/** Removes a key with its bytes; a mark of a few bytes stays for as long as the table says. */
 export async function purgeKey(at: BucketContext, bucket: BucketName, key: string): Promise<void> {
   const fields = headers();
   fields.set('KV-Operation', 'PURGE');
   fields.set('Nats-Rollup', 'sub');
+  const { removedMs } = buckets[bucket];
+  if (removedMs > 0) fields.set('Nats-TTL', `${removedMs / 1_000}s`);
   await withinLimit(at, () =>
     at.js.publish(`$KV.${bucket}.${key}`, new Uint8Array(), { timeout: TIMEOUT_MS, headers: fields }),
   );

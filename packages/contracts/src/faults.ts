@@ -200,6 +200,12 @@ export const faults = {
     'A person approved this call, but policy does not allow it.',
     OPERATOR,
   ),
+  approvals_limited: passing(
+    429,
+    AGENTS,
+    'Too many calls wait for a person.',
+    'after some of the calls that wait were answered, or have expired',
+  ),
   approval_impossible: refusal(403, AGENTS, 'This call needs an approval that nobody may give.', OPERATOR),
   answer_not_allowed: refusal(
     403,

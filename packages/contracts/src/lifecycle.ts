@@ -168,6 +168,8 @@ interface BucketDefinition {
   readers: readonly ServiceName[];
   /** Entries older than this are removed; 0 keeps them. */
   maxAgeMs: number;
+  /** How long the mark of a removed key stays; 0 keeps it for as long as an entry. */
+  removedMs: number;
   maxBytes: number;
 }
 
@@ -192,13 +194,18 @@ export const buckets = {
   epochs: { ...bucket('limiter', ['limiter']), maxBytes: MEBIBYTE },
   // The provisioner writes here only to see whether the server can still write.
   probes: { ...bucket('provisioner', []), maxBytes: MEBIBYTE },
-  questions: { ...bucket('approver', ['approver', 'ingress', 'console']), maxAgeMs: 7 * 24 * HOUR_MS },
+  questions: {
+    ...bucket('approver', ['approver', 'ingress', 'console']),
+    maxAgeMs: 7 * 24 * HOUR_MS,
+    removedMs: HOUR_MS,
+    maxBytes: 256 * MEBIBYTE,
+  },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;
 export type BucketName = keyof typeof buckets;
 
 function bucket<R extends readonly ServiceName[], W extends ServiceName>(writer: W, readers: R) {
-  return { writer, readers, maxAgeMs: 0, maxBytes: 64 * MEBIBYTE };
+  return { writer, readers, maxAgeMs: 0, removedMs: 0, maxBytes: 64 * MEBIBYTE };
 }
 
 /** Buckets whose writer also tells its readers of an entry past the store: a kill switch acts while nothing can be stored. */

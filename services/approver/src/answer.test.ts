@@ -12,6 +12,7 @@ import { applyAnswer } from './answer.ts';
 import { ask, openQuestion } from './ask.ts';
 import { expire } from './expire.ts';
 import { heldEvent, keyring, NOW_MS } from './held-call.fixture.ts';
+import { CLOSED_KEPT_MS } from './questions.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';
 import { sealHeldCall } from './seal-call.ts';
 import { dueAt } from './sweep.ts';
@@ -128,7 +129,7 @@ describe('time', () => {
     expect(dueAt(entry, true)).toBe(expiresAt);
     const closed: QuestionEntry = { ...entry, state: 'denied', resolvedAt: NOW_MS };
     expect(dueAt(closed, true)).toBe(NOW_MS + 2_000);
-    expect(dueAt(withoutCall(closed), true)).toBeUndefined();
+    expect(dueAt(withoutCall(closed), true)).toBe(NOW_MS + CLOSED_KEPT_MS);
   });
 });
 

@@ -8,7 +8,8 @@ import { configSchema } from './config.ts';
 import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
 import { refusalOfAnswered, refusalOfHeld } from './refuse.ts';
 import { sealHeldCall } from './seal-call.ts';
-import { startSweep } from './sweep.ts';
+import { Shares } from './shares.ts';
+import { type Sweep, startSweep } from './sweep.ts';
 
 /** People ask and answer slowly; this many at once is a burst. */
 const CONCURRENCY = 32;
@@ -24,14 +25,16 @@ export const approverService = defineService({
     const settings = stack.use(await bus.entries('settings').watch());
     const people = stack.use(await bus.entries('people').watch());
     const records = bus.records('questions', questionEntrySchema);
-    const parts: Parts = { bus, records, keys, keyring, clock, log, settings, people };
-    stack.use(await startSweep(parts));
+    const shares = new Shares();
+    const parts: Parts = { bus, records, shares, keys, keyring, clock, log, settings, people };
+    const sweep = stack.use(await startSweep(parts));
     health.add('bus', () => bus.ready);
     health.add('settings', () => settings.current || 'the copy of the settings may be behind');
+    health.add('questions', () => sweep.current || 'the copy of the questions may be behind');
     health.add('people', () => people.current || 'the copy of the people may be behind');
     stack.use(
       await bus.step('approver', {
-        verb: (delivery) => askPeople(delivery, parts),
+        verb: (delivery) => askPeople(delivery, parts, sweep),
         poison: (delivery, fault) => refusalOfHeld(delivery, fault, keyring, clock.nowMs()),
         concurrency: CONCURRENCY,
       }),
@@ -53,13 +56,19 @@ export const approverService = defineService({
 });
 
 /** A second run is harmless: the stored question is published again, which stores nothing. */
-async function askPeople(delivery: Delivery<'held'>, parts: Parts): Promise<Next<'held'> | undefined> {
+async function askPeople(
+  delivery: Delivery<'held'>,
+  parts: Parts,
+  { current }: Pick<Sweep, 'current'>,
+): Promise<Next<'held'> | undefined> {
   const { keyring, clock, settings } = parts;
   const { event, sequence } = delivery;
   try {
     const nowMs = clock.nowMs();
     const decision = verifyDecision(event, 'ask', keyring, nowMs);
     if (Math.min(event.call.notAfter, decision.notAfter) <= nowMs) throw new Fault('deadline_passed');
+    if (!current)
+      throw new Fault('dependency_unavailable', { detail: 'The copy of the questions may be behind.' });
     const question = ask(event, decision, approvalsIn(settings), nowMs);
     const traceparent = activeTraceparent();
     const entry = openQuestion(question, sealHeldCall(event, sequence, keyring, nowMs));

@@ -13,8 +13,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, openQuestion } from './ask.ts';
 import { heldEvent, keyring, keysOf, NOW_MS } from './held-call.fixture.ts';
 import { killableStore } from './killed-process.fixture.ts';
-import { putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
+import { CLOSED_KEPT_MS, putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
 import { sealHeldCall } from './seal-call.ts';
+import { Shares } from './shares.ts';
 import { type Sweep, startSweep } from './sweep.ts';
 
 const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
@@ -119,6 +120,19 @@ describe('time', () => {
     expect(resolutions(store.published)).toMatchObject([{ resolution: 'approved' }]);
   });
 
+  test('removes a question some minutes after it was closed, so that closed ones leave room', async () => {
+    const { parts, entry, clock } = await asked();
+    await putAnswer(parts, { answer: answerTo(entry), sentTo: entry.question }, everybody);
+    const key = questionKey(entry.question);
+    await using _ = await sweepOf(parts);
+    await clock.advance(CLOSED_KEPT_MS - 1);
+    expect((await parts.records.get(key))?.value.state).toBe('approved');
+    await eventually(async () => {
+      await clock.advance(1_000);
+      return (await parts.records.get(key)) === undefined;
+    });
+  });
+
   test('expires a question once over two replicas, and no later answer counts', async () => {
     const { parts, entry, store, clock } = await asked();
     await using _first = await sweepOver(parts, entry);
@@ -159,7 +173,13 @@ function unasked() {
   const question = ask(event, decision, approvalsEntrySchema.parse({}), NOW_MS);
   const entry = openQuestion(question, sealHeldCall(event, 1, keyring, NOW_MS));
   const store = killableStore(bus, questionKey(question));
-  const parts = { bus: store.bus, records: store.records, keys: keysOf('approver'), clock };
+  const parts = {
+    bus: store.bus,
+    records: store.records,
+    shares: new Shares(),
+    keys: keysOf('approver'),
+    clock,
+  };
   return { parts, entry, store, clock };
 }
 
@@ -174,9 +194,13 @@ async function sweepOver(
   parts: QuestionParts & { clock: FakeClock },
   { question }: QuestionEntry,
 ): Promise<Sweep> {
-  const sweep = await startSweep({ ...parts, log: { info() {}, warn() {} } });
-  await eventually(() => sweep.get(questionKey(question)));
+  const sweep = await sweepOf(parts);
+  await eventually(() => sweep.knows(questionKey(question)));
   return sweep;
+}
+
+function sweepOf(parts: QuestionParts & { clock: FakeClock }): Promise<Sweep> {
+  return startSweep({ ...parts, log: { info() {}, warn() {} } });
 }
 
 function answerTo(entry: QuestionEntry, verdict: 'approve' | 'deny' = 'approve'): Statement<'answer'> {

@@ -13,13 +13,22 @@ import { type ServiceKeys, signStatement } from '@interlock/keys';
 import { applyAnswer } from './answer.ts';
 import { expire } from './expire.ts';
 import { resolutionOf, withoutCall } from './resolve.ts';
+import type { Shares } from './shares.ts';
 
 /** A rejected write means that somebody else changed the record, which happens a few times in a question's life. */
 const WRITES_MAX = 8;
+/**
+ * A closed question is kept for so long: the call is over on the line by then, so that it cannot be asked again, and who
+ * answered has heard what became of it.
+ */
+export const CLOSED_KEPT_MS = 600_000;
+/** Whoever wrote a record published its event within this time. The stream forgets what is older than that. */
+const PUBLISHED_MS = 600_000;
 
 export interface QuestionParts {
   bus: Pick<Steps, 'publish'>;
   records: Records<QuestionEntry>;
+  shares: Shares;
   keys: Pick<ServiceKeys, 'sign'>;
   clock: { nowMs(): number };
 }
@@ -31,19 +40,38 @@ export function questionKey({ tenant, call }: { tenant: string; call: string }):
 
 /**
  * Stores a question and publishes `asked`. When the call has a question already, that one is published again.
- * Throws `approval_impossible` when the stored question is about another call with this id.
+ * Throws `approvals_limited`, and `approval_impossible` when the stored question is about another call with this id.
  */
 export async function putQuestion(parts: QuestionParts, entry: QuestionEntry): Promise<void> {
-  const key = questionKey(entry.question);
-  const written = await parts.records.put(key, entry, 0);
-  const stored = written === undefined ? (await parts.records.get(key))?.value : entry;
-  if (stored === undefined)
-    throw new Fault('dependency_unavailable', { detail: 'The question of the call cannot be read.' });
+  const stored = await openedOrStored(parts, entry);
   if (stored.question.callDigest !== entry.question.callDigest)
     throw new Fault('approval_impossible', {
       detail: 'Another call with this id has a question already.',
     });
   await publishAsked(parts, stored);
+}
+
+/** Returns what is stored for the call: the question itself, or the one that was stored before it. */
+async function openedOrStored(
+  { records, shares, clock }: QuestionParts,
+  entry: QuestionEntry,
+): Promise<QuestionEntry> {
+  const key = questionKey(entry.question);
+  const before = await records.get(key);
+  if (before !== undefined) return before.value;
+  shares.take(key, entry, clock.nowMs());
+  let isOpen = false;
+  try {
+    isOpen = (await records.put(key, entry, 0)) !== undefined;
+  } finally {
+    // What was stored all the same is counted again as soon as the watch has it.
+    if (!isOpen) shares.giveBack(key);
+  }
+  if (isOpen) return entry;
+  const other = await records.get(key);
+  if (other === undefined)
+    throw new Fault('dependency_unavailable', { detail: 'The question of the call cannot be read.' });
+  return other.value;
 }
 
 /** Publishes `asked` for an open question. A second time it is not stored (Q2). */
@@ -83,14 +111,22 @@ export async function putAnswer(
   });
 }
 
-/** Expires a question whose time is over, and publishes what its record says and may not be published (Q3). */
+/**
+ * Expires a question whose time is over, publishes what its record says and may not be published (Q3), and removes it
+ * some time after it was closed.
+ */
 export async function advance(parts: QuestionParts, key: string): Promise<void> {
   const { records, clock } = parts;
   const stored = await records.get(key);
   if (stored === undefined) return;
+  const { question, state, sealed, resolvedAt = 0 } = stored.value;
+  if (state !== 'open' && sealed === undefined) {
+    if (clock.nowMs() >= resolvedAt + CLOSED_KEPT_MS) await records.remove(key);
+    return;
+  }
   const expired = expire(stored.value, clock.nowMs());
   if (expired === undefined) {
-    await publishAsked(parts, stored.value);
+    if (clock.nowMs() < question.askedAt + PUBLISHED_MS) await publishAsked(parts, stored.value);
     await publishResolved(parts, stored);
     return;
   }

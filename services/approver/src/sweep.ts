@@ -7,7 +7,7 @@
  */
 import type { QuestionEntry } from '@interlock/contracts';
 import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
-import { advance, type QuestionParts } from './questions.ts';
+import { advance, CLOSED_KEPT_MS, type QuestionParts } from './questions.ts';
 
 /** Whoever writes a record publishes it within this time; after it the record counts as not published. */
 const UNPUBLISHED_MS = 2_000;
@@ -24,13 +24,15 @@ export interface SweepOptions extends QuestionParts {
 }
 
 export interface Sweep extends AsyncDisposable {
-  /** Returns a question as the watch last read it. */
-  get(key: string): QuestionEntry | undefined;
+  /** False while questions may be missing from it. */
+  readonly current: boolean;
+  /** True once the watch reported a question, until it is gone. */
+  knows(key: string): boolean;
 }
 
 /** Starts the sweep. Disposing it waits for the questions under way. */
 export async function startSweep(options: SweepOptions): Promise<Sweep> {
-  const { records, clock, log } = options;
+  const { records, shares, clock, log } = options;
   const due = new Map<string, number>();
   const entries = new Map<string, QuestionEntry>();
   const published = new Set<string>();
@@ -41,14 +43,16 @@ export async function startSweep(options: SweepOptions): Promise<Sweep> {
   );
   const onEntry = (key: string, entry: QuestionEntry | undefined) => {
     const at = entry === undefined ? undefined : dueAt(entry, published.has(key));
-    if (entry === undefined) entries.delete(key);
+    shares.note(key, entry);
+    // Of what is closed and published nothing is needed but when it is removed.
+    if (entry?.sealed === undefined) entries.delete(key);
     else entries.set(key, entry);
     if (entry?.state !== 'open') published.delete(key);
     if (at === undefined) due.delete(key);
     else due.set(key, at);
     sweeping.wake();
   };
-  stack.use(await records.watch(onEntry));
+  const watch = stack.use(await records.watch(onEntry));
 
   async function sweepOne(key: string): Promise<void> {
     const entry = entries.get(key);
@@ -80,17 +84,21 @@ export async function startSweep(options: SweepOptions): Promise<Sweep> {
 
   const owned = stack.move();
   return {
-    get: (key) => entries.get(key),
+    get current() {
+      return watch.current;
+    },
+    knows: (key) => due.has(key),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-/** Returns when a question is to be handled next, or undefined when nothing is left to do for it. */
+/** Returns when a question is to be handled next, or undefined when nothing is known of that. */
 export function dueAt(entry: QuestionEntry, published: boolean): number | undefined {
   const { state, question, sealed, resolvedAt } = entry;
   if (state === 'open') {
     const unpublishedAt = question.askedAt + UNPUBLISHED_MS;
     return published ? question.expiresAt : Math.min(unpublishedAt, question.expiresAt);
   }
-  return sealed === undefined || resolvedAt === undefined ? undefined : resolvedAt + UNPUBLISHED_MS;
+  if (resolvedAt === undefined) return undefined;
+  return resolvedAt + (sealed === undefined ? CLOSED_KEPT_MS : UNPUBLISHED_MS);
 }

@@ -171,13 +171,14 @@ async function ensureBucket(
   replicas: number,
 ): Promise<boolean> {
   if (await exists(() => jsm.streams.info(`KV_${name}`))) return false;
-  const { maxAgeMs, maxBytes } = buckets[name];
+  const { maxAgeMs, removedMs, maxBytes } = buckets[name];
   await kvm.create(name, {
     history: 1,
     replicas,
     max_bytes: maxBytes,
     ...(maxAgeMs === 0 ? {} : { ttl: maxAgeMs }),
   });
+  if (removedMs > 0) await jsm.streams.update(`KV_${name}`, { allow_msg_ttl: true });
   return true;
 }
 
