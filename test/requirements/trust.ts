@@ -117,6 +117,11 @@ export const trustRequirements = {
     source: 'services/approver/README.md',
     layer: 'line',
   },
+  'P-approval-shares': {
+    text: 'The open questions of one agent or tenant take no more than their share, and all of them leave room for answers and expiry.',
+    source: 'services/approver/README.md',
+    layer: 'unit',
+  },
   'P-approval-durable': {
     text: 'A question survives the death of every process, and a call has one question, ever.',
     source: 'services/approver/README.md',

@@ -1,7 +1,7 @@
 /**
  * Single keys of a KV bucket. Reads come from the leader; writes name the revision they replace.
  *
- * K1 Everything ends within `TIMEOUT_MS`: what the server has not answered by then is `dependency_unavailable`.
+ * K1 Everything ends within `TIMEOUT_MS`, reading a whole bucket within `READ_ALL_MS`: what the server has not answered by then is `dependency_unavailable`.
  */
 import { type BucketName, buckets, Fault } from '@interlock/contracts';
 import { headers } from '@nats-io/transport-node';
@@ -9,6 +9,8 @@ import type { BusContext } from './context.ts';
 import { isMessageAbsent, isWrongSequence } from './server-errors.ts';
 
 const TIMEOUT_MS = 3_000;
+/** A whole bucket has up to a hundred megabytes. */
+export const READ_ALL_MS = 10_000;
 
 /** What reading and writing buckets needs. */
 export type BucketContext = Pick<BusContext, 'connection' | 'pulse' | 'js' | 'jsm' | 'clock' | 'log'>;
@@ -88,6 +90,7 @@ export async function purgeKey(at: BucketContext, bucket: BucketName, key: strin
 export async function withinLimit<T>(
   { connection }: Pick<BucketContext, 'connection'>,
   work: (signal: AbortSignal) => Promise<T>,
+  limitMs: number = TIMEOUT_MS,
 ): Promise<T> {
   if (!connection.connected)
     throw new Fault('dependency_unavailable', { detail: 'The store cannot be reached.' });
@@ -96,7 +99,7 @@ export async function withinLimit<T>(
   const timer = setTimeout(() => {
     stopping.abort();
     overdue.reject(new Fault('dependency_unavailable', { detail: 'The store did not answer in time.' }));
-  }, TIMEOUT_MS);
+  }, limitMs);
   try {
     return await Promise.race([work(stopping.signal), overdue.promise]);
   } catch (cause) {

@@ -1,6 +1,6 @@
 import type { BucketName } from '@interlock/contracts';
 import type { z } from 'zod';
-import { type BucketContext, purgeKey, readKey, writeKey } from './bucket.ts';
+import { type BucketContext, purgeKey, readKey, type StoredValue, writeKey } from './bucket.ts';
 import { type BucketWatch, readAll, watchBucket } from './watch.ts';
 
 export interface StoredRecord<T> {
@@ -11,6 +11,7 @@ export interface StoredRecord<T> {
 /** A service's own bucket of JSON records (`sessions`, `questions`). */
 export interface Records<T> {
   get(key: string): Promise<StoredRecord<T> | undefined>;
+  /** Reads every record. One that does not have its shape is logged and left out. */
   list(): Promise<{ key: string; value: T; revision: number }[]>;
   /**
    * Writes against a revision; 0 expects no record, `any` is for a key that no other replica writes. Returns undefined when
@@ -28,13 +29,21 @@ export type RecordWatch = BucketWatch;
 /** Opens a bucket of JSON records. */
 export function openRecords<T>(at: BucketContext, bucket: BucketName, schema: z.ZodType<T>): Records<T> {
   const parse = (data: Uint8Array): T => schema.parse(JSON.parse(new TextDecoder().decode(data)));
+  /** One record that does not have its shape hides no other. */
+  const parseOrNone = ({ key, data, revision }: StoredValue) => {
+    try {
+      return [{ key, value: parse(data), revision }];
+    } catch (error) {
+      at.log.error({ err: error, bucket, key }, 'left out a record that does not have its shape');
+      return [];
+    }
+  };
   return {
     get: async (key) => {
       const stored = await readKey(at, bucket, key);
       return stored === undefined ? undefined : { value: parse(stored.data), revision: stored.revision };
     },
-    list: async () =>
-      (await readAll(at, bucket)).map(({ key, data, revision }) => ({ key, value: parse(data), revision })),
+    list: async () => (await readAll(at, bucket)).flatMap(parseOrNone),
     put: async (key, value, revision) =>
       await writeKey(
         at,

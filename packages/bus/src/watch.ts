@@ -10,7 +10,7 @@
  */
 import { type BucketName, Fault, pulseBucket } from '@interlock/contracts';
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type PushConsumer } from '@nats-io/jetstream';
-import { type BucketContext, type StoredValue, withinLimit } from './bucket.ts';
+import { type BucketContext, READ_ALL_MS, type StoredValue, withinLimit } from './bucket.ts';
 import { startLoop } from './loop.ts';
 
 const RESTART_DELAY_MS = 250;
@@ -134,34 +134,38 @@ export async function readEvery(
   at: BucketContext,
   bucket: BucketName,
 ): Promise<{ stored: StoredValue[]; deleted: string[] }> {
-  return await withinLimit(at, async (signal) => {
-    const found = new Map<string, StoredValue>();
-    const deleted = new Set<string>();
-    const whole = new AbortController();
-    await readBucket(
-      at,
-      bucket,
-      {
-        onValue: (key, value) => {
-          if (value === undefined) {
-            found.delete(key);
-            deleted.add(key);
-          } else {
-            found.set(key, { key, ...value });
-            deleted.delete(key);
-          }
+  return await withinLimit(
+    at,
+    async (signal) => {
+      const found = new Map<string, StoredValue>();
+      const deleted = new Set<string>();
+      const whole = new AbortController();
+      await readBucket(
+        at,
+        bucket,
+        {
+          onValue: (key, value) => {
+            if (value === undefined) {
+              found.delete(key);
+              deleted.add(key);
+            } else {
+              found.set(key, { key, ...value });
+              deleted.delete(key);
+            }
+          },
+          onCurrent: () => whole.abort(),
+          onRead: () => undefined,
         },
-        onCurrent: () => whole.abort(),
-        onRead: () => undefined,
-      },
-      AbortSignal.any([signal, whole.signal]),
-    );
-    if (!whole.signal.aborted)
-      throw new Fault('dependency_unavailable', {
-        detail: 'The connection to NATS was lost while a bucket was read.',
-      });
-    return { stored: [...found.values()], deleted: [...deleted] };
-  });
+        AbortSignal.any([signal, whole.signal]),
+      );
+      if (!whole.signal.aborted)
+        throw new Fault('dependency_unavailable', {
+          detail: 'The connection to NATS was lost while a bucket was read.',
+        });
+      return { stored: [...found.values()], deleted: [...deleted] };
+    },
+    READ_ALL_MS,
+  );
 }
 
 /**

@@ -198,7 +198,7 @@ export const buckets = {
     ...bucket('approver', ['approver', 'ingress', 'console']),
     maxAgeMs: 7 * 24 * HOUR_MS,
     removedMs: HOUR_MS,
-    maxBytes: 256 * MEBIBYTE,
+    maxBytes: 192 * MEBIBYTE,
   },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;

@@ -103,6 +103,8 @@ export const approvalListSchema = z.strictObject({
   approvals: z.array(openApprovalSchema),
   /** Calls whose question does not open or does not match its digest: nobody can answer them. */
   unreadable: z.array(z.strictObject({ tenant: idSchema, call: idSchema })),
+  /** How many younger questions are not listed: a list has a limit. Each can be asked for by its call. */
+  more: z.int().nonnegative(),
 });
 
 /** `POST /v1/approvals/{tenant}/{call}`: an answer, bound by the digest to the question that the person saw. */

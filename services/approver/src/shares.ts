@@ -18,7 +18,7 @@ interface Share {
 export const shares: { agent: Share; tenant: Share; all: Share } = {
   agent: { questions: 20, bytes: 4 * MEBIBYTE },
   tenant: { questions: 200, bytes: 16 * MEBIBYTE },
-  all: { questions: 1_000, bytes: 96 * MEBIBYTE },
+  all: { questions: 1_000, bytes: 64 * MEBIBYTE },
 };
 
 interface Open extends Pick<QuestionEntry['question'], 'tenant' | 'agent' | 'expiresAt'> {

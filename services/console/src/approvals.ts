@@ -21,7 +21,11 @@ import type { Route } from './server.ts';
 /** A running approver counts an answer within milliseconds. */
 const ACCEPTANCE_TIMEOUT_MS = 5_000;
 const ACCEPTANCE_POLL_MS = 25;
+/** A person reads the list, and it is one answer: so many questions, and so many bytes of them. */
+const LISTED_MAX = 100;
+const LISTED_BYTES = 8 * 1_048_576;
 const addressSchema = z.strictObject({ tenant: idSchema, call: idSchema });
+const querySchema = z.strictObject({ call: idSchema }).partial();
 
 /** Routes of open questions. The question names who may answer; the approver checks it again and decides. */
 export function approvalRoutes(management: Management): Route[] {
@@ -30,7 +34,10 @@ export function approvalRoutes(management: Management): Route[] {
       method: 'GET',
       url: '/v1/approvals',
       roles: 'person',
-      answer: async ({ person }) => await listOpen(management, person),
+      answer: async ({ person, query }) => {
+        const { call } = parseInput(querySchema, query, 'query_invalid');
+        return await listOpen(management, person, call);
+      },
     },
     {
       method: 'POST',
@@ -59,21 +66,40 @@ export function approvalRoutes(management: Management): Route[] {
   ];
 }
 
-async function listOpen({ bus, keys, log }: Management, person: PersonEntry): Promise<object> {
+/** Lists the open questions that a person may see, oldest first, or the one about a call. */
+async function listOpen(
+  { bus, keys, log }: Management,
+  person: PersonEntry,
+  call: string | undefined,
+): Promise<object> {
+  const stored = (await bus.records('questions', questionEntrySchema).list()).map(({ value }) => value);
+  const open = stored
+    .filter((entry) => entry.state === 'open' && maySee(person, entry))
+    .filter(({ question }) => call === undefined || question.call === call)
+    .toSorted((left, right) => left.question.askedAt - right.question.askedAt);
+  const listed = open.slice(0, Math.max(1, countWithin(open, LISTED_BYTES)));
   const approvals: OpenApproval[] = [];
   const unreadable: { tenant: string; call: string }[] = [];
-  for (const { value } of await bus.records('questions', questionEntrySchema).list()) {
-    if (value.state !== 'open' || !maySee(person, value)) continue;
+  for (const entry of listed) {
     try {
-      approvals.push(openQuestion(value, keys.seal));
+      approvals.push(openQuestion(entry, keys.seal));
     } catch (error) {
-      const { tenant, call } = value.question;
+      const { tenant, call } = entry.question;
       log.warn({ err: error, tenant, call }, 'an open question cannot be opened: it is listed as unreadable');
       unreadable.push({ tenant, call });
     }
   }
-  approvals.sort((left, right) => left.askedAt - right.askedAt);
-  return { approvals, unreadable };
+  return { approvals, unreadable, more: open.length - listed.length };
+}
+
+/** Returns how many of the first questions fit into one list. */
+function countWithin(open: readonly QuestionEntry[], bytesMax: number): number {
+  let bytes = 0;
+  for (const [index, { sealed }] of open.entries()) {
+    bytes += sealed?.content.length ?? 0;
+    if (index >= LISTED_MAX || bytes > bytesMax) return index;
+  }
+  return open.length;
 }
 
 /** The exact call is for the people who may answer, and for admins. */

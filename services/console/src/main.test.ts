@@ -1,6 +1,7 @@
 import type { Bus } from '@interlock/bus';
 import {
   agentKeySchema,
+  approvalListSchema,
   bundleKey,
   type QuestionEntry,
   questionEntrySchema,
@@ -10,10 +11,12 @@ import {
 import { verifyStatement } from '@interlock/keys';
 import { eventually, limitWrites, makeCall } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type ConsoleFixture, startConsole } from './console.fixture.ts';
 import { makeQuestion } from './question.fixture.ts';
 
 const HASH = 'a'.repeat(64);
+const NOW_MS = 1_800_000_000_000;
 let fixture: ConsoleFixture;
 beforeAll(async () => {
   fixture = await startConsole([
@@ -246,6 +249,30 @@ describe('an open question', () => {
       body: { tenant: 'acme', call: 'call_paid', state: 'approved', person: 'bob' },
     });
   });
+});
+
+test('[P-approval-shares] more open questions than a list holds are counted in it, each can be asked for by its call, and a record of another shape hides none', async () => {
+  await using own = await startConsole([{ person: 'bob', roles: ['approver'] }]);
+  const questions = (await own.join('approver')).records('questions', questionEntrySchema);
+  for (let index = 0; index < 101; index += 1) {
+    const call = makeCall({
+      call: `call_${index}`,
+      tool: 'pay',
+      args: { amount: index },
+      nowMs: NOW_MS + index,
+    });
+    await questions.put(`acme.call_${index}`, makeQuestion(call, own.keyring), 0);
+  }
+  const shapeless = (await own.join('approver')).records('questions', z.object({}));
+  await shapeless.put('acme.call_shapeless', {}, 0);
+  const list = async (query: string) =>
+    approvalListSchema.parse((await own.ask('bob', 'GET', `/v1/approvals${query}`)).body);
+  const { approvals, more } = await list('');
+  expect(approvals.map(({ call }) => call)).toEqual(
+    Array.from({ length: 100 }, (_, index) => `call_${index}`),
+  );
+  expect(more).toBe(1);
+  expect(await list('?call=call_100')).toMatchObject({ approvals: [{ call: 'call_100' }], more: 0 });
 });
 
 let approver: Bus | undefined;

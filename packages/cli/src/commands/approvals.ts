@@ -22,7 +22,10 @@ export function approvalsCommand(): Command {
     const unreadable = list.unreadable.map(
       ({ tenant, call }) => `${call}  of ${tenant} cannot be read, so it cannot be answered`,
     );
-    print(options, list, [...questions, ...unreadable].join('\n\n') || 'No call waits for an approval.');
+    const more =
+      list.more === 0 ? [] : [`${list.more} younger ones are not listed: answer some of these first.`];
+    const shown = [...questions, ...unreadable, ...more].join('\n\n');
+    print(options, list, shown || 'No call waits for an approval.');
   });
 }
 
@@ -45,7 +48,7 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
     .option('--reason <text>', 'the reason, for the record')
     .action(async (call: string, options: AnswerOptions) => {
       const client = await managementClientOf(options);
-      const question = (await readOpen(client)).approvals.find((open) => open.call === call);
+      const question = (await readOpen(client, call)).approvals.find((open) => open.call === call);
       if (question === undefined)
         throw new Failure('question_unknown', `${call} does not wait for an approval by this person.`, {
           next: 'List the calls that wait with interlock approvals.',
@@ -66,8 +69,9 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
     });
 }
 
-async function readOpen(client: ApiClient) {
-  return await client.request({ method: 'GET', path: '/v1/approvals', reply: approvalListSchema });
+async function readOpen(client: ApiClient, call?: string) {
+  const query = call === undefined ? '' : `?call=${encodeURIComponent(call)}`;
+  return await client.request({ method: 'GET', path: `/v1/approvals${query}`, reply: approvalListSchema });
 }
 
 /** First what Interlock knows, then what the agent wrote, of which each line stands behind a bar. */
