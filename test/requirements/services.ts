@@ -27,6 +27,16 @@ export const serviceRequirements = {
     source: 'services/ingress/README.md',
     layer: 'unit',
   },
+  'P-ingress-volume': {
+    text: 'An agent, and a tenant, can put only so many bytes an hour on the ledger; above that a call is counted and not stored.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
+  'P-refusals-small': {
+    text: 'Of a call that was not carried out, large arguments are kept as their digest and size.',
+    source: 'packages/gate/README.md',
+    layer: 'unit',
+  },
   'P-http-strict': {
     text: 'Ingress and console refuse a request that could be read in two ways, cut what is sent slowly and read by nobody, and limit the connections of one address.',
     source: 'RFC 9112',

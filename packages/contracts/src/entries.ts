@@ -30,6 +30,13 @@ export const agentEntrySchema = z.strictObject({
       ratePerSecond: z.number().positive().max(100_000),
       burst: z.int().positive().max(100_000),
       inFlight: z.int().positive().max(10_000),
+      /** Bytes of arguments in an hour; absent: 64 MiB. */
+      bytesPerHour: z
+        .int()
+        .min(1_048_576)
+        .max(1_099_511_627_776)
+        .optional()
+        .meta({ description: 'Bytes of arguments that the agent may send in an hour; 64 MiB where absent.' }),
     })
     .default({ ratePerSecond: 50, burst: 100, inFlight: 32 }),
 });

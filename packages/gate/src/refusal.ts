@@ -1,5 +1,6 @@
 import { type Evidence, type Fault, type Refused, type ServiceName, sealContext } from '@interlock/contracts';
 import { type Keyring, seal } from '@interlock/keys';
+import { boundedEvidence } from './evidence.ts';
 
 /** Stands in a refusal for an agent or a tool that the service which refuses does not know. */
 export const UNKNOWN_NAME = 'unknown';
@@ -14,16 +15,16 @@ export interface Refusing {
   evidence: Evidence;
 }
 
-/** Returns the refusal of a call, with the whole record sealed for the auditor. */
+/** Returns the refusal of a call, with its record sealed for the auditor. */
 export function refusedEvent(
   { call, by, fault, evidence }: Refusing,
   keyring: Keyring,
   nowMs: number,
 ): Refused {
-  const record: Evidence = {
+  const record: Evidence = boundedEvidence({
     ...evidence,
     detail: { code: fault.code, text: fault.detail, ...evidence.detail },
-  };
+  });
   return {
     tenant: call.tenant,
     agent: call.agent,

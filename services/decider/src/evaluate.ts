@@ -1,8 +1,8 @@
 /**
  * Questions of other enforcement points (AuthZEN 1.0, through ingress): decided as a call is, and never executed.
  *
- * E1. An answer is stored on the ledger before it is given, as `evaluated`, with all it was made from
- *     (docs/decisions/019).
+ * E1. An answer is stored on the ledger before it is given, as `evaluated`, with what it was made from
+ *     (docs/decisions/019); of large arguments with their digest.
  * E2. A question changes no session: it uses no tool and no destination.
  */
 import type { Steps } from '@interlock/bus';
@@ -17,6 +17,7 @@ import {
   sealContext,
   sha256,
 } from '@interlock/contracts';
+import { boundedEvidence } from '@interlock/gate';
 import { seal } from '@interlock/keys';
 import { checkCall } from './check.ts';
 import type { DecisionContext } from './context.ts';
@@ -46,7 +47,7 @@ export async function evaluate(
   const body: EventBody<'evaluated'> = {
     ...{ tenant, agent, call: call.call, tool, at: nowMs, asker: request.asker, verdict: answer.verdict },
     evidence: seal(
-      JSON.stringify({ call, decision }),
+      JSON.stringify(boundedEvidence({ call, decision })),
       keyring.sealKeysOf('auditor', nowMs),
       sealContext('evidence', call.call),
     ),

@@ -80,6 +80,18 @@ describe('a session', () => {
   });
 });
 
+test('[P-session-memory] a session of long destinations takes no more room than one of usual ones', async () => {
+  const destinations = Array.from(
+    { length: 500 },
+    (_, index) => `https://${'h'.repeat(900)}${index}.example.com`,
+  );
+  await one.use(named('long'), { tool: 'read', destinations }, nowMs);
+  await one.use(named('long'), { tool: 'write', destinations: ['https://a.example.com'] }, nowMs);
+  const { used } = await one.of(named('long'), nowMs);
+  expect(JSON.stringify(used).length).toBeLessThan(34_000);
+  expect(used.tools).toEqual(['read', 'write']);
+});
+
 describe('a denial', () => {
   test('[P-session-memory] is known to every replica, also to one that has cached the session', async () => {
     await Promise.all([one.of(named('denied'), nowMs), other.of(named('denied'), nowMs)]);

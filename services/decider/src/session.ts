@@ -16,6 +16,11 @@ const CACHED_MAX = 10_000;
 const WRITE_TRIES = 8;
 /** As many as the schema of a session takes. */
 const USED_MAX = 512;
+/**
+ * Characters of all that a session used. An agent chooses the hosts of its destinations, and its session shares a bucket
+ * with those of everybody: 512 usual ones have half of this.
+ */
+const USED_CHARACTERS_MAX = 32_768;
 const DENIED_MAX = 64;
 
 /** What a call that goes on uses. */
@@ -158,16 +163,26 @@ class StoredSessions implements Sessions {
 
 /** Returns the session with what a call uses; the same object when nothing is new or the lists are full. */
 function withUse(session: Session, { tool, destinations }: Use): Session {
-  const tools = withNew(session.used.tools, [tool]);
-  const origins = withNew(session.used.destinations, destinations);
+  const { used } = session;
+  const room = USED_CHARACTERS_MAX - lengthOf(used.tools) - lengthOf(used.destinations);
+  const tools = withNew(used.tools, [tool], room);
+  const origins = withNew(used.destinations, destinations, room - (lengthOf(tools) - lengthOf(used.tools)));
   if (tools === session.used.tools && origins === session.used.destinations) return session;
   return { ...session, used: { tools, destinations: origins } };
 }
 
-function withNew(known: string[], more: string[]): string[] {
-  const fresh = [...new Set(more)].filter((name) => !known.includes(name));
-  const room = USED_MAX - known.length;
-  return fresh.length === 0 || room <= 0 ? known : [...known, ...fresh.slice(0, room)];
+/** Adds the new ones of `more` while there is room, in number and in characters. */
+function withNew(known: string[], more: string[], characters: number): string[] {
+  const added: string[] = [];
+  for (const name of new Set(more)) {
+    const isFull = known.length + added.length >= USED_MAX;
+    if (!isFull && !known.includes(name) && lengthOf(added) + name.length <= characters) added.push(name);
+  }
+  return added.length === 0 ? known : [...known, ...added];
+}
+
+function lengthOf(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + name.length, 0);
 }
 
 function withDenial(session: Session, denial: Denial): Session {

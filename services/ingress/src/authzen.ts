@@ -21,6 +21,7 @@ import {
   sha256,
 } from '@interlock/contracts';
 import { UNKNOWN_NAME } from '@interlock/gate';
+import type { Clock } from '@interlock/shell';
 import { z } from 'zod';
 import type { Answer } from './answer.ts';
 import type { JsonObject } from './close-schema.ts';
@@ -28,6 +29,7 @@ import { type RefuseParts, refuseCall } from './refuse.ts';
 import { readShape } from './request.ts';
 import type { KnownTool } from './schema.ts';
 import { parseStrictJson } from './strict-json.ts';
+import type { Volumes } from './volume.ts';
 
 /** Evaluations of one request that the decider works on at the same time. */
 const PARALLEL = 8;
@@ -64,6 +66,8 @@ export type AuthzenParts = RefuseParts & {
   /** Throw `dependency_unavailable` while the copy may be behind. */
   tools: (name: string) => KnownTool | undefined;
   agents: (tenant: string, agent: string) => AgentEntry | undefined;
+  volumes: Pick<Volumes, 'spend'>;
+  clock: Pick<Clock, 'monotonicMs'>;
 };
 
 /** Who asks, and from where. */
@@ -119,6 +123,7 @@ async function decide(evaluation: Evaluation, asking: Asking, parts: AuthzenPart
   const call = newId('ev');
   const value = evaluation.resource.properties?.arguments ?? {};
   const text = canonicalJson(value);
+  parts.volumes.spend(asking.asker, Buffer.byteLength(text), parts.clock.monotonicMs());
   try {
     const { subject, tool } = resolve(evaluation, asking, parts);
     if (Buffer.byteLength(text) > limits.argumentsBytes) throw new Fault('arguments_too_large');

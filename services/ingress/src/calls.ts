@@ -18,6 +18,7 @@ import { type FollowedCall, type FollowParts, follow } from './follow.ts';
 import { refuseCall } from './refuse.ts';
 import { callOf, type ParsedCall } from './request.ts';
 import type { KnownTool } from './schema.ts';
+import type { Volumes } from './volume.ts';
 import type { Waiter, Waits } from './waits.ts';
 
 export type CallParts = FollowParts &
@@ -25,6 +26,7 @@ export type CallParts = FollowParts &
     bus: Pick<Bus, 'ready' | 'publish' | 'sendCancel'>;
     waits: Pick<Waits, 'open'>;
     doubts: Pick<Doubts, 'add'>;
+    volumes: Pick<Volumes, 'spend'>;
     /** Returns a tool by name; throws `dependency_unavailable` while the copy may be behind. */
     tools: (name: string) => KnownTool | undefined;
     callIdKey: Secret;
@@ -100,6 +102,8 @@ async function endingOf(
 
 async function make(submission: Submission, waiter: Waiter, parts: CallParts): Promise<Ending> {
   const { agent, parsed, idempotencyKey, origin } = submission;
+  // Whatever becomes of the call, its arguments are stored from here on.
+  parts.volumes.spend(agent, Buffer.byteLength(parsed.argumentsText), parts.clock.monotonicMs());
   const followed = followedCall(submission, waiter);
   const checked = check(parsed, parts.tools);
   if (checked instanceof Fault) return await refuse(checked, followed, parts);

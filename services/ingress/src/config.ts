@@ -3,6 +3,7 @@ import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { CONNECTIONS_PER_ADDRESS, listenAddressSchema } from '@interlock/shell';
 import { z } from 'zod';
+import { TENANT_BYTES_PER_HOUR } from './volume.ts';
 
 /** Some seconds of work of a small installation: more than that in a queue is answered too late to be of use. */
 const IN_FLIGHT = 2_000;
@@ -14,6 +15,12 @@ export const configSchema = z.object({
   INTERLOCK_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Requests of all agents that this replica handles at once; above that it answers 503 `overloaded`. */
   INTERLOCK_INGRESS_IN_FLIGHT: z.coerce.number().int().min(1).max(100_000).default(IN_FLIGHT),
+  /** Bytes of arguments that all agents of one tenant may send to this replica in an hour. */
+  INTERLOCK_INGRESS_TENANT_BYTES_PER_HOUR: z.coerce
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(TENANT_BYTES_PER_HOUR),
   /** Connections that one network address may hold; more where a proxy brings those of many agents. */
   INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS: z.coerce
     .number()

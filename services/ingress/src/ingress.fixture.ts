@@ -12,6 +12,8 @@ export const agentKeys = {
   stranger: `ilk_${'c'.repeat(43)}`,
   /** Another enforcement point, which may ask about the others of its tenant. */
   gate: `ilk_${'d'.repeat(43)}`,
+  /** May send 1 MiB of arguments an hour. */
+  small: `ilk_${'e'.repeat(43)}`,
 };
 
 export interface Answered {
@@ -28,7 +30,7 @@ export interface IngressFixture extends AsyncDisposable {
   readonly requested: readonly Delivery<'requested'>[];
   ask(path: string, init?: RequestInit & { key?: string }): Promise<Answered>;
   /** Calls the tool `note`. */
-  note(argumentsValue: object, headers?: Record<string, string>): Promise<Answered>;
+  note(argumentsValue: object, headers?: Record<string, string>, key?: string): Promise<Answered>;
   /** Returns the published call whose only argument is this text. */
   publishedCall(text: string): Promise<Delivery<'requested'>>;
   /** Returns the claim an executor makes of a call. */
@@ -59,6 +61,12 @@ export async function startIngress(): Promise<IngressFixture> {
     key: agentKeys.gate,
     roles: ['enforcement-point'],
   });
+  await putAgent(consoleBus, {
+    tenant: 'acme',
+    agent: 'small',
+    key: agentKeys.small,
+    bytesPerHour: 1_048_576,
+  });
   await consoleBus.entries('tools').put('note', noteTool);
   const started = await testBus.start([ingressService]);
   const executor = await testBus.busOf('executor');
@@ -81,8 +89,9 @@ export async function startIngress(): Promise<IngressFixture> {
     requested,
     ask,
     metrics: async () => await (await fetch(new URL('/metrics', started.healthUrl))).text(),
-    note: async (argumentsValue, headers = {}) =>
+    note: async (argumentsValue, headers = {}, key = agentKeys.bot) =>
       await ask('/v1/calls', {
+        key,
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ tool: 'note', arguments: argumentsValue }),
@@ -98,13 +107,22 @@ export async function startIngress(): Promise<IngressFixture> {
 
 async function putAgent(
   consoleBus: Bus,
-  { tenant, agent, key, roles = [] }: { tenant: string; agent: string; key: string; roles?: string[] },
+  {
+    tenant,
+    agent,
+    key,
+    roles = [],
+    bytesPerHour,
+  }: { tenant: string; agent: string; key: string; roles?: string[]; bytesPerHour?: number },
 ) {
   const nowMs = Date.now();
   await consoleBus.entries('agents').put(`${tenant}.${agent}`, {
     ...{ tenant, agent, user: `user-of-${agent}`, roles, session: `ses-${agent}` },
     keys: [{ keyId: 'k1', hash: sha256(key), createdAt: nowMs, notAfter: nowMs + 3_600_000 }],
-    caps: { ratePerSecond: 1_000, burst: 1_000, inFlight: 100 },
+    caps: {
+      ...{ ratePerSecond: 1_000, burst: 1_000, inFlight: 100 },
+      ...(bytesPerHour === undefined ? {} : { bytesPerHour }),
+    },
   });
 }
 

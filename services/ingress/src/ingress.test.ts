@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import type { Bus } from '@interlock/bus';
+import type { Bus, LedgerEntry } from '@interlock/bus';
 import {
   type Call,
+  canonicalJson,
   digestOf,
   type EventBody,
+  type Evidence,
   evidenceSchema,
   limits,
   type Question,
@@ -62,20 +64,40 @@ async function hold(call: Call): Promise<void> {
   await approver.publish('asked', address, { ...questionOf(call), sealed }, 0);
 }
 
+/** Opens what the auditor gets with a refusal. */
+async function evidenceOf(entry: LedgerEntry | undefined): Promise<Evidence> {
+  if (entry?.step !== 'refused') throw new Error('the refusal is not on the ledger');
+  const { seal } = await ingress.testBus.keysOf('auditor');
+  const box = unseal(entry.body.evidence, seal, sealContext('evidence', entry.body.call));
+  return evidenceSchema.parse(JSON.parse(box.toString('utf8')));
+}
+
 describe('ingress', () => {
   test('[P-line-refusal-is-an-event] [P-ingress-arguments] publishes no call that it refuses, and writes the refusal with the arguments', async () => {
     const refused = await ingress.note({ text: 7 });
     expect(refused.body).toMatchObject({ code: 'arguments_invalid', pointer: '/arguments/text' });
     const last = await ingress.executor.readCall('acme', refused.body.call);
-    if (last?.step !== 'refused') throw new Error('the refusal is not on the ledger');
-    const box = unseal(
-      last.body.evidence,
-      (await ingress.testBus.keysOf('auditor')).seal,
-      sealContext('evidence', refused.body.call),
-    );
-    const evidence = evidenceSchema.parse(JSON.parse(box.toString('utf8')));
+    const evidence = await evidenceOf(last);
     expect(evidence.call).toMatchObject({ arguments: '{"text":7}', user: 'user-of-bot', session: 'ses-bot' });
     expect(ingress.requested.some(({ event }) => event.call.call === refused.body.call)).toBe(false);
+  });
+
+  test('[P-refusals-small] [P-ingress-volume] keeps of large arguments that it refuses their digest and size, and of those above the hourly limit nothing', async () => {
+    const text = 'x'.repeat(250_000);
+    const refused = await ingress.note({ text, other: text }, {}, agentKeys.small);
+    expect(refused.body.code).toBe('arguments_invalid');
+    const last = await ingress.executor.readCall('acme', refused.body.call);
+    expect(JSON.stringify(last?.body).length).toBeLessThan(4_000);
+    const call = { arguments: undefined, argumentsDigest: sha256(canonicalJson({ text, other: text })) };
+    expect(await evidenceOf(last)).toMatchObject({ detail: { argumentsBytes: 500_022 } });
+    expect((await evidenceOf(last)).call).toMatchObject(call);
+    expect((await ingress.note({ text, other: text }, {}, agentKeys.small)).status).toBe(422);
+    const above = await ingress.note({ text }, {}, agentKeys.small);
+    expect(above).toMatchObject({ status: 429, body: { code: 'agent_flood', rule: 'agent-bytes' } });
+    expect(Number(above.headers.get('retry-after'))).toBeGreaterThan(60);
+    expect(ingress.requested.some(({ event }) => event.call.arguments.includes(text))).toBe(false);
+    expect((await ingress.note({ text: 1 })).status).toBe(422);
+    expect(await ingress.metrics()).toContain('interlock_ingress_over_volume_total{limit="agent-bytes"} 1');
   });
 
   test('[P-identity-from-key] takes the identity of the caller from the key alone', async () => {

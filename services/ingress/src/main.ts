@@ -13,6 +13,7 @@ import { lookUp } from './look-up.ts';
 import { describeApi } from './openapi.ts';
 import { buildServer } from './server.ts';
 import { watchTools } from './tools.ts';
+import { Volumes } from './volume.ts';
 import { Waits } from './waits.ts';
 
 /** Bodies that are handled at once; read and parsed, a body takes several times its size. */
@@ -45,6 +46,7 @@ export const ingressService = defineService({
     const doubts = stack.use(new Doubts({ bus, questions, keyring, clock, log }));
     const parts = {
       ...{ questions, doubts },
+      volumes: new Volumes({ tenantBytesPerHour: config.INTERLOCK_INGRESS_TENANT_BYTES_PER_HOUR }),
       ...{ bus, waits, keyring, clock, log, callIdKey, replica, tools: tools.get },
       results: { blobs: bus.blobs('results'), sealKey: keys.seal },
       agents: (tenant: string, agent: string) => currentAgent(agents, tenant, agent),

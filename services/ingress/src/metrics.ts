@@ -10,6 +10,17 @@ const seconds = histogram(
   ['route'],
 );
 
+const overVolume = counter(
+  'interlock_ingress_over_volume_total',
+  'Calls and evaluations that were refused and not stored, because an agent or a tenant sent too many bytes.',
+  ['limit'],
+);
+
+/** Counts one call that was refused for its bytes, by the limit that refused it. */
+export function countOverVolume(limit: string): void {
+  overVolume.inc({ limit });
+}
+
 /** Counts one answer, and the time it took where the arrival of its request is known. */
 export function countAnswer(route: string, status: number, elapsedMs: number | undefined): void {
   answers.inc({ route, status: String(status) });
