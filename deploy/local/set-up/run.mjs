@@ -54,6 +54,11 @@ const COMMANDS = {
     ownServers: true,
     does: 'measure the line (--quick, --json)',
   },
+  simulate: {
+    script: [join(ROOT, 'test', 'simulate', 'main.ts')],
+    ownServers: true,
+    does: 'make calls and faults drawn from seeds, and check what held (--seeds, --json)',
+  },
   // Not a part of verify: that would make every contributor wait for the build of the linter.
   'lint:rego': {
     script: [join(ROOT, 'deploy', 'local', 'set-up', 'lint-rego.mjs')],
