@@ -14,17 +14,23 @@ const decoders = {
 const ZLIB_METHOD_DEFLATE = 8;
 
 /**
- * Decodes a Content-Encoding that was not requested. Decoding stops at the limit: a small body that would grow beyond it
+ * Decodes a Content-Encoding that was not requested, one layer; `encoding` is what all its lines say, joined by commas.
+ * Decoding stops at the limit: a small body that would grow beyond it
  * is refused.
  * @throws EgressFault `egress_too_large` or `egress_broken`, both `sent: 'maybe'`.
  */
 export async function decodeBody(
   body: Uint8Array,
-  { encoding, maxBytes }: { encoding: string | undefined; maxBytes: number },
+  { encoding, maxBytes }: { encoding: string; maxBytes: number },
 ): Promise<Uint8Array> {
-  const name = encoding?.trim().toLowerCase() ?? '';
-  if (name === '' || name === 'identity' || body.byteLength === 0) return body;
-  const decode = chooseDecoder(name, body);
+  const names = encoding
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '' && name !== 'identity');
+  const [only, ...others] = names;
+  if (only === undefined || body.byteLength === 0) return body;
+  // Each layer may hide a credential and multiply the size; nobody asked for even one.
+  const decode = others.length === 0 ? chooseDecoder(only, body) : undefined;
   if (decode === undefined)
     throw malformed('The answer has a Content-Encoding that cannot be decoded.', undefined);
   try {

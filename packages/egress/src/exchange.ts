@@ -10,7 +10,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { decodeBody, tooLarge } from './decode.ts';
 import { explainFailure } from './explain.ts';
 import { EgressFault } from './fault.ts';
-import { type HeaderList, headerValue } from './headers.ts';
+import { type HeaderList, headerValue, headerValues } from './headers.ts';
 
 /** The answer over one connection, decoded. */
 export type Answer = { status: number; headers: HeaderList; body: Uint8Array };
@@ -72,7 +72,7 @@ export class Exchange {
   }
 
   onResponseEnd(): void {
-    const encoding = headerValue(this.#headers, 'content-encoding');
+    const encoding = headerValues(this.#headers, 'content-encoding').join(',');
     const maxBytes = this.#options.maxResponseBytes;
     decodeBody(Buffer.concat(this.#chunks), { encoding, maxBytes }).then(
       (body) => this.#succeed(body),

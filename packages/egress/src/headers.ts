@@ -69,6 +69,11 @@ export function readRequestHeaders(headers: HeaderRecord): HeaderList {
   });
 }
 
+/** Returns every value of a header, by its lower-case name. */
+export function headerValues(headers: HeaderList, name: string): string[] {
+  return headers.filter(([candidate]) => candidate === name).map(([, value]) => value);
+}
+
 /** Returns the first value of a header, by its lower-case name. */
 export function headerValue(headers: HeaderList, name: string): string | undefined {
   return headers.find(([candidate]) => candidate === name)?.[1];

@@ -2,6 +2,7 @@ export type { AgentLimits } from './agent.ts';
 export { type EgressCode, EgressFault, type Sent } from './fault.ts';
 export { assertHeaderValue, type HeaderList, type HeaderRecord, headerValue } from './headers.ts';
 export type { Identity } from './identity.ts';
+export { cleanText, mentions } from './mentions.ts';
 export type { Resolve } from './pin.ts';
 export { type CompiledPolicy, compilePolicy, type EgressPolicy, permitUrl } from './policy.ts';
 export { basicSecrets, type Redacted, redact, redactHeaders } from './redact.ts';

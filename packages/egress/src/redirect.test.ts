@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { Secret } from '@interlock/keys';
 import { describe, expect, test } from 'vitest';
 import { createEgress } from './request.ts';
 import { get, loopbackPolicy, startUpstream } from './upstream.fixture.ts';
@@ -32,6 +33,28 @@ describe('a redirect', () => {
     const both = [url, `http://localhost:${target.port}`];
     await expect(send(both)).rejects.toMatchObject({ code: 'egress_address_refused', sent: 'maybe' });
     expect(target.seen).toEqual([]);
+  });
+
+  test.each([
+    ['as it is', 'sk-live-0c41d9e2.evil.example'],
+    ['in other letters', 'SK-Live-0C41D9E2.evil.example'],
+    ['cut into labels', 'sk.live.0c41.d9e2.evil.example'],
+    ['cut off', 'sk-live-0c.evil.example'],
+  ])('[P-secret-nowhere] to a name that holds a secret %s is not looked up', async (_how, host) => {
+    const looked: string[] = [];
+    await using upstream = await startUpstream(redirectTo(302, `http://${host}:81/`));
+    await using egress = createEgress({
+      resolve: async (name) => {
+        looked.push(name);
+        return ['127.0.0.2'];
+      },
+    });
+    const url = `http://127.0.0.1:${upstream.port}`;
+    const request = get(url, loopbackPolicy([url, 'http://*.evil.example:81'], { redirects: 3 }));
+    const refused = egress.request({ ...request, secrets: [new Secret('sk-Live-0c41D9e2')] });
+    await expect(refused).rejects.toMatchObject({ code: 'egress_destination_refused', sent: 'maybe' });
+    await expect(refused).rejects.not.toMatchObject({ detail: expect.stringContaining('evil') });
+    expect(looked).toEqual([]);
   });
 
   test('calls mayStart again', async () => {

@@ -300,6 +300,17 @@ describe('an answer', () => {
     expect(text(answer.body)).toBe('hello');
     expect(answer.headers.some(([name]) => name === 'content-encoding')).toBe(false);
   });
+
+  test.each([
+    ['in one line', 'gzip, gzip'],
+    ['in two lines', ['identity', 'gzip', 'gzip']],
+    ['after one that changes nothing', ['identity', 'aes128gcm']],
+  ])('that is encoded more than once, or unreadably, is refused: %s', async (_how, encoding) => {
+    await using upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'Content-Encoding': encoding }).end(gzipSync(gzipSync('hello')));
+    });
+    expect(await faultAt(upstream.port, { maxResponseBytes: 100 })).toMatchObject({ code: 'egress_broken' });
+  });
 });
 
 async function faultAt(port: number, change: Parameters<typeof loopbackPolicy>[1]): Promise<EgressFault> {

@@ -2,10 +2,12 @@
  * Outbound HTTP. One request is: compile the policy → permit the URL → connect to a checked address → call `mayStart` →
  * send. Nothing is ever sent twice; a redirect is a request of its own and passes every check again.
  */
+import type { Secret } from '@interlock/keys';
 import { type AgentLimits, PinnedAgent } from './agent.ts';
 import type { Answer } from './exchange.ts';
 import { EgressFault } from './fault.ts';
 import { type HeaderList, type HeaderRecord, readRequestHeaders } from './headers.ts';
+import { mentions } from './mentions.ts';
 import { type Resolve, resolveBySystem } from './pin.ts';
 import { type CompiledPolicy, compilePolicy, type EgressPolicy, permitUrl } from './policy.ts';
 import { type Leg, nextLeg } from './redirect.ts';
@@ -21,6 +23,8 @@ export type EgressRequest = {
   policy: EgressPolicy;
   /** Names of headers that carry a credential, besides Authorization and Cookie. */
   sensitiveHeaders: readonly string[];
+  /** What the request carries: a redirect to a name that holds one is not looked up. */
+  secrets?: readonly Secret[];
   signal: AbortSignal;
   /** Called when the connection is open and the first byte is next; on `false` nothing is sent. */
   mayStart: () => boolean;
@@ -107,7 +111,7 @@ type Start = { compiled: CompiledPolicy; first: Leg; signal: AbortSignal };
 
 async function follow(
   agent: PinnedAgent,
-  { policy, sensitiveHeaders, mayStart }: EgressRequest,
+  { policy, sensitiveHeaders, secrets = [], mayStart }: EgressRequest,
   { compiled, first, signal }: Start,
 ): Promise<EgressResponse> {
   let leg = first;
@@ -115,6 +119,7 @@ async function follow(
     const answer = await sendLeg(agent, { ...leg, compiled, signal, mayStart }, redirects);
     const next = redirects < policy.redirects ? nextLeg(leg, answer, sensitiveHeaders) : undefined;
     if (next === undefined) return { ...answer, url: leg.url.href, redirects };
+    assertNoSecret(leg.url, next.url, secrets);
     leg = { ...next, url: permitAfterSending(next.url, compiled) };
   }
 }
@@ -130,6 +135,15 @@ async function sendLeg(
   } catch (cause) {
     throw redirects > 0 && cause instanceof EgressFault ? cause.afterSending() : cause;
   }
+}
+
+/** A name is told to resolvers, and another origin to its owner. A URL of the same origin may hold what it got. */
+function assertNoSecret(from: URL, to: URL, secrets: readonly Secret[]): void {
+  if (to.origin === from.origin || !mentions(to.href, secrets)) return;
+  throw new EgressFault('egress_destination_refused', {
+    sent: 'maybe',
+    detail: 'The answer redirects to a URL that has a credential in it. It was not looked up.',
+  });
 }
 
 function permitAfterSending(url: URL, compiled: CompiledPolicy): URL {

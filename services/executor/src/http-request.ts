@@ -84,8 +84,16 @@ export function injectCredential(
   if (new URL(request.url).origin !== new URL(origin).origin)
     throw new Fault('lease_refused', { detail: 'The credential is for another destination.' });
   const injected = placeCredential(request, value, inject);
-  const secrets = inject.as === 'basic' ? basicSecrets(inject.username, value) : [value];
-  return { request: injected, secrets, sensitiveHeaders: inject.as === 'header' ? [inject.header] : [] };
+  return {
+    request: injected,
+    secrets: secretsOf({ value, inject }),
+    sensitiveHeaders: inject.as === 'header' ? [inject.header] : [],
+  };
+}
+
+/** Returns what must be removed from everything that comes back or is logged. */
+export function secretsOf({ value, inject }: { value: Secret; inject: Injection }): readonly Secret[] {
+  return inject.as === 'basic' ? basicSecrets(inject.username, value) : [value];
 }
 
 function placeCredential(request: HttpRequest, value: Secret, inject: Injection): HttpRequest {

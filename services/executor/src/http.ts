@@ -3,7 +3,14 @@
  * Nothing is sent twice here. Egress bounds what comes back, and it is redacted before anybody else sees it.
  */
 import type { Identity } from '@interlock/contracts';
-import { type Egress, type EgressResponse, headerValue, redact, signRequest } from '@interlock/egress';
+import {
+  cleanText,
+  type Egress,
+  type EgressResponse,
+  headerValue,
+  redact,
+  signRequest,
+} from '@interlock/egress';
 import type { Secret, SigningKey } from '@interlock/keys';
 import { assertFits, type Body, type Effect } from './effect.ts';
 import { addHeader, type HttpRequest, type HttpTarget, injectCredential, policyOf } from './http-request.ts';
@@ -28,6 +35,8 @@ export interface ToolRequest {
 }
 
 const UNTYPED = 'application/octet-stream';
+/** Bytes outside of ASCII have no meaning there, and could spell a secret. */
+const MEDIA_TYPE = /^[\x20-\x7e]+$/;
 const SUCCESS_MIN = 200;
 const SUCCESS_MAX = 299;
 
@@ -55,6 +64,7 @@ export async function performHttp(
           timeoutMs: Math.max(1, Math.floor(Math.min(policy.timeoutMs, toolRequest.guard.leftMs()))),
         },
         sensitiveHeaders,
+        secrets,
         signal: toolRequest.signal,
         mayStart: () => toolRequest.guard.maySend(),
       });
@@ -82,9 +92,14 @@ export function headersWith(
 
 function cleanBody({ headers, body }: EgressResponse, secrets: readonly Secret[]): Body {
   const clean = redact(body, secrets);
-  const type = redact(headerValue(headers, 'content-type') ?? UNTYPED, secrets);
+  const said = headerValue(headers, 'content-type') ?? UNTYPED;
+  const mediaType = MEDIA_TYPE.test(said) ? cleanText(said, secrets) : UNTYPED;
   assertFits(clean.body);
-  return { bytes: clean.body, mediaType: type.body, redactions: clean.redactions + type.redactions };
+  return {
+    bytes: clean.body,
+    mediaType,
+    redactions: clean.redactions + (mediaType === said ? 0 : 1),
+  };
 }
 
 function attributesOf({ method, url }: HttpRequest, { identity, tool }: ToolRequest) {

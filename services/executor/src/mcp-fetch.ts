@@ -76,6 +76,7 @@ async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending)
       toolRequest === undefined ? request.headers : headersWith(request, toolRequest.identity, sending.parts),
     policy: sending.policy,
     sensitiveHeaders: injected?.sensitiveHeaders ?? [],
+    secrets: exchange.secrets,
     signal: signalOf(sending.signal, toolRequest?.signal),
     mayStart: () => !isCall || toolRequest === undefined || toolRequest.guard.maySend(),
   });

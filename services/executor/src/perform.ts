@@ -3,8 +3,12 @@
  * Nothing is tried twice here. A Fault says what happened, and the guard whether anything may have been sent.
  */
 import { Fault } from '@interlock/contracts';
+import { cleanText } from '@interlock/egress';
+import type { Secret } from '@interlock/keys';
+import { type DescribedError, describeError } from '@interlock/shell';
 import { type Effect, effectOfError, effectOfSecondAttempt } from './effect.ts';
 import { type HttpParts, performHttp, type ToolRequest } from './http.ts';
+import { secretsOf } from './http-request.ts';
 import { type Lease, leaseCredential } from './lease.ts';
 import { performMcp } from './mcp-perform.ts';
 import { settleTask } from './settle.ts';
@@ -36,17 +40,34 @@ export async function performTask(task: Task, parts: Parts): Promise<void> {
 }
 
 async function attempt(task: Task, parts: Parts): Promise<Effect> {
+  let secrets: readonly Secret[] = [];
   try {
-    return await effectOf(task, parts);
+    const lease = await leaseFor(task, parts);
+    if (lease !== undefined) secrets = secretsOf(lease);
+    return await effectOf(task, lease, parts);
   } catch (cause) {
     const { call } = task.claim;
-    if (cause instanceof Fault) parts.log.info({ err: cause, call }, 'a call ended without an answer');
-    else parts.log.error({ err: cause, call }, 'carrying out a call failed because of a bug');
+    const err = describeWithout(cause, secrets);
+    if (cause instanceof Fault) parts.log.info({ err, call }, 'a call ended without an answer');
+    else parts.log.error({ err, call }, 'carrying out a call failed because of a bug');
     return effectOfError(cause, task.guard);
   }
 }
 
-async function effectOf(task: Task, parts: Parts): Promise<Effect> {
+/** What an upstream says gets into the texts of errors: its names, its status line, what the MCP client quotes. */
+export function describeWithout(cause: unknown, secrets: readonly Secret[]): DescribedError {
+  const clean = (one: DescribedError): DescribedError => ({
+    ...one,
+    name: cleanText(one.name, secrets),
+    message: cleanText(one.message, secrets),
+    ...(one.code === undefined ? {} : { code: cleanText(one.code, secrets) }),
+    ...(one.stack === undefined ? {} : { stack: one.stack.map((frame) => cleanText(frame, secrets)) }),
+    ...(one.causes === undefined ? {} : { causes: one.causes.map(clean) }),
+  });
+  return clean(describeError(cause));
+}
+
+async function effectOf(task: Task, lease: Lease | undefined, parts: Parts): Promise<Effect> {
   const { allowed, guard, invocation, tool } = task;
   const { tenant, agent, user, session, call } = allowed.statement;
   const identity = { tenant, agent, user, session, call };
@@ -54,7 +75,7 @@ async function effectOf(task: Task, parts: Parts): Promise<Effect> {
     identity,
     tool: tool.name,
     guard,
-    lease: await leaseFor(task, parts),
+    lease,
     signal: parts.signal,
   };
   switch (invocation.kind) {
