@@ -1,6 +1,6 @@
 /**
  * The local MCP servers that the executor of this machine may start: a private file of the data folder. Only a person at
- * this machine adds to it; whoever can write tools through the management API cannot.
+ * this machine adds to it; whoever can write tools through the management API cannot (docs/decisions/034).
  */
 import path from 'node:path';
 import type { LocalServerConnection } from '@interlock/contracts';

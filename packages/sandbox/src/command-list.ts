@@ -1,7 +1,7 @@
 /**
  * The programs that an executor starts: whole connections of local servers, as the operator wrote or agreed to them.
  * A program's name alone would allow everything (`node -e …`), so a command is on the list with its arguments, folders,
- * environment and network, or it is not. The list is a file that no service writes.
+ * environment and network, or it is not. The list is a file that no service writes: docs/decisions/034.
  */
 import { readFile } from 'node:fs/promises';
 import { digestOf, Fault, type LocalServerConnection, localServerSchema } from '@interlock/contracts';
