@@ -14,7 +14,7 @@ import { type Line, startLine, UPSTREAM_TOKEN } from './line.ts';
 const START_MS = 100_000;
 const CORE_BYTES = 3;
 /** Beside one file for each service. */
-const KEY_FILES = ['author.json', 'broker.kek.json', 'call-id.key', 'trace.token'];
+const KEY_FILES = ['author.json', 'broker.kek.json', 'call-id.key', 'redis.password', 'trace.token'];
 
 let line: Line;
 let echo: Server;
@@ -166,7 +166,13 @@ describe('the credential, agents’ keys and people’s tokens', () => {
       .map(({ file }) => path.relative(data, file));
     const keys = services.map((service) => `keys/${service}.json`);
     expect(holding.sort()).toEqual(
-      [...keys, ...KEY_FILES.map((name) => `keys/${name}`), 'context.json', 'operator/operator.json'].sort(),
+      [
+        ...keys,
+        ...KEY_FILES.map((name) => `keys/${name}`),
+        'context.json',
+        'operator/operator.json',
+        'redis.conf',
+      ].sort(),
     );
     for (const file of holding)
       expect({ file, mode: await modeOf(data, file) }).toEqual({ file, mode: 0o600 });

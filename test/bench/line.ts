@@ -37,7 +37,7 @@ export async function startBenchLine(upstreamUrl: string, env: Environment): Pro
     await startInterlock({
       config,
       data: path.join(folder, 'data'),
-      ports: { ingress: 0, console: 0, nats: 0, redis: 0, ferretdb: 0 },
+      ports: { ingress: 0, console: 0, nats: 0 },
       // The load comes from one address.
       env: { INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS: '10000', ...env },
     }),

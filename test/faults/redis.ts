@@ -2,19 +2,20 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { z } from 'zod';
 import type { Line } from '../line.ts';
-
-const portsSchema = z.object({ redis: z.int() });
 
 /** Removes everything Redis remembers, by the inline form of its protocol. */
 export async function emptyRedis({ interlock }: Line): Promise<void> {
-  const { redis } = portsSchema.parse(
-    JSON.parse(await readFile(path.join(interlock.data, 'ports.json'), 'utf8')),
-  );
-  const socket = connect({ host: '127.0.0.1', port: redis });
-  socket.write('FLUSHALL\r\n');
-  const [answer] = await once(socket, 'data');
+  const settings = await readFile(path.join(interlock.data, 'redis.conf'), 'utf8');
+  const [, socketPath = ''] = /^unixsocket "(.*)"$/m.exec(settings) ?? [];
+  const [, password = ''] = /^requirepass (.*)$/m.exec(settings) ?? [];
+  const socket = connect({ path: socketPath });
+  socket.write(`AUTH ${password}\r\nFLUSHALL\r\n`);
+  let answer = '';
+  while (!answer.endsWith('+OK\r\n+OK\r\n')) {
+    const [piece] = await once(socket, 'data');
+    answer += String(piece);
+    if (answer.includes('-')) throw new Error(`Redis answered ${answer}`);
+  }
   socket.destroy();
-  if (String(answer) !== '+OK\r\n') throw new Error(`Redis answered ${answer}`);
 }

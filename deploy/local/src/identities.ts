@@ -40,6 +40,7 @@ export async function ensureIdentities(data: string, nowMs: number): Promise<Ide
   await refuseEmpty(files.operator, files.keys);
   await ensureSecret(files.callIdKey);
   await ensureSecret(files.traceToken);
+  await ensureSecret(files.redisPassword);
   const operator = readOperator(await readKeyFile(files.operator));
   await ensureAuthor(data, operator, nowMs);
   const seeds = await Promise.all(

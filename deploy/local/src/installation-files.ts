@@ -12,12 +12,14 @@ export function dataFiles(data: string) {
     author: authorKeyFile(data),
     kek: path.join(data, 'keys', 'broker.kek.json'),
     callIdKey: path.join(data, 'keys', 'call-id.key'),
+    redisPassword: path.join(data, 'keys', 'redis.password'),
     traceToken: path.join(data, 'keys', 'trace.token'),
     operator: path.join(data, 'operator', 'operator.json'),
     people: path.join(data, 'people.json'),
     ports: path.join(data, 'ports.json'),
     commands: commandsFile(data),
     lock: path.join(data, 'up.json'),
+    sockets: path.join(data, 'sockets'),
     logs: path.join(data, 'logs'),
   };
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -143,6 +144,34 @@ describe('interlock up', () => {
     const { stdout } = await promisify(execFile)('ps', ['eww', '-o', 'command=', '-p', `${limiter?.pid}`]);
     expect(stdout).toContain(' REDIS_URL=');
   });
+
+  test('Redis and FerretDB listen on sockets that only their user may enter, and Redis answers nobody without a password', async () => {
+    const sockets = path.join(data, 'sockets');
+    expect((await stat(sockets)).mode & 0o777).toBe(0o700);
+    expect((await readdir(sockets)).sort()).toEqual(['ferretdb.sock', 'redis.sock']);
+    expect(Object.keys(JSON.parse(await readFile(path.join(data, 'ports.json'), 'utf8'))).sort()).toEqual([
+      'console',
+      'ingress',
+      'nats',
+    ]);
+    const socket = connect({ path: path.join(sockets, 'redis.sock') });
+    socket.write('FLUSHALL\r\n');
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    expect(String(answer)).toMatch(/^-NOAUTH /);
+  });
+
+  test(
+    'a Redis and a FerretDB that were killed listen again, and calls work again',
+    async () => {
+      for (const { name, pid } of running.result.servers)
+        if (name !== 'nats-server') process.kill(pid, 'SIGKILL');
+      await eventually(() => running.stderr().includes('ferretdb was ended by SIGKILL'));
+      await eventually(async () => (await interlock('doctor')).code === 0, START_MS);
+      expect(await readWelcome()).toMatchObject({ code: 0 });
+    },
+    START_MS,
+  );
 
   test('[P-installation-commands] keys lists every key with its holder and use, and no private part', async () => {
     const { code, output } = await interlock('keys', '--json');

@@ -165,9 +165,9 @@ async function startServers(
   });
   for (const child of children) child.start();
   await Promise.all(
-    servers.specs.map(async ({ port }, index) => {
+    servers.specs.map(async ({ listening }, index) => {
       const child = children[index];
-      if (child !== undefined) await untilListening(child, port, signal);
+      if (child !== undefined) await untilListening(child, listening, signal);
     }),
   );
   return children;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { Failure, readIfPresent, writePrivate } from '@interlock/shell';
 import { z } from 'zod';
 
-const names = ['ingress', 'console', 'nats', 'redis', 'ferretdb'] as const;
+const names = ['ingress', 'console', 'nats'] as const;
 type PortName = (typeof names)[number];
 export type Ports = Record<PortName, number>;
 

@@ -30,9 +30,10 @@ export const ownVariables: Readonly<Record<ServiceName, readonly string[]>> = {
     'INTERLOCK_PUBLIC_URL',
     'INTERLOCK_INGRESS_IN_FLIGHT',
     'INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS',
+    'INTERLOCK_INGRESS_TENANT_BYTES_PER_HOUR',
     'INTERLOCK_CALL_ID_KEY_FILE',
   ],
-  limiter: ['REDIS_URL'],
+  limiter: ['REDIS_URL', 'INTERLOCK_REDIS_PASSWORD_FILE'],
   provisioner: ['INTERLOCK_STREAM_REPLICAS', 'INTERLOCK_LEDGER_MAX_BYTES'],
 };
 

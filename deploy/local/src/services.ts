@@ -102,6 +102,9 @@ async function serviceEnvironment(options: ServiceSpecOptions): Promise<Environm
     NODE_COMPILE_CACHE: compileCacheOf(env),
     NATS_URL: servers.natsUrl,
     REDIS_URL: servers.redisUrl,
+    ...(servers.redisPasswordFile === undefined
+      ? {}
+      : { INTERLOCK_REDIS_PASSWORD_FILE: servers.redisPasswordFile }),
     MONGODB_URL: servers.mongodbUrl,
     INTERLOCK_KEYS: files.keys,
     INTERLOCK_KEYRING: files.keyring,

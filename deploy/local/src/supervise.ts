@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import {
   BackOff,
@@ -52,6 +52,8 @@ export interface ProcessSpec {
   env: Environment;
   cwd: string;
   logFile: string;
+  /** A socket the process makes: one that a killed process left would keep it from starting. */
+  socket?: string;
   /** True when the process sends a message over an IPC channel as soon as it is ready. */
   reportsReady: boolean;
   /** True when the others come first where processors are short. */
@@ -142,12 +144,13 @@ export class SupervisedProcess {
 
   /** Runs the process to its end, and returns how it ended. */
   async #runOnce(): Promise<string> {
-    const { command, args, env, cwd, logFile, reportsReady, lowPriority } = this.spec;
+    const { command, args, env, cwd, logFile, socket, reportsReady, lowPriority } = this.spec;
     this.#ready.clear();
     this.#starts += 1;
     let log: number | undefined;
     try {
       log = openSync(logFile, 'a', LOG_MODE);
+      if (socket !== undefined) rmSync(socket, { force: true });
       // The shell gives its place to the program: the process id and the channel stay.
       const child = spawn(SHELL, ['-c', WITHOUT_CORE, SHELL, command, ...args], {
         cwd,

@@ -12,10 +12,17 @@ const READY_WITHIN_MS = 10_000;
 export function countersOn(
   redis: RedisServer,
   { epochs }: Installation,
-  more: Partial<Pick<Parameters<typeof openCounters>[0], 'url' | 'log'>> = {},
+  more: Partial<Pick<Parameters<typeof openCounters>[0], 'url' | 'password' | 'log'>> = {},
 ): Counters {
   const log = { info() {}, warn() {} };
-  return openCounters({ url: new Secret(redis.url), epochs, clock: systemClock, log, ...more });
+  return openCounters({
+    url: new Secret(redis.url),
+    password: undefined,
+    epochs,
+    clock: systemClock,
+    log,
+    ...more,
+  });
 }
 
 /** Opens counters and waits until they are ready. */

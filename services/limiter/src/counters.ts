@@ -27,15 +27,18 @@ export interface Counters extends AsyncDisposable {
 /** Opens the counters. They become ready by themselves, now and after every outage. */
 export function openCounters(options: {
   url: Secret;
+  password: Secret | undefined;
   epochs: Records<Epoch>;
   clock: Pick<Clock, 'sleep'>;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }): Counters {
-  const { url, epochs, clock, log } = options;
+  const { url, password, epochs, clock, log } = options;
   let epoch: string | undefined;
   let notReady = DISCONNECTED;
   let confirming: Promise<string> | undefined;
-  const redis = connectRedis(url, (error) => log.warn({ err: error }, 'the connection to Redis failed'));
+  const redis = connectRedis({ url, password }, (error) =>
+    log.warn({ err: error }, 'the connection to Redis failed'),
+  );
 
   async function confirmed(): Promise<string> {
     if (epoch !== undefined) return epoch;

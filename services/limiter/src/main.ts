@@ -4,7 +4,7 @@ import { assertInTime, refusedEvent, verifyDecision } from '@interlock/gate';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { concludeCharges, planCharges } from './admit.ts';
-import { configSchema } from './config.ts';
+import { configSchema, readRedisPassword } from './config.ts';
 import { type Counters, openCounters } from './counters.ts';
 import { type LimiterEntries, watchEntries } from './entries.ts';
 import { epochSchema } from './epoch.ts';
@@ -22,7 +22,13 @@ export const limiterService = defineService({
     const bus = stack.use(await connectBus({ service, nats, keys, keyring, clock, log }));
     const entries = stack.use(await watchEntries(bus));
     const counters = stack.use(
-      openCounters({ url: config.REDIS_URL, epochs: bus.records('epochs', epochSchema), clock, log }),
+      openCounters({
+        url: config.REDIS_URL,
+        password: await readRedisPassword(config.INTERLOCK_REDIS_PASSWORD_FILE),
+        epochs: bus.records('epochs', epochSchema),
+        clock,
+        log,
+      }),
     );
     health.add('bus', () => bus.ready);
     health.add('redis', () => counters.ready);

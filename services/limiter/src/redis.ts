@@ -55,8 +55,14 @@ export function scriptOf(lua: string): Script {
 }
 
 /** Opens a connection that reconnects by itself. It returns at once: `up` is true while it is connected. */
-export function connectRedis(url: Secret, warn: (error: Error) => void): RedisConnection {
-  const client = new Redis(url.reveal(), {
+export function connectRedis(
+  { url, password }: { url: Secret; password: Secret | undefined },
+  warn: (error: Error) => void,
+): RedisConnection {
+  const address = url.reveal();
+  const socket = URL.parse(address);
+  const options = {
+    ...(password === undefined ? {} : { password: password.reveal() }),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -70,9 +76,15 @@ export function connectRedis(url: Secret, warn: (error: Error) => void): RedisCo
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
+    retryStrategy: (times: number) =>
+      Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
     connectionName: 'interlock-limiter',
-  });
+  };
+  // `unix:///path` names a socket; the client reads every other address itself.
+  const client =
+    socket?.protocol === 'unix:'
+      ? new Redis({ ...options, path: decodeURIComponent(socket.pathname) })
+      : new Redis(address, options);
   client.on('error', (error: unknown) => warn(withoutCommand(error)));
   // The first attempt may fail like any other: `error` reported it, and the retry strategy goes on.
   client.connect().catch(() => undefined);
