@@ -72,6 +72,11 @@ export const callRequirements = {
     source: 'architecture: the ledger',
     layer: 'fault',
   },
+  'P-result-as-said': {
+    text: 'A result that JSON cannot hand on without changing its numbers, or is nested too deeply to be written, is handed out as the text that the tool wrote.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
   'P-answer-claims-no-more': {
     text: 'An answer claims no more than is known: 503 only when nothing was done and nothing can be done any more, else 504.',
     source: 'architecture: the ledger',

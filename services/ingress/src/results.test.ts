@@ -38,6 +38,26 @@ function kept(body: string, context = sealContext('result', 'c1')) {
 
 const nothingKept = { blobs: { get: async () => undefined }, sealKey };
 
+describe('[P-result-as-said] a result', () => {
+  test.each([
+    ['a number that would be rounded', '{"id":12345678901234567890}'],
+    ['more digits than a number keeps', '[0.12345678901234567890123]'],
+    ['a number that would be infinite', '[1e400]'],
+    ['more levels than can be written', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+  ])('with %s is the text that the tool wrote', (_what, body) => {
+    expect(showBody(Buffer.from(body), 'application/json')).toEqual({
+      result: body,
+      mediaType: 'application/json',
+    });
+  });
+
+  test('whose numbers keep their value is JSON', () => {
+    const body =
+      '{"a":[1.50,1e3,-0.001,0,9007199254740991,1E-7],"12345678901234567890":"12345678901234567890\\""}';
+    expect(showBody(Buffer.from(body), 'application/json').result).toEqual(JSON.parse(body));
+  });
+});
+
 describe('a result', () => {
   test.each([
     ['another body', kept('{"answer":43}')],

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Blobs } from '@interlock/bus';
 import { type CallOutcome, type Settled, sealContext, sealedSchema, sha256 } from '@interlock/contracts';
 import { type ServiceKeys, unseal } from '@interlock/keys';
+import { isFaithful } from './faithful.ts';
 import type { Waiter } from './waits.ts';
 
 /** A body is sent beside its outcome and may arrive a little later. */
@@ -36,13 +37,17 @@ export async function resultOf(
   return body !== undefined && fits(body) ? showBody(body, result.mediaType) : {};
 }
 
-/** Returns a body as JSON where it is JSON, else as text; bytes that are not text as `{ base64 }`. */
+/**
+ * Returns a body as JSON where it is JSON, else as text; bytes that are not text as `{ base64 }`. JSON with numbers that
+ * would be rounded, or nested too deeply to be written again, is text, too: the agent gets what the tool said.
+ */
 export function showBody(body: Uint8Array, mediaType: string): ShownResult {
   if (!isUtf8(body)) return { result: { base64: Buffer.from(body).toString('base64') }, mediaType };
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   if (!JSON_TYPE.test(mediaType)) return { result: text, mediaType };
   try {
-    return { result: JSON.parse(text), mediaType };
+    const result: unknown = isFaithful(text) ? JSON.parse(text) : text;
+    return { result, mediaType };
   } catch {
     // The upstream declares JSON and sends something else, which is answered as it is.
     return { result: text, mediaType };
