@@ -46,8 +46,7 @@ export function showBody(body: Uint8Array, mediaType: string): ShownResult {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   if (!JSON_TYPE.test(mediaType)) return { result: text, mediaType };
   try {
-    const result: unknown = isFaithful(text) ? JSON.parse(text) : text;
-    return { result, mediaType };
+    return { result: isFaithful(text) ? JSON.parse(text) : text, mediaType };
   } catch {
     // The upstream declares JSON and sends something else, which is answered as it is.
     return { result: text, mediaType };
