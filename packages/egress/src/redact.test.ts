@@ -31,6 +31,9 @@ describe('redaction', () => {
       'URL-encoded in lower case',
       encodeURIComponent(KEY).replaceAll(/%../g, (triplet) => triplet.toLowerCase()),
     ],
+    ['URL-encoded twice', encodeURIComponent(encodeURIComponent(KEY))],
+    ['hexadecimal digits', Buffer.from(KEY).toString('hex')],
+    ['hexadecimal digits in upper case', Buffer.from(KEY).toString('hex').toUpperCase()],
     ['a form', new URLSearchParams({ key: KEY }).toString()],
     ['every byte percent-encoded', [...Buffer.from(KEY)].map((byte) => `%${byte.toString(16)}`).join('')],
     ['JSON', JSON.stringify({ key: KEY })],
@@ -47,6 +50,12 @@ describe('redaction', () => {
     expect(redactions).toBe(1);
     expect(body).toMatch(/^before .*\[secret\].* after$/s);
     expect(body.length).toBeLessThan('before  after'.length + text.length);
+  });
+
+  test('[P-secret-redacted] removes the secret from UTF-16 in either byte order', () => {
+    const wide = Buffer.from(`<${KEY}>`, 'utf16le');
+    for (const body of [wide, Buffer.from(wide).swap16()])
+      expect(redact(body, [new Secret(KEY)]).redactions).toBe(1);
   });
 
   test('leaves no bits of the secret at the edges of an encoded text', () => {

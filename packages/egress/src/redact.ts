@@ -1,9 +1,9 @@
 /**
  * Removes secrets from answers, in every spelling in which a server is likely to echo them.
  *
- * S1. The body is searched in views (raw, JSON unescaped once and twice, percent decoded, and these combined), so escapes
+ * S1. The body is searched in views (raw, JSON unescaped once and twice, percent decoded once and twice, and these combined), so escapes
  *     may cover any part of the secret in any mixture.
- * S2. In each view the secret is searched in plain and as base64 in both alphabets, at all three alignments, so that it
+ * S2. In each view the secret is searched in plain, as hexadecimal digits, as UTF-16 and as base64 in both alphabets, at all three alignments, so that it
  *     is found inside a longer encoded text such as `user:password`.
  * S3. A match is mapped back to the bytes of the original. Nothing else is changed, and a body without a match is
  *     returned unchanged.
@@ -85,8 +85,20 @@ function makeNeedles(secrets: readonly Secret[]): readonly Needle[] {
     if (bytes.length > MAX_SECRET_BYTES) throw unfit('A secret is too long to be redacted.');
     const plain: Needle = { bytes, shares: { left: false, right: false }, base64: false };
     if (bytes.length < MIN_BASE64_SECRET_BYTES) return [plain];
-    return [plain, ...[0, 1, 2].flatMap((alignment) => base64Needles(bytes, alignment))];
+    return [
+      plain,
+      ...otherEncodings(bytes),
+      ...[0, 1, 2].flatMap((alignment) => base64Needles(bytes, alignment)),
+    ];
   });
+}
+
+/** Hexadecimal digits in either case, and UTF-16 in either byte order. */
+function otherEncodings(secret: Buffer): readonly Needle[] {
+  const hex = secret.toString('hex');
+  const utf16 = Buffer.from(secret.toString('utf8'), 'utf16le');
+  const spellings = [Buffer.from(hex), Buffer.from(hex.toUpperCase()), utf16, Buffer.from(utf16).swap16()];
+  return spellings.map((bytes) => ({ bytes, shares: { left: false, right: false }, base64: false }));
 }
 
 /** The base64 characters that depend on the secret alone when `alignment` other bytes precede it in its group. */
@@ -115,7 +127,7 @@ function findAll(body: Uint8Array, needles: readonly Needle[]): Range[] {
   return ranges;
 }
 
-/** At most ten views, each made only where the body has an escape that matters. */
+/** At most twelve views, each made only where the body has an escape that matters. */
 function viewsOf(raw: View, needles: readonly Needle[]): readonly View[] {
   const relevant = relevantBytes(needles);
   const plusMatters = needles.some(({ bytes }) => bytes.includes(' '));
@@ -126,7 +138,8 @@ function viewsOf(raw: View, needles: readonly Needle[]): readonly View[] {
     );
   const json = jsonOf(raw);
   const percent = percentOf(raw);
-  const views = [raw, json, jsonOf(json), ...percent, ...percentOf(json), ...percent.map(jsonOf)];
+  const twice = percent.map((view) => percentOf(view)[0]);
+  const views = [raw, json, jsonOf(json), ...percent, ...twice, ...percentOf(json), ...percent.map(jsonOf)];
   return views.filter((view) => view !== undefined);
 }
 

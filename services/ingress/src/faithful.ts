@@ -18,11 +18,11 @@ export function isFaithful(text: string): boolean {
 
 function isExact(token: string): boolean {
   const written = String(Number(token));
-  return written === token || valueOf(written) === valueOf(token);
+  return written === token || digitsOf(written) === digitsOf(token);
 }
 
 /** The significant digits of a number and their place: equal for two spellings of one value. */
-function valueOf(token: string): string {
+function digitsOf(token: string): string {
   const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(token) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const significant = digits.replace(/0+$/, '');
