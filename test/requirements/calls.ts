@@ -73,7 +73,7 @@ export const callRequirements = {
     layer: 'fault',
   },
   'P-result-as-said': {
-    text: 'A result that JSON cannot hand on without changing its numbers, or is nested too deeply to be written, is handed out as the text that the tool wrote.',
+    text: 'A result that JSON cannot hand on without changing its numbers, or is nested too deeply to be written, is returned as the text that the tool wrote.',
     source: 'services/ingress/README.md',
     layer: 'unit',
   },
