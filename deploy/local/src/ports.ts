@@ -20,7 +20,9 @@ const FRESH_TRIES = 1_024;
 let tried = 0;
 
 const portSchema = z.int().min(1).max(65_535);
-const portsSchema = z.partialRecord(z.enum(names), portSchema);
+const portsSchema = z
+  .object({ ingress: portSchema, console: portSchema, nats: portSchema } satisfies Record<PortName, unknown>)
+  .partial();
 
 /**
  * Returns a free port for each name: the wanted one, else the one it had, else a new one.
@@ -28,12 +30,18 @@ const portsSchema = z.partialRecord(z.enum(names), portSchema);
  */
 export async function takePorts(file: string, wanted: Partial<Ports>): Promise<Ports> {
   const known = portsSchema.safeParse(parse(await readIfPresent(file)));
-  const had = known.success ? known.data : {};
+  const had = chosen(known.success ? known.data : {});
   const ports: Partial<Ports> = {};
   for (const name of names) ports[name] = await takePort(wanted[name], had[name], name);
   const taken = z.record(z.enum(names), portSchema).parse(ports);
-  await writePrivate(file, `${JSON.stringify(taken, null, 2)}\n`);
+  // A port that something else holds now is this one's again at the next start.
+  const remembered = { ...taken, ...had, ...chosen(wanted) };
+  await writePrivate(file, `${JSON.stringify(remembered, null, 2)}\n`);
   return taken;
+}
+
+function chosen(ports: { readonly [Name in PortName]?: number | undefined }): Partial<Ports> {
+  return Object.fromEntries(Object.entries(ports).filter(([, port]) => port !== undefined && port !== 0));
 }
 
 async function takePort(wanted: number | undefined, had: number | undefined, name: string): Promise<number> {

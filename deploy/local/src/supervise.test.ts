@@ -116,6 +116,17 @@ test('ports are the same after a restart', async () => {
   expect(new Set(Object.values(first)).size).toBe(3);
 });
 
+test('a port that another process held during one start is the same again at the next', async () => {
+  const file = path.join(data, 'ports.json');
+  const first = await takePorts(file, {});
+  const holder = createServer().listen(first.ingress, '127.0.0.1');
+  await once(holder, 'listening');
+  expect((await takePorts(file, {})).ingress).not.toBe(first.ingress);
+  holder.close();
+  await once(holder, 'close');
+  expect(await takePorts(file, {})).toEqual(first);
+});
+
 test('installations share no port, and none has a port that the system gives to connections', async () => {
   const files = ['one.json', 'two.json', 'three.json'].map((name) => path.join(data, name));
   const ports = (await Promise.all(files.map((file) => takePorts(file, {})))).flatMap(Object.values);
