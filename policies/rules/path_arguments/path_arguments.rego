@@ -120,11 +120,12 @@ _under(path, root) if path == root
 
 _under(path, root) if startswith(path, $"{trim_suffix(root, "/")}/")
 
-# Some systems ignore dots and spaces at the end of a name.
+# Some systems ignore dots and spaces at the end of a name, and what follows a colon.
 _names contains name if {
 	some segment in _paths[_].segments
 	not lower(segment) in _excepted
-	name := trim_right(lower(segment), " .")
+	some text in [segment, split(segment, ":")[0]]
+	name := trim_right(lower(text), " .")
 }
 
 _excepted contains lower(name) if some name in _entry.except
@@ -205,10 +206,20 @@ _is_valid("roots", roots) if {
 	}
 }
 
-_is_valid(name, value) if {
-	name in {"denied", "except"}
-	is_array(value)
-	every text in value {
+_is_valid("except", value) if _is_texts(value)
+
+# Elsewhere than at an end, `*` would match nothing but itself.
+_is_valid("denied", patterns) if {
+	_is_texts(patterns)
+	every pattern in patterns {
+		pattern != ""
+		not contains(trim(pattern, "*"), "*")
+	}
+}
+
+_is_texts(texts) if {
+	is_array(texts)
+	every text in texts {
 		is_string(text)
 	}
 }

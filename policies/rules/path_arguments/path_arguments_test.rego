@@ -121,6 +121,13 @@ test_denies_everything_while_its_data_is_malformed if {
 		with data.config.path_arguments as ["read_file"]
 }
 
+test_denies_a_name_with_what_a_system_ignores_behind_it if {
+	name := {"The path of this call leads through a name that it may not."}
+	every path in ["server.pem:stream", "a/server.pem::$DATA", "salaries. ", "salaries:x"] {
+		_result(_call(path), {"denied": ["salaries"]}) == name
+	}
+}
+
 test_denies_a_tool_while_its_entry_is_malformed if {
 	every entry in [
 		{"roots": "/srv"},
@@ -132,6 +139,8 @@ test_denies_a_tool_while_its_entry_is_malformed if {
 		{"root": ["/srv"]},
 		{"hidden": "no"},
 		{"denied": "a"},
+		{"denied": ["a*b"]},
+		{"denied": [""]},
 		{"except": [7]},
 	] {
 		_malformed in _result(_call("a"), entry)

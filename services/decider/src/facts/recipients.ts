@@ -2,12 +2,14 @@
  * The fence round the parser of mail addresses (RFC 5322, RFC 6532).
  *
  * Mail programs differ about quotes, comments and names. An address counts only where every `@` of its text belongs to
- * an address that was found: then no reader finds another one in it.
+ * an address that was found, and stands there as it is: then no reader finds another one in it. Nor may its local part
+ * name another destination: relays and gateways send `a%b.com@c.com` and `b.com!a@c.com` on to b.com.
  */
 import { domainToASCII } from 'node:url';
 import type { PolicyFacts } from '@interlock/contracts';
 import emailAddresses from 'email-addresses';
 import { z } from 'zod';
+import { isOneDomain } from './domain.ts';
 
 export type Recipient = Omit<
   Extract<PolicyFacts['recipients'][number], { readable: true }>,
@@ -22,9 +24,14 @@ const LENGTH_MAX = 16_384;
 const PLAIN = /^[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+$/;
 /** The end of a line starts another header; some programs read invisible characters, and others do not. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-const ASCII = /^[!-~]+$/;
 /** Characters that need quotes in a local part: programs differ about quotes. */
 const QUOTED_ONLY = /[\s"(),:;<>@[\\\]]/;
+/** Characters that relays, gateways and mail programs read as a route, a program or a file. */
+const ROUTES = /[%!|/`]/;
+/** Another address inside one, as Exchange, forwarders and some programs write it; an option of sendmail. */
+const REWRITTEN = /^(imcea|srs[01][-=+]|-)/i;
+/** A word that is decoded before or after it is read as an address (RFC 2047). */
+const ENCODED_WORD = '=?';
 const HOST = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** RFC 5321, section 4.5.3.1. */
 const LOCAL_MAX = 64;
@@ -37,6 +44,8 @@ const parsedSchema = z.array(z.discriminatedUnion('type', [mailboxSchema, groupS
 /** Returns the addresses that a text names, or undefined when programs could differ about them. */
 export function readRecipients(text: string): Recipient[] | undefined {
   if (text.length > LENGTH_MAX || !text.isWellFormed() || INVISIBLE.test(text)) return undefined;
+  // Some programs turn full-width and other signs into plain ones before they read an address.
+  if (text.includes(ENCODED_WORD) || text.normalize('NFKC') !== text) return undefined;
   const parts = text.split(',').map((part) => part.trim());
   const found = parts.every((part) => PLAIN.test(part)) ? parts.map(splitPlain) : parse(text);
   if (found === undefined || found.length === 0) return undefined;
@@ -64,7 +73,19 @@ function parse(text: string): Mailbox[] | undefined {
   const parsed = parsedSchema.safeParse(parseTree(text));
   if (!parsed.success) return undefined;
   const mailboxes = parsed.data.flatMap((one) => (one.type === 'group' ? one.addresses : [one]));
-  return text.split('@').length - 1 === mailboxes.length ? mailboxes : undefined;
+  return text.split('@').length - 1 === mailboxes.length && areIn(text, mailboxes) ? mailboxes : undefined;
+}
+
+/** True when each address stands in a text as it is, in order: without a comment, a blank or a quote in it or next to it. */
+function areIn(text: string, mailboxes: readonly Mailbox[]): boolean {
+  let from = 0;
+  return mailboxes.every(({ local, domain }) => {
+    const address = `${local}@${domain}`;
+    const at = text.indexOf(address, from);
+    from = at + address.length;
+    const [before, after] = [text.slice(0, Math.max(0, at)).at(-1) ?? ' ', text.at(from) ?? ' '];
+    return at >= 0 && ' <,:'.includes(before) && ' >,;'.includes(after);
+  });
 }
 
 function parseTree(text: string): unknown {
@@ -76,16 +97,19 @@ function parseTree(text: string): unknown {
 }
 
 function recipientOf({ local, domain }: Mailbox): Recipient | undefined {
-  if (
-    local === '' ||
-    local.length > LOCAL_MAX ||
-    QUOTED_ONLY.test(local) ||
-    domain.length > DOMAIN_MAX ||
-    domain.includes('%')
-  )
-    return undefined;
+  const isLocal =
+    local !== '' && local.length <= LOCAL_MAX && !QUOTED_ONLY.test(local) && isPlainLocal(local);
+  if (!isLocal || domain.length > DOMAIN_MAX || domain.includes('%')) return undefined;
   const ascii = domainToASCII(domain);
-  // Of plain characters only the case may change: any other change means that a number or an escape was read.
-  if (!HOST.test(ascii) || (ASCII.test(domain) && ascii !== domain.toLowerCase())) return undefined;
+  if (!HOST.test(ascii) || !isOneDomain(domain, ascii)) return undefined;
   return { address: `${local}@${ascii}`, local, domain: ascii };
+}
+
+/** True for a local part that names no other destination, also where a program keeps only the low byte of a letter. */
+function isPlainLocal(local: string): boolean {
+  if (ROUTES.test(local) || REWRITTEN.test(local)) return false;
+  return [...local].every((letter) => {
+    const code = letter.codePointAt(0) ?? 0;
+    return code < 0x80 || !/[\0- "%!(),:;<>@[\\\]|/`]/.test(String.fromCharCode(code & 0xff));
+  });
 }

@@ -1,5 +1,6 @@
 /** Reads a URL by the WHATWG standard, when every other parser would read the same. */
 import type { PolicyFacts } from '@interlock/contracts';
+import { isOneDomain } from './domain.ts';
 
 export type Destination = Omit<
   Extract<PolicyFacts['destinations'][number], { readable: true }>,
@@ -12,6 +13,9 @@ const ORIGIN_MAX = 1_024;
 const HOST_MAX = 256;
 /** The standard strips some of these and reads others as `/`; other parsers do not. */
 const AMBIGUOUS = /[\s\p{Cc}\p{Zs}\\]/u;
+/** What stands between the slashes and the path. Parsers differ about a second `@`, and about other signs before one. */
+const AUTHORITY =
+  /^[A-Za-z]+:\/\/(?:[A-Za-z0-9._~:-]*@)?([^@/?#:%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?(?=[/?#]|$)/;
 const WITH_ORIGIN = new Set(['http:', 'https:', 'ws:', 'wss:', 'ftp:']);
 
 /** Returns the destination of a URL, or undefined when that is not certain. */
@@ -21,12 +25,22 @@ export function readUrl(text: string): Destination | undefined {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   const known = WITH_ORIGIN.has(url.protocol);
-  if (known && !/^[A-Za-z]+:\/\/[^/]/.test(text)) return undefined;
+  if (known && !hasOneHost(text, url)) return undefined;
   const origin = known ? url.origin : `${url.protocol}${url.host === '' ? '' : `//${url.host}`}`;
   const { hostname } = url;
   if (origin.length > ORIGIN_MAX || hostname.length > HOST_MAX || (known && hostname === ''))
     return undefined;
   return { origin, host: hostname, scheme: url.protocol.slice(0, -1), carries: carries(url) };
+}
+
+function hasOneHost(text: string, { hostname }: URL): boolean {
+  const [authority, host = ''] = AUTHORITY.exec(text) ?? [];
+  if (authority === undefined) return false;
+  // Some parsers end the host only at a slash: `https://a.com#@b.com` is b.com to them.
+  const rest = text.slice(authority.length);
+  if (!rest.startsWith('/') && rest.includes('@')) return false;
+  // A number is the same address in each of its spellings.
+  return /^[0-9.[]/.test(hostname) || isOneDomain(host, hostname);
 }
 
 function carries({ search, hash, username, password, pathname }: URL): boolean {
