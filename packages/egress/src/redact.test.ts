@@ -58,6 +58,11 @@ describe('redaction', () => {
       expect(redact(body, [new Secret(KEY)]).redactions).toBe(1);
   });
 
+  test('[P-secret-redacted] removes an echo that was cut off, from eight bytes on', () => {
+    for (const length of [8, 12, 20])
+      expect(redact(`"${KEY.slice(0, length)}…"`, [new Secret(KEY)]).body).toBe('"[secret]…"');
+  });
+
   test('leaves no bits of the secret at the edges of an encoded text', () => {
     for (const prefix of ['', 'u', 'us', 'use']) {
       for (const suffix of ['', 'x', 'xy']) {
@@ -97,7 +102,7 @@ describe('redaction', () => {
 
   test('redacts header values and counts them', () => {
     const headers = [
-      ['x-echo', `Bearer ${KEY.slice(0, 8)}`],
+      ['x-echo', `Bearer ${KEY.slice(0, 7)}`],
       ['set-cookie', 'a=b'],
       ['set-cookie', `k=${encodeURIComponent(KEY)}`],
     ] as const;

@@ -28,12 +28,20 @@ const REPLACEMENT = Buffer.from('[secret]');
  * would match. Shorter secrets are removed where they are plain, percent-encoded or JSON-escaped.
  */
 const MIN_BASE64_SECRET_BYTES = 6;
+/** An echo that was cut off is removed when at least this much of a longer secret is left. */
+const BEGINNING_BYTES = 8;
 /** Larger than any credential in use; a search stays linear in the body. */
 const MAX_SECRET_BYTES = 16 * 1024;
 const MAX_SECRETS = 64;
 
 /** One spelling of a secret. Its first or last base64 character may carry bits of the neighbour, too. */
-type Needle = { bytes: Buffer; shares: { left: boolean; right: boolean }; base64: boolean };
+type Needle = {
+  bytes: Buffer;
+  shares: { left: boolean; right: boolean };
+  base64: boolean;
+  /** Where a beginning is searched: all that may follow it. */
+  rest?: Buffer;
+};
 
 type Range = readonly [start: number, end: number];
 
@@ -83,7 +91,9 @@ function makeNeedles(secrets: readonly Secret[]): readonly Needle[] {
     const bytes = Buffer.from(secret.reveal(), 'utf8');
     if (bytes.length === 0) return [];
     if (bytes.length > MAX_SECRET_BYTES) throw unfit('A secret is too long to be redacted.');
-    const plain: Needle = { bytes, shares: { left: false, right: false }, base64: false };
+    const shares = { left: false, right: false };
+    const [beginning, rest] = [bytes.subarray(0, BEGINNING_BYTES), bytes.subarray(BEGINNING_BYTES)];
+    const plain: Needle = { bytes: beginning, rest, shares, base64: false };
     if (bytes.length < MIN_BASE64_SECRET_BYTES) return [plain];
     return [
       plain,
@@ -130,7 +140,7 @@ function findAll(body: Uint8Array, needles: readonly Needle[]): Range[] {
 /** At most twelve views, each made only where the body has an escape that matters. */
 function viewsOf(raw: View, needles: readonly Needle[]): readonly View[] {
   const relevant = relevantBytes(needles);
-  const plusMatters = needles.some(({ bytes }) => bytes.includes(' '));
+  const plusMatters = needles.some(({ bytes, rest }) => bytes.includes(' ') || rest?.includes(' ') === true);
   const jsonOf = (view: View | undefined) => (view === undefined ? undefined : unescapeJson(view, relevant));
   const percentOf = (view: View | undefined) =>
     [false, ...(plusMatters ? [true] : [])].map((plusIsSpace) =>
@@ -146,23 +156,29 @@ function viewsOf(raw: View, needles: readonly Needle[]): readonly View[] {
 /** Every byte of a needle, what introduces another escape, and the line ends that may wrap base64. */
 function relevantBytes(needles: readonly Needle[]): Relevant {
   const relevant = new Uint8Array(256);
-  for (const { bytes } of needles) for (const byte of bytes) relevant[byte] = 1;
+  for (const { bytes, rest } of needles) for (const byte of [...bytes, ...(rest ?? [])]) relevant[byte] = 1;
   for (const byte of Buffer.from('\\%\r\n')) relevant[byte] = 1;
   return relevant;
 }
 
 function findIn(view: View, needles: readonly Needle[], ranges: Range[]): void {
   const haystack = view.bytes;
-  for (const { bytes, shares } of needles) {
+  for (const { bytes, shares, rest } of needles) {
     let at = haystack.indexOf(bytes);
     while (at !== -1) {
-      const end = at + bytes.length;
+      const end = at + bytes.length + sharedLength(haystack, at + bytes.length, rest);
       const start = shares.left && isBase64(haystack[at - 1]) ? at - 1 : at;
       const stop = shares.right && isBase64(haystack[end]) ? end + 1 : end;
       ranges.push(originalRange(view, start, stop));
       at = haystack.indexOf(bytes, end);
     }
   }
+}
+
+function sharedLength(haystack: Buffer, from: number, rest: Buffer | undefined): number {
+  let length = 0;
+  while (rest !== undefined && length < rest.length && haystack[from + length] === rest[length]) length += 1;
+  return length;
 }
 
 function mergeRanges(ranges: Range[]): readonly Range[] {
