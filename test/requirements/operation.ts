@@ -87,6 +87,11 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'fault',
   },
+  'P-config-names': {
+    text: 'A name, pointer or time zone that nothing in the configuration folder has is refused with file, line and what was meant, or warned about where it can only refuse calls.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
   'P-installation-commands': {
     text: 'keys lists no private part, doctor finds a key that others can read, logs prints what each process wrote, and down stops everything and says what it stopped.',
     source: 'deploy/local/README.md',

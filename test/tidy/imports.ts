@@ -60,7 +60,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   sandbox: ['contracts'],
   gate: ['bus', 'shell', 'egress', 'sandbox'],
   policy: ['shell'],
-  'policy-analysis': ['policy'],
+  'policy-analysis': ['policy', 'egress'],
   testkit: ['bus', 'policy'],
   cli: ['policy-analysis', 'sandbox'],
   ...Object.fromEntries(services.map((service) => [service, ['gate', 'policy']])),

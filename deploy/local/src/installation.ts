@@ -10,6 +10,7 @@ import {
   type Agree,
   applyConfiguration,
   bundlePolicies,
+  issueText,
   type LoadedConfiguration,
   listCommands,
   loadConfiguration,
@@ -78,7 +79,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   } = options;
   const env = { ...processEnvironment(), ...options.env };
   // I1
-  const loaded = await loadConfiguration(config, data);
+  const loaded = await loadConfiguration(config, data, env);
+  for (const warning of loaded.warnings) report(`warning: ${issueText(warning)}`);
   const bundle = await bundlePolicies(loaded.policies, signal, env);
   await checkDataFolder(data);
   await ensureFormat(data);

@@ -8,7 +8,7 @@ export { type Agree, agreeAtTerminal, commandsFile, listCommands } from './comma
 export { type Context, contextFile, readContext, writeContext } from './context.ts';
 export { usage } from './exit-codes.ts';
 export { type FolderOptions, foldersOf } from './folders.ts';
-export { type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
+export { issueText, type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
 export { instant, plain, print, report, table } from './output.ts';
 export { buildProgram, runProgram } from './program.ts';
 export { withTokens } from './tokens.ts';

@@ -1,9 +1,10 @@
 /**
  * Reads a configuration folder: `tools/*.yaml`, `agents/*.yaml`, `people.yaml`, `limits.yaml`, `approvals.yaml`
- * and `policies/`. Every file is read before mistakes are reported, so that all can be corrected at once.
+ * and `policies/`. Every file is read before mistakes are reported, so that all can be corrected at once; then the names
+ * in one file are looked up in the others.
  */
 
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type AgentFile,
@@ -21,11 +22,18 @@ import { Failure } from '@interlock/shell';
 import type { z } from 'zod';
 import { checkedToolFileSchema, withFullPaths } from './local-paths.ts';
 import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
+  env: Environment = processEnvironment(),
 
 /** Where keys are, unless another data folder is named. */
 const DATA = '.interlock';
 const FILES_MAX = 1_000;
 const YAML = /\.ya?ml$/;
+const DATA_FILE = /^data\.(ya?ml|json)$/;
+const REGO = /(?<!_test)\.rego$/;
+/** A catalogue of prices is data too; a bundle takes no more. */
+const DATA_LENGTH_MAX = 16 * 1_048_576;
+/** Reading the METADATA of thousands of rules takes seconds. */
+const DESCRIBE_DEADLINE_MS = 60_000;
 
 /** A configuration folder, read and checked. */
 export interface LoadedConfiguration {
@@ -37,6 +45,13 @@ export interface LoadedConfiguration {
   approvals: ApprovalsEntry | undefined;
   /** Folder of the policies; it may be missing. */
   policies: string;
+  /** What is written in it and can only refuse calls. */
+  warnings: readonly ConfigurationIssue[];
+}
+
+/** Returns an issue as one line: file, line, column, JSON Pointer, and what is wrong. */
+export function issueText({ file, line, column, pointer, expected }: ConfigurationIssue): string {
+  return `${file}:${line}:${column}: ${pointer === '' ? '' : `${pointer}: `}${expected}`;
 }
 
 /** The mistakes of a configuration, each with file, line, column, JSON Pointer and what was expected. */
@@ -44,11 +59,7 @@ export class ConfigurationFailure extends Failure {
   readonly issues: readonly ConfigurationIssue[];
 
   constructor(issues: readonly ConfigurationIssue[]) {
-    const lines = issues.map(
-      ({ file, line, column, pointer, expected }) =>
-        `${file}:${line}:${column}: ${pointer === '' ? '' : `${pointer}: `}${expected}`,
-    );
-    super('configuration_invalid', lines.join('\n  '), {
+    super('configuration_invalid', issues.map(issueText).join('\n  '), {
       next: 'Correct the files and repeat the command. Nothing was started or changed.',
     });
     this.issues = issues;
@@ -59,6 +70,7 @@ export class ConfigurationFailure extends Failure {
 export async function loadConfiguration(
   folder: string,
   data: string = path.join(folder, DATA),
+  env: Environment = processEnvironment(),
 ): Promise<LoadedConfiguration> {
   const names = await namesIn(folder);
   if (names === undefined || !names.includes('people.yaml'))
@@ -79,7 +91,18 @@ export async function loadConfiguration(
   const agents = await reader.all('agents', () => agentFileSchema);
   reader.requireUnique(tools, (tool) => ('mcp' in tool ? `server ${tool.mcp.server}` : `tool ${tool.name}`));
   reader.requireUnique(agents, ({ tenant, agent }) => `agent ${tenant}/${agent}`);
+  const policies = path.join(folder, 'policies');
+  const settings = await reader.dataIn('policies');
   if (reader.issues.length > 0 || people === undefined) throw new ConfigurationFailure(reader.issues);
+  const { refused, warnings } = reader.together(
+    checkFolder({
+      tools: tools.map(({ name, value }) => ({ file: name, tool: value })),
+      agents: agents.map(({ value }) => value),
+      ...{ people: people.people, limits, approvals, data: settings },
+      ...(await rulesFor(policies, settings, env)),
+    }),
+  );
+  if (refused.length > 0) throw new ConfigurationFailure(refused);
   return {
     folder,
     tools: tools.map(({ value }) => withFullPaths(value, path.resolve(folder))),
@@ -87,8 +110,24 @@ export async function loadConfiguration(
     people: people.people,
     limits: limits === undefined ? undefined : { limits: limits.limits },
     approvals: approvals === undefined ? undefined : withoutSchema(approvals),
-    policies: path.join(folder, 'policies'),
+    policies,
+    warnings,
   };
+}
+
+/** Returns what is known of the rules whose settings are in the data; without data nobody needs to know. */
+async function rulesFor(policies: string, data: readonly DataFile[], env: Environment) {
+  if (data.length === 0) return { rules: [], ownRego: '' };
+  const signal = AbortSignal.timeout(DESCRIBE_DEADLINE_MS);
+  const folders = [BASE_POLICIES, policies];
+  const rules = await Promise.all(
+    folders.map((folder) => describeRules({ opaBin: opaProgram(env), folder, signal })),
+  );
+  const names = await readdir(policies, { recursive: true });
+  const rego = await Promise.all(
+    names.filter((name) => REGO.test(name)).map((name) => readFile(path.join(policies, name), 'utf8')),
+  );
+  return { rules: rules.flat(), ownRego: rego.join('\n') };
 }
 
 interface Found<T> {
@@ -100,6 +139,7 @@ interface Found<T> {
 class FolderReader {
   readonly issues: ConfigurationIssue[] = [];
   readonly #folder: string;
+  readonly #places = new Map<string, IssueAt>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -108,9 +148,7 @@ class FolderReader {
   async one<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S> | undefined> {
     const file = path.join(this.#folder, name);
     if (!(await exists(file))) return undefined;
-    const { value, issues } = await readYaml(file, name, () => schema);
-    this.issues.push(...issues);
-    return value;
+    return this.#keep(name, await readYaml(file, name, () => schema));
   }
 
   async all<S extends z.ZodType>(
@@ -122,11 +160,58 @@ class FolderReader {
     if (files.length > FILES_MAX) this.#add(folder, `at most ${FILES_MAX} files`);
     const found: Found<z.output<S>>[] = [];
     for (const name of files.slice(0, FILES_MAX)) {
-      const { value, issues } = await readYaml(path.join(this.#folder, name), name, schemaFor);
-      this.issues.push(...issues);
+      const value = this.#keep(name, await readYaml(path.join(this.#folder, name), name, schemaFor));
       if (value !== undefined) found.push({ name, value });
     }
     return found;
+  }
+
+  /** Returns `config` of each data file: OPA puts a file's content below the folders that it is in. */
+  async dataIn(folder: string): Promise<DataFile[]> {
+    const root = path.join(this.#folder, folder);
+    if (!(await exists(root))) return [];
+    const names = (await readdir(root, { recursive: true })).filter((name) => DATA_FILE.test(path.basename(name)));
+    const found: DataFile[] = [];
+    for (const inside of names.sort()) {
+      const file = `${folder}/${inside}`;
+      const read = await readYaml(path.join(root, inside), file, () => z.json(), DATA_LENGTH_MAX);
+      const value = this.#keep(file, read);
+      const [first, ...below] = inside.split(path.sep).slice(0, -1);
+      if (value === undefined) continue;
+      if (first === undefined) {
+        const config =
+          typeof value === 'object' && value !== null && 'config' in value ? value['config'] : {};
+        found.push({ file, prefix: ['config'], config });
+      } else if (first === 'config')
+        found.push({
+          ...{ file, prefix: [], above: below.length },
+          config: below.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
+        });
+    }
+    return found;
+  }
+
+  /** Returns findings with their places, those that are refused apart from those that are warned about. */
+  together(findings: readonly Finding[]): Record<'refused' | 'warnings', ConfigurationIssue[]> {
+    const at = ({ file, path: where, isKey, text }: Finding) =>
+      this.#places.get(file)?.(where, isKey, text) ?? {
+        file,
+        line: 1,
+        column: 1,
+        pointer: '',
+        expected: text,
+      };
+    return {
+      refused: findings.filter(({ refused }) => refused).map(at),
+      warnings: findings.filter(({ refused }) => !refused).map(at),
+    };
+  }
+
+  #keep<T>(name: string, read: Read<T>): T | undefined {
+    this.issues.push(...read.issues);
+    if (read.value === undefined) return undefined;
+    if ('issueAt' in read) this.#places.set(name, read.issueAt);
+    return read.value;
   }
 
   requireUnique<T>(found: readonly Found<T>[], nameOf: (value: T) => string): void {

@@ -20,7 +20,11 @@ export interface ConfigurationIssue {
   expected: string;
 }
 
-export type Read<T> = { value: T; issues: [] } | { value: undefined; issues: ConfigurationIssue[] };
+export type Read<T> =
+  | { value: T; issues: []; issueAt: IssueAt }
+  | { value: undefined; issues: ConfigurationIssue[] };
+/** Returns the issue of a mistake that shows only beside other files. */
+export type IssueAt = (path: Path, isKey: boolean, expected: string) => ConfigurationIssue;
 
 type Path = readonly PropertyKey[];
 interface Mistake {
@@ -35,6 +39,7 @@ export async function readYaml<S extends z.ZodType>(
   file: string,
   name: string,
   schemaFor: (value: unknown) => S,
+  lengthMax = FILE_BYTES,
 ): Promise<Read<z.output<S>>> {
   const text = await readFile(file, 'utf8');
   const at = (line: number, column: number, pointer: string, expected: string): ConfigurationIssue => ({
@@ -44,7 +49,7 @@ export async function readYaml<S extends z.ZodType>(
     pointer,
     expected,
   });
-  if (text.length > FILE_BYTES) return failed([at(1, 1, '', `at most ${FILE_BYTES} characters`)]);
+  if (text.length > lengthMax) return failed([at(1, 1, '', `at most ${lengthMax} characters`)]);
 
   const lines = new LineCounter();
   const document = parseDocument(text, {
@@ -61,12 +66,15 @@ export async function readYaml<S extends z.ZodType>(
 
   const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
   const parsed = schemaFor(value).safeParse(value);
-  if (parsed.success) return { value: parsed.data, issues: [] };
+  const issueAt: IssueAt = (path, isExtra, expected) => {
+    const { line, col } = lines.linePos(offsetOf(document, { path, isExtra, expected }));
+    return at(line, col, pointerOf(path), expected);
+  };
+  if (parsed.success) return { value: parsed.data, issues: [], issueAt };
   return failed(
-    parsed.error.issues.flatMap(mistakesOf).map((mistake) => {
-      const { line, col } = lines.linePos(offsetOf(document, mistake));
-      return at(line, col, pointerOf(mistake.path), mistake.expected);
-    }),
+    parsed.error.issues
+      .flatMap(mistakesOf)
+      .map(({ path, isExtra, expected }) => issueAt(path, isExtra, expected)),
   );
 }
 

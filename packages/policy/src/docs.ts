@@ -3,6 +3,19 @@ import { opa } from './opa.ts';
 
 export const severitySchema = z.enum(['low', 'medium', 'high', 'critical']);
 
+/** What a name in a rule's data is the name of; an argument is named by a JSON Pointer. */
+const nameKindSchema = z.enum([
+  'tool',
+  'label',
+  'agent',
+  'tenant',
+  'user',
+  'role',
+  'environment',
+  'zone',
+  'argument',
+]);
+
 /** `custom` of a rule's METADATA. The shipped rules have all of it. */
 const customSchema = z.strictObject({
   severity: severitySchema.optional(),
@@ -14,6 +27,10 @@ const customSchema = z.strictObject({
   example: z.string().optional(),
   /** Example data below `config`: YAML. */
   data: z.string().optional(),
+  /** Names in its data, by pattern: with a name that nothing has, less would be denied or asked about. */
+  restricts: z.record(z.string(), nameKindSchema).default({}),
+  /** Names in its data, by pattern: with a name that nothing has, less would be allowed. */
+  widens: z.record(z.string(), nameKindSchema).default({}),
 });
 
 const inspectedSchema = z.object({

@@ -15,6 +15,14 @@
 #   owasp_asi: [ASI02, ASI03]
 #   stops: An agent that calls a tool, or passes an argument, that was not granted to it.
 #   example: The clerk may pay up to 50 euros to two suppliers, and nothing else.
+#   restricts: {"/*/where/*/at": argument}
+#   widens:
+#     "/*/tools/*": tool
+#     "/*/labels/*": label
+#     "/*/tenants/*": tenant
+#     "/*/agents/*": agent
+#     "/*/users/*": user
+#     "/*/roles/*": role
 #   data: |
 #     allow_listed:
 #       - roles: [support]

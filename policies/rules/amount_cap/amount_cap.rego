@@ -12,6 +12,7 @@
 #   owasp_asi: [ASI02, ASI08]
 #   stops: An agent that pays one large sum, or one sum after another until the account is empty.
 #   example: A refund of 5,000 is denied, one of 500 asks a person, and the sixth of 90 in a session exceeds its budget.
+#   restricts: {"/*/tools/*": tool}
 #   data: |
 #     amount_cap:
 #       - tools: [pay]

@@ -9,6 +9,7 @@
 #   owasp_asi: [ASI02, ASI10]
 #   stops: A tool that must not be used now, whatever a grant, an approval or an emergency would allow.
 #   example: A block names the tool drop_table, so a call to it is denied although a grant covers it.
+#   restricts: {"/*/tools/*": tool, "/*/agents/*": agent, "/*/tenants/*": tenant}
 #   data: |
 #     blocked_tools:
 #       - tools: [drop_table] # "*" is every tool

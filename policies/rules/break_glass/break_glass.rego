@@ -11,6 +11,7 @@
 #   owasp_asi: [ASI03, ASI09]
 #   stops: Nothing; it is the only way past the asks, and the audit shows each use.
 #   example: The shop is down at night; Ada opens an emergency for restart_service for an hour, with her reason.
+#   restricts: {"/never/*": tool}
 #   data: |
 #     break_glass:
 #       never: [pay, drop_table]

@@ -8,6 +8,7 @@
 #   owasp_asi: [ASI02, ASI09]
 #   stops: An agent that deletes what cannot be restored.
 #   example: delete_order waits until a person has approved this very order.
+#   widens: {"/except/*": tool}
 #   data: |
 #     destructive_asks:
 #       except: [delete_draft]

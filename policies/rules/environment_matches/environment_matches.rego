@@ -9,6 +9,7 @@
 #   owasp_asi: [ASI03, ASI08]
 #   stops: A test agent that was given the address of the production system.
 #   example: An agent registered for staging is denied set_price of the production shop.
+#   widens: {"/reaches/*": environment, "/reaches/*/*": environment}
 #   data: |
 #     environment_matches:
 #       reaches: {production: [shared], staging: [shared, test]}

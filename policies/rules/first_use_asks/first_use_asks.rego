@@ -10,6 +10,7 @@
 #   owasp_asi: [ASI02, ASI10]
 #   stops: An agent that suddenly uses something it never needed for this task.
 #   example: The first refund of a session asks; the second does not.
+#   restricts: {"/tools/*": tool}
 #   data: |
 #     first_use_asks:
 #       tools: [refund]

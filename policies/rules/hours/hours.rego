@@ -11,6 +11,7 @@
 #   owasp_asi: [ASI02, ASI10]
 #   stops: A transfer at three in the morning, when nobody would notice it.
 #   example: Payments run on weekdays from 8 to 18 o'clock in Berlin, not on New Year's Day.
+#   restricts: {"/*/tools/*": tool, "/*/zone": zone}
 #   data: |
 #     zones: [Europe/Berlin]
 #     hours:

@@ -11,6 +11,7 @@
 #   owasp_asi: [ASI03]
 #   stops: A stolen agent key that is used from another network.
 #   example: The clerk's key works from the office network and from nowhere else.
+#   restricts: {"/*/agents/*": agent, "/*/tenants/*": tenant}
 #   data: |
 #     origin_allowed:
 #       - agents: [clerk]

@@ -14,6 +14,7 @@
 #   owasp_asi: [ASI02, ASI03, ASI05]
 #   stops: A file tool that is made to open keys, passwords or files elsewhere on the machine.
 #   example: "`reports/../../etc/passwd`, `/etc/passwd`, `%2e%2e/x`, `.env` and `keys/id_rsa` are denied."
+#   restricts: {"/*": tool}
 #   data: |
 #     path_arguments:
 #       read_file:

@@ -11,6 +11,8 @@
 #   owasp_asi: [ASI02, ASI03, ASI08]
 #   stops: An agent that tries an idea on the production database.
 #   example: set_price on the production shop asks; on the staging shop it does not.
+#   restricts: {"/labels/*": label, "/environments/*": environment}
+#   widens: {"/except/*": tool}
 #   data: |
 #     production_asks:
 #       environments: [production, live]

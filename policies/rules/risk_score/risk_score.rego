@@ -14,6 +14,7 @@
 #   owasp_asi: [ASI01, ASI02, ASI10]
 #   stops: A call in which no single sign is forbidden and all signs together are suspicious.
 #   example: A first payment at night, after an untrusted page, asks; to an unknown recipient it is denied.
+#   restricts: {"/signals/labels/*": label, "/signals/off_hours/zone": zone}
 #   data: |
 #     zones: [Europe/Berlin]
 #     risk_score:

@@ -12,6 +12,12 @@
 #   owasp_asi: [ASI01, ASI02, ASI09]
 #   stops: An agent that mails what it read to an address that a stranger gave it.
 #   example: A mail to the user's own team is allowed; one that also goes to eve@example.net asks.
+#   widens:
+#     "/self/*": user
+#     "/teams/*/users/*": user
+#     "/contacts/*": user
+#     "/known/*/tool": tool
+#     "/known/*/argument": argument
 #   data: |
 #     sends_external_asks:
 #       addresses: [office@example.com]

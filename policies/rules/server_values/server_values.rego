@@ -14,6 +14,7 @@
 #   example: >-
 #     An order for sku A-1 at a unit price of 0.01 is denied, because the catalogue says 19.90; an order for another
 #     customer than the one the agent acts for is denied as well.
+#   restricts: {"/tools/*": tool, "/tools/*/*/at": argument, "/tools/*/*/each": argument}
 #   data: |
 #     server_values:
 #       tools:

@@ -19,6 +19,7 @@
 #   owasp_asi: [ASI02, ASI05]
 #   stops: A harmless command that brings another one with it, or an option that writes, runs or sends something.
 #   example: "`git log; curl evil.example`, `git log $(id)` and `git log --output=/etc/cron.d/x` are denied."
+#   restricts: {"/*": tool}
 #   data: |
 #     shell_arguments:
 #       run:

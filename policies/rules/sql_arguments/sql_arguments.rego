@@ -18,6 +18,7 @@
 #   owasp_asi: [ASI02, ASI05]
 #   stops: A query tool that is used to change, destroy or copy out the data it was meant to read.
 #   example: "`select 1; drop table orders`, `delete from orders` and `select pg_read_file('/etc/passwd')` are denied."
+#   restricts: {"/*": tool}
 #   data: |
 #     sql_arguments:
 #       query_orders:

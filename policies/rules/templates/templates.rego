@@ -14,6 +14,7 @@
 #   example: >-
 #     "Your code is 4711. Now call 0900 1234" is denied where the template is "Your code is {{code}}." and a code has
 #     six digits at most.
+#   restricts: {"/*": tool, "/*/*/at": argument}
 #   data: |
 #     templates:
 #       send_sms:

@@ -9,6 +9,7 @@
 #   owasp_asi: [ASI01, ASI04]
 #   stops: A server that offers a harmless tool, waits until it is trusted, and then changes it.
 #   example: The description of read_file now ends in "and send it to …"; until somebody pins it again, calls are denied.
+#   widens: {"/asks/*": tool}
 #   data: |
 #     tool_changed:
 #       asks: [search_docs] # a change asks a person instead

@@ -12,6 +12,7 @@
 #   owasp_asi: [ASI02, ASI08, ASI10]
 #   stops: An agent that writes to the whole address book, reads out a table, or deletes more than it was asked to.
 #   example: A mail to 500 recipients is denied, one to 20 asks a person, and after 60 in a session no further mail is sent.
+#   restricts: {"/*/tools/*": tool, "/*/counts": argument}
 #   data: |
 #     volume_caps:
 #       - tools: [send_mail]

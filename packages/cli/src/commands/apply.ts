@@ -6,8 +6,8 @@ import { agreeAtTerminal, listCommands } from '../commands-file.ts';
 import type { ConfirmOptions } from '../confirm.ts';
 import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
-import { loadConfiguration } from '../load-configuration.ts';
-import { print } from '../output.ts';
+import { issueText, loadConfiguration } from '../load-configuration.ts';
+import { print, report } from '../output.ts';
 import { withTokens } from '../tokens.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
@@ -29,6 +29,7 @@ async function runApply(dir: string | undefined, options: ManagementOptions & Co
     dir === undefined ? config : foldersOf({ config: dir }).config,
     data,
   );
+  for (const warning of loaded.warnings) report(`warning: ${issueText(warning)}`);
   const bundle = await bundlePolicies(loaded.policies, new AbortController().signal);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);

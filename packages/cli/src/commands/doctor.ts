@@ -3,6 +3,7 @@ import { failureOf, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { ingressClient, managementClient, notRunning, tokenOf } from '../client.ts';
+import { configurationAround } from '../configuration-around.ts';
 import { type Context, readContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { foldersOf } from '../folders.ts';
@@ -23,10 +24,11 @@ export function doctorCommand(checkInstallation: (data: string) => Promise<Check
     'check that Interlock runs and that its keys are private',
     'interlock doctor',
   ).action(async (options: CommonOptions) => {
-    const { data } = foldersOf(options);
+    const { config, data } = foldersOf(options);
     const context = await readContext(data);
     const checks: Check[] = [
       { check: 'node', ok: true, found: process.version },
+      await checkConfiguration(config),
       ...(await checkInstallation(data)),
       await checked('console answers', () => checkManagement(context, data)),
       await checked('ingress answers', () => checkIngress(context, data)),
@@ -43,6 +45,17 @@ export function doctorCommand(checkInstallation: (data: string) => Promise<Check
 export async function checked(check: string, run: () => Promise<string>): Promise<Check> {
   try {
     return { check, ok: true, found: await run() };
+  } catch (error) {
+    return { check, ok: false, found: failureOf(error).detail };
+  }
+}
+
+async function checkConfiguration(config: string): Promise<Check> {
+  const check = 'configuration';
+  try {
+    const { refused, warnings } = await configurationAround(undefined, config);
+    const found = [...refused, ...warnings.map((line) => `warning: ${line}`)].join('; ');
+    return { check, ok: refused.length === 0, found: found === '' ? 'nothing wrong' : found };
   } catch (error) {
     return { check, ok: false, found: failureOf(error).detail };
   }

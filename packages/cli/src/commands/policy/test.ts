@@ -1,5 +1,6 @@
 import { type PolicyReport, policyFolders, testPolicies } from '@interlock/policy-analysis';
 import { type Command, InvalidArgumentError } from 'commander';
+import { type ConfigurationMistakes, configurationAround } from '../../configuration-around.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { foldersOf } from '../../folders.ts';
 import { print, table } from '../../output.ts';
@@ -30,12 +31,19 @@ export function testCommand(): Command {
 async function runTest(dir: string | undefined, options: TestOptions): Promise<void> {
   const { run: only, coverageMin } = options;
   const folders = await policyFolders(dir, foldersOf(options).config);
-  const report = await testPolicies(folders, { only, coverageMin, signal: new AbortController().signal });
+  const tested = await testPolicies(folders, { only, coverageMin, signal: new AbortController().signal });
+  const configuration = await configurationAround(dir, foldersOf(options).config);
+  const report = { ...tested, configuration, passed: tested.passed && configuration.refused.length === 0 };
   print(options, report, textOf(report));
   if (!report.passed) process.exitCode = exitCodes.failed;
 }
 
-function textOf({ passed, tests, cases, rules, failures, ignored, coverage, tookMs }: PolicyReport): string {
+interface TestReport extends PolicyReport {
+  configuration: ConfigurationMistakes;
+}
+
+function textOf(report: TestReport): string {
+  const { passed, tests, cases, rules, failures, ignored, coverage, tookMs, configuration } = report;
   const failed = failures.map(
     ({ file, line, name, expected, actual }) =>
       `FAIL  ${file}:${line}  ${name}\n      expected  ${expected}\n      actual    ${actual}\n`,
@@ -47,11 +55,14 @@ function textOf({ passed, tests, cases, rules, failures, ignored, coverage, took
     (file) =>
       `WARNING  ${file} was not read: cases belong in rules/<rule>/ or main/, in a file whose name ends in _cases.yaml`,
   );
+  const refused = configuration.refused.map((line) => `FAIL  ${line}`);
   return [
     ...failed,
+    ...refused,
     ...warnings,
+    ...configuration.warnings.map((line) => `WARNING  ${line}`),
     ...(rows.length === 0 ? [] : [`${table(['rule', 'reached', 'no test reaches'], rows)}\n`]),
-    `${passed ? 'passed' : `FAILED: ${failures.length}`}  ${tests} tests and ${cases} cases of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
+    `${passed ? 'passed' : `FAILED: ${failures.length + refused.length}`}  ${tests} tests and ${cases} cases of ${rules} rules${reached}; ${(tookMs / 1_000).toFixed(1)} s`,
   ].join('\n');
 }
 

@@ -1,0 +1,108 @@
+/** Mistakes between the files of a configuration folder: names that nothing has, and what the files lack together. */
+import type { AgentFile, ApprovalsEntry, ConfiguredPerson, LimitsEntry } from '@interlock/contracts';
+import type { RuleDescription } from '@interlock/policy';
+import { type Finding, meantText } from './finding.ts';
+import { type FolderNames, folderNames, type NameKind } from './folder-names.ts';
+import { checkGrants } from './grant-check.ts';
+import { isRecord } from './records.ts';
+import { checkSettings, type DataFile, unknownName } from './settings-check.ts';
+import { checkTools, type ToolFileFound } from './tool-check.ts';
+
+/** What a configuration folder holds, each file read and checked against its schema. */
+export interface FolderContents {
+  tools: readonly ToolFileFound[];
+  agents: readonly AgentFile[];
+  people: readonly ConfiguredPerson[];
+  limits: LimitsEntry | undefined;
+  approvals: ApprovalsEntry | undefined;
+  data: readonly DataFile[];
+  rules: readonly RuleDescription[];
+  /** The text of the user's own rules. */
+  ownRego: string;
+}
+
+/** Returns the mistakes of a whole folder. */
+export function checkFolder(contents: FolderContents): Finding[] {
+  const { tools, agents, people, limits, approvals, data, rules, ownRego } = contents;
+  const names = folderNames({ tools: tools.map(({ tool }) => tool), agents, people, zones: zonesOf(data) });
+  return [
+    ...checkTools(tools),
+    ...checkLimits(limits, names),
+    ...checkApprovals(approvals, names),
+    ...checkPeople(people, names),
+    ...checkSettings(data, { names, rules, ownRego }),
+    ...checkGrants(data, names),
+  ];
+}
+
+function zonesOf(data: readonly DataFile[]): string[] {
+  return data.flatMap(({ config }) => {
+    const zones: unknown = isRecord(config) ? config['zones'] : undefined;
+    return Array.isArray(zones) ? zones.filter((zone) => typeof zone === 'string') : [];
+  });
+}
+
+const MATCHES = ['tool', 'agent', 'tenant', 'user'] as const satisfies NameKind[];
+
+function checkLimits(limits: LimitsEntry | undefined, names: FolderNames): Finding[] {
+  if (limits === undefined) return [missing('limits.yaml', 'limits')];
+  return limits.limits.flatMap(({ match }, index) =>
+    MATCHES.flatMap((kind) => {
+      const name = match[kind];
+      if (name === undefined) return [];
+      // A name here is compared as it is: a star is none.
+      const mistakes =
+        name === '*' ? [{ text: 'a name, not *', isUnknown: true }] : unknownName(name, kind, names);
+      return mistakes.map(({ text, isUnknown }) => ({
+        ...{ file: 'limits.yaml', path: ['limits', index, 'match', kind], isKey: false },
+        ...{ refused: isUnknown, text },
+      }));
+    }),
+  );
+}
+
+function checkApprovals(approvals: ApprovalsEntry | undefined, names: FolderNames): Finding[] {
+  if (approvals === undefined) return [missing('approvals.yaml', 'approvals')];
+  const file = 'approvals.yaml';
+  const tools = approvals.rules.flatMap(({ tool }, index) =>
+    unknownName(tool, 'tool', names).map(({ text }) => ({
+      ...{ file, path: ['rules', index, 'tool'], isKey: false, refused: true, text },
+    })),
+  );
+  const roles = [
+    { roles: approvals.roles, path: ['roles'] },
+    ...approvals.rules.map(({ roles = [] }, index) => ({ roles, path: ['rules', index, 'roles'] })),
+  ];
+  return [
+    ...tools,
+    ...roles.flatMap(({ roles: named, path }) =>
+      named.flatMap((role, index) =>
+        names.personRoles.has(role)
+          ? []
+          : [
+              {
+                ...{ file, path: [...path, index], isKey: false, refused: false },
+                text: `nobody in people.yaml has the role ${role}${meantText(role, names.personRoles)}`,
+              },
+            ],
+      ),
+    ),
+  ];
+}
+
+/** A person with rights in a tenant that no agent is in can do nothing there. */
+function checkPeople(people: readonly ConfiguredPerson[], names: FolderNames): Finding[] {
+  return people.flatMap(({ tenants = [] }, person) =>
+    tenants.flatMap((tenant, index) =>
+      unknownName(tenant, 'tenant', names).map(({ text }) => ({
+        ...{ file: 'people.yaml', path: ['people', person, 'tenants', index], isKey: false },
+        ...{ refused: false, text },
+      })),
+    ),
+  );
+}
+
+function missing(file: string, name: string): Finding {
+  const text = `there is no ${file}: until ${name} were applied once, every call that needs them is answered with 503`;
+  return { file, path: [], isKey: false, refused: false, text };
+}

@@ -1,0 +1,76 @@
+/** The names that a configuration folder defines. */
+import {
+  type AgentFile,
+  type ConfiguredPerson,
+  type HttpToolFile,
+  type ToolFile,
+  toolLabelSchema,
+} from '@interlock/contracts';
+
+/** One tool of the folder, as far as its file knows it: the schema of an MCP tool comes from its server. */
+export interface KnownTool {
+  name: string;
+  labels: readonly string[];
+  environment: string | undefined;
+  inputSchema: HttpToolFile['inputSchema'] | undefined;
+}
+
+export interface FolderNames {
+  tools: ReadonlyMap<string, KnownTool>;
+  agents: readonly AgentFile[];
+  /** Every role of a person. */
+  personRoles: ReadonlySet<string>;
+  /** Known names of each kind that a setting can name. */
+  of: Readonly<Record<NameKind, ReadonlySet<string>>>;
+}
+
+export const nameKinds = ['tool', 'label', 'agent', 'tenant', 'user', 'role', 'environment', 'zone'] as const;
+export type NameKind = (typeof nameKinds)[number];
+
+/**
+ * Kinds of which a folder need not know every name: `interlock agent create` makes agents that are in no file, and a
+ * deployment has an environment of its own. Such a name is refused only where it looks like a known one.
+ */
+export const openKinds: ReadonlySet<NameKind> = new Set(['agent', 'tenant', 'user', 'role', 'environment']);
+
+export interface NamedFiles {
+  tools: readonly ToolFile[];
+  agents: readonly AgentFile[];
+  people: readonly ConfiguredPerson[];
+  /** `config.zones` of the policy's data. */
+  zones: readonly string[];
+}
+
+export function folderNames({ tools: files, agents, people, zones }: NamedFiles): FolderNames {
+  const tools = new Map(files.flatMap(toolsOf).map((tool) => [tool.name, tool]));
+  const environments = [...tools.values(), ...agents].map(({ environment }) => environment);
+  return {
+    tools,
+    agents,
+    personRoles: new Set(people.flatMap(({ roles }) => roles)),
+    of: {
+      tool: new Set(tools.keys()),
+      label: new Set(toolLabelSchema.options),
+      agent: new Set(agents.map(({ agent }) => agent)),
+      tenant: new Set(agents.map(({ tenant }) => tenant)),
+      user: new Set(agents.map(({ user }) => user)),
+      role: new Set(agents.flatMap(({ roles }) => roles)),
+      environment: new Set(environments.filter((name) => name !== undefined)),
+      zone: new Set(zones),
+    },
+  };
+}
+
+/** Returns the tools of one file. */
+export function toolsOf(file: ToolFile): KnownTool[] {
+  if (!('mcp' in file)) {
+    const { name, labels, environment, inputSchema } = file;
+    return [{ name, labels, environment, inputSchema }];
+  }
+  return Object.entries(file.mcp.tools).map(([upstream, { labels, environment }]) => ({
+    name: `${file.mcp.prefix}${upstream}`,
+    labels,
+    environment,
+    inputSchema: undefined,
+  }));
+}
