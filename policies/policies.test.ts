@@ -44,6 +44,8 @@ const descriptionSchema = z.strictObject({
   stops: z.string().min(1),
   example: z.string().min(1),
   data: z.string().min(1),
+  restricts: z.record(z.string().startsWith('/'), z.string()),
+  widens: z.record(z.string().startsWith('/'), z.string()),
 });
 
 let rules: string[];

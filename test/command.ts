@@ -1,4 +1,4 @@
-/** Runs `interlock policy` as a person does. */
+/** Runs `interlock` as a person does. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -16,13 +16,17 @@ export interface Ended {
 }
 
 /** Runs `interlock policy` as alice would, and returns how it ended. */
-export async function runPolicy(
-  { interlock, config }: { interlock: Pick<Line['interlock'], 'data'>; config: string },
-  ...argv: string[]
-): Promise<Ended> {
+export async function runPolicy(line: CommandLine, ...argv: string[]): Promise<Ended> {
+  return await runCommand(line, 'policy', ...argv);
+}
+
+type CommandLine = { interlock: Pick<Line['interlock'], 'data'>; config: string };
+
+/** Runs `interlock` as alice would, and returns how it ended. */
+export async function runCommand({ interlock, config }: CommandLine, ...argv: string[]): Promise<Ended> {
   const child = spawn(
     process.execPath,
-    [MAIN, 'policy', ...argv, '--json', '--data', interlock.data, '--config', config],
+    [MAIN, ...argv, '--json', '--data', interlock.data, '--config', config],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const [out, err, [code]] = await Promise.all([

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { runPolicy } from './command.ts';
+import { runCommand, runPolicy } from './command.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 
 const START_MS = 120_000;
@@ -57,6 +57,26 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  '[P-apply-decided] apply ends with 1 where the deciders refuse the policy that it published',
+  async () => {
+    const rule = path.join(place.line.config, 'policies', 'rules', 'quiet');
+    await mkdir(rule, { recursive: true });
+    const file = path.join(rule, 'quiet.rego');
+    await writeFile(file, 'package interlock.rules.quiet\n\nallow contains "Anything goes." if true\n');
+    const refused = await runCommand(place.line, 'apply', '--yes');
+    expect(refused).toMatchObject({ code: 1, result: undefined });
+    expect(refused.stderr).toContain('bundle_rejected');
+    await writeFile(file, 'package interlock.rules.quiet\n\nallow contains "No." if false\n');
+    expect(await runCommand(place.line, 'apply', '--yes')).toMatchObject({
+      code: 0,
+      result: { changed: ['policy/current'] },
+    });
+  },
+  TEST_MS,
+);
+
 const versionSchema = z.looseObject({ version: z.int() });
 
 test(

@@ -87,6 +87,16 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'fault',
   },
+  'P-apply-decided': {
+    text: 'apply and up end well only when every decider uses the policy that they published.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
+  'P-kill-names': {
+    text: 'A kill switch for a name that nothing has is set, says so with the name that was meant, and ends with 1.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
   'P-config-names': {
     text: 'A name, pointer or time zone that nothing in the configuration folder has is refused with file, line and what was meant, or warned about where it can only refuse calls.',
     source: 'packages/cli/README.md',

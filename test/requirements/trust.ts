@@ -107,6 +107,11 @@ export const trustRequirements = {
     source: 'packages/cli/README.md',
     layer: 'unit',
   },
+  'P-approval-ending': {
+    text: 'Who approves a call is told what became of it: that it was carried out, or refused all the same.',
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
   'P-approval-identified-person': {
     text: 'Only an identified person with a fitting role can answer, and no agent can.',
     source: 'services/approver/README.md',

@@ -18,6 +18,7 @@ import {
   readContext,
   signedBundle,
   tokenOf,
+  untilPolicyUsed,
   withAgentKeys,
   withTokens,
   writeContext,
@@ -123,6 +124,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const context = { ...keyed, ingress, console, trust };
   await writeContext(data, context);
   await untilReady(children, signal);
+  await untilPolicyUsed(client);
 
   const running = owned.move();
   return runningInterlock({ data, ingress, console, context, children, serverChildren }, running);

@@ -10,5 +10,6 @@ export { usage } from './exit-codes.ts';
 export { type FolderOptions, foldersOf } from './folders.ts';
 export { issueText, type LoadedConfiguration, loadConfiguration } from './load-configuration.ts';
 export { instant, plain, print, report, table } from './output.ts';
+export { untilPolicyUsed } from './policy/publishing.ts';
 export { buildProgram, runProgram } from './program.ts';
 export { withTokens } from './tokens.ts';

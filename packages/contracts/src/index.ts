@@ -160,6 +160,8 @@ export {
   policyRollbackSchema,
   policyStateSchema,
   policyStatusSchema,
+  type QuestionState,
+  questionStateSchema,
   type ReplayEnd,
   replayEndSchema,
   switchListSchema,

@@ -120,6 +120,26 @@ export const answerReplySchema = z.strictObject({
   person: idSchema,
 });
 
+/** `GET /v1/approvals/{tenant}/{call}`: what became of a question, and of its call as far as the audit trail has it. */
+export const questionStateSchema = z.strictObject({
+  tenant: idSchema,
+  call: idSchema,
+  state: z.enum(['open', 'approved', 'denied', 'expired']),
+  /** Absent until the call has started or ended. */
+  ending: z
+    .discriminatedUnion('step', [
+      z.strictObject({ step: z.literal('started') }),
+      z.strictObject({
+        step: z.literal('settled'),
+        outcome: z.enum(['succeeded', 'failed', 'unknown']),
+        code: z.string().optional(),
+      }),
+      z.strictObject({ step: z.literal('refused'), code: z.string(), detail: z.string() }),
+    ])
+    .optional(),
+});
+export type QuestionState = z.infer<typeof questionStateSchema>;
+
 /** One span of a trace that is listed as a tree. */
 export const traceSpanSchema = z.strictObject({
   depth: z.int().nonnegative(),

@@ -15,7 +15,7 @@ export {
   explainablePolicy,
   type RecordedDecision,
 } from './explanation.ts';
-export type { Finding } from './folder/finding.ts';
+export { type Finding, meantText } from './folder/finding.ts';
 export { checkFolder, type FolderContents } from './folder/folder-check.ts';
 export type { DataFile } from './folder/settings-check.ts';
 export type { ToolFileFound } from './folder/tool-check.ts';

@@ -15,6 +15,7 @@ import { z } from 'zod';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
+import { questionState } from './question-state.ts';
 import { openQuestion } from './questions.ts';
 import type { Route } from './server.ts';
 
@@ -37,6 +38,18 @@ export function approvalRoutes(management: Management): Route[] {
       answer: async ({ person, query }) => {
         const { call } = parseInput(querySchema, query, 'query_invalid');
         return await listOpen(management, person, call);
+      },
+    },
+    {
+      method: 'GET',
+      url: '/v1/approvals/:tenant/:call',
+      roles: 'person',
+      answer: async ({ person, params }) => {
+        const address = parseInput(addressSchema, params, 'id_invalid');
+        requireTenant(person, address.tenant);
+        const question = await readQuestion(management, address);
+        if (!maySee(person, question)) throw new Fault('answer_not_allowed');
+        return await questionState(management, address, question);
       },
     },
     {

@@ -275,6 +275,28 @@ test('[P-approval-shares] more open questions than a list holds are counted in i
   expect(await list('?call=call_100')).toMatchObject({ approvals: [{ call: 'call_100' }], more: 0 });
 });
 
+test('[P-approval-ending] who may answer a question is told what became of its call, and nobody else is', async () => {
+  await askQuestion('acme', 'call_ended');
+  const auditor = await fixture.join('auditor');
+  const record = { stream: 'LEDGER', sequence: 1, at: 1, hash: HASH } as const;
+  let records: { step: string; event: Record<string, string> }[] = [];
+  await auditor.serve('auditor.show', async ({ tenants }) => ({
+    records: records.filter(() => tenants?.[0] === 'acme').map((one) => ({ ...record, ...one })),
+  }));
+  const url = '/v1/approvals/acme/call_ended';
+  const told = async (person: string) => (await fixture.ask(person, 'GET', url)).body;
+  expect(await told('otto')).toMatchObject({ code: 'answer_not_allowed' });
+  expect(await told('bob')).toEqual({ tenant: 'acme', call: 'call_ended', state: 'open' });
+  records = [{ step: 'started', event: {} }];
+  expect(await told('bob')).toMatchObject({ ending: { step: 'started' } });
+  records = [...records, { step: 'settled', event: { outcome: 'succeeded' } }];
+  expect(await told('bob')).toMatchObject({ ending: { step: 'settled', outcome: 'succeeded' } });
+  records = [{ step: 'refused', event: { code: 'policy_denied', detail: 'No more.', by: 'decider' } }];
+  expect(await told('bob')).toMatchObject({
+    ending: { step: 'refused', code: 'policy_denied', detail: 'No more.' },
+  });
+});
+
 let approver: Bus | undefined;
 async function approverBus(): Promise<Bus> {
   approver ??= await fixture.join('approver');

@@ -8,6 +8,7 @@ import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
 import { issueText, loadConfiguration } from '../load-configuration.ts';
 import { print, report } from '../output.ts';
+import { untilPolicyUsed } from '../policy/publishing.ts';
 import { withTokens } from '../tokens.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
@@ -56,6 +57,7 @@ async function runApply(dir: string | undefined, options: ManagementOptions & Co
     policy: await signedBundle(data, bundle),
   });
   await listed.onlyNow();
+  await untilPolicyUsed(client);
   print(options, applied, textOf(applied));
 }
 

@@ -1,8 +1,15 @@
-import { answerReplySchema, approvalListSchema, type OpenApproval } from '@interlock/contracts';
-import { Failure } from '@interlock/shell';
+import {
+  answerReplySchema,
+  approvalListSchema,
+  type OpenApproval,
+  type QuestionState,
+  questionStateSchema,
+} from '@interlock/contracts';
+import { Failure, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { type ConfirmOptions, confirm } from '../confirm.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { instant, oneLine, print, quoted } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
@@ -61,13 +68,54 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
       const body = { verdict, questionDigest, ...(reason === undefined ? {} : { reason }) };
       const path = `/v1/approvals/${tenant}/${call}`;
       const answer = await client.request({ method: 'POST', path, body, reply: answerReplySchema });
+      const ending = answer.state === 'approved' ? await untilEnded(client, path) : undefined;
       print(
         options,
-        { ...answer, arguments: question.arguments },
-        `${call} was ${answer.state} by ${answer.person}.`,
+        { ...answer, arguments: question.arguments, ...(ending === undefined ? {} : { ending }) },
+        `${call} was ${answer.state} by ${answer.person}.${answer.state === 'approved' ? endingText(ending) : ''}`,
       );
+      if (ending?.step === 'refused' || (ending?.step === 'settled' && ending.outcome !== 'succeeded'))
+        process.exitCode = exitCodes.failed;
     });
 }
+
+/** An approved call is decided once more, and carried out: most have ended by then. */
+const ENDING_WAIT_MS = 20_000;
+const POLL_MS = 200;
+
+type Ending = QuestionState['ending'];
+
+/** Returns how an approved call ended, or how far it got in that time. */
+async function untilEnded(client: ApiClient, path: string): Promise<Ending> {
+  const endMs = systemClock.monotonicMs() + ENDING_WAIT_MS;
+  for (;;) {
+    const { ending } = await client.request({ method: 'GET', path, reply: questionStateSchema });
+    const isOver = ending !== undefined && ending.step !== 'started';
+    if (isOver || systemClock.monotonicMs() > endMs) return ending;
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+function endingText(ending: Ending): string {
+  switch (ending?.step) {
+    case undefined:
+      return ' What became of the call is not recorded yet: see interlock audit show.';
+    case 'started':
+      return ' It is being carried out.';
+    case 'settled':
+      return ` The call ${outcomeWords[ending.outcome]}${ending.code === undefined ? '' : ` (${ending.code})`}.`;
+    case 'refused':
+      return ` The call was refused all the same: ${ending.code}: ${oneLine(ending.detail)}`;
+    default:
+      return ending satisfies never;
+  }
+}
+
+const outcomeWords = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  unknown: 'may have had its effect: nobody knows',
+} as const;
 
 async function readOpen(client: ApiClient, call?: string) {
   const query = call === undefined ? '' : `?call=${encodeURIComponent(call)}`;

@@ -1,10 +1,17 @@
-import { type SwitchTarget, switchListSchema } from '@interlock/contracts';
+import {
+  agentListSchema,
+  credentialListSchema,
+  type SwitchTarget,
+  switchListSchema,
+} from '@interlock/contracts';
+import { meantText } from '@interlock/policy-analysis';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { managementClientOf } from '../client.ts';
-import { usage } from '../exit-codes.ts';
-import { instant, print, table } from '../output.ts';
+import { type ApiClient, managementClientOf } from '../client.ts';
+import { exitCodes, usage } from '../exit-codes.ts';
+import { instant, print, report, table } from '../output.ts';
 import { agentName, type ManagementOptions, managementCommand } from './options.ts';
+import { toolsSchema } from './tools.ts';
 
 interface KillOptions extends ManagementOptions {
   agent?: ReturnType<typeof agentName>;
@@ -48,7 +55,54 @@ async function runKill(options: KillOptions): Promise<void> {
           body: { target, on: off !== true, ...(reason === undefined ? {} : { reason }) },
           reply: switchListSchema,
         });
-  print(options, list, textOf(list));
+  const unknown = target === undefined ? undefined : await unknownText(client, target);
+  print(options, unknown === undefined ? list : { ...list, unknown }, textOf(list));
+  if (unknown === undefined) return;
+  // The switch is set all the same: it would hold for what gets this name.
+  process.exitCode = exitCodes.failed;
+  report(unknown);
+}
+
+/** Returns what to say about a target that does not exist: nothing was stopped by its switch. */
+async function unknownText(client: ApiClient, target: SwitchTarget): Promise<string | undefined> {
+  if (target.kind === 'all') return undefined;
+  const { name, known } = await namesFor(client, target);
+  if (known.includes(name)) return undefined;
+  return `No ${target.kind} has the name ${name}${meantText(name, known) || '.'} The switch concerns nothing that exists.`;
+}
+
+async function namesFor(
+  client: ApiClient,
+  target: Exclude<SwitchTarget, { kind: 'all' }>,
+): Promise<{ name: string; known: string[] }> {
+  const get = { method: 'GET' } as const;
+  switch (target.kind) {
+    case 'tool': {
+      const { tools } = await client.request({ ...get, path: '/v1/tools', reply: toolsSchema });
+      return { name: target.tool, known: tools.map(({ name }) => name) };
+    }
+    case 'credential': {
+      const { credentials } = await client.request({
+        ...get,
+        path: '/v1/credentials',
+        reply: credentialListSchema,
+      });
+      return { name: target.credential, known: credentials.map(({ name }) => name) };
+    }
+    case 'agent': {
+      const { agents } = await client.request({ ...get, path: '/v1/agents', reply: agentListSchema });
+      return {
+        name: `${target.tenant}/${target.agent}`,
+        known: agents.map(({ tenant, agent }) => `${tenant}/${agent}`),
+      };
+    }
+    case 'tenant': {
+      const { agents } = await client.request({ ...get, path: '/v1/agents', reply: agentListSchema });
+      return { name: target.tenant, known: agents.map(({ tenant }) => tenant) };
+    }
+    default:
+      return target satisfies never;
+  }
 }
 
 function targetOf({ agent, tool, tenant, credential, all }: KillOptions): SwitchTarget | undefined {

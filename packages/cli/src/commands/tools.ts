@@ -6,7 +6,7 @@ import { type ApiClient, managementClientOf } from '../client.ts';
 import { print, quoted, table } from '../output.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
-const toolsSchema = z.strictObject({ tools: z.array(toolSchema) });
+export const toolsSchema = z.strictObject({ tools: z.array(toolSchema) });
 
 /** `interlock tools`: lists the tools, and pins the definition of an MCP tool. */
 export function toolsCommand(): Command {

@@ -99,6 +99,12 @@ export async function untilUsed(
   }
 }
 
+/** Waits until every decider uses the policy in force, as `untilUsed` does: what was applied may be refused by them. */
+export async function untilPolicyUsed(client: ApiClient): Promise<void> {
+  const { current } = await readPolicyState(client);
+  if (current !== undefined) await untilUsed(client, 'current', current);
+}
+
 /** A decider that has sent no status since the publishing, for longer than their interval, does not run any more. */
 function runningOf(
   deciders: readonly PolicyStatus[],
