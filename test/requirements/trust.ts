@@ -112,6 +112,16 @@ export const trustRequirements = {
     source: 'packages/cli/README.md',
     layer: 'unit',
   },
+  'P-tenant-people': {
+    text: 'A person limited to some tenants sees nothing of another one in any list of the console.',
+    source: 'services/console/README.md',
+    layer: 'unit',
+  },
+  'P-emergency-duties': {
+    text: 'Only who may answer questions about the tools opens an emergency, and by default not whom the agent acts for, who made it, or who made a key of it.',
+    source: 'services/console/README.md',
+    layer: 'unit',
+  },
   'P-approval-identified-person': {
     text: 'Only an identified person with a fitting role can answer, and no agent can.',
     source: 'services/approver/README.md',

@@ -22,9 +22,13 @@ export const agentEntrySchema = z.strictObject({
         hash: digestSchema,
         createdAt: instantMsSchema,
         notAfter: instantMsSchema,
+        /** Who made the key and so may hold it. */
+        by: idSchema.optional(),
       }),
     )
     .max(16),
+  /** Who made the agent, where no configuration did. */
+  createdBy: idSchema.optional(),
   caps: z
     .strictObject({
       ratePerSecond: z.number().positive().max(100_000),
@@ -114,6 +118,8 @@ export const approvalsEntrySchema = z.strictObject({
     .default(900_000),
   /** True when the person an agent acts for may not answer for its calls. */
   separateDuties: z.boolean().default(false),
+  /** True when nobody may open an emergency for an agent that acts for him, that he made or whose key he made. */
+  emergencies: z.strictObject({ separateDuties: z.boolean().default(true) }).prefault({}),
   rules: z
     .array(
       z.strictObject({

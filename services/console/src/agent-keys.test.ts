@@ -12,7 +12,7 @@ const agent: AgentEntry = {
   keys: [],
   caps: { ratePerSecond: 1, burst: 1, inFlight: 1 },
 };
-const terms = { nowMs: 1_000, validMs: 90 * HOUR_MS, overlapMs: HOUR_MS };
+const terms = { nowMs: 1_000, validMs: 90 * HOUR_MS, overlapMs: HOUR_MS, by: 'otto' };
 
 test('[P-ingress-keys] the entry of an agent has only the hash of its key', () => {
   const fresh = createAgentKey();

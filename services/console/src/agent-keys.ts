@@ -23,7 +23,7 @@ export function createAgentKey(): FreshKey {
 export function withKey(
   agent: AgentEntry,
   fresh: FreshKey,
-  { nowMs, validMs, overlapMs }: { nowMs: number; validMs: number; overlapMs: number },
+  { nowMs, validMs, overlapMs, by }: { nowMs: number; validMs: number; overlapMs: number; by: string },
 ): AgentEntry {
   const kept = agent.keys
     .filter((key) => key.notAfter > nowMs)
@@ -39,6 +39,7 @@ export function withKey(
     hash: sha256(fresh.key),
     createdAt: nowMs,
     notAfter: nowMs + validMs,
+    by,
   };
   return { ...agent, keys: [...kept, added] };
 }

@@ -44,7 +44,10 @@ export function agentRoutes(management: Management): Route[] {
         const { overlapMs, validMs } = parseInput(agentRotateSchema, body ?? {});
         const fresh = createAgentKey();
         const agent = await changeAgent(management, person, params, 'rotated', (entry) =>
-          withKey(entry, fresh, { nowMs: management.clock.nowMs(), validMs, overlapMs }),
+          withKey(entry, fresh, {
+            ...{ nowMs: management.clock.nowMs(), validMs, overlapMs },
+            by: person.person,
+          }),
         );
         return shownKey(agent, fresh);
       },
@@ -82,10 +85,12 @@ async function createAgent(management: Management, person: PersonEntry, body: un
       throw new Fault('name_taken', {
         detail: 'An agent has this name already. To give it a new key, rotate its key.',
       });
-    const value = withKey({ ...wanted, session: newId('ses'), keys: [] }, fresh, {
+    const made = { ...wanted, session: newId('ses'), keys: [], createdBy: person.person };
+    const value = withKey(made, fresh, {
       nowMs: management.clock.nowMs(),
       validMs,
       overlapMs: 0,
+      by: person.person,
     });
     await writeEntry(management, { bucket: 'agents', key, value }, operationOn(wanted, 'created', person));
     return shownKey(value, fresh);

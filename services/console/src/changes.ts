@@ -182,7 +182,12 @@ function compareAgents(
     const before = stored.get(key);
     // G2
     const session = before !== undefined && before.user === agent.user ? before.session : newSession();
-    const value: AgentEntry = { ...agent, session, keys: before?.keys ?? [] };
+    const value: AgentEntry = {
+      ...agent,
+      session,
+      keys: before?.keys ?? [],
+      ...(before?.createdBy === undefined ? {} : { createdBy: before.createdBy }),
+    };
     const about = { bucket: 'agents', key, kind: 'agent', tenant: agent.tenant, name: agent.agent } as const;
     return changeTo(about, value, before);
   });

@@ -17,7 +17,8 @@ export function credentialRoutes(management: Management): Route[] {
       method: 'GET',
       url: '/v1/credentials',
       roles: ['operator', 'reader'],
-      answer: async () => {
+      answer: async ({ person }) => {
+        requireEveryTenant(person);
         const credentials = await management.bus.entries('credentials').list();
         return { credentials: credentials.map(({ value: { name, setAt } }) => ({ name, setAt })) };
       },

@@ -1,15 +1,23 @@
-import { controlSchema, emergencyListSchema } from '@interlock/contracts';
+import {
+  agentEntrySchema,
+  approvalsEntrySchema,
+  controlSchema,
+  emergencyListSchema,
+} from '@interlock/contracts';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConsoleFixture, startConsole } from './console.fixture.ts';
+import { whyNot } from './emergency-duties.ts';
 
 const HOUR_MS = 3_600_000;
 let fixture: ConsoleFixture;
 beforeAll(async () => {
   fixture = await startConsole([
     { person: 'alice', roles: ['admin'] },
-    { person: 'otto', roles: ['operator'], tenants: ['acme'] },
+    { person: 'otto', roles: ['operator', 'approver'], tenants: ['acme'] },
     { person: 'bob', roles: ['approver'] },
+    { person: 'olga', roles: ['operator'] },
+    { person: 'ada', roles: ['operator', 'approver'] },
   ]);
   for (const tenant of ['acme', 'other'])
     await fixture.ask('alice', 'POST', '/v1/agents', { tenant, agent: 'helper', user: 'ada' });
@@ -50,6 +58,26 @@ describe('[P-emergency] an emergency is not opened', () => {
     expect(await fixture.ask('otto', 'GET', '/v1/emergencies')).toMatchObject({ body: { emergencies: [] } });
   });
 
+  test('[P-emergency-duties] by an operator who may not answer questions about every one of the tools', async () => {
+    expect(await open('olga')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
+    expect(await open('olga', { tools: ['*'] })).toMatchObject({ status: 403 });
+  });
+
+  test('[P-emergency-duties] by whom the agent acts for, who made it, or who made a key of it', async () => {
+    expect(await open('ada')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
+    await fixture.ask('otto', 'POST', '/v1/agents', { tenant: 'acme', agent: 'own', user: 'someone' });
+    expect(await open('otto', { agent: 'own' })).toMatchObject({
+      status: 403,
+      body: { code: 'role_missing' },
+    });
+    const shared = { tenant: 'acme', agent: 'shared', user: 'someone' };
+    await fixture.ask('alice', 'POST', '/v1/agents', shared);
+    await fixture.ask('otto', 'POST', '/v1/agents/acme/shared/rotate', {});
+    expect(await open('otto', { agent: 'shared' })).toMatchObject({ status: 403 });
+    expect(await open('alice', { agent: 'own' })).toMatchObject({ status: 200 });
+    await fixture.ask('alice', 'DELETE', '/v1/emergencies/acme/own');
+  });
+
   test('and cannot be closed where it is not open', async () => {
     expect(await fixture.ask('otto', 'DELETE', '/v1/emergencies/acme/helper')).toMatchObject({ status: 404 });
   });
@@ -61,7 +89,7 @@ test('[P-emergency] an emergency reaches the decider, is recorded on CONTROL wit
   await using _following = auditor.follow('CONTROL', async (batch) => {
     for (const { data } of batch) {
       const operation = controlSchema.parse(JSON.parse(new TextDecoder().decode(data)));
-      if (operation.kind === 'emergency')
+      if (operation.kind === 'emergency' && operation.name === 'helper')
         recorded.push(`${operation.verb} ${operation.name} ${operation.by} ${operation.reason ?? ''}`.trim());
     }
   });
@@ -85,4 +113,34 @@ test('[P-emergency] an emergency reaches the decider, is recorded on CONTROL wit
     `opened helper alice ${wanted.reason}`,
     'closed helper otto',
   ]);
+});
+
+describe('[P-emergency-duties] who may open an emergency', () => {
+  const agent = agentEntrySchema.parse({
+    tenant: 'acme',
+    agent: 'a',
+    user: 'ada',
+    session: 'ses_1',
+    keys: [],
+  });
+  const facts = (approvals: object, tools = ['pay']) => ({
+    ...{ agent, tools, nowMs: 1 },
+    approvals: approvalsEntrySchema.parse(approvals),
+  });
+  const boss = { person: 'boss', roles: ['finance'] };
+
+  test('is asked of every tool, by the rule that is about it', () => {
+    const rules = [{ tool: 'pay', roles: ['finance'] }];
+    expect(whyNot(boss, facts({ rules }))).toBeUndefined();
+    expect(whyNot(boss, facts({ rules }, ['pay', 'read']))).toContain('may not answer');
+    expect(whyNot(boss, facts({ rules }, ['*']))).toContain('may not answer');
+    expect(whyNot({ person: 'bob', roles: ['approver'] }, facts({ rules }, ['*']))).toContain('may not');
+  });
+
+  test('may be the agent’s own user only where approvals.yaml says so', () => {
+    const ada = { person: 'ada', roles: ['approver'] };
+    expect(whyNot(ada, facts({}))).toContain('acts for this person');
+    expect(whyNot({ person: 'ada', roles: ['admin'] }, facts({}))).toContain('acts for this person');
+    expect(whyNot(ada, facts({ emergencies: { separateDuties: false } }))).toBeUndefined();
+  });
 });

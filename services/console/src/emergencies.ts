@@ -1,5 +1,13 @@
-import { type EmergencyEntry, emergencyOpenSchema, Fault, idSchema, newId } from '@interlock/contracts';
+import {
+  type EmergencyEntry,
+  emergencyOpenSchema,
+  Fault,
+  idSchema,
+  newId,
+  type PersonEntry,
+} from '@interlock/contracts';
 import { z } from 'zod';
+import { requireDuties } from './emergency-duties.ts';
 import type { Management } from './management.ts';
 import { requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
@@ -23,7 +31,7 @@ export function emergencyRoutes(management: Management): Route[] {
         requireTenant(person, wanted.tenant);
         if (wanted.reason.trim() === '')
           throw new Fault('body_invalid', { detail: 'The reason is empty.', pointer: '/reason' });
-        return await management.inTurn(() => openEmergency(management, wanted, person.person));
+        return await management.inTurn(() => openEmergency(management, wanted, person));
       },
     },
     {
@@ -53,13 +61,16 @@ export function emergencyRoutes(management: Management): Route[] {
 async function openEmergency(
   management: Management,
   { forMs, ...wanted }: z.infer<typeof emergencyOpenSchema>,
-  by: string,
+  person: PersonEntry,
 ) {
   const { bus, clock, log } = management;
   const { tenant, agent, reason } = wanted;
+  const by = person.person;
   const key = `${tenant}.${agent}`;
-  if ((await bus.entries('agents').get(key)) === undefined)
+  const found = await bus.entries('agents').get(key);
+  if (found === undefined)
     throw new Fault('name_unknown', { detail: 'No agent has this name in this tenant.', pointer: '/agent' });
+  await requireDuties(management, person, found.value, wanted.tools);
   const openedAt = clock.nowMs();
   const emergency: EmergencyEntry = {
     ...wanted,

@@ -6,7 +6,7 @@ import {
   switchKey,
 } from '@interlock/contracts';
 import type { Management } from './management.ts';
-import { requireEveryTenant, requireTenant } from './people.ts';
+import { reaches, requireEveryTenant, requireTenant } from './people.ts';
 import { parseInput } from './problem.ts';
 import type { Route } from './server.ts';
 import type { Switches } from './switches.ts';
@@ -43,7 +43,9 @@ export function killRoutes(management: Pick<Management, 'clock'>, switches: Swit
       method: 'GET',
       url: '/v1/kill',
       roles: ['operator', 'reader', 'approver'],
-      answer: async () => ({ switches: await switches.listOn() }),
+      answer: async ({ person }) => ({
+        switches: (await switches.listOn()).filter(({ key }) => concerns(person, key)),
+      }),
     },
   ];
 }
@@ -51,4 +53,10 @@ export function killRoutes(management: Pick<Management, 'clock'>, switches: Swit
 function requireReach(person: PersonEntry, target: SwitchTarget): void {
   if ('tenant' in target) requireTenant(person, target.tenant);
   else requireEveryTenant(person);
+}
+
+/** A switch of a tenant or its agents is for people with rights there; the others stop calls of every tenant. */
+function concerns(person: PersonEntry, key: string): boolean {
+  const [kind, tenant] = key.split('.');
+  return tenant === undefined || (kind !== 'tenant' && kind !== 'agent') || reaches(person, tenant);
 }

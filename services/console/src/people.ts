@@ -50,8 +50,13 @@ export function requireRole(person: PersonEntry, roles: readonly ConsoleRole[]):
 
 /** Throws `role_missing` where the person has no rights in the tenant. */
 export function requireTenant(person: PersonEntry, tenant: string): void {
-  if (person.tenants === undefined || person.tenants.includes(tenant)) return;
+  if (reaches(person, tenant)) return;
   throw new Fault('role_missing', { detail: 'This person has no rights in this tenant.' });
+}
+
+/** Returns true where a person has rights in a tenant. */
+export function reaches({ tenants }: Pick<PersonEntry, 'tenants'>, tenant: string): boolean {
+  return tenants === undefined || tenants.includes(tenant);
 }
 
 /** Throws `role_missing` where the person's roles are for some tenants only: the operation concerns all of them. */

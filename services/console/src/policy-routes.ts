@@ -66,7 +66,9 @@ export function policyRoutes(management: Management): Route[] {
       method: 'GET',
       url: '/v1/policy/bundles/:digest',
       roles: ['operator', 'reader'],
-      answer: async ({ params }) => {
+      answer: async ({ person, params }) => {
+        // A bundle holds the grants of every tenant.
+        requireEveryTenant(person);
         const { digest } = parseInput(bundleSchema, params, 'id_invalid');
         const bytes = await management.bus.blobs('bundles').get(bundleKey(digest));
         if (bytes === undefined) throw new Fault('policy_version_unknown');
