@@ -231,7 +231,7 @@ describe('[P-approval-shown] approve', () => {
   ];
   const api = {
     status: 200,
-    body: { approvals, unreadable: [] },
+    body: { approvals, unreadable: [], more: 0 },
     posted: { tenant: 'default', call: 'c_1', state: 'approved', person: 'bob' },
     at: {
       '/v1/approvals/default/c_1': {

@@ -17,12 +17,18 @@ import {
   peopleFileSchema,
   type ToolFile,
 } from '@interlock/contracts';
-import { exists } from '@interlock/policy';
-import { Failure } from '@interlock/shell';
-import type { z } from 'zod';
+import { describeRules, exists } from '@interlock/policy';
+import {
+  BASE_POLICIES,
+  checkFolder,
+  type DataFile,
+  type Finding,
+  opaProgram,
+} from '@interlock/policy-analysis';
+import { type Environment, Failure, processEnvironment } from '@interlock/shell';
+import { z } from 'zod';
 import { checkedToolFileSchema, withFullPaths } from './local-paths.ts';
-import { type ConfigurationIssue, readYaml } from './yaml-file.ts';
-  env: Environment = processEnvironment(),
+import { type ConfigurationIssue, type IssueAt, type Read, readYaml } from './yaml-file.ts';
 
 /** Where keys are, unless another data folder is named. */
 const DATA = '.interlock';
@@ -170,7 +176,9 @@ class FolderReader {
   async dataIn(folder: string): Promise<DataFile[]> {
     const root = path.join(this.#folder, folder);
     if (!(await exists(root))) return [];
-    const names = (await readdir(root, { recursive: true })).filter((name) => DATA_FILE.test(path.basename(name)));
+    const names = (await readdir(root, { recursive: true })).filter((name) =>
+      DATA_FILE.test(path.basename(name)),
+    );
     const found: DataFile[] = [];
     for (const inside of names.sort()) {
       const file = `${folder}/${inside}`;
