@@ -13,6 +13,8 @@ const START_MS = 100_000;
 let line: Line;
 beforeAll(async () => {
   line = await startLine({
+    // Alice opens an emergency for the agent that acts for her.
+    approvals: { emergencies: { separateDuties: false } },
     tools: {
       write: {
         labels: [],
