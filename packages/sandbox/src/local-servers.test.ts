@@ -144,6 +144,17 @@ inSandbox('what a local server may not have', () => {
     expect((await run(connectionTo(unshare))).said).toBe('1\n');
   });
 
+  test('it starts also where its program is reached through links', async () => {
+    const program = path.join(folder, 'node_modules', '.bin', 'program');
+    const installed = path.join(folder, 'installed', 'node_modules', '.bin');
+    await mkdir(installed, { recursive: true });
+    await mkdir(path.join(folder, 'node_modules'));
+    await writeFile(path.join(installed, 'program'), '#!/bin/sh\necho started\n', { mode: 0o755 });
+    await symlink(installed, path.join(folder, 'node_modules', '.bin'));
+    const connection = localServerSchema.parse({ transport: 'stdio', command: program });
+    expect((await run(connection)).said).toBe('started\n');
+  });
+
   test('its secrets stand in no command line', async () => {
     await using server = await servers.prepare(connectionTo('', { env: { TOKEN: SECRET } }));
     expect([server.command, ...server.args].join(' ')).not.toContain(SECRET);

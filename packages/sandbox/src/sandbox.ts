@@ -65,8 +65,11 @@ export function enclosureOf({ connection, parts, env, forbidden, passwd }: Enclo
   const { mounts, network, limits, cwd = HOME } = connection;
   const bytes = String(limits.outputBytes);
   const memory = (mode: string, folder: string) => ['--perms', mode, '--size', bytes, '--tmpfs', folder];
+  // What lies in another folder is there already, and its path may lead through links that do not hold inside.
+  const folders = [...parts, ...mounts.map((mount) => mount.path)];
+  const outer = parts.filter((part) => !folders.some((other) => other !== part && isInside(part, other)));
   const shown = [
-    ...parts.map((folder) => ({ folder, access: 'ro' })),
+    ...outer.map((folder) => ({ folder, access: 'ro' })),
     ...mounts.map(({ path: folder, access }) => ({ folder, access })),
     // What lies deeper comes later, so that it is not covered.
   ].sort((left, right) => left.folder.length - right.folder.length);
