@@ -89,12 +89,12 @@ export const policyRequirements = {
   },
   'P-facts-parsed': {
     text: 'Policy sees what arguments mean as parsers read them, within limits of time and size; what they cannot read is said to be unreadable.',
-    source: 'services/decider/README.md',
+    source: 'packages/facts/README.md',
     layer: 'unit',
   },
   'P-rules-hold': {
     text: 'What a rule about arguments is meant to stop is found in every spelling that a grammar draws, or the argument counts as unreadable.',
-    source: 'policies/README.md',
+    source: 'packages/facts/README.md',
     layer: 'unit',
   },
   'P-session-memory': {

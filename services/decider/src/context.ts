@@ -1,6 +1,6 @@
 import type { AgentEntry, Call, EmergencyEntry, Tool } from '@interlock/contracts';
+import type { FactReader } from '@interlock/facts';
 import type { Authority } from './decide.ts';
-import type { FactReader } from './facts/read.ts';
 import type { Policies } from './policies.ts';
 import type { Sessions } from './session.ts';
 import type { Shadow } from './shadow.ts';

@@ -12,11 +12,11 @@ import {
   sha256,
   type Tool,
 } from '@interlock/contracts';
+import { createFactReader } from '@interlock/facts';
 import { seal, signStatement } from '@interlock/keys';
 import type { LoadedPolicy } from '@interlock/policy';
 import { caller, makeCall, makeTool, type TestKeys } from '@interlock/testkit';
 import type { DecisionContext } from './context.ts';
-import { createFactReader } from './facts/read.ts';
 
 export const nowMs = Date.UTC(2026, 0, 1);
 

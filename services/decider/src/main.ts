@@ -1,12 +1,12 @@
 import { connectBus, type EntryWatch, type Steps } from '@interlock/bus';
 import { policyStatusSchema, sessionSchema } from '@interlock/contracts';
+import { createFactReader } from '@interlock/facts';
 import { openSource, readTool } from '@interlock/gate';
 import { type Clock, defineService, type Health, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import type { DecisionContext } from './context.ts';
 import { emergencyOf, reportEmergency } from './emergency.ts';
 import { evaluate } from './evaluate.ts';
-import { createFactReader } from './facts/read.ts';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';
 import { agentOf } from './registry.ts';

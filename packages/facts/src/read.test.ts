@@ -1,8 +1,8 @@
 import { factsSchema, type Json, localServerSchema, type Parse } from '@interlock/contracts';
 import { processorMs } from '@interlock/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { toolOf } from '../decision.fixture.ts';
 import { createFactReader } from './read.ts';
+import { toolOf } from './rule.fixture.ts';
 
 const reader = createFactReader();
 afterAll(() => reader[Symbol.asyncDispose]());
@@ -22,7 +22,7 @@ function upstreamTool(...parse: Parse[]) {
     pinnedDigest: digest,
     timeoutMs: 1_000,
   };
-  return toolOf('x', { parse, target });
+  return toolOf({ parse, target });
 }
 
 async function read(parse: Parse | Parse[], parsed: Record<string, Json>, destinations: string[] = []) {
@@ -282,11 +282,11 @@ describe('[P-facts-parsed] destinations', () => {
       false,
     ],
   ] as const)('of the tool itself carry what the caller says: %s', async (_, target, parsed, carries) => {
-    const base = toolOf('x').target;
+    const base = toolOf().target;
     if (base.kind !== 'http') throw new Error('expected an HTTP tool');
     const { body, ...rest } = { body: base.body, ...target };
     const own = { ...base, ...rest, body: typeof body === 'string' ? body : [...body] };
-    const tool = toolOf('x', { target: own });
+    const tool = toolOf({ target: own });
     const facts = await reader.read(tool, { ...parsed }, { used: { tools: [], destinations: [] } });
     expect(facts.destinations).toEqual([
       {

@@ -1,0 +1,1 @@
+export { createFactReader, type FactReader } from './read.ts';
