@@ -5,6 +5,7 @@
  */
 import { type BucketName, buckets, Fault } from '@interlock/contracts';
 import { headers } from '@nats-io/transport-node';
+import { assertUsable } from './connection.ts';
 import type { BusContext } from './context.ts';
 import { isMessageAbsent, isWrongSequence } from './server-errors.ts';
 
@@ -92,8 +93,7 @@ export async function withinLimit<T>(
   work: (signal: AbortSignal) => Promise<T>,
   limitMs: number = TIMEOUT_MS,
 ): Promise<T> {
-  if (!connection.connected)
-    throw new Fault('dependency_unavailable', { detail: 'The store cannot be reached.' });
+  assertUsable(connection, 'The store cannot be reached.');
   const overdue = Promise.withResolvers<never>();
   const stopping = new AbortController();
   const timer = setTimeout(() => {

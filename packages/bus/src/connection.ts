@@ -114,6 +114,11 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   };
 }
 
+/** Throws `dependency_unavailable` while the connection cannot or must not be used. `lost` says what was not done. */
+export function assertUsable({ trouble }: Pick<Connection, 'trouble'>, lost: string): void {
+  if (trouble !== undefined) throw new Fault('dependency_unavailable', { detail: `${lost} (${trouble})` });
+}
+
 async function clientOptions({ service, server, seed }: ConnectionOptions): Promise<ClientOptions> {
   const servers = server.url.split(',');
   const tls = servers.some((url) => url.startsWith('tls://')) ? await tlsOptions(server) : undefined;

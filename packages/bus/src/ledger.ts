@@ -11,6 +11,7 @@ import {
 } from '@interlock/contracts';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { type ClaimNotice, followClaims } from './claims.ts';
+import { assertUsable } from './connection.ts';
 import type { BusContext } from './context.ts';
 import { parseBody } from './envelope.ts';
 import { type Published, publishEvent } from './publish.ts';
@@ -106,10 +107,7 @@ async function readBack(ledger: Pick<Ledger, 'readStep'>, step: ClaimStep, claim
 
 /** Reads from the leader. Throws `dependency_unavailable` when it does not answer in time. */
 async function readLast({ connection, reader }: BusContext, filter: string): Promise<StoredMsg | undefined> {
-  if (!connection.connected)
-    throw new Fault('dependency_unavailable', {
-      detail: 'The ledger cannot be read: the gateway is disconnected from NATS.',
-    });
+  assertUsable(connection, 'The ledger cannot be read.');
   try {
     return (await reader.streams.getMessage('LEDGER', { last_by_subj: filter })) ?? undefined;
   } catch (cause) {

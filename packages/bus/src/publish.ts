@@ -2,6 +2,7 @@
 import { type CallAddress, callFilter, type EventBody, Fault, type Step } from '@interlock/contracts';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { assertUsable } from './connection.ts';
 import type { BusContext } from './context.ts';
 import { envelopeOf } from './envelope.ts';
 import { isStreamFull, isSubjectFull, isWrongSequence } from './server-errors.ts';
@@ -27,10 +28,7 @@ export async function publishEvent<S extends Step>(
   body: EventBody<S>,
   expected: number | 'any',
 ): Promise<Published> {
-  if (!connection.connected)
-    throw new Fault('dependency_unavailable', {
-      detail: 'The gateway is disconnected from NATS. Nothing was published.',
-    });
+  assertUsable(connection, 'Nothing was published.');
   return tracer.startActiveSpan(
     `publish ${step}`,
     { kind: SpanKind.PRODUCER, attributes: publishAttributes(step, address) },
@@ -75,11 +73,12 @@ function publishAttributes(step: Step, { call, tenant }: CallAddress) {
 
 /** Publishes what is no step of a call, and expects no sequence. Throws `dependency_unavailable`. */
 export async function publishPlain(
-  { js }: Pick<BusContext, 'js'>,
+  { connection, js }: Pick<BusContext, 'connection' | 'js'>,
   subject: string,
   body: string,
   headers: MsgHdrs,
 ): Promise<void> {
+  assertUsable(connection, 'Nothing was published.');
   try {
     await js.publish(subject, body, { headers, timeout: ACK_TIMEOUT_MS });
   } catch (cause) {

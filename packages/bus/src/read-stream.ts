@@ -8,6 +8,7 @@ import {
 } from '@interlock/contracts';
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { fetchBatch, RETRY_DELAY_MS, readBatches, storedAtMsOf } from './batches.ts';
+import { assertUsable } from './connection.ts';
 import type { BusContext } from './context.ts';
 import { isMessageAbsent } from './server-errors.ts';
 
@@ -106,7 +107,11 @@ export async function readSequence(
 }
 
 /** Removes every message of the ledger below a sequence. Throws `dependency_unavailable`. */
-export async function purgeLedgerBelow({ jsm }: Pick<BusContext, 'jsm'>, sequence: number): Promise<void> {
+export async function purgeLedgerBelow(
+  { connection, jsm }: Pick<BusContext, 'connection' | 'jsm'>,
+  sequence: number,
+): Promise<void> {
+  assertUsable(connection, 'The ledger was not purged.');
   try {
     await jsm.streams.purge('LEDGER', { seq: sequence });
   } catch (cause) {

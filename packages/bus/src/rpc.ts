@@ -12,7 +12,7 @@ import {
 import type { Msg } from '@nats-io/transport-node';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { z } from 'zod';
-import type { Connection } from './connection.ts';
+import { assertUsable, type Connection } from './connection.ts';
 import { extractTrace, textOf, tracedHeaders } from './envelope.ts';
 import type { BusLog } from './options.ts';
 
@@ -34,6 +34,7 @@ export function serveRpc<N extends RpcName>(
 ): Promise<void> {
   const reply = async (message: Msg): Promise<void> => {
     try {
+      assertUsable(connection, 'Nothing was done.');
       const parsed = rpcSchemas[name].request.safeParse(parseJson(name, message.data));
       if (!parsed.success)
         throw new Fault('body_invalid', {
@@ -72,19 +73,18 @@ function parseJson(name: RpcName, data: Uint8Array): unknown {
 
 /** Sends a request. Throws the server's Fault, or `dependency_unavailable` when no reply comes in time. */
 export async function askRpc<N extends RpcName>(
-  { nats, connected }: Connection,
+  connection: Connection,
   name: N,
   request: RpcRequest<N>,
   timeoutMs: number,
 ): Promise<RpcReply<N>> {
-  if (!connected)
-    throw new Fault('dependency_unavailable', { detail: 'The gateway is disconnected from NATS.' });
+  assertUsable(connection, 'Nothing was asked.');
   return tracer.startActiveSpan(
     `ask ${name}`,
     { kind: SpanKind.CLIENT, attributes: { 'rpc.system.name': 'nats', 'rpc.method': name } },
     async (span) => {
       try {
-        const message = await nats.request(rpcSubject(name), JSON.stringify(request), {
+        const message = await connection.nats.request(rpcSubject(name), JSON.stringify(request), {
           timeout: timeoutMs,
           headers: tracedHeaders({}),
         });
