@@ -103,8 +103,9 @@ export async function sendHttpCase({ payload }: HttpCase, sender: HttpSender): P
   const text = payload
     .replaceAll('<HOST>', host)
     .replace(
-      /^(GET|POST)( +)\/(?:echo)?(?=[ #\\?])/,
-      (_, method: 'GET' | 'POST', blank: string) => `${method}${blank}${sender.routes[method]}`,
+      /^(GET|POST|DELETE)( +)\/(?:echo)?(?=[ #\\?])/,
+      (_, method: string, blank: string) =>
+        `${method}${blank}${method === 'POST' ? sender.routes.POST : sender.routes.GET}`,
     )
     .replace(/(\r?\n)(\r?\n)/, (_, first: string, second: string) => `${first}${sender.headers}${second}`);
   return await new Promise((resolved) => {
