@@ -38,19 +38,32 @@ export interface SqlReader extends AsyncDisposable {
   read(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]>;
 }
 
-/** Makes a reader of SQL; `readMs` is the deadline for the texts of one call. Its thread starts with the first text. */
-export function createSqlReader(readMs: number = READ_MS): SqlReader {
-  return new ThreadedSqlReader(readMs);
+export interface SqlReaderOptions {
+  /** The deadline for the texts of one call. */
+  readonly readMs?: number;
+  /** How long a call waits for its turn. */
+  readonly turnMs?: number;
+  /** The program of the thread. */
+  readonly program?: URL;
+}
+
+/** Makes a reader of SQL. Its thread starts with the first text. */
+export function createSqlReader({
+  readMs = READ_MS,
+  turnMs = TURN_MS,
+  program = new URL('./sql-thread.ts', import.meta.url),
+}: SqlReaderOptions = {}): SqlReader {
+  return new ThreadedSqlReader({ readMs, turnMs, program });
 }
 
 class ThreadedSqlReader implements SqlReader {
-  readonly #readMs: number;
+  readonly #options: Required<SqlReaderOptions>;
   readonly #queue = new Queue();
   #thread: Promise<Worker> | undefined;
   #jobs = 0;
 
-  constructor(readMs: number) {
-    this.#readMs = readMs;
+  constructor(options: Required<SqlReaderOptions>) {
+    this.#options = options;
   }
 
   async read(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]> {
@@ -60,7 +73,7 @@ class ThreadedSqlReader implements SqlReader {
     if (this.#queue.size >= WAITING_MAX) throw busy(); // Q2
     const enteredMs = performance.now();
     return await this.#queue.run(async () => {
-      if (performance.now() - enteredMs > TURN_MS) throw busy();
+      if (performance.now() - enteredMs > this.#options.turnMs) throw busy();
       return await this.#ask(texts);
     });
   }
@@ -73,7 +86,7 @@ class ThreadedSqlReader implements SqlReader {
   }
 
   async #ask(texts: readonly SqlText[]): Promise<(SqlStatement[] | undefined)[]> {
-    this.#thread ??= startThread();
+    this.#thread ??= startThread(this.#options.program);
     const thread = await this.#thread.catch((cause: unknown) => {
       this.#thread = undefined;
       throw new Fault('dependency_unavailable', {
@@ -83,7 +96,7 @@ class ThreadedSqlReader implements SqlReader {
     });
     this.#jobs += 1;
     const job = this.#jobs;
-    const reply = nextMessage(thread, this.#readMs);
+    const reply = nextMessage(thread, this.#options.readMs);
     thread.postMessage({ job, texts });
     const answer = answerSchema.safeParse(await reply.catch(() => undefined));
     if (answer.success && answer.data.job === job && answer.data.answers.length === texts.length)
@@ -95,8 +108,8 @@ class ThreadedSqlReader implements SqlReader {
   }
 }
 
-async function startThread(): Promise<Worker> {
-  const thread = new Worker(new URL('./sql-thread.ts', import.meta.url), {
+async function startThread(program: URL): Promise<Worker> {
+  const thread = new Worker(program, {
     name: 'sql',
     // An agent chose what it parses, so it gets nothing of this process.
     env: {},
