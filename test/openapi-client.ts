@@ -191,8 +191,12 @@ function textOf(value: Arbitrary<unknown>): Arbitrary<string> {
 export async function sendDrawn(origin: string, { method, path, headers, body }: Drawn): Promise<Answered> {
   const { hostname, port } = new URL(origin);
   const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  // A server may end a connection on which it answered before it read the whole request.
-  const outgoing = httpRequest({ hostname, port, method, path, headers, signal, agent: false });
+  // Without its length, Node sends the body of a DELETE or OPTIONS as if it were the next request.
+  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+  const outgoing = httpRequest({
+    ...{ hostname, port, method, path, signal },
+    headers: { ...headers, ...length },
+  });
   outgoing.end(body);
   const [incoming]: IncomingMessage[] = await once(outgoing, 'response');
   if (incoming === undefined) throw new TypeError('There is no answer.');

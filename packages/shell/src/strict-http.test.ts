@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { headMistake, networkOf } from './strict-http.ts';
+import { cutUnreadRequests, headMistake, networkOf } from './strict-http.ts';
 
 const fine = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: ['Host', 'localhost:1'] };
 
@@ -32,6 +35,31 @@ describe('the head of a request', () => {
     expect(headMistake({ ...fine, ...change })).toBeUndefined();
   });
 });
+
+describe('[P-http-strict] a connection whose request was answered before it had arrived', () => {
+  test('is cut where the rest does not come, and serves the next request where it came', async () => {
+    await using server = createServer((_, response) => void response.end('early'));
+    cutUnreadRequests(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const complete = await answeredEarly(server.address());
+    const held = await answeredEarly(server.address());
+    complete.write('rest');
+    // The moment of the first connection passes before that of the second.
+    await once(held, 'close');
+    complete.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(String(await once(complete, 'data'))).toContain('200 OK');
+    await once(complete, 'close');
+  });
+});
+
+async function answeredEarly(address: ReturnType<Server['address']>): Promise<Socket> {
+  if (address === null || typeof address === 'string') throw new TypeError('It has no port.');
+  const socket = connect(address.port, '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n');
+  expect(String(await once(socket, 'data'))).toContain('200 OK');
+  return socket;
+}
 
 describe('a network address', () => {
   test.each([

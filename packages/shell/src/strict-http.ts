@@ -4,7 +4,7 @@
  * H1. A request has one meaning: one Host that is an authority, an absolute path, and no header twice that may stand
  *     once. A proxy in front of us that read it in another way could be made to let something through.
  * H2. Nobody holds a connection by sending slowly what nobody reads: when an answer was sent before its request was
- *     complete, the connection is cut soon after.
+ *     complete, the connection is cut soon after, unless the request has arrived by then.
  * H3. One network address holds a limited number of connections, so it cannot take all of them.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -58,7 +58,12 @@ export function headMistake({
 export function cutUnreadRequests(server: Server): void {
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     response.once('finish', () => {
-      if (!request.complete) cutLater(request.socket);
+      if (request.complete) return;
+      // What has arrived whole in the meantime leaves the connection to the requests that follow it.
+      const timer = setTimeout(() => {
+        if (!request.complete) request.socket.destroy();
+      }, LINGER_MS);
+      request.once('close', () => clearTimeout(timer));
     });
   });
 }
@@ -66,10 +71,6 @@ export function cutUnreadRequests(server: Server): void {
 /** Sends the last answer of a connection, and closes it whether its client reads or not (H2). */
 export function endConnection(socket: Socket, answer: string): void {
   socket.end(answer);
-  cutLater(socket);
-}
-
-function cutLater(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(timer));
 }
