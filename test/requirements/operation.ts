@@ -27,6 +27,11 @@ export const operationRequirements = {
     source: 'packages/bus/README.md',
     layer: 'unit',
   },
+  'P-streams-bounded': {
+    text: 'No stream only grows: what is recorded, under a checkpoint and no longer needed is purged, how a call ended is kept for as long as an Idempotency-Key is valid, and an alarm tells of a stream that is filling up.',
+    source: 'services/provisioner/README.md',
+    layer: 'unit',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',

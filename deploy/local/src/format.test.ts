@@ -19,14 +19,14 @@ test('[P-data-format] a folder with content and no format version is refused, an
   await mkdir(path.join(data, 'keys'), { mode: 0o700 });
   await expect(startInterlock({ config: QUICKSTART, data })).rejects.toMatchObject({
     code: 'data_format_unknown',
-    detail: `The data folder ${data} has no format version, and this version of Interlock reads version 1 only.`,
+    detail: `The data folder ${data} has no format version, and this version of Interlock reads version 2 only.`,
     next: expect.stringContaining('Name an empty folder with --data.'),
   });
   expect(await readdir(data)).toEqual(['keys']);
 });
 
 test.each([
-  ['another format version', '{"format":2}', 'has format version 2'],
+  ['another format version', '{"format":1}', 'has format version 1'],
   ['a broken format file', '{"format":', 'has no format version'],
 ])('[P-data-format] a folder with %s is refused', async (_, content, words) => {
   await writeFile(path.join(data, 'format.json'), content);

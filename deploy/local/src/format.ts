@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { dataFiles } from './installation-files.ts';
 
 /** Grows with every change that makes older data folders unusable. */
-const FORMAT = 1;
+const FORMAT = 2;
 const formatSchema = z.strictObject({ format: z.int() });
 
 /** Writes the format into a new data folder. Throws `data_format_unknown` for a folder with content of another format. */

@@ -2,16 +2,18 @@ import {
   type AuditedStream,
   type Control,
   controlSubject,
+  type PurgedStream,
   type Statement,
   type StreamName,
 } from '@interlock/contracts';
-import { publishAnchor, readAnchors } from './anchors.ts';
+import { publishAnchor, readAnchors, readLastAnchor } from './anchors.ts';
 import type { BusContext } from './context.ts';
 import { eventHeaders } from './envelope.ts';
 import { publishPlain } from './publish.ts';
 import {
   followStream,
-  purgeLedgerBelow,
+  handledUpTo,
+  purgeBelow,
   readSequence,
   type StreamRecord,
   type StreamState,
@@ -28,10 +30,14 @@ export interface AuditStreams {
   streamState(stream: StreamName): Promise<StreamState>;
   /** Reads one message by sequence; undefined when the stream holds it no longer. */
   readSequence(stream: AuditedStream, sequence: number): Promise<StreamRecord | undefined>;
-  /** Removes every message of the ledger below a sequence. Only the auditor may. */
-  purgeLedgerBelow(sequence: number): Promise<void>;
+  /** Removes every message of a stream below a sequence. Only the auditor may. */
+  purgeBelow(stream: PurgedStream, sequence: number): Promise<void>;
+  /** Returns up to which sequence the services have handled what waits for them among the approvals. Only the auditor may. */
+  handledUpTo(): Promise<number>;
   /** Signs and publishes a checkpoint. Only the auditor may. */
   anchor(anchor: Statement<'anchor'>): Promise<void>;
+  /** Reads the newest checkpoint of a stream, as signed. */
+  lastAnchor(stream: AuditedStream): Promise<string | undefined>;
   /** Reads all checkpoints of a stream, oldest first, as signed. */
   anchors(stream: AuditedStream): Promise<string[]>;
 }
@@ -43,8 +49,10 @@ export function openAuditStreams(at: BusContext): AuditStreams {
     follow: (stream, store) => followStream(at, stream, store),
     streamState: (stream) => streamState(at, stream),
     readSequence: (stream, sequence) => readSequence(at, stream, sequence),
-    purgeLedgerBelow: (sequence) => purgeLedgerBelow(at, sequence),
+    purgeBelow: (stream, sequence) => purgeBelow(at, stream, sequence),
+    handledUpTo: () => handledUpTo(at),
     anchor: (anchor) => publishAnchor(at, anchor),
+    lastAnchor: (stream) => readLastAnchor(at, stream),
     anchors: (stream) => readAnchors(at, stream),
   };
 }

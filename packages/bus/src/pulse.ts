@@ -9,10 +9,10 @@
  */
 import { pulseBucket } from '@interlock/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { z } from 'zod';
 import type { Connection } from './connection.ts';
 import { startLoop } from './loop.ts';
 import type { BusOptions } from './options.ts';
+import { serverMsOf } from './server-time.ts';
 
 /** Four questions fit into the second after which a copy of the kill switches counts as old. */
 const EVERY_MS = 250;
@@ -37,9 +37,6 @@ export interface Pulse extends AsyncDisposable {
 
 /** What asking needs. `jsm` gives up soon, so that the next question is asked soon. */
 type PulseContext = Pick<BusOptions, 'clock' | 'log'> & { connection: Connection; jsm: JetStreamManager };
-
-/** The server's own time, with nanoseconds; the client's types do not know of it. */
-const answeredSchema = z.object({ ts: z.string(), state: z.object({ last_seq: z.int().nonnegative() }) });
 
 /** Starts asking, and returns when the first question was answered or failed. */
 export async function startPulse(at: PulseContext): Promise<Pulse> {
@@ -85,8 +82,8 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
 
 async function ask({ connection, jsm, clock, log }: PulseContext): Promise<PulseAnswer> {
   const [askedAtMs, earliestMs] = [clock.monotonicMs(), clock.nowMs()];
-  const { ts, state } = answeredSchema.parse(await jsm.streams.info(`KV_${pulseBucket}`));
-  const differenceMs = beyond(Date.parse(ts), { earliestMs, latestMs: clock.nowMs() });
+  const answer = await jsm.streams.info(`KV_${pulseBucket}`);
+  const differenceMs = beyond(serverMsOf(answer), { earliestMs, latestMs: clock.nowMs() });
   // H2
   const isWrong = Math.abs(differenceMs) > CLOCK_TOLERANCE_MS;
   const why = isWrong
@@ -95,7 +92,7 @@ async function ask({ connection, jsm, clock, log }: PulseContext): Promise<Pulse
   if (isWrong && connection.trouble === undefined)
     log.error({ differenceMs }, 'this service does nothing until its clock and that of NATS agree');
   connection.forbid(why);
-  return { askedAtMs, lastSequence: state.last_seq };
+  return { askedAtMs, lastSequence: answer.state.last_seq };
 }
 
 /** Returns how far an instant is outside of a span of time: negative before it, positive after it, 0 within. */

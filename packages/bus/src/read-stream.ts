@@ -1,7 +1,9 @@
 import {
   type AuditedStream,
+  approvalHandlers,
   auditConsumers,
   Fault,
+  type PurgedStream,
   parseSubject,
   type Step,
   type StreamName,
@@ -11,6 +13,7 @@ import { fetchBatch, RETRY_DELAY_MS, readBatches, storedAtMsOf } from './batches
 import { assertUsable } from './connection.ts';
 import type { BusContext } from './context.ts';
 import { isMessageAbsent } from './server-errors.ts';
+import { serverMsOf } from './server-time.ts';
 
 const BATCH_MAX = 200;
 /** For this long the instant at which a stream was made is not read again. */
@@ -32,6 +35,8 @@ export interface StreamRecord {
 
 export interface StreamState {
   created: string;
+  /** What the server's clock said, milliseconds since the epoch: messages carry the time of that clock. */
+  serverMs: number;
   firstSequence: number;
   lastSequence: number;
   bytes: number;
@@ -68,13 +73,16 @@ function recordOf(stream: AuditedStream, created: string, message: JsMsg): Strea
 
 /** Returns how full a stream is and which sequences it holds. Throws `dependency_unavailable`. */
 export async function streamState(
-  { jsm }: Pick<BusContext, 'jsm'>,
+  { connection, jsm }: Pick<BusContext, 'connection' | 'jsm'>,
   stream: StreamName,
 ): Promise<StreamState> {
+  assertUsable(connection, `The stream ${stream} cannot be read.`);
   try {
-    const { created, state, config } = await jsm.streams.info(stream);
+    const info = await jsm.streams.info(stream);
+    const { created, state, config } = info;
     return {
       created,
+      serverMs: serverMsOf(info),
       firstSequence: state.first_seq,
       lastSequence: state.last_seq,
       bytes: state.bytes,
@@ -87,10 +95,11 @@ export async function streamState(
 
 /** Reads one message by sequence; undefined when the stream holds it no longer. Throws `dependency_unavailable`. */
 export async function readSequence(
-  { jsm }: Pick<BusContext, 'jsm'>,
+  { connection, jsm }: Pick<BusContext, 'connection' | 'jsm'>,
   stream: AuditedStream,
   sequence: number,
 ): Promise<StreamRecord | undefined> {
+  assertUsable(connection, `The stream ${stream} cannot be read.`);
   try {
     const [created, message] = await Promise.all([
       createdOf(jsm, stream),
@@ -106,16 +115,41 @@ export async function readSequence(
   }
 }
 
-/** Removes every message of the ledger below a sequence. Throws `dependency_unavailable`. */
-export async function purgeLedgerBelow(
+/** Removes every message of a stream below a sequence. Throws `dependency_unavailable`. */
+export async function purgeBelow(
   { connection, jsm }: Pick<BusContext, 'connection' | 'jsm'>,
+  stream: PurgedStream,
   sequence: number,
 ): Promise<void> {
-  assertUsable(connection, 'The ledger was not purged.');
+  assertUsable(connection, `The stream ${stream} was not purged.`);
   try {
-    await jsm.streams.purge('LEDGER', { seq: sequence });
+    await jsm.streams.purge(stream, { seq: sequence });
   } catch (cause) {
-    throw new Fault('dependency_unavailable', { detail: 'The ledger could not be purged.', cause });
+    throw new Fault('dependency_unavailable', { detail: `The stream ${stream} could not be purged.`, cause });
+  }
+}
+
+/**
+ * Returns up to which sequence everything of the approvals was handled by the services that wait for it. Throws
+ * `dependency_unavailable`.
+ */
+export async function handledUpTo({
+  connection,
+  jsm,
+}: Pick<BusContext, 'connection' | 'jsm'>): Promise<number> {
+  assertUsable(connection, 'The consumers of APPROVALS cannot be read.');
+  try {
+    const infos = await Promise.all(approvalHandlers.map((name) => jsm.consumers.info('APPROVALS', name)));
+    return Math.min(
+      ...infos.map(({ num_pending, num_ack_pending, ack_floor }) =>
+        num_pending + num_ack_pending === 0 ? Number.MAX_SAFE_INTEGER : ack_floor.stream_seq,
+      ),
+    );
+  } catch (cause) {
+    throw new Fault('dependency_unavailable', {
+      detail: 'The consumers of APPROVALS cannot be read.',
+      cause,
+    });
   }
 }
 

@@ -27,8 +27,10 @@ export const limits = {
   approvedCallMs: 60_000,
   /** From `started` to `settled`, at most. */
   claimMs: 120_000,
-  /** The ledger keeps a call at least this long, so an Idempotency-Key is valid this long. */
+  /** An Idempotency-Key is valid this long after its call ended. */
   idempotencyWindowMs: 24 * 3_600_000,
+  /** The ledger and the approvals keep an event at least this long: whatever is under way on the line is over by then. */
+  eventsKeptMs: 1_800_000,
 } as const;
 
 const codeSchema = z.enum(faultCodes);
@@ -127,7 +129,7 @@ const claimSchema = z.strictObject({
 });
 export type Claim = z.infer<typeof claimSchema>;
 
-const settledSchema = z.strictObject({
+export const settledSchema = z.strictObject({
   ...ledgerHead,
   outcome: z.enum(['succeeded', 'failed', 'unknown']),
   /** Why a call failed or its outcome is unknown, where the upstream did not answer that. */
@@ -146,7 +148,7 @@ const settledSchema = z.strictObject({
 });
 export type Settled = z.infer<typeof settledSchema>;
 
-const refusedSchema = z.strictObject({
+export const refusedSchema = z.strictObject({
   ...ledgerHead,
   by: z.enum(services),
   code: codeSchema,

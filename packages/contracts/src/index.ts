@@ -102,6 +102,7 @@ export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './
 export {
   type AuditedStream,
   announcedBuckets,
+  approvalHandlers,
   auditConsumers,
   auditedStreams,
   type BucketName,
@@ -117,7 +118,9 @@ export {
   type LedgerStep,
   type Lifecycle,
   lifecycle,
+  type PurgedStream,
   pulseBucket,
+  purgedStreams,
   type RpcName,
   rpcs,
   type ServiceName,
@@ -170,6 +173,14 @@ export {
   toolPinSchema,
   traceSpanSchema,
 } from './management.ts';
+export {
+  type OutcomeEntry,
+  outcomeEntrySchema,
+  outcomeOfRefused,
+  outcomeOfSettled,
+  type RefusedCall,
+  type SettledCall,
+} from './outcomes.ts';
 export { pointerOf, valueAt } from './pointer.ts';
 export {
   factsSchema,

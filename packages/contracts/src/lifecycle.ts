@@ -151,6 +151,15 @@ export const auditConsumers = Object.fromEntries(
 ) as Record<AuditedStream, AuditConsumer>;
 export const auditedStreams = Object.keys(auditConsumers) as [AuditedStream, ...AuditedStream[]];
 
+/** The streams from which the auditor purges what is stored, under a checkpoint and handled. */
+export const purgedStreams = ['LEDGER', 'APPROVALS'] as const satisfies readonly AuditedStream[];
+export type PurgedStream = (typeof purgedStreams)[number];
+
+/** The consumers that must have handled an event of the approvals before it may be purged. */
+export const approvalHandlers = (Object.keys(consumers) as ConsumerName[]).filter(
+  (name) => consumers[name].stream === 'APPROVALS' && consumers[name].steps.length > 0,
+);
+
 function consumer<N extends StreamName, V extends ServiceName, const S extends readonly StepOf<N>[]>(
   stream: N,
   service: V,
@@ -200,6 +209,8 @@ export const buckets = {
     removedMs: HOUR_MS,
     maxBytes: 192 * MEBIBYTE,
   },
+  // An hour longer than an Idempotency-Key is valid, so that a late one is refused and not taken for a new one.
+  outcomes: { ...bucket('auditor', ['ingress']), maxAgeMs: 25 * HOUR_MS, maxBytes: 3_072 * MEBIBYTE },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;
 export type BucketName = keyof typeof buckets;

@@ -31,5 +31,5 @@ export { freePort } from './ports.ts';
 export { type ServerProcess, type ServerRecipe, startServer } from './processes.ts';
 export { processorMs } from './processor.ts';
 export { type RedisServer, startRedis } from './redis.ts';
-export { startTestBus, type TestBus } from './test-bus.ts';
+export { type StreamSizes, startTestBus, type TestBus } from './test-bus.ts';
 export { startUpstream, type Upstream, type UpstreamBehaviour, type UpstreamRequest } from './upstream.ts';

@@ -42,8 +42,15 @@ export interface TestBus extends AsyncDisposable {
   start(definitions: ServiceDefinitions, env?: Environment): Promise<StartedServices>;
 }
 
+/** How large streams are, in bytes, where that is not the default. */
+export interface StreamSizes {
+  ledgerMaxBytes?: number;
+  approvalsMaxBytes?: number;
+  anchorsMaxBytes?: number;
+}
+
 /** Starts a real NATS server with accounts, streams and consumers made from the lifecycle table. */
-export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number } = {}): Promise<TestBus> {
+export async function startTestBus(sizes: StreamSizes = {}): Promise<TestBus> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'interlock-test-bus-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -66,7 +73,7 @@ export async function startTestBus({ ledgerMaxBytes }: { ledgerMaxBytes?: number
     seed: (await keysOf('provisioner')).busSeed,
     log: silent,
     replicas: 1,
-    ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
+    ...sizes,
   });
   await provisioner.provision();
   await provisioner[Symbol.asyncDispose]();

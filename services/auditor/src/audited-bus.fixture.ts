@@ -7,6 +7,7 @@ import {
   eventually,
   type MongoServer,
   makeRefused,
+  type StreamSizes,
   sealedFor,
   startMongo,
   startTestBus,
@@ -44,10 +45,10 @@ export async function openStoreAt(url: Secret): Promise<RecordStore> {
 }
 
 /** Starts everything but the auditor. */
-export async function startAuditedBus(): Promise<AuditedBus> {
+export async function startAuditedBus(sizes: StreamSizes = {}): Promise<AuditedBus> {
   await using stack = new AsyncDisposableStack();
   const mongo = stack.use(await startMongo());
-  const testBus = stack.use(await startTestBus());
+  const testBus = stack.use(await startTestBus(sizes));
   const [ingress, console, auditor] = [
     await testBus.busOf('ingress'),
     await testBus.busOf('console'),

@@ -1,5 +1,11 @@
 import { type Bus, connectBus } from '@interlock/bus';
-import { type AuditedStream, type AuditVerification, auditedStreams, Fault } from '@interlock/contracts';
+import {
+  type AuditedStream,
+  type AuditVerification,
+  auditedStreams,
+  Fault,
+  outcomeEntrySchema,
+} from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
 import { readAnchor, startAnchors } from './anchors.ts';
@@ -30,7 +36,8 @@ export const auditorService = defineService({
       APPROVALS: recorderOf('APPROVALS'),
       CONTROL: recorderOf('CONTROL'),
     };
-    stack.use(startPurging({ bus, store, clock, log, anchored: () => anchors.anchored('LEDGER') }));
+    const outcomes = bus.records('outcomes', outcomeEntrySchema);
+    stack.use(startPurging({ bus, outcomes, store, clock, log, anchors }));
     health.add('bus', () => bus.ready);
     health.add('mongodb', () => store.ready);
     for (const stream of auditedStreams) {
@@ -77,14 +84,24 @@ type Parts = Pick<ServiceContext<unknown>, 'clock'> & {
 
 /** Returns the newest checkpoint that verifies. `verify` reports the others. */
 async function lastAnchorOf(stream: AuditedStream, { bus, keyring, clock }: Parts) {
+  const last = await bus.lastAnchor(stream);
+  if (last === undefined) return undefined;
+  const verified = verifiedOrNot(last);
+  if (verified !== undefined) return verified;
   for (const jws of (await bus.anchors(stream)).toReversed()) {
+    const earlier = verifiedOrNot(jws);
+    if (earlier !== undefined) return earlier;
+  }
+  return undefined;
+
+  function verifiedOrNot(jws: string) {
     try {
       return readAnchor(jws, keyring, clock.nowMs());
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
+      if (error instanceof Fault) return undefined;
+      throw error;
     }
   }
-  return undefined;
 }
 
 /** Verifies every stream, one after the other: each is one long read of the store. */

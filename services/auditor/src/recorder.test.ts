@@ -1,18 +1,16 @@
 import type { Statement } from '@interlock/contracts';
 import { signStatement } from '@interlock/keys';
-import { createTestKeys, eventually, FakeClock } from '@interlock/testkit';
+import { createTestKeys, eventually, FakeClock, startTestBus } from '@interlock/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { readAnchor, startAnchors } from './anchors.ts';
+import { readAnchor, startAnchors, strideOf } from './anchors.ts';
 import { type AuditedBus, newCall, openStoreAt, sequenceOf, startAuditedBus } from './audited-bus.fixture.ts';
 import { faultOf, genesisOf, type Head, hashOf, link } from './chain.ts';
 import { openerOf } from './evidence.ts';
 import type { RecordStore } from './mongo.ts';
-import { purge } from './purge.ts';
 import { type ChainRecord, messageDigest, recordOf } from './record.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
 const MESSAGES = 6;
-const DAY_MS = 86_400_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 let audited: AuditedBus;
 let store: RecordStore;
@@ -168,6 +166,40 @@ test('a checkpoint is signed two seconds after a record, or at once after a hund
   await eventually(async () => (await sequences()).at(-1) === 101);
 });
 
+test('[P-streams-bounded] the fuller the stream of checkpoints is, the more records and time a checkpoint stands for, and one is signed at once where it is waited for', async () => {
+  const stride = (bytes: number) => strideOf({ bytes, maxBytes: 1_000 });
+  expect([0, 250, 500, 1_000].map(stride)).toEqual([1, 2 ** 4.5, 2 ** 9, 2 ** 18]);
+  await using testBus = await startTestBus({ anchorsMaxBytes: 8_192 });
+  const bus = await testBus.busOf('auditor');
+  const clock = new FakeClock(Date.now());
+  const signed: number[] = [];
+  const head = (sequence: number): Head => ({
+    stream: 'CONTROL',
+    created: 'x',
+    sequence,
+    hash: 'a'.repeat(64),
+  });
+  await using anchors = startAnchors({
+    bus,
+    clock,
+    log: silent,
+    onSigned: () => signed.push(clock.monotonicMs()),
+  });
+  anchors.note(head(1));
+  for (let sequence = 2; sequence < 1_000; sequence += 1) {
+    await clock.advance(2_000);
+    // It sleeps again: what was due is signed.
+    await eventually(() => clock.sleepers === 1);
+    if (signed.length === 3) break;
+    anchors.note(head(sequence));
+  }
+  const [first = 0, second = 0, third = 0] = signed;
+  expect(third - second).toBeGreaterThan(2 * (second - first));
+  anchors.note(head(1_000));
+  anchors.want('CONTROL');
+  await eventually(() => anchors.anchored('CONTROL')?.sequence === 1_000);
+});
+
 test('a checkpoint counts only when an auditor signed it, and also when the key has expired since', () => {
   const anchor: Statement<'anchor'> = {
     type: 'anchor',
@@ -183,20 +215,4 @@ test('a checkpoint counts only when an auditor signed it, and also when the key 
   expect(() => readAnchor(signedBy('executor', 10), keyring, 15)).toThrow('statement_invalid');
   expect(() => readAnchor(signedBy('auditor', 25), keyring, 30)).toThrow('statement_invalid');
   expect(readAnchor(signedBy('auditor', 10), keyring, 30)).toMatchObject({ sequence: 1 });
-});
-
-test('[P-auditor-catches-up] the ledger is purged only of what is recorded, under a checkpoint, and older than an Idempotency-Key', async () => {
-  const recorder = await newRecorder();
-  const head = await recorder.catchUp();
-  const clock = new FakeClock(Date.now());
-  const options = { bus: audited.auditor, store, clock, log: silent };
-  const later = new FakeClock(Date.now() + 2 * DAY_MS);
-  expect(await purge({ ...options, anchored: () => head })).toBeUndefined();
-  expect(await purge({ ...options, clock: later, anchored: () => undefined })).toBeUndefined();
-  await audited.records.deleteMany({ sequence: 3 });
-  const upToFour = { ...head, sequence: 4 };
-  expect(await purge({ ...options, clock: later, anchored: () => upToFour })).toBeUndefined();
-  const upToThree = { ...head, sequence: 3 };
-  expect(await purge({ ...options, clock: later, anchored: () => upToThree })).toBe(3);
-  expect((await audited.auditor.streamState('LEDGER')).firstSequence).toBe(3);
 });

@@ -7,7 +7,7 @@ import {
   problemOf,
   type Question,
   type Refusal,
-  type Settled,
+  type SettledCall,
 } from '@interlock/contracts';
 
 /** An answer, without the headers that every answer has. */
@@ -68,7 +68,7 @@ export function answerUnread(call: string | undefined): Answer {
 
 /** Answers that the call was carried out, or may have been, with its result where it is known. */
 export function answerOutcome(
-  settled: Settled,
+  settled: SettledCall,
   { result, replayed }: { result: Pick<CallOutcome, 'result' | 'mediaType'>; replayed: boolean },
 ): Answer {
   const body: CallOutcome = {

@@ -4,9 +4,18 @@
  * S1. The ledger outweighs the question: what started, settled or was refused is no longer held.
  * S2. A started call may still settle until its claim runs out; after that its orphan is settled by an executor.
  * S3. A refusal whose writer did not know the agent belongs to the agent that the question names.
+ * S4. What ended half an hour ago may be purged from the ledger. Its outcome was kept before that, so it is looked up after
+ *     the ledger, and outweighs a refusal that was written when the ledger no longer held the end of the call.
  */
 import type { Ledger, LedgerEntry, Records } from '@interlock/bus';
-import { faults, limits, type QuestionEntry, type Refused, type Settled } from '@interlock/contracts';
+import {
+  faults,
+  limits,
+  type OutcomeEntry,
+  type QuestionEntry,
+  type RefusedCall,
+  type SettledCall,
+} from '@interlock/contracts';
 import { UNKNOWN_NAME } from '@interlock/gate';
 import type { Clock } from '@interlock/shell';
 import type { CallEvent } from './waits.ts';
@@ -20,8 +29,8 @@ type Asked = QuestionEntry['question'];
 export type CallState =
   | { kind: 'absent' }
   /** `live` where the outcome was received as it was stored: its body may still arrive on the channel. */
-  | { kind: 'settled'; settled: Settled; live: boolean }
-  | { kind: 'refused'; refused: Refused }
+  | { kind: 'settled'; settled: SettledCall; live: boolean }
+  | { kind: 'refused'; refused: RefusedCall }
   | { kind: 'started'; claim: Claimed; leftMs: number }
   | { kind: 'held'; question: Asked }
   /** The question was answered or expired, and the call goes on for this long at most. */
@@ -30,19 +39,41 @@ export type CallState =
 export interface CallStateSources {
   bus: Pick<Ledger, 'readCall'>;
   questions: Pick<Records<QuestionEntry>, 'get'>;
+  outcomes: Pick<Records<OutcomeEntry>, 'get'>;
   clock: Pick<Clock, 'nowMs'>;
 }
 
 /** Reads the state of a call. Throws `dependency_unavailable`. */
 export async function readCallState(
   { tenant, call }: { tenant: string; call: string },
-  { bus, questions, clock }: CallStateSources,
+  { bus, questions, outcomes, clock }: CallStateSources,
 ): Promise<CallState> {
-  const [ledger, question] = await Promise.all([
-    bus.readCall(tenant, call),
-    questions.get(`${tenant}.${call}`),
-  ]);
-  return callStateOf(ledger, question?.value, clock.nowMs());
+  const key = `${tenant}.${call}`;
+  const [ledger, question] = await Promise.all([bus.readCall(tenant, call), questions.get(key)]);
+  const state = callStateOf(ledger, question?.value, clock.nowMs());
+  // S4
+  const kept = isEndedEarlier(state) ? await outcomes.get(key) : undefined;
+  return kept === undefined ? state : stateOfOutcome(kept.value, { tenant, call });
+}
+
+/** True where the ledger may have held the end of the call before. */
+function isEndedEarlier({ kind }: CallState): boolean {
+  return kind === 'absent' || kind === 'refused' || kind === 'resolved';
+}
+
+function stateOfOutcome(outcome: OutcomeEntry, address: { tenant: string; call: string }): CallState {
+  switch (outcome.step) {
+    case 'settled': {
+      const { step: _, ...settled } = outcome;
+      return { kind: 'settled', settled: { ...address, ...settled }, live: false };
+    }
+    case 'refused': {
+      const { step: _, ...refused } = outcome;
+      return { kind: 'refused', refused: { ...address, ...refused } };
+    }
+    default:
+      return outcome satisfies never;
+  }
 }
 
 /** Returns the state of a call after an event that was just stored. */
@@ -154,7 +185,7 @@ export function planOf(
   return state.kind === 'refused' && faults[state.refused.code].retryable ? 'next' : 'follow';
 }
 
-/** The ledger keeps an ended call for a while after its window, so that a late key is refused and not mistaken for a new one. */
+/** An outcome is kept for an hour after its window, so that a late key is refused and not mistaken for a new one. */
 function isPastWindow(state: CallState, nowMs: number): boolean {
   const ended =
     state.kind === 'settled' ? state.settled.at : state.kind === 'refused' ? state.refused.at : nowMs;

@@ -1,5 +1,5 @@
 import type { Bus } from '@interlock/bus';
-import { questionEntrySchema } from '@interlock/contracts';
+import { outcomeEntrySchema, questionEntrySchema } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
 import { makeCall, makeClaim, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -62,6 +62,7 @@ async function followPastDeadline(
       },
     },
     questions: ingress.records('questions', questionEntrySchema),
+    outcomes: ingress.records('outcomes', outcomeEntrySchema),
     keyring: testBus.keyring,
     clock: systemClock,
     ...{ waits, log },

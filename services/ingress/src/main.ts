@@ -1,5 +1,5 @@
 import { connectBus } from '@interlock/bus';
-import { questionEntrySchema } from '@interlock/contracts';
+import { outcomeEntrySchema, questionEntrySchema } from '@interlock/contracts';
 import { defineService, run } from '@interlock/shell';
 import { authenticator, currentAgent } from './agents.ts';
 import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
@@ -43,9 +43,10 @@ export const ingressService = defineService({
 
     const tools = watchTools(toolEntries);
     const questions = bus.records('questions', questionEntrySchema);
-    const doubts = stack.use(new Doubts({ bus, questions, keyring, clock, log }));
+    const outcomes = bus.records('outcomes', outcomeEntrySchema);
+    const doubts = stack.use(new Doubts({ bus, questions, outcomes, keyring, clock, log }));
     const parts = {
-      ...{ questions, doubts },
+      ...{ questions, outcomes, doubts },
       volumes: new Volumes({ tenantBytesPerHour: config.INTERLOCK_INGRESS_TENANT_BYTES_PER_HOUR }),
       ...{ bus, waits, keyring, clock, log, callIdKey, replica, tools: tools.get },
       results: { blobs: bus.blobs('results'), sealKey: keys.seal },

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Blobs } from '@interlock/bus';
-import { type CallOutcome, type Settled, sealContext, sealedSchema, sha256 } from '@interlock/contracts';
+import { type CallOutcome, type SettledCall, sealContext, sealedSchema, sha256 } from '@interlock/contracts';
 import { type ServiceKeys, unseal } from '@interlock/keys';
 import { isFaithful } from './faithful.ts';
 import type { Waiter } from './waits.ts';
@@ -22,7 +22,7 @@ export interface ResultSources {
  * Throws `dependency_unavailable` while the kept results cannot be read.
  */
 export async function resultOf(
-  settled: Settled,
+  settled: SettledCall,
   waiter: Waiter | undefined,
   { blobs, sealKey }: ResultSources,
 ): Promise<ShownResult> {

@@ -9,6 +9,7 @@
 import {
   announcedBuckets,
   announceSubject,
+  approvalHandlers,
   type BucketName,
   buckets,
   type ConsumerName,
@@ -18,6 +19,7 @@ import {
   controlPatterns,
   lifecycle,
   pulseBucket,
+  purgedStreams,
   type RpcName,
   rpcSubject,
   rpcs,
@@ -149,7 +151,11 @@ function streamGrants(service: ServiceName): Grant[] {
       grants.push(api(`STREAM.MSG.GET.${stream}`), api(`STREAM.INFO.${stream}`));
   }
   if (service === 'auditor')
-    grants.push(api('STREAM.PURGE.LEDGER'), core('service', streamPattern('ANCHORS')));
+    grants.push(
+      ...purgedStreams.map((stream) => api(`STREAM.PURGE.${stream}`)),
+      ...approvalHandlers.map((name) => api(`CONSUMER.INFO.APPROVALS.${name}`)),
+      core('service', streamPattern('ANCHORS')),
+    );
   for (const pattern of controlPatterns(service)) grants.push(core('service', pattern));
   return grants;
 }

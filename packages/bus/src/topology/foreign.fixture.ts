@@ -6,6 +6,7 @@ import {
   anchorSubject,
   announcedBuckets,
   announceSubject,
+  approvalHandlers,
   type BucketName,
   buckets,
   type ConsumerName,
@@ -17,6 +18,7 @@ import {
   controlWriters,
   lifecycle,
   pulseBucket,
+  purgedStreams,
   type RpcName,
   rpcSubject,
   rpcs,
@@ -118,9 +120,10 @@ export function foreignApiCalls(service: ServiceName): string[] {
     .filter((name) => consumers[name].service !== service)
     .flatMap((name) => {
       const at = `${consumers[name].stream}.${name}`;
+      const mayAsk = service === 'auditor' && approvalHandlers.includes(name);
       return [
         `CONSUMER.MSG.NEXT.${at}`,
-        `CONSUMER.INFO.${at}`,
+        ...(mayAsk ? [] : [`CONSUMER.INFO.${at}`]),
         `CONSUMER.DELETE.${at}`,
         `CONSUMER.PAUSE.${at}`,
       ];
@@ -133,7 +136,8 @@ export function foreignApiCalls(service: ServiceName): string[] {
 }
 
 function mayCall(service: ServiceName, call: string, stream: string): boolean {
-  if (service === 'auditor' && call === 'STREAM.PURGE' && stream === 'LEDGER') return true;
+  if (service === 'auditor' && call === 'STREAM.PURGE' && purgedStreams.some((one) => one === stream))
+    return true;
   if (isStreamName(stream)) return READER_CALLS.includes(call) && includes(streams[stream].readers, service);
   if (call === 'STREAM.INFO' && bucketOf(stream) === pulseBucket) return true;
   const { writer, readers: reading } = buckets[bucketOf(stream)];

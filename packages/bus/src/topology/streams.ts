@@ -31,8 +31,13 @@ const MEBIBYTE = 1_048_576;
 /** A call is in flight for minutes: its own limit, that of its claim, and time to restart a service. */
 const LINE_MAX_AGE_MS = limits.callMs + limits.claimMs + 150_000;
 const LINE_MAX_BYTES = 512 * MEBIBYTE;
-const LEDGER_MAX_BYTES = 4_096 * MEBIBYTE;
-const RECORD_MAX_BYTES = 1_024 * MEBIBYTE;
+/** Fifty calls a second take a quarter of it: `budget.test.ts`. */
+const LEDGER_MAX_BYTES = 3_072 * MEBIBYTE;
+const APPROVALS_MAX_BYTES = 512 * MEBIBYTE;
+/** Nothing is removed from it: two hundred thousand management operations, and a few thousand publications of policy. */
+const CONTROL_MAX_BYTES = 256 * MEBIBYTE;
+/** Nothing is removed from it: the fuller it is, the rarer checkpoints become. */
+const ANCHORS_MAX_BYTES = 256 * MEBIBYTE;
 /** A call has one question and one resolution, and at most this many answers. */
 const ANSWERS_PER_CALL = 16;
 /** The server delivers at most this often; the step's owner refuses the call at the fifth delivery (S3 in `run-step.ts`). */
@@ -43,6 +48,8 @@ export interface ProvisionOptions {
   replicas: number;
   /** Limits in bytes, for small machines and for tests. */
   ledgerMaxBytes?: number;
+  approvalsMaxBytes?: number;
+  anchorsMaxBytes?: number;
 }
 
 /** Makes every stream, consumer and bucket that is missing, and changes none that exists. Returns the names of those it made. */
@@ -105,8 +112,10 @@ function streamConfigs(options: ProvisionOptions): NamedStream[] {
 function ownConfigs({
   replicas,
   ledgerMaxBytes = LEDGER_MAX_BYTES,
+  approvalsMaxBytes = APPROVALS_MAX_BYTES,
+  anchorsMaxBytes = ANCHORS_MAX_BYTES,
 }: ProvisionOptions): Record<StreamName, Partial<StreamConfig>> {
-  const kept = { deny_delete: true, max_bytes: RECORD_MAX_BYTES, discard: DiscardPolicy.New };
+  const kept = { deny_delete: true, discard: DiscardPolicy.New };
   return {
     LINE: {
       ...(replicas > 1 ? { storage: StorageType.Memory } : { persist_mode: PersistMode.Async }),
@@ -123,12 +132,12 @@ function ownConfigs({
     },
     APPROVALS: {
       ...kept,
+      max_bytes: approvalsMaxBytes,
       max_msgs_per_subject: ANSWERS_PER_CALL,
       discard_new_per_subject: true,
-      deny_purge: true,
     },
-    CONTROL: { ...kept, deny_purge: true },
-    ANCHORS: { ...kept, deny_purge: true },
+    CONTROL: { ...kept, max_bytes: CONTROL_MAX_BYTES, deny_purge: true },
+    ANCHORS: { ...kept, max_bytes: anchorsMaxBytes, deny_purge: true },
   };
 }
 
