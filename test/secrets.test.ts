@@ -35,8 +35,16 @@ function answerWith(authorization: string) {
     basic: Buffer.from(`user:${token}`).toString('base64'),
     deep: [{ url: `https://example.com/?token=${encodeURIComponent(token)}&x=1` }],
     twice: JSON.stringify({ token }),
+    html: `<b title="${htmlOf(token)}">${htmlOf(JSON.stringify(token))}</b>`,
+    document: Buffer.from(JSON.stringify({ token })).toString('base64'),
+    form: Buffer.from(`token=${encodeURIComponent(token)}`).toString('base64url'),
+    page: Buffer.from(htmlOf(token)).toString('base64'),
     kept: 'the rest of the answer',
   };
+}
+
+function htmlOf(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }
 
 beforeAll(async () => {
@@ -93,14 +101,17 @@ function sayingOf(headers: Headers, text: string): string {
 
 /** Returns a secret in every form it might be written in, down to the middle of a base64 text around it. */
 function formsOf(secret: string): string[] {
-  const middles = [0, 1, 2].map((shift) => {
-    const text = Buffer.from('x'.repeat(shift) + secret).toString('base64');
-    return text.slice(4, -CORE_BYTES - 2);
-  });
   const escaped = JSON.stringify(secret).slice(1, -1);
+  const written = [secret, escaped, encodeURIComponent(secret), htmlOf(secret)];
+  const middles = written.flatMap((form) =>
+    [0, 1, 2].map((shift) => {
+      const text = Buffer.from('x'.repeat(shift) + form).toString('base64');
+      return text.slice(4, -CORE_BYTES - 2);
+    }),
+  );
   return [
     ...new Set([
-      ...[secret, encodeURIComponent(secret), escaped, escaped.replaceAll('/', '\\/')],
+      ...[...written, escaped.replaceAll('/', '\\/'), htmlOf(escaped)],
       ...middles.flatMap((middle) => [middle, middle.replaceAll('+', '-').replaceAll('/', '_')]),
       Buffer.from(secret).toString('hex'),
     ]),

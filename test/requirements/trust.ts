@@ -8,7 +8,12 @@ export const trustRequirements = {
     layer: 'line',
   },
   'P-secret-redacted': {
-    text: 'A credential that an upstream sends back is removed from the answer: plain, base64, URL-encoded and JSON-escaped.',
+    text: 'A credential that an upstream sends back is removed from the answer: plain, escaped as in JSON, URLs and HTML, in hexadecimal digits, UTF-16 and base64, cut off or whole.',
+    source: 'packages/egress/README.md',
+    layer: 'unit',
+  },
+  'P-redaction-linear': {
+    text: 'Removing credentials takes a few steps for each byte of an answer, whatever it holds, and leaves other work its turn.',
     source: 'packages/egress/README.md',
     layer: 'unit',
   },

@@ -5,7 +5,7 @@ export type { Identity } from './identity.ts';
 export { cleanText, mentions } from './mentions.ts';
 export type { Resolve } from './pin.ts';
 export { type CompiledPolicy, compilePolicy, type EgressPolicy, permitUrl } from './policy.ts';
-export { basicSecrets, type Redacted, redact, redactHeaders } from './redact.ts';
+export { basicSecrets, type Redacted, redact, redactBody, redactHeaders } from './redact.ts';
 export {
   createEgress,
   type Egress,

@@ -10,6 +10,8 @@ import { redact } from './redact.ts';
 const BEGINNING_CHARACTERS = 8;
 /** Below this, a secret is in ordinary words in any case. */
 const LEAST_CHARACTERS = 4;
+/** Longer texts are no sentences for a log or values of a header. */
+const TEXT_CHARACTERS = 8_192;
 const MARK = '[a text with a secret in it]';
 
 /** Whether a text holds a secret, or the first characters of one. */
@@ -24,7 +26,7 @@ export function mentions(text: string, secrets: readonly Secret[]): boolean {
 
 /** Returns a text for a log or a header without secrets; a text that still holds one in another spelling is not returned. */
 export function cleanText(text: string, secrets: readonly Secret[]): string {
-  const { body } = redact(text, secrets);
+  const { body } = redact(text.slice(0, TEXT_CHARACTERS), secrets);
   return mentions(body, secrets) ? MARK : body;
 }
 

@@ -1,7 +1,8 @@
 import { Secret } from '@interlock/keys';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { basicSecrets, redact, redactHeaders } from './redact.ts';
+import { basicSecrets, redact, redactBody, redactHeaders, redacting } from './redact.ts';
+import { needlesOf } from './spellings.ts';
 
 /** The same values in every run, so that a failed run can be repeated. */
 fc.configureGlobal({ seed: 20_261_121 });
@@ -45,6 +46,47 @@ describe('redaction', () => {
       'a URL inside JSON with escaped slashes',
       JSON.stringify(`https://h/?k=${encodeURIComponent(KEY)}`).replaceAll('/', '\\/'),
     ],
+    ['JSON three times over', JSON.stringify(JSON.stringify(JSON.stringify(KEY)))],
+    ['HTML', inHtml(KEY)],
+    ['HTML with numeric quotes', KEY.replaceAll('"', '&#34;').replaceAll('~', '&#126;')],
+    ['HTML with names for punctuation', KEY.replaceAll('/', '&sol;').replaceAll('+', '&plus;')],
+    ['HTML with names for letters', KEY.replaceAll('ü', '&uuml;')],
+    ['HTML without semicolons', KEY.replaceAll('"', '&quot').replaceAll('ü', '&uuml')],
+    ['decimal references', [...KEY].map((letter) => `&#${letter.codePointAt(0)};`).join('')],
+    ['decimal references with zeros', [...KEY].map((letter) => `&#00${letter.codePointAt(0)};`).join('')],
+    ['hexadecimal references', [...KEY].map((letter) => `&#x${hexOf(letter)};`).join('')],
+    [
+      'hexadecimal references in upper case',
+      [...KEY].map((letter) => `&#X${hexOf(letter).toUpperCase()};`).join(''),
+    ],
+    [
+      'decimal references without semicolons',
+      [...KEY].map((letter) => `&#${letter.codePointAt(0)}`).join(''),
+    ],
+    ['HTML twice over', inHtml(inHtml(KEY))],
+    ['HTML inside JSON as Go writes it', JSON.stringify(inHtml(KEY)).replaceAll('&', '\\u0026')],
+    ['JSON inside HTML', inHtml(JSON.stringify(KEY))],
+    ['a URL inside HTML inside JSON', JSON.stringify(inHtml(`<a href="/?k=${encodeURIComponent(KEY)}">`))],
+    ['HTML, URL-encoded', encodeURIComponent(inHtml(KEY))],
+    ['bytes as Python writes them', [...Buffer.from(KEY)].map((byte) => `\\x${byte.toString(16)}`).join('')],
+    ['letters as JavaScript writes them', [...KEY].map((letter) => `\\u{${hexOf(letter)}}`).join('')],
+    ['UTF-16 in base64', Buffer.from(KEY, 'utf16le').toString('base64')],
+    ['base64 in base64', base64(base64(KEY))],
+    ['hexadecimal digits in base64', base64(Buffer.from(KEY).toString('hex'))],
+    ['JSON in base64', base64(JSON.stringify({ key: KEY }))],
+    ['JSON with escaped slashes in base64', base64(JSON.stringify({ key: KEY }).replaceAll('/', '\\/'))],
+    ['JSON in ASCII in base64', base64(JSON.stringify(KEY).replaceAll(/[^\x20-\x7e]/g, unicodeEscape))],
+    ['a URL in base64', base64(`https://h/?k=${encodeURIComponent(KEY)}`)],
+    [
+      'a form in the base64 of URLs',
+      Buffer.from(new URLSearchParams({ key: KEY }).toString()).toString('base64url'),
+    ],
+    ['HTML in base64', base64(inHtml(KEY))],
+    ['JSON in base64 that is URL-encoded', encodeURIComponent(base64(JSON.stringify({ key: KEY })))],
+    [
+      'basic authentication inside JSON in base64',
+      base64(JSON.stringify({ auth: base64(`someone:${KEY}`) })),
+    ],
   ])('[P-secret-redacted] removes the secret from %s', (_form, text) => {
     const { body, redactions } = redact(`before ${text} after`, [new Secret(KEY)]);
     expect(redactions).toBe(1);
@@ -61,6 +103,50 @@ describe('redaction', () => {
   test('[P-secret-redacted] removes an echo that was cut off, from eight bytes on', () => {
     for (const length of [8, 12, 20])
       expect(redact(`"${KEY.slice(0, length)}…"`, [new Secret(KEY)]).body).toBe('"[secret]…"');
+  });
+
+  test('[P-secret-redacted] removes JSON in UTF-16, in which every quote is escaped', () => {
+    const wide = Buffer.from(JSON.stringify(JSON.stringify(KEY)), 'utf16le');
+    expect(redact(wide, [new Secret(KEY)]).redactions).toBe(1);
+  });
+
+  test('[P-secret-redacted] removes an echo in base64 that was cut off', () => {
+    for (const prefix of ['', 'u', 'us'])
+      expect(redact(base64(`${prefix}${KEY.slice(0, 9)}`), [new Secret(KEY)]).redactions).toBe(1);
+  });
+
+  test('[P-secret-redacted] removes a long secret whole, wherever it is cut into parts', () => {
+    const pem = `-----BEGIN PRIVATE KEY-----\n${'MIIEvQIBADANBgkqhkiG9w0BAQ\n'.repeat(80)}-----END PRIVATE KEY-----`;
+    for (const text of [
+      pem,
+      JSON.stringify(pem),
+      JSON.stringify(JSON.stringify({ pem })),
+      base64(JSON.stringify({ pem })),
+    ]) {
+      const { body } = redact(`before ${text} after`, [new Secret(pem)]);
+      expect(body).toMatch(/^before \S{0,24}\[secret\]\S{0,24} after$/);
+    }
+  });
+
+  test('[P-secret-redacted] leaves the name of a user alone, whose password is the secret', () => {
+    const secrets = basicSecrets('someone@example.com', new Secret('correct horse'));
+    const text = 'Welcome, someone@example.com: your account is someone@example.com';
+    expect(redact(text, secrets)).toEqual({ body: text, redactions: 0 });
+    expect(redact('someone@example.com:correct h', secrets).body).toBe('[secret]');
+  });
+
+  test('[P-secret-redacted] finds a secret that itself looks escaped', () => {
+    for (const secret of ['100%41&amp;b"c/d', 'a\\u0041\\nb"c&lt;d', '%2525%2525%2525x']) {
+      for (const text of [
+        secret,
+        JSON.stringify(secret),
+        encodeURIComponent(secret),
+        inHtml(secret),
+        JSON.stringify(inHtml(encodeURIComponent(secret))),
+        base64(JSON.stringify(secret)),
+      ])
+        expect([text, redact(`(${text})`, [new Secret(secret)]).redactions]).toEqual([text, 1]);
+    }
   });
 
   test('leaves no bits of the secret at the edges of an encoded text', () => {
@@ -154,6 +240,58 @@ describe('redaction', () => {
     );
   });
 
+  test('[P-secret-redacted] finds any secret under any three layers of escaping', () => {
+    const escapers: readonly ((text: string) => string)[] = [
+      (text) => text,
+      (text) => encodeURIComponent(text),
+      (text) => JSON.stringify(text),
+      (text) => text.replaceAll(/[\x20-\x7e]/g, unicodeEscape),
+      inHtml,
+      (text) => [...text].map((letter) => `&#x${hexOf(letter)};`).join(''),
+    ];
+    const escaper = fc.constantFrom(...escapers);
+    fc.assert(
+      fc.property(anySecret, escaper, escaper, escaper, (text, first, second, third) => {
+        const { body, redactions } = redact(`|${third(second(first(text)))}|`, [new Secret(text)]);
+        expect(redactions).toBe(1);
+        expect(body).not.toContain(third(second(first(text))));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('[P-secret-redacted] finds any secret in any escaped text that is base64', () => {
+    const escapers: readonly ((text: string) => string)[] = [
+      (text) => encodeURIComponent(text),
+      (text) => JSON.stringify(text).slice(1, -1),
+      (text) => JSON.stringify(text).slice(1, -1).replaceAll('/', '\\/'),
+      (text) =>
+        JSON.stringify(text)
+          .slice(1, -1)
+          .replaceAll(/[^\x20-\x7e]/g, unicodeEscape),
+      inHtml,
+    ];
+    fc.assert(
+      fc.property(
+        anySecret,
+        fc.constantFrom(...escapers),
+        fc.constantFrom<'base64' | 'base64url'>('base64', 'base64url'),
+        anyBytes,
+        anyBytes,
+        (text, escaped, alphabet, before, after) => {
+          const whole = Buffer.concat([before, Buffer.from(escaped(text)), after]);
+          const { body, redactions } = redact(whole.toString(alphabet), [new Secret(text)]);
+          expect(redactions).toBeGreaterThan(0);
+          for (const part of body.split('[secret]'))
+            expect(Buffer.from(part, alphabet).includes(Buffer.from(escaped(text)).subarray(1, -1))).toBe(
+              false,
+            );
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
   test('finds any secret at any position of any longer base64 text', () => {
     const alphabets = fc.constantFrom<'base64' | 'base64url'>('base64', 'base64url');
     fc.assert(
@@ -169,6 +307,93 @@ describe('redaction', () => {
     );
   });
 });
+
+describe('the work of redacting', () => {
+  const secrets = [KEY, 'sk_live_4f98b7c6d5e0a1b2c3d4e5f6a7b8c9d0', 'a'.repeat(64)];
+  const units: readonly ((secret: string) => string)[] = [
+    ...[
+      '\\',
+      '%',
+      '&',
+      '\\\\"',
+      '%25',
+      '&amp;',
+      '&#38;',
+      '\\u005c',
+      '\\u0026amp;%5c%26',
+      '\\&%',
+      '\0a',
+      'abcd\n',
+      '{"a":[',
+    ].map((unit) => () => unit),
+    () => base64('a text of some length, which is base64'),
+    () => '{"title": "A \\"quoted\\" text\\nwith lines & more", "url": "https://example.com/a%20b?c=d"}, ',
+    (secret) => secret.slice(0, 8),
+    (secret) => secret.slice(0, 7),
+    (secret) => `${secret.slice(0, 8)}!`,
+    (secret) => base64(secret.slice(0, 9)),
+    (secret) => JSON.stringify(secret),
+  ];
+  /** A step is a byte that is looked at. Most shapes need 7 to 18, and those that begin many spellings some forty. */
+  const STEPS_PER_BYTE = 64;
+
+  test('[P-redaction-linear] is a few steps for each byte, of whatever a text consists and however long it is', () => {
+    for (const secret of secrets) {
+      for (const unit of units) {
+        for (const length of [4_096, 262_144]) {
+          const body = Buffer.from(unit(secret).repeat(length)).subarray(0, length);
+          const steps = stepsOf(body, secret);
+          expect([unit(secret), steps <= STEPS_PER_BYTE * length]).toEqual([unit(secret), true]);
+        }
+      }
+    }
+  });
+
+  test('[P-redaction-linear] is done in turns, between which other work is done', async () => {
+    let others = 0;
+    let isDone = false;
+    const other = () => {
+      others += 1;
+      if (!isDone) setImmediate(other);
+    };
+    setImmediate(other);
+    const body = Buffer.alloc(1_048_576, '\\');
+    const turns = [redactBody(body, [new Secret(KEY)]), redactBody(body, [new Secret(KEY)])];
+    await Promise.all(turns);
+    isDone = true;
+    expect(others).toBeGreaterThan(30);
+  });
+
+  test('[P-secret-redacted] finds a secret wherever a long text is cut into windows', () => {
+    const escaped = JSON.stringify(JSON.stringify(KEY));
+    for (let at = 11_000; at < 17_500; at += 13) {
+      const { body, redactions } = redact(`${'x'.repeat(at)} ${escaped} ${'y'.repeat(9_000)}`, [
+        new Secret(KEY),
+      ]);
+      expect([at, redactions, body.length]).toEqual([at, 1, at + 9_000 + 2 + '[secret]'.length + 6]);
+    }
+  });
+});
+
+function stepsOf(body: Uint8Array, secret: string): number {
+  const work = redacting(body, needlesOf([new Secret(secret)]));
+  let steps = 0;
+  for (let next = work.next(); next.done !== true; next = work.next()) steps += next.value;
+  return steps;
+}
+
+function inHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
+
+function hexOf(letter: string): string {
+  return (letter.codePointAt(0) ?? 0).toString(16);
+}
 
 /** How many base64 characters carry bits of so many bytes. */
 function charsOf(byteCount: number): number {

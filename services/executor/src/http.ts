@@ -8,7 +8,7 @@ import {
   type Egress,
   type EgressResponse,
   headerValue,
-  redact,
+  redactBody,
   signRequest,
 } from '@interlock/egress';
 import type { Secret, SigningKey } from '@interlock/keys';
@@ -72,7 +72,7 @@ export async function performHttp(
       return answer;
     },
   );
-  const body = cleanBody(response, secrets);
+  const body = await cleanBody(response, secrets);
   const succeeded = response.status >= SUCCESS_MIN && response.status <= SUCCESS_MAX;
   return { outcome: succeeded ? 'succeeded' : 'failed', upstreamStatus: response.status, body };
 }
@@ -90,8 +90,8 @@ export function headersWith(
   return headers;
 }
 
-function cleanBody({ headers, body }: EgressResponse, secrets: readonly Secret[]): Body {
-  const clean = redact(body, secrets);
+async function cleanBody({ headers, body }: EgressResponse, secrets: readonly Secret[]): Promise<Body> {
+  const clean = await redactBody(body, secrets);
   const said = headerValue(headers, 'content-type') ?? UNTYPED;
   const mediaType = MEDIA_TYPE.test(said) ? cleanText(said, secrets) : UNTYPED;
   assertFits(clean.body);
