@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { type HttpAnswer, send } from './http.ts';
 
 /** The credential that the upstream requires: no agent may ever see it. */
-export const UPSTREAM_TOKEN = 'upstream-token-S3cr3t/+=value';
+export const UPSTREAM_TOKEN = 'upstream-token-S3cr3t/+=&"value';
 const CREDENTIAL = 'upstream-token';
 /** Generous, so that no test meets a cap it does not set. */
 const CAPS = { ratePerSecond: 5_000, burst: 5_000, inFlight: 1_000 };
