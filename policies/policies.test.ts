@@ -101,7 +101,9 @@ describe('the policies', () => {
         })),
     ).toEqual([]);
     const returned = new Set(
-      cases.flatMap(({ expected: { reasons, notes } }) => [...reasons, ...notes].map(({ rule }) => rule)),
+      cases.flatMap(({ expected: { reasons = [], notes = [] } }) =>
+        [...reasons, ...notes].map(({ rule }) => rule),
+      ),
     );
     expect(rules.filter((rule) => !returned.has(rule))).toEqual([]);
   });

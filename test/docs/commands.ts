@@ -33,6 +33,7 @@ export const commandLines: Readonly<Record<string, string>> = {
   'node deploy/local/src/one-process.ts limiter': 'deploy/local/src/one-process.test.ts',
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
   'interlock policy test policies --coverage-min 90': 'test/docs.test.ts',
+  'interlock policy test --mine --markdown >> "$GITHUB_STEP_SUMMARY"': 'deploy/local/src/policy-test.test.ts',
   'interlock policy simulate --candidate policies --since 7d --fail-on wider': 'test/policy-loop.test.ts',
   'interlock policy build policies --out policy.tar.gz': 'deploy/local/src/policy-build.test.ts',
   'grep -l CALL DATA/logs/*.log': 'it needs an installation that runs',

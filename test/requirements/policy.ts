@@ -78,8 +78,23 @@ export const policyRequirements = {
     layer: 'unit',
   },
   'P-policy-tested': {
-    text: 'A failed test of policy shows what was expected and what came with file and line, and which lines no test reaches; a rule without a test fails.',
+    text: 'A failed test of policy shows what was expected and what came with file and line, and which lines no test reaches; a rule without a test fails, and a case knows the tools, agents and settings of its configuration.',
     source: 'policies/README.md',
+    layer: 'unit',
+  },
+  'P-policy-linted': {
+    text: 'Where Regal is installed, its findings about the user’s own rules stand in the report of their tests, with file and line.',
+    source: 'docs/policies.md',
+    layer: 'unit',
+  },
+  'P-policy-markdown': {
+    text: 'Reports of tests and of simulations can be had in Markdown for a pull request, in which nothing that an author or an agent wrote is more than text.',
+    source: 'docs/policies.md',
+    layer: 'unit',
+  },
+  'P-policy-watched': {
+    text: 'Tests of policy can run again by themselves whenever a rule, a case or a file of the configuration changes.',
+    source: 'docs/policies.md',
     layer: 'unit',
   },
   'P-rules-tested': {

@@ -95,18 +95,6 @@ describe('a configuration mistake', () => {
   });
 });
 
-describe('policy test', () => {
-  test('[P-policy-tested] warns of a file of cases that is not read because of its folder', async () => {
-    const policies = await mkdtemp(path.join(data, 'policies-'));
-    await writeFile(path.join(policies, 'data.yaml'), 'config: {}\n');
-    const misplaced = path.join(policies, 'limits_cases.yaml');
-    await writeFile(misplaced, 'cases: []\n');
-    const { code, stdout } = await interlock(['policy', 'test', policies, '--run', 'allow_listed']);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`WARNING  ${misplaced} was not read`);
-  });
-});
-
 describe('audit search', () => {
   const search = ['audit', 'search', '--step', 'refused'];
 

@@ -217,12 +217,15 @@ test('[P-config-names] policy test fails where the folder around the policies is
   await rm(path.join(folder, 'limits.yaml'));
   const names = { refused: [expect.stringContaining('did you mean pay?')] };
   for (const dir of [folder, path.join(folder, 'policies')])
-    expect(await configurationAround(dir, '')).toMatchObject(names);
-  expect(await configurationAround(undefined, folder)).toMatchObject(names);
+    expect((await configurationAround(dir, '')).mistakes).toMatchObject(names);
+  expect((await configurationAround(undefined, folder)).mistakes).toMatchObject(names);
   await edit('policies/data.yaml', 'tools: [pya]', 'tools: [pay]');
-  expect(await configurationAround(folder, '')).toEqual({
+  expect((await configurationAround(folder, '')).mistakes).toEqual({
     refused: [],
     warnings: [expect.stringContaining('limits.yaml')],
   });
-  expect(await configurationAround(path.join(folder, 'tools'), '')).toEqual({ refused: [], warnings: [] });
+  expect((await configurationAround(path.join(folder, 'tools'), '')).mistakes).toEqual({
+    refused: [],
+    warnings: [],
+  });
 });

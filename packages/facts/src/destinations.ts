@@ -6,7 +6,7 @@ const PLACEHOLDER = /\{\+?([A-Za-z0-9_.-]{1,64})\}/g;
 
 /** Returns the destination of the request that an HTTP tool makes; undefined for other tools. */
 export function ownDestination(
-  { target }: Tool,
+  { target }: { target: HttpTarget | { kind: 'mcp' } },
   parsed: Readonly<Record<string, Json>>,
 ): { readable: true; destination: Destination & { method: string } } | { readable: false } | undefined {
   if (target.kind !== 'http') return undefined;

@@ -1,1 +1,1 @@
-export { createFactReader, type FactReader } from './read.ts';
+export { createFactReader, type FactReader, type ReadTool } from './read.ts';

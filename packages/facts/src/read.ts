@@ -22,12 +22,18 @@ const FACTS_BYTES_MAX = 48 * 1_024;
 const SHELL_LENGTH_MAX = 16_384;
 const MAIL_LENGTH_MAX = 2_048;
 
+/** What a reader knows of a tool: what its arguments hold, and where it sends to. */
+export interface ReadTool {
+  parse: readonly Parse[];
+  target: Extract<Tool['target'], { kind: 'http' }> | { kind: 'mcp' };
+}
+
 export interface FactReader extends AsyncDisposable {
   /**
    * Returns the facts of a call. An absent argument has none; one of a wrong type, too long or not understood has an
    * unreadable one. Throws `dependency_unavailable` when too many calls wait for their SQL to be read.
    */
-  read(tool: Tool, parsed: Record<string, Json>, session: Pick<Session, 'used'>): Promise<PolicyFacts>;
+  read(tool: ReadTool, parsed: Record<string, Json>, session: Pick<Session, 'used'>): Promise<PolicyFacts>;
 }
 
 /** Makes a reader of facts. Disposing it ends the thread that reads SQL. */
@@ -110,7 +116,7 @@ function recipientFacts(texts: Text[]): PolicyFacts['recipients'] {
 }
 
 function destinationFacts(
-  tool: Tool,
+  tool: ReadTool,
   parsed: Record<string, Json>,
   texts: Text[],
   used: readonly string[],

@@ -27,11 +27,13 @@ export {
   withGrants,
 } from './grant-suggestion.ts';
 export { grantsFor } from './grants.ts';
+export { createCallCompleter, type KnownConfiguration, NOTHING_KNOWN } from './known-calls.ts';
 export { ruleFiles } from './new-rule.ts';
 export { opaProgram } from './opa.ts';
 export type { Agreement, Outcome } from './outcomes.ts';
 export { BASE_POLICIES, displayPath, ownFolder, policyFolders, rulesOf } from './policy-folders.ts';
 export type { ReplayTotals } from './recorded-input.ts';
+export { type LintFinding, lintRules } from './regal.ts';
 export { type Fact, outputKinds } from './rule-facts.ts';
 export { type ChangeGroup, createSimulation, type NamedCall, type SimulationReport } from './simulation.ts';
 export { type PolicyReport, testPolicies } from './testing.ts';

@@ -36,11 +36,18 @@ export function opaProgram({ INTERLOCK_OPA_BIN = 'opa' }: Environment = processE
   return INTERLOCK_OPA_BIN;
 }
 
-/** Opens policy folders for `opa`. */
-export async function opaView(folders: readonly string[], program: string): Promise<OpaView> {
+/** Opens policy folders for `opa`, with the tests of all of them, or of those with an index of `testsOf`. */
+export async function opaView(
+  folders: readonly string[],
+  program: string,
+  testsOf?: readonly number[],
+): Promise<OpaView> {
   const scratch = await mkdtemp(path.join(tmpdir(), 'interlock-opa-'));
   await Promise.all(folders.map((folder, index) => symlink(folder, path.join(scratch, String(index)))));
-  const files = await filesOf(folders);
+  const all = await filesOf(folders);
+  const isUsed = (file: string) =>
+    !file.endsWith('_test.rego') || testsOf === undefined || testsOf.includes(Number(file.split('/')[0]));
+  const files = all.filter(isUsed);
   const fileOf = (name: string) => {
     const [index = '', ...rest] = name.split('/');
     const folder = folders[Number(index)];

@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { agentFileSchema, toolFileSchema } from '@interlock/contracts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ruleFiles } from './new-rule.ts';
 import { BASE_POLICIES } from './policy-folders.ts';
@@ -178,16 +179,97 @@ test('with a pattern only matching tests run, without coverage', async () => {
   expect(report.coverage).toBeUndefined();
 });
 
-test('[P-policy-tested] YAML files that are not cases by their name or folder are listed, except data', async () => {
-  const named = 'cautious_cases.yaml';
-  await write('cautious', { 'cautious.rego': CAUTIOUS, 'cautious_case.yaml': '' });
-  for (const file of ['data.yaml', named, path.join('cases', named)]) {
+test('[P-policy-tested] YAML files that are not cases by their folder are listed, except data', async () => {
+  await write('cautious', { 'cautious.rego': CAUTIOUS, 'data.yaml': 'config: {}\n' });
+  for (const file of ['data.yaml', 'cautious_cases.yaml', path.join('notes', 'cautious_cases.yaml')]) {
     await mkdir(path.dirname(path.join(own, file)), { recursive: true });
     await writeFile(path.join(own, file), 'config: {}\n');
   }
   const { ignored } = await testPolicies([base, own], { signal, only: /nothing/ });
-  const expected = [named, path.join('cases', named), path.join('rules', 'cautious', 'cautious_case.yaml')];
+  const expected = ['cautious_cases.yaml', 'notes/cautious_cases.yaml', 'rules/cautious/data.yaml'];
   expect(ignored).toEqual(expected.map((file) => path.join(own, file)).sort());
+});
+
+describe('[P-policy-tested] a case knows the configuration', () => {
+  const PAY = {
+    name: 'pay',
+    description: 'Makes a payment.',
+    labels: ['spends', 'writes'],
+    spends: '/amount',
+    parse: [{ at: '/iban', as: 'path' }],
+    environment: 'production',
+    inputSchema: { type: 'object' },
+    http: { method: 'POST', url: 'https://pay.example/x', egress: { allow: ['pay.example'] } },
+  };
+  const CLERK = { agent: 'clerk', tenant: 'acme', user: 'alice', roles: ['bookkeeping'] };
+  const SPENDING = `package interlock.rules.spending
+
+deny contains $"{input.spends} of {concat("+", input.tool.labels)} for {input.subject.user} in {input.tool.environment}, {input.facts.paths[0].normalized}."
+`;
+  const cases = (given: string, reasons: string) => `
+data: { config: {} }
+cases:
+  - name: a payment
+    given: ${given}
+    expect: { reasons: [${reasons}] }
+`;
+
+  async function report(given: string, text: string, tool: object = PAY) {
+    await write('spending', {
+      'spending.rego': SPENDING,
+      'payments.yaml': cases(given, `{ rule: spending, text: ${JSON.stringify(text)} }`),
+    });
+    const known = { tools: [toolFileSchema.parse(tool)], agents: [agentFileSchema.parse(CLERK)] };
+    return await testPolicies([base, own], { signal, only: /payment/, known });
+  }
+  const GIVEN = '{ tool: pay, subject: { agent: clerk }, arguments: { amount: 7, iban: a/./b } }';
+  const SAYS = '7 of spends+writes for alice in production, a/b.';
+
+  test('its tools with labels, environment, spending and what their arguments hold, and its agents', async () => {
+    expect((await report(GIVEN, SAYS)).failures).toEqual([]);
+  });
+
+  test('so that it fails with a mistake in the file of the tool', async () => {
+    for (const mistake of [{ spends: '/sum' }, { labels: [] }, { parse: [] }, { environment: undefined }]) {
+      const { passed } = await report(GIVEN, SAYS, { ...PAY, ...mistake });
+      expect(passed, JSON.stringify(mistake)).toBe(false);
+    }
+  });
+
+  test('whose destinations are as new as the tool itself', async () => {
+    const firstUses = async (tool: string) => {
+      const saying = SPENDING.replace(/contains .*/, 'contains $"{input.facts.destinations[0].firstUse}"');
+      await write('spending', {
+        'spending.rego': saying,
+        'payments.yaml': cases(`{ tool: ${tool} }`, '{ rule: spending, text: other }'),
+      });
+      const known = { tools: [toolFileSchema.parse(PAY)], agents: [] };
+      const { failures } = await testPolicies([base, own], { signal, only: /payment/, known });
+      return failures.map(({ actual }) => actual);
+    };
+    const saying = (text: string) => [JSON.stringify({ reasons: [{ rule: 'spending', text }] })];
+    expect(await firstUses('pay')).toEqual(saying('false'));
+    expect(await firstUses('{ name: pay, firstUse: true }')).toEqual(saying('true'));
+  });
+
+  test('and what it gives itself is used instead', async () => {
+    const given =
+      '{ tool: { name: pay, labels: [writes], environment: test }, spends: 9, subject: { agent: clerk, user: bob }, arguments: { amount: 7, iban: a }, facts: { paths: [{ at: /x, readable: true, path: c, normalized: c, absolute: false, traverses: false, segments: [c] }] } }';
+    expect((await report(given, '9 of writes for bob in test, c.')).failures).toEqual([]);
+  });
+});
+
+test('[P-policy-tested] the tests and the coverage of the rules that come with Interlock can be left out', async () => {
+  await write('cautious', {
+    'cautious.rego': CAUTIOUS,
+    'cautious_test.rego': tests('test_mine if cautious.deny == set() with input as {}'),
+  });
+  const all = await testPolicies([base, own], { signal });
+  const mine = await testPolicies([base, own], { signal, mine: true });
+  expect(mine).toMatchObject({ passed: true, tests: 1, rules: 1 });
+  expect(mine.coverage?.rules.map(({ rule }) => rule)).toEqual(['cautious']);
+  expect(all.tests).toBeGreaterThan(1);
+  expect(all.coverage?.rules.map(({ rule }) => rule)).toContain('main');
 });
 
 describe('a new rule', () => {

@@ -1,10 +1,9 @@
 /** Tests a policy: it compiles, its tests and cases pass, and they reach its rules. */
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import type { PolicyAnswer } from '@interlock/contracts';
 import {
   buildBundle,
   type CaseResult,
+  type ExpectedAnswer,
   ignoredFiles,
   type PolicyCase,
   readCases,
@@ -13,6 +12,7 @@ import {
 import { systemClock } from '@interlock/shell';
 import { coverageOf, percentOf, type RuleCoverage } from './coverage.ts';
 import type { FailedExpression } from './failed-expression.ts';
+import { createCallCompleter, type KnownConfiguration, NOTHING_KNOWN } from './known-calls.ts';
 import { opaProgram, opaView } from './opa.ts';
 import { BASE_POLICIES, displayPath, type RuleFolder, rulesOf } from './policy-folders.ts';
 import { measureCoverage, type RegoTest, runRegoTests } from './rego-tests.ts';
@@ -41,18 +41,23 @@ export interface TestingOptions {
   only?: RegExp | undefined;
   /** Per cent of each rule's lines that tests must reach. */
   coverageMin?: number | undefined;
+  /** The configuration that the cases are about: its tools and agents. */
+  known?: KnownConfiguration | undefined;
+  /** Leaves out the tests and the coverage of the rules that come with Interlock. */
+  mine?: boolean | undefined;
   signal: AbortSignal;
 }
 
 /** Tests a policy. Throws `configuration_invalid` with file and line where it does not compile. */
 export async function testPolicies(
   folders: string[],
-  { only, coverageMin, signal }: TestingOptions,
+  { only, coverageMin, known = NOTHING_KNOWN, mine = false, signal }: TestingOptions,
 ): Promise<PolicyReport> {
   const startedMs = systemClock.monotonicMs();
-  const rules = await rulesOf(folders);
-  const cases = await casesOf(folders, only);
-  await using view = await opaView(folders, opaProgram());
+  const all = await rulesOf(folders);
+  const rules = mine ? all.filter(({ folderIndex }) => folderIndex === folders.length - 1) : all;
+  const cases = await casesOf(folders, { only, known });
+  await using view = await opaView(folders, opaProgram(), mine ? [folders.length - 1] : undefined);
   const [caseResults, tests, files] = await inOrder([
     buildBundle({ opaBin: opaProgram(), folders, signal }).then((bundle) => runCases(bundle, cases)),
     runRegoTests(view, { only, signal }),
@@ -61,7 +66,10 @@ export async function testPolicies(
   const coverage =
     files === undefined
       ? undefined
-      : { percent: percentOf(files), rules: coverageOf([...rules, MAIN], files) };
+      : {
+          percent: percentOf(mine ? files.filter(isOneOf(rules)) : files),
+          rules: coverageOf(mine ? rules : [...rules, MAIN], files),
+        };
   const failures = [
     ...tests.flatMap(testFailureOf),
     ...caseResults.flatMap(caseFailureOf),
@@ -84,11 +92,27 @@ export async function testPolicies(
  * Returns the cases of the last folder. The cases of the rules that come with Interlock hold without other rules and
  * data, which may change the answers.
  */
-async function casesOf(folders: readonly string[], only: RegExp | undefined): Promise<PolicyCase[]> {
-  const cases = await readCases(ownOf(folders));
-  return only === undefined
-    ? cases
-    : cases.filter(({ file, name }) => only.test(`${path.basename(file, '_cases.yaml')} ${name}`));
+async function casesOf(
+  folders: readonly string[],
+  { only, known }: { only: RegExp | undefined; known: KnownConfiguration },
+): Promise<PolicyCase[]> {
+  await using completer = createCallCompleter(known);
+  const found = await readCases(ownOf(folders));
+  const cases =
+    only === undefined ? found : found.filter((one) => only.test(`${subjectOf(one)} ${one.name}`));
+  const completed: PolicyCase[] = [];
+  for (const one of cases) completed.push({ ...one, given: await completer.complete(one.given) });
+  return completed;
+}
+
+/** What a case is about, by its file: the name of a rule, in most. */
+function subjectOf({ file }: PolicyCase): string {
+  return path.parse(file).name.replace(/_cases$/, '');
+}
+
+function isOneOf(rules: readonly RuleFolder[]): (covered: { file: string }) => boolean {
+  const folders = rules.map(({ folder }) => displayPath(folder) + path.sep);
+  return ({ file }) => folders.some((folder) => file.startsWith(folder));
 }
 
 function ownOf(folders: readonly string[]): string {
@@ -109,16 +133,14 @@ function testFailureOf({ name, failed }: RegoTest): TestFailure[] {
   return failed === undefined ? [] : [{ name, ...failed }];
 }
 
-const PARTS = ['verdict', 'reasons', 'obligations', 'notes'] as const;
-
 /** Reports only the parts of the answer that differ. */
-function caseFailureOf({ case: { name, file, line, expected }, passed, actual }: CaseResult): TestFailure[] {
+function caseFailureOf({ case: policyCase, passed, actual, differs }: CaseResult): TestFailure[] {
   if (passed) return [];
+  const { name, file, line, expected } = policyCase;
   const location = { name, file: displayPath(file), line };
-  if (typeof actual === 'string') return [{ ...location, expected: expected.verdict, actual }];
-  const parts = PARTS.filter((part) => !isDeepStrictEqual(expected[part], actual[part]));
-  const differing = (answer: PolicyAnswer) =>
-    JSON.stringify(Object.fromEntries(parts.map((part) => [part, answer[part]])));
+  if (typeof actual === 'string') return [{ ...location, expected: expected.verdict ?? 'an answer', actual }];
+  const differing = (answer: ExpectedAnswer) =>
+    JSON.stringify(Object.fromEntries(differs.map((part) => [part, answer[part]])));
   return [{ ...location, expected: differing(expected), actual: differing(actual) }];
 }
 
@@ -129,10 +151,11 @@ function untested(
 ): TestFailure[] {
   const tested = new Set([
     ...tests.map(({ subject }) => subject),
-    ...cases.flatMap(({ expected }) => expected.reasons.map(({ rule }) => `interlock.rules.${rule}`)),
+    ...cases.flatMap(({ expected }) => (expected.reasons ?? []).map(({ rule }) => `interlock.rules.${rule}`)),
   ]);
+  const hasCases = (folder: string) => cases.some(({ file }) => path.dirname(file) === folder);
   return rules
-    .filter(({ name }) => !tested.has(`interlock.rules.${name}`))
+    .filter(({ name, folder }) => !tested.has(`interlock.rules.${name}`) && !hasCases(folder))
     .map(({ name, folder }) => ({
       name,
       file: displayPath(path.join(folder, `${name}.rego`)),

@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { processEnvironment } from '@interlock/shell';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildBundle } from './build.ts';
+import { ignoredFiles } from './case-files.ts';
 import { parseCases, readCases, runCases } from './cases.ts';
 
 const base = path.resolve(import.meta.dirname, '../../../policies');
@@ -41,7 +42,7 @@ describe('a file of cases is refused', () => {
     [
       'without an expectation',
       'cases:\n  - name: a\n    expect: {}\n',
-      /^x\.yaml:3: cases\.0\.expect\.verdict: /,
+      /^x\.yaml:3: cases\.0\.expect: name a verdict/,
     ],
     [
       'that expects what policy never says',
@@ -64,16 +65,35 @@ describe('a file of cases is refused', () => {
 });
 
 describe('a case', () => {
-  test('fails when the answer differs in anything: verdict, reasons, obligations or notes', () => {
-    const differing = [
-      '{verdict: deny}',
-      '{verdict: allow}',
-      `{verdict: allow, reasons: [${GRANTED}], notes: [${GRANTED}]}`,
+  test('fails when a part of the answer that it names differs: verdict, reasons, obligations or notes', () => {
+    const differing: [string, string[]][] = [
+      ['{verdict: deny}', ['verdict']],
+      ['{reasons: []}', ['reasons']],
+      ['{reasons: [{rule: allow_listed, text: Another.}]}', ['reasons']],
+      [`{verdict: allow, reasons: [${GRANTED}], notes: [${GRANTED}]}`, ['notes']],
+      ['{verdict: deny, obligations: [{name: redact}]}', ['verdict', 'obligations']],
     ];
-    for (const expected of differing) {
+    for (const [expected, differs] of differing) {
       const [result] = runCases(bundle, parseCases('x.yaml', file('{}', expected)));
-      expect(result).toMatchObject({ passed: false, actual: { verdict: 'allow' } });
+      expect(result).toMatchObject({ passed: false, differs, actual: { verdict: 'allow' } });
     }
+  });
+
+  test('passes when the part that it names is as expected, and a reason may be named by its rule', () => {
+    for (const expected of ['{verdict: allow}', '{reasons: [{rule: allow_listed}]}', '{notes: []}']) {
+      const [result] = runCases(bundle, parseCases('x.yaml', file('{}', expected)));
+      expect(result).toMatchObject({ passed: true, differs: [] });
+    }
+  });
+
+  test('is about the whole answer where its file says so', () => {
+    const whole = (expected: string) => parseCases('x.yaml', `whole: true\n${file('{}', expected)}`);
+    expect(runCases(bundle, whole('{verdict: allow}'))).toMatchObject([
+      { passed: false, differs: ['reasons'] },
+    ]);
+    expect(runCases(bundle, whole(`{verdict: allow, reasons: [${GRANTED}]}`))).toMatchObject([
+      { passed: true },
+    ]);
   });
 
   test('passes when the whole answer is the expected one', () => {
@@ -100,8 +120,25 @@ cases:
     ]);
   });
 
-  test('is read from the folder of its rule, and a folder without cases has none', async () => {
+  test('is read from files of any name in the folder of a rule, main/ and cases/, and a folder without cases has none', async () => {
     await expect(readCases(own)).resolves.toEqual([]);
+    const folder = path.join(own, 'elsewhere');
+    const named = ['cases/a.yaml', 'cases/below/b.yml', 'main/c.yaml', 'rules/mine/anything.yaml'];
+    const others = [
+      'd.yaml',
+      'rules/e.yaml',
+      'rules/mine/below/f.yaml',
+      'rules/mine/data.yaml',
+      'cases/.g.yaml',
+    ];
+    for (const name of [...named, ...others, 'data.yaml']) {
+      await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+      await writeFile(path.join(folder, name), file('{}', '{verdict: allow}'));
+    }
+    const read = (await readCases(folder)).map((one) => path.relative(folder, one.file));
+    expect(read.toSorted()).toEqual(named.toSorted());
+    const ignored = (await ignoredFiles(folder)).map((name) => path.relative(folder, name));
+    expect(ignored).toEqual(others.toSorted());
     const shipped = await readCases(base);
     expect(shipped.length).toBeGreaterThan(0);
     expect(shipped[0]?.file).toMatch(/rules\/[a-z_]+\/[a-z_]+_cases\.yaml$/);

@@ -1,58 +1,49 @@
 /**
  * Cases: the answers that a policy is expected to give about calls, in YAML for people who do not program.
  *
- * A file is `{about?, data?, given?, cases: [{name, data?, given?, expect}]}`. `data` is what rules read below `data`, as in
- * `data.yaml`; `given` is what is special about the call. A case overrides its file, and a file overrides the policy's
- * own data and the plain call.
+ * A file is `{about?, whole?, data?, given?, cases: [{name, data?, given?, expect}]}`. `data` is what rules read below
+ * `data`, as in `data.yaml`; `given` is what is special about the call. A case overrides its file, and a file overrides
+ * the policy's own data and the plain call. `expect` is a part of the answer: what it does not name may be anything,
+ * unless the file is about whole answers.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { Fault, type PolicyAnswer, policyAnswerSchema, policyInputSchema } from '@interlock/contracts';
+import { Fault, type PolicyAnswer, policyAnswerSchema } from '@interlock/contracts';
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { readArchive } from './archive.ts';
-import { exists, namesIn } from './files.ts';
-import { localTimes } from './local-times.ts';
+import { caseFiles } from './case-files.ts';
+import { inputAbout, type Mapping, mappingSchema, merged } from './plain-call.ts';
 import { Policy } from './rego.ts';
 
 const CASES_PER_FILE_MAX = 1_000;
-const FILES_MAX = 1_000;
 
-const mappingSchema = z.record(z.string(), z.unknown());
-type Mapping = z.infer<typeof mappingSchema>;
+const { verdict, obligations, reasons } = policyAnswerSchema.shape;
+/** A reason by its rule, with the text where the case is about it. */
+const reasonsSchema = z.array(reasons.element.partial({ text: true })).max(64);
+
+const expectSchema = z
+  .strictObject({ verdict, reasons: reasonsSchema, obligations, notes: reasonsSchema })
+  .partial()
+  .refine((expected) => Object.keys(expected).length > 0, 'name a verdict, reasons, obligations or notes');
+/** A part of an answer. A list that is named is the whole list; of a reason, the text may be left out. */
+export type ExpectedAnswer = z.infer<typeof expectSchema>;
 
 const caseSchema = z.strictObject({
   name: z.string().min(1).max(200),
   data: mappingSchema.default({}),
   given: mappingSchema.default({}),
-  /** The whole answer; a list that is left out is empty. */
-  expect: z.strictObject({
-    ...policyAnswerSchema.shape,
-    reasons: policyAnswerSchema.shape.reasons.default([]),
-    obligations: policyAnswerSchema.shape.obligations.default([]),
-    notes: policyAnswerSchema.shape.notes.default([]),
-  }),
+  expect: expectSchema,
 });
 
 const fileSchema = z.strictObject({
   about: z.string().max(2_000).optional(),
+  /** True where each case is about the whole answer: a list that is left out is empty. */
+  whole: z.boolean().default(false),
   data: mappingSchema.default({}),
   given: mappingSchema.default({}),
   cases: z.array(caseSchema).min(1).max(CASES_PER_FILE_MAX),
 });
-
-/** A plain call: clerk, for Ada of acme, reads an order on a Wednesday. */
-const PLAIN_CALL: Mapping = {
-  subject: { agent: 'clerk', user: 'ada', tenant: 'acme', roles: ['support'], proof: 'api_key' },
-  action: { name: 'execute_tool' },
-  tool: { name: 'read_order', version: '0'.repeat(64), labels: [], firstUse: false },
-  arguments: {},
-  facts: {},
-  session: { id: 'task', labels: [], openedAt: 0 },
-  history: { denied: [] },
-  context: { time: '2026-01-14T10:00:00Z', door: 'executor', environment: 'local' },
-};
 
 /** One case, ready to be asked. */
 export interface PolicyCase {
@@ -62,44 +53,24 @@ export interface PolicyCase {
   line: number;
   data: Mapping;
   given: Mapping;
-  expected: PolicyAnswer;
+  expected: ExpectedAnswer;
 }
 
-/** The result of a case. `actual` is the policy's answer, or why there is none. */
+/** The result of a case. `actual` is the policy's answer, or why there is none; `differs` are the parts that differ. */
 export interface CaseResult {
   case: PolicyCase;
   passed: boolean;
   actual: PolicyAnswer | string;
+  differs: readonly AnswerPart[];
 }
 
-/**
- * Reads every case of a policy folder: `rules/<name>/*_cases.yaml` about one rule, and `main/*_cases.yaml` about several
- * rules together. Throws `configuration_invalid` with file and line.
- */
+export type AnswerPart = keyof PolicyAnswer;
+
+/** Reads every case of a policy folder. Throws `configuration_invalid` with file and line. */
 export async function readCases(folder: string): Promise<PolicyCase[]> {
   const cases: PolicyCase[] = [];
   for (const file of await caseFiles(folder)) cases.push(...parseCases(file, await readFile(file, 'utf8')));
   return cases;
-}
-
-/** Returns the YAML files of a policy folder that hold neither its data nor cases that `readCases` reads. */
-export async function ignoredFiles(folder: string): Promise<string[]> {
-  const read = new Set([path.join(folder, 'data.yaml'), ...(await caseFiles(folder))]);
-  const names = (await exists(folder)) ? await readdir(folder, { recursive: true }) : [];
-  return names
-    .filter((name) => /\.ya?ml$/.test(name))
-    .map((name) => path.join(folder, name))
-    .filter((file) => !read.has(file))
-    .sort();
-}
-
-async function caseFiles(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const name of await namesIn(path.join(folder, 'rules')))
-    files.push(...(await casesIn(path.join(folder, 'rules', name))));
-  files.push(...(await casesIn(path.join(folder, 'main'))));
-  if (files.length > FILES_MAX) throw invalid(folder, 1, `there are more than ${FILES_MAX} files of cases`);
-  return files;
 }
 
 /** Reads the cases of one file's text. Throws `configuration_invalid` with file and line. */
@@ -119,14 +90,15 @@ export function parseCases(file: string, text: string): PolicyCase[] {
     const where = issue?.path ?? [];
     throw invalid(file, lineOf(where), `${where.join('.') || 'the file'}: ${issue?.message}`);
   }
-  const { data, given, cases } = parsed.data;
+  const { whole, data, given, cases } = parsed.data;
+  const empty = whole ? { reasons: [], obligations: [], notes: [] } : {};
   return cases.map((one, index) => ({
     name: one.name,
     file,
     line: lineOf(['cases', index]),
     data: withConfig(data, one.data),
     given: merged(given, one.given),
-    expected: one.expect,
+    expected: { ...empty, ...one.expect },
   }));
 }
 
@@ -144,8 +116,9 @@ export function runCases(bundle: Uint8Array, cases: readonly PolicyCase[]): Case
     const policy =
       policies.get(json) ?? new Policy(files['/policy.wasm'], Uint8Array.from(Buffer.from(json)));
     policies.set(json, policy);
-    const actual = answerOf(policy, inputOf(one, data));
-    return { case: one, passed: isDeepStrictEqual(actual, one.expected), actual };
+    const actual = answerOf(policy, inputAbout(one.given, data, `${one.file}:${one.line}: given.`));
+    const differs = typeof actual === 'string' ? [] : differingParts(one.expected, actual);
+    return { case: one, passed: typeof actual !== 'string' && differs.length === 0, actual, differs };
   });
 }
 
@@ -158,21 +131,26 @@ function answerOf(policy: Policy, input: object): PolicyAnswer | string {
   }
 }
 
-/** A case gives `context.time`; milliseconds and local times are computed from it, as in the decider. */
-function inputOf({ file, line, given }: PolicyCase, data: Mapping): object {
-  const call = merged(PLAIN_CALL, given);
-  const context = mappingSchema.parse(call['context']);
-  const epochMs = Date.parse(String(context['time']));
-  const derived = { epochMs, local: localTimes(zonesOf(data), epochMs), ...context };
-  const parsed = policyInputSchema.safeParse({ ...call, context: derived });
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw invalid(file, line, `given.${issue?.path.join('.')}: ${issue?.message}`);
+/** Returns the parts of an answer that are expected, and are otherwise. */
+function differingParts(expected: ExpectedAnswer, actual: PolicyAnswer): AnswerPart[] {
+  const parts: AnswerPart[] = [];
+  if (expected.verdict !== undefined && expected.verdict !== actual.verdict) parts.push('verdict');
+  if (!areReasons(expected.reasons, actual.reasons)) parts.push('reasons');
+  if (expected.obligations !== undefined && !isDeepStrictEqual(expected.obligations, actual.obligations))
+    parts.push('obligations');
+  if (!areReasons(expected.notes, actual.notes)) parts.push('notes');
+  return parts;
 }
 
-function zonesOf(data: Mapping): string[] {
-  const parsed = z.object({ config: z.object({ zones: z.array(z.string()) }) }).safeParse(data);
-  return parsed.success ? parsed.data.config.zones : [];
+function areReasons(expected: ExpectedAnswer['reasons'], actual: PolicyAnswer['reasons']): boolean {
+  if (expected === undefined) return true;
+  return (
+    expected.length === actual.length &&
+    expected.every(({ rule, text }, index) => {
+      const one = actual[index];
+      return one?.rule === rule && (text === undefined || text === one.text);
+    })
+  );
 }
 
 /** Returns data overridden by other data: each member of `config` belongs to one rule and is replaced as a whole. */
@@ -180,16 +158,6 @@ function withConfig(below: Mapping, above: Mapping): Mapping {
   const [lower, upper] = [below['config'], above['config']].map((one) => mappingSchema.safeParse(one));
   const config = { ...(lower?.success ? lower.data : {}), ...(upper?.success ? upper.data : {}) };
   return { ...below, ...above, config };
-}
-
-/** Merges mappings; other values are replaced. */
-function merged(below: Mapping, above: Mapping): Mapping {
-  const result = { ...below };
-  for (const [name, value] of Object.entries(above)) {
-    const [lower, upper] = [mappingSchema.safeParse(result[name]), mappingSchema.safeParse(value)];
-    result[name] = lower.success && upper.success ? merged(lower.data, upper.data) : value;
-  }
-  return result;
 }
 
 /** Returns the offset of a value in the text, or that of the innermost value around it. */
@@ -204,11 +172,6 @@ function startOf(root: Node | null, where: readonly PropertyKey[]): number | und
     start = range.data.range[0];
   }
   return start;
-}
-
-async function casesIn(folder: string): Promise<string[]> {
-  const names = await namesIn(folder);
-  return names.filter((name) => name.endsWith('_cases.yaml')).map((name) => path.join(folder, name));
 }
 
 function invalid(file: string, line: number, detail: string): Fault {

@@ -53,7 +53,8 @@ export async function checked(check: string, run: () => Promise<string>): Promis
 async function checkConfiguration(config: string): Promise<Check> {
   const check = 'configuration';
   try {
-    const { refused, warnings } = await configurationAround(undefined, config);
+    const { mistakes } = await configurationAround(undefined, config);
+    const { refused, warnings } = mistakes;
     const found = [...refused, ...warnings.map((line) => `warning: ${line}`)].join('; ');
     return { check, ok: refused.length === 0, found: found === '' ? 'nothing wrong' : found };
   } catch (error) {
