@@ -77,6 +77,39 @@ test(
   TEST_MS,
 );
 
+test(
+  '[P-policy-eval] eval asks the policy in force about tools and agents of the installation, as a call would, and leaves no record',
+  async () => {
+    const recorded = async () => {
+      const { body } = await place.line.person('alice').get('/v1/audit/search?tool=ask');
+      return z.object({ records: z.array(z.unknown()) }).parse(body).records.length;
+    };
+    await place.publish(place.bundles.one);
+    const before = await recorded();
+    const asked = await run(
+      'eval',
+      '{"tool": "ask", "arguments": {"text": "x"}}',
+      '--published',
+      '--agent',
+      'acme/helper',
+    );
+    expect(asked).toMatchObject({
+      code: 0,
+      result: {
+        policy: { from: 'published', signature: 'verified' },
+        agent: 'helper',
+        decision: { verdict: 'ask', facts: { tool: { labels: ['writes', 'destructive'] } } },
+      },
+    });
+    expect(await run('eval', '{"tool": "asq"}', '--published', '--agent', 'acme/helper')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('did you mean ask?'),
+    });
+    expect(await recorded()).toBe(before);
+  },
+  TEST_MS,
+);
+
 const versionSchema = z.looseObject({ version: z.int() });
 
 test(

@@ -72,6 +72,11 @@ export const policyRequirements = {
     source: 'docs/policy-tutorial.md',
     layer: 'line',
   },
+  'P-policy-eval': {
+    text: 'Of a call that nobody made it is shown what a policy would say, by the folder or by what is published, with what the configuration or the installation knows of its tool and agent; nothing is called or recorded.',
+    source: 'docs/policies.md',
+    layer: 'unit',
+  },
   'P-policy-build': {
     text: "Policies are compiled and signed on any machine with the author's key; the same rules have the same digest, and what no decider would load is not signed.",
     source: 'docs/policies.md',

@@ -5,13 +5,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from '@interlock/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { interlock } from './command.fixture.ts';
 
 const QUICKSTART = path.resolve(import.meta.dirname, '../../../examples/quickstart');
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 /** A run compiles all rules, on a machine that is busy with others. */
-const RUN_MS = 60_000;
+const RUN_MS = 90_000;
+vi.setConfig({ testTimeout: 2 * RUN_MS });
 
 let config = '';
 beforeEach(async () => {
@@ -45,35 +46,27 @@ describe('[P-policy-tested] policy test', () => {
     expect(stdout).toContain(`WARNING  ${misplaced} was not read`);
   });
 
-  test(
-    'knows tools, agents and data of the configuration, so that a mistake in the file of a tool fails a case',
-    async () => {
-      const run = () => interlock(['policy', 'test', '--mine', '--config', config]);
-      expect(await run()).toMatchObject({
-        code: 0,
-        stdout: expect.stringContaining('0 tests and 1 cases of 0 rules'),
-      });
-      await edit('tools/files.yaml', 'labels: [writes, destructive]', 'labels: [writes]');
-      const failed = await run();
-      expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('FAIL ') });
-      expect(failed.stdout).toContain('expected  {"verdict":"ask"}');
-      expect(failed.stdout).toContain('actual    {"verdict":"allow"}');
-    },
-    RUN_MS,
-  );
+  test('knows tools, agents and data of the configuration, so that a mistake in the file of a tool fails a case', async () => {
+    const run = () => interlock(['policy', 'test', '--mine', '--config', config]);
+    expect(await run()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('0 tests and 1 cases of 0 rules'),
+    });
+    await edit('tools/files.yaml', 'labels: [writes, destructive]', 'labels: [writes]');
+    const failed = await run();
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('FAIL ') });
+    expect(failed.stdout).toContain('expected  {"verdict":"ask"}');
+    expect(failed.stdout).toContain('actual    {"verdict":"allow"}');
+  });
 });
 
-test(
-  '[P-policy-markdown] policy test reports in Markdown',
-  async () => {
-    const { code, stdout } = await interlock([
-      ...['policy', 'test', '--mine', '--markdown', '--config', config],
-    ]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^### Policy tests: passed\n\npassed {2}0 tests and 1 cases/);
-  },
-  RUN_MS,
-);
+test('[P-policy-markdown] policy test reports in Markdown', async () => {
+  const { code, stdout } = await interlock([
+    ...['policy', 'test', '--mine', '--markdown', '--config', config],
+  ]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^### Policy tests: passed\n\npassed {2}0 tests and 1 cases/);
+});
 
 test(
   '[P-policy-watched] policy test --watch runs again when a file of the configuration or a case changes',
@@ -102,7 +95,7 @@ test(
       await ended;
     }
   },
-  3 * RUN_MS,
+  4 * RUN_MS,
 );
 
 test('[P-policy-watched] policy test --watch prints no JSON, which is one document', async () => {

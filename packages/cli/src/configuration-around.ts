@@ -1,7 +1,7 @@
 /** The configuration around a folder of policies, and what is wrong with it, for commands that change nothing. */
 import path from 'node:path';
 import { exists } from '@interlock/policy';
-import { type KnownConfiguration, NOTHING_KNOWN } from '@interlock/policy-analysis';
+import { type KnownConfiguration, NOTHING_KNOWN, toolsOf } from '@interlock/policy-analysis';
 import { ConfigurationFailure, issueText, loadConfiguration } from './load-configuration.ts';
 
 export interface ConfigurationMistakes {
@@ -36,7 +36,10 @@ export async function folderAround(dir: string | undefined, config: string): Pro
 async function readAround(folder: string): Promise<ConfigurationAround> {
   try {
     const { warnings, tools, agents } = await loadConfiguration(folder);
-    return { mistakes: { refused: [], warnings: warnings.map(issueText) }, known: { tools, agents } };
+    return {
+      mistakes: { refused: [], warnings: warnings.map(issueText) },
+      known: { tools: tools.flatMap(toolsOf), agents },
+    };
   } catch (error) {
     if (!(error instanceof ConfigurationFailure)) throw error;
     return { mistakes: { refused: error.issues.map(issueText), warnings: [] }, known: NOTHING_KNOWN };

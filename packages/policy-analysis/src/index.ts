@@ -17,6 +17,7 @@ export {
 } from './explanation.ts';
 export { type Finding, meantText } from './folder/finding.ts';
 export { checkFolder, type FolderContents } from './folder/folder-check.ts';
+export { toolsOf } from './folder/folder-names.ts';
 export type { DataFile } from './folder/settings-check.ts';
 export type { ToolFileFound } from './folder/tool-check.ts';
 export {
@@ -27,7 +28,13 @@ export {
   withGrants,
 } from './grant-suggestion.ts';
 export { grantsFor } from './grants.ts';
-export { createCallCompleter, type KnownConfiguration, NOTHING_KNOWN } from './known-calls.ts';
+export { type ImaginedCall, imaginedCall } from './imagined-call.ts';
+export {
+  createCallCompleter,
+  type KnownConfiguration,
+  type KnownTool,
+  NOTHING_KNOWN,
+} from './known-calls.ts';
 export { ruleFiles } from './new-rule.ts';
 export { opaProgram } from './opa.ts';
 export type { Agreement, Outcome } from './outcomes.ts';

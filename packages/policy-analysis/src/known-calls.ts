@@ -1,30 +1,41 @@
 /**
- * Calls of which a part is given, completed from the configuration: a tool that is named has the labels, the environment
- * and the spending of its file, its arguments are read as its `parse` says, and an agent that is named acts for the user
- * of its file. What is given stays. The session used the tool and its destinations before, unless `tool.firstUse` is true.
+ * Calls of which a part is given, completed from what is known: a tool that is named has its labels, its environment and
+ * what the call spends, its arguments are read as its `parse` says, and an agent that is named acts for its user. What is
+ * given stays. The session used the tool and its destinations before, unless `tool.firstUse` is true.
  */
-import { type AgentFile, type Json, type ToolFile, valueAt } from '@interlock/contracts';
+import { type Json, type PolicyInput, valueAt } from '@interlock/contracts';
 import { createFactReader, type FactReader, type ReadTool } from '@interlock/facts';
 import { type Mapping, merged } from '@interlock/policy';
 import { z } from 'zod';
 
-/** What a configuration folder says of its tools and agents. */
+/** A tool, as far as policy sees it. Of a file it is not known which version and definition it is applied with. */
+export interface KnownTool extends ReadTool {
+  name: string;
+  labels: readonly string[];
+  environment?: string | undefined;
+  spends?: string | undefined;
+  version?: string;
+  definition?: NonNullable<PolicyInput['tool']['definition']>;
+}
+
+export interface KnownAgent {
+  tenant: string;
+  agent: string;
+  user: string;
+  roles: readonly string[];
+  environment?: string | undefined;
+}
+
+/** The tools and agents of a configuration folder, or of a running installation. */
 export interface KnownConfiguration {
-  tools: readonly ToolFile[];
-  agents: readonly AgentFile[];
+  tools: readonly KnownTool[];
+  agents: readonly KnownAgent[];
 }
 
 export const NOTHING_KNOWN: KnownConfiguration = { tools: [], agents: [] };
 
 export interface CallCompleter extends AsyncDisposable {
   complete(given: Mapping): Promise<Mapping>;
-}
-
-interface CompletableTool extends ReadTool {
-  name: string;
-  labels: readonly string[];
-  environment: string | undefined;
-  spends: string | undefined;
 }
 
 const givenSchema = z.object({
@@ -38,7 +49,7 @@ const givenSchema = z.object({
 /** Makes a completer. Disposing it ends the thread that reads SQL. */
 export function createCallCompleter({ tools, agents }: KnownConfiguration): CallCompleter {
   const reader = createFactReader();
-  const known = new Map(tools.flatMap(toolsOf).map((tool) => [tool.name, tool]));
+  const known = new Map(tools.map((tool) => [tool.name, tool]));
   return {
     complete: async (given) => {
       const parsed = givenSchema.safeParse(given);
@@ -56,15 +67,20 @@ export function createCallCompleter({ tools, agents }: KnownConfiguration): Call
 }
 
 async function callOf(
-  tool: CompletableTool,
+  tool: KnownTool,
   args: Record<string, Json>,
   { reader, firstUse }: { reader: FactReader; firstUse: boolean },
 ): Promise<Mapping> {
-  const { labels, environment, spends } = tool;
+  const { labels, environment, spends, version, definition } = tool;
   const facts = await reader.read(tool, args, { used: { tools: [], destinations: [] } });
   const amount = spends === undefined ? undefined : valueAt(args, spends);
   return {
-    tool: { labels: [...labels], ...(environment === undefined ? {} : { environment }) },
+    tool: {
+      labels: [...labels],
+      ...(environment === undefined ? {} : { environment }),
+      ...(version === undefined ? {} : { version }),
+      ...(definition === undefined ? {} : { definition }),
+    },
     facts: {
       ...facts,
       destinations: facts.destinations.map((one) => (one.readable ? { ...one, firstUse } : one)),
@@ -75,7 +91,7 @@ async function callOf(
 
 /** An agent of this name in several tenants is meant in the one that is given. */
 function subjectOf(
-  agents: readonly AgentFile[],
+  agents: readonly KnownAgent[],
   named: { agent: string; tenant?: string | undefined } | undefined,
 ): Mapping {
   const found = agents.filter(
@@ -84,15 +100,7 @@ function subjectOf(
   const [only, ...others] = found;
   if (only === undefined || others.length > 0) return {};
   const { user, tenant, roles, environment } = only;
-  return { subject: { user, tenant, roles, ...(environment === undefined ? {} : { environment }) } };
-}
-
-function toolsOf(file: ToolFile): CompletableTool[] {
-  if ('mcp' in file)
-    return Object.entries(file.mcp.tools).map(([upstream, { labels, environment, spends, parse }]) => ({
-      name: `${file.mcp.prefix}${upstream}`,
-      ...{ labels, environment, spends, parse, target: { kind: 'mcp' as const } },
-    }));
-  const { name, labels, environment, spends, parse, http } = file;
-  return [{ name, labels, environment, spends, parse, target: { kind: 'http', ...http } }];
+  return {
+    subject: { user, tenant, roles: [...roles], ...(environment === undefined ? {} : { environment }) },
+  };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { agentFileSchema, toolFileSchema } from '@interlock/contracts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { toolsOf } from './folder/folder-names.ts';
 import { ruleFiles } from './new-rule.ts';
 import { BASE_POLICIES } from './policy-folders.ts';
 import { testPolicies } from './testing.ts';
@@ -219,7 +220,7 @@ cases:
       'spending.rego': SPENDING,
       'payments.yaml': cases(given, `{ rule: spending, text: ${JSON.stringify(text)} }`),
     });
-    const known = { tools: [toolFileSchema.parse(tool)], agents: [agentFileSchema.parse(CLERK)] };
+    const known = { tools: toolsOf(toolFileSchema.parse(tool)), agents: [agentFileSchema.parse(CLERK)] };
     return await testPolicies([base, own], { signal, only: /payment/, known });
   }
   const GIVEN = '{ tool: pay, subject: { agent: clerk }, arguments: { amount: 7, iban: a/./b } }';
@@ -243,7 +244,7 @@ cases:
         'spending.rego': saying,
         'payments.yaml': cases(`{ tool: ${tool} }`, '{ rule: spending, text: other }'),
       });
-      const known = { tools: [toolFileSchema.parse(PAY)], agents: [] };
+      const known = { tools: toolsOf(toolFileSchema.parse(PAY)), agents: [] };
       const { failures } = await testPolicies([base, own], { signal, only: /payment/, known });
       return failures.map(({ actual }) => actual);
     };

@@ -116,7 +116,7 @@ export function runCases(bundle: Uint8Array, cases: readonly PolicyCase[]): Case
     const policy =
       policies.get(json) ?? new Policy(files['/policy.wasm'], Uint8Array.from(Buffer.from(json)));
     policies.set(json, policy);
-    const actual = answerOf(policy, inputAbout(one.given, data, `${one.file}:${one.line}: given.`));
+    const actual = answerOf(policy, inputAbout(one.given, data, `${one.file}:${one.line}: given`));
     const differs = typeof actual === 'string' ? [] : differingParts(one.expected, actual);
     return { case: one, passed: typeof actual !== 'string' && differs.length === 0, actual, differs };
   });

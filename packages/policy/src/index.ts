@@ -21,6 +21,6 @@ export { type DescribeOptions, describeRules, type RuleDescription, rulesPage } 
 export { exists, namesIn } from './files.ts';
 export { FUNCTIONS } from './functions.ts';
 export { localTimes } from './local-times.ts';
-export { inputAbout, type Mapping, merged } from './plain-call.ts';
+export { inputAbout, type Mapping, mappingSchema, merged } from './plain-call.ts';
 export { DECISION_STEPS_MAX, INPUT_MAX_BYTES, MEMORY_MAX_BYTES, Policy } from './rego.ts';
 export { type BundleSources, bundleSources } from './sources.ts';

@@ -21,9 +21,9 @@ const PLAIN_CALL: Mapping = {
 /**
  * Returns the input about a call: what is given, laid over the plain call. It says what time it is; the milliseconds
  * and the local times follow from it, as they do in the decider, for the time zones that the policy's data names.
- * Throws `configuration_invalid`: `where` and what is wrong.
+ * Throws `configuration_invalid` with what is wrong, below `root`.
  */
-export function inputAbout(given: Mapping, data: Mapping, where: string): PolicyInput {
+export function inputAbout(given: Mapping, data: Mapping, root: string): PolicyInput {
   const call = merged(PLAIN_CALL, given);
   const context = mappingSchema.safeParse(call['context']).data ?? {};
   const epochMs = Date.parse(String(context['time']));
@@ -31,9 +31,8 @@ export function inputAbout(given: Mapping, data: Mapping, where: string): Policy
   const parsed = policyInputSchema.safeParse({ ...call, context: followed });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new Fault('configuration_invalid', {
-    detail: `${where}${(issue?.path ?? []).join('.')}: ${issue?.message}`,
-  });
+  const place = [root, ...(issue?.path ?? [])].map(String).join('.');
+  throw new Fault('configuration_invalid', { detail: `${place}: ${issue?.message}` });
 }
 
 /** Returns mappings laid over each other: mappings in both are merged, anything else is replaced. */

@@ -44,7 +44,8 @@ function pinCommand(): Command {
     });
 }
 
-async function listTools(client: ApiClient): Promise<Tool[]> {
+/** Lists the tools, whole, as a person sees them. */
+export async function listTools(client: ApiClient): Promise<Tool[]> {
   return (await client.request({ method: 'GET', path: '/v1/tools', reply: toolsSchema })).tools;
 }
 

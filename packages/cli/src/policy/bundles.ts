@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type PolicyEntry, type PolicyState, policyStateSchema, sha256 } from '@interlock/contracts';
 import { buildBundle, type LoadedPolicy, openBundle, verifyBundle } from '@interlock/policy';
-import { opaProgram, policyFolders } from '@interlock/policy-analysis';
+import { displayPath, opaProgram, policyFolders } from '@interlock/policy-analysis';
 import { Failure, loadKeyring, systemClock } from '@interlock/shell';
 import type { ApiClient } from '../client.ts';
 import { readContext } from '../context.ts';
@@ -18,20 +18,31 @@ export interface PublishedBundle {
   signature: 'verified' | 'no keyring here';
 }
 
-/** Opens a candidate: a folder of policies, which is compiled, or a bundle that `interlock policy build` wrote. */
+/** A policy that was not published. */
+export interface CandidateBundle {
+  held: LoadedPolicy;
+  bytes: Uint8Array;
+  /** The folder or file it was made of. */
+  source: string;
+}
+
+/**
+ * Opens a candidate: a folder of policies, which is compiled, or a bundle that `interlock policy build` wrote; by default
+ * the policies of the configuration.
+ */
 export async function openCandidate(
-  source: string,
+  source: string | undefined,
   options: FolderOptions,
   signal: AbortSignal,
-): Promise<LoadedPolicy> {
-  const bytes = (await isFile(path.resolve(source)))
+): Promise<CandidateBundle> {
+  const { config } = foldersOf(options);
+  const isBundle = source !== undefined && (await isFile(path.resolve(source)));
+  const folders = isBundle ? [] : await policyFolders(source, config);
+  const bytes = isBundle
     ? await readFile(path.resolve(source))
-    : await buildBundle({
-        opaBin: opaProgram(),
-        folders: await policyFolders(source, foldersOf(options).config),
-        signal,
-      });
-  return openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
+    : await buildBundle({ opaBin: opaProgram(), folders, signal });
+  const held = openBundle({ version: 1, digest: sha256(bytes), bytes: bytes.byteLength }, bytes);
+  return { held, bytes, source: displayPath(isBundle ? path.resolve(source) : (folders.at(-1) ?? config)) };
 }
 
 /** Reads what is published. */

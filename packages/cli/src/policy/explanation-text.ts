@@ -96,10 +96,11 @@ function decisionHead(
   return `DECISION${number}  ${verdict}${approved}, by ${policy}, ${instant(decidedAt)}`;
 }
 
-function saidText({
+/** Returns the reasons, notes and obligations of a decision; of a recorded denial without reasons, that no rule allows it. */
+export function saidText({
   decision: { verdict, reasons, notes, obligations, shadow },
   recorded,
-}: ExplainedDecision): string {
+}: Pick<ExplainedDecision, 'decision' | 'recorded'>): string {
   const lines = [
     ...reasons.map(({ rule, text }) => ['because', rule, text]),
     ...(recorded && verdict === 'deny' && reasons.length === 0
@@ -118,7 +119,8 @@ function saidText({
   return rowsText(lines);
 }
 
-function wholeText({ outputs, rules, counterfactuals, grant, questions }: Explanation): string[] {
+/** Returns what the rules say, on which facts, and what would change the verdict. */
+export function wholeText({ outputs, rules, counterfactuals, grant, questions }: Explanation): string[] {
   const texts = outputKinds.flatMap((kind) => outputs[kind].map(({ rule, text }) => [kind, rule, text]));
   const facts = rules.flatMap(({ rule, facts: own }) =>
     own.length === 0 ? [[rule, '(no single fact)']] : own.map((fact) => [rule, factText(fact)]),

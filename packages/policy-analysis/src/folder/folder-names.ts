@@ -6,17 +6,19 @@ import {
   type ToolFile,
   toolLabelSchema,
 } from '@interlock/contracts';
+import type { ReadTool } from '@interlock/facts';
 
 /** One tool of the folder, as far as its file knows it: the schema of an MCP tool comes from its server. */
-export interface KnownTool {
+export interface FileTool extends ReadTool {
   name: string;
   labels: readonly string[];
   environment: string | undefined;
+  spends: string | undefined;
   inputSchema: HttpToolFile['inputSchema'] | undefined;
 }
 
 export interface FolderNames {
-  tools: ReadonlyMap<string, KnownTool>;
+  tools: ReadonlyMap<string, FileTool>;
   agents: readonly AgentFile[];
   /** Every role of a person. */
   personRoles: ReadonlySet<string>;
@@ -61,16 +63,14 @@ export function folderNames({ tools: files, agents, people, zones }: NamedFiles)
   };
 }
 
-/** Returns the tools of one file. */
-export function toolsOf(file: ToolFile): KnownTool[] {
+/** Returns the tools of one file: of an MCP server, those that it lists. */
+export function toolsOf(file: ToolFile): FileTool[] {
   if (!('mcp' in file)) {
-    const { name, labels, environment, inputSchema } = file;
-    return [{ name, labels, environment, inputSchema }];
+    const { name, labels, environment, spends, parse, inputSchema, http } = file;
+    return [{ name, labels, environment, spends, parse, inputSchema, target: { kind: 'http', ...http } }];
   }
-  return Object.entries(file.mcp.tools).map(([upstream, { labels, environment }]) => ({
+  return Object.entries(file.mcp.tools).map(([upstream, { labels, environment, spends, parse }]) => ({
     name: `${file.mcp.prefix}${upstream}`,
-    labels,
-    environment,
-    inputSchema: undefined,
+    ...{ labels, environment, spends, parse, inputSchema: undefined, target: { kind: 'mcp' } },
   }));
 }

@@ -3,6 +3,7 @@ import { breakGlassCommand } from './break-glass.ts';
 import { buildCommand } from './build.ts';
 import { diffCommand } from './diff.ts';
 import { docsCommand } from './docs.ts';
+import { evalCommand } from './eval.ts';
 import { explainCommand } from './explain.ts';
 import { labelCommand } from './label.ts';
 import { newCommand } from './new.ts';
@@ -30,6 +31,7 @@ export function policyCommand(): Command {
     .addCommand(buildCommand())
     .addCommand(diffCommand())
     .addCommand(simulateCommand())
+    .addCommand(evalCommand())
     .addCommand(explainCommand())
     .addCommand(labelCommand())
     .addCommand(shadowCommand())

@@ -96,7 +96,7 @@ async function runSimulation(options: SimulateOptions): Promise<SimulateResult> 
     ]),
   );
   const simulation = createSimulation({
-    candidate: candidate.policy,
+    candidate: candidate.held.policy,
     ...(base === undefined ? {} : { base: judgeOf(base) }),
     labels,
     examples: limit,
@@ -111,7 +111,7 @@ async function runSimulation(options: SimulateOptions): Promise<SimulateResult> 
   return {
     ...span,
     comparedWith: base === undefined ? 'recorded' : { version: base.version, digest: base.digest },
-    candidateDigest: candidate.digest,
+    candidateDigest: candidate.held.digest,
     ...simulation.report(next.value),
     tookMs: { ...took, total: since() },
   };
