@@ -8,13 +8,12 @@ import { createFactReader, type FactReader, type ReadTool } from '@interlock/fac
 import { type Mapping, merged } from '@interlock/policy';
 import { z } from 'zod';
 
-/** A tool, as far as policy sees it. Of a file it is not known which version and definition it is applied with. */
+/** A tool, as far as policy sees it. Of a file it is not known which definition it is applied with. */
 export interface KnownTool extends ReadTool {
   name: string;
   labels: readonly string[];
   environment?: string | undefined;
   spends?: string | undefined;
-  version?: string;
   definition?: NonNullable<PolicyInput['tool']['definition']>;
 }
 
@@ -71,14 +70,13 @@ async function callOf(
   args: Record<string, Json>,
   { reader, firstUse }: { reader: FactReader; firstUse: boolean },
 ): Promise<Mapping> {
-  const { labels, environment, spends, version, definition } = tool;
+  const { labels, environment, spends, definition } = tool;
   const facts = await reader.read(tool, args, { used: { tools: [], destinations: [] } });
   const amount = spends === undefined ? undefined : valueAt(args, spends);
   return {
     tool: {
       labels: [...labels],
       ...(environment === undefined ? {} : { environment }),
-      ...(version === undefined ? {} : { version }),
       ...(definition === undefined ? {} : { definition }),
     },
     facts: {

@@ -1,4 +1,4 @@
-import { agentListSchema, Fault, toolVersionOf } from '@interlock/contracts';
+import { agentListSchema, Fault } from '@interlock/contracts';
 import { inputAbout, type Mapping, mappingSchema, merged } from '@interlock/policy';
 import {
   createCallCompleter,
@@ -126,9 +126,9 @@ async function knownBy(client: ApiClient): Promise<KnownConfiguration> {
   ]);
   const asKnown = (tool: (typeof tools)[number]): KnownTool => {
     const { target } = tool;
-    if (target.kind !== 'mcp') return { ...tool, target, version: toolVersionOf(tool) };
+    if (target.kind !== 'mcp') return { ...tool, target };
     const definition = { pinned: target.pinnedDigest, current: target.definitionDigest };
-    return { ...tool, target, version: toolVersionOf(tool), definition };
+    return { ...tool, target, definition };
   };
   return { tools: tools.map(asKnown), agents };
 }
