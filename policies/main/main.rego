@@ -4,7 +4,8 @@
 #   Composes every rule under data.interlock.rules and lists none. A rule returns `deny`, `ask`, `allow` and `notes` as
 #   sets of texts and `obligations` as a set of objects. Deny beats ask beats allow. An ask narrows what some rule
 #   allows and never widens it; where no rule allows, the answer is deny with no reasons. In an emergency every ask is
-#   passed over, with a note for each. Notes are for the audit alone.
+#   passed over, with a note for each. Notes are for the audit alone. Beside the decision, `explanation` has every
+#   output: also `until`, when a denial ends by itself, and `offers` and `withholds`, from which an agent is shown tools.
 package interlock.main
 
 # Why an ask never grants: docs/decisions/006.
@@ -25,13 +26,24 @@ decision := {"verdict": "deny", "reasons": _listed(_denials), "obligations": [],
 	"notes": _listed(_notes | _passed_over),
 }
 
-default explanation := {"deny": [], "ask": [], "allow": [], "notes": []}
+default explanation := {
+	"deny": [],
+	"ask": [],
+	"allow": [],
+	"notes": [],
+	"until": [],
+	"offers": [],
+	"withholds": [],
+}
 
 explanation := {
 	"deny": _listed(_denials),
 	"ask": _listed(_asks),
 	"allow": _listed(_allowances),
 	"notes": _listed(_notes),
+	"until": _listed(_ends),
+	"offers": _listed(_offers),
+	"withholds": _listed(_withholdings),
 }
 
 _emergency if is_object(input.emergency)
@@ -60,6 +72,21 @@ _allowances contains {"rule": rule, "text": text} if {
 
 _notes contains {"rule": rule, "text": text} if {
 	some rule, texts in _note
+	some text in texts
+}
+
+_ends contains {"rule": rule, "text": text} if {
+	some rule, texts in _until
+	some text in texts
+}
+
+_offers contains {"rule": rule, "text": text} if {
+	some rule, texts in _offer
+	some text in texts
+}
+
+_withholdings contains {"rule": rule, "text": text} if {
+	some rule, texts in _withhold
 	some text in texts
 }
 

@@ -136,6 +136,7 @@ test_explains_every_output_of_every_rule if {
 		"strict": {"deny": {"No.", "Never."}},
 		"broken": {"ask": true},
 		"talker": {"notes": {"Hello."}},
+		"patient": {"until": {"from Monday"}, "offers": {"Some calls."}, "withholds": {"Not now."}},
 	}) == {
 		"deny": [
 			{"rule": "broken", "text": "This rule is malformed: one of its outputs is not a set."},
@@ -145,6 +146,17 @@ test_explains_every_output_of_every_rule if {
 		"ask": [{"rule": "careful", "text": "Look at it."}],
 		"allow": [{"rule": "generous", "text": "Granted."}],
 		"notes": [{"rule": "talker", "text": "Hello."}],
+		"until": [{"rule": "patient", "text": "from Monday"}],
+		"offers": [{"rule": "patient", "text": "Some calls."}],
+		"withholds": [{"rule": "patient", "text": "Not now."}],
 	}
-	_explained({}) == {"deny": [], "ask": [], "allow": [], "notes": []}
+	_explained({}) == {
+		"deny": [],
+		"ask": [],
+		"allow": [],
+		"notes": [],
+		"until": [],
+		"offers": [],
+		"withholds": [],
+	}
 }

@@ -33,3 +33,21 @@ _oblige[rule] := output if {
 	output := data.interlock.rules[rule].obligations
 	output != set()
 }
+
+_until[rule] := output if {
+	some rule
+	output := data.interlock.rules[rule].until
+	output != set()
+}
+
+_offer[rule] := output if {
+	some rule
+	output := data.interlock.rules[rule].offers
+	output != set()
+}
+
+_withhold[rule] := output if {
+	some rule
+	output := data.interlock.rules[rule].withholds
+	output != set()
+}

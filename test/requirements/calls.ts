@@ -82,6 +82,11 @@ export const callRequirements = {
     source: 'architecture: the ledger',
     layer: 'unit',
   },
+  'P-answers-advise': {
+    text: 'Every answer to an agent but a plain success says what happened, whether it may have happened, whether and when repeating helps, and what else to do.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
   'P-answer-stays-true': {
     text: 'What an answer named can be asked for until its outcome is stored: a call in doubt is settled at its deadline, and its own agent finds it, whoever refused it.',
     source: 'services/ingress/README.md',

@@ -37,6 +37,11 @@ export const serviceRequirements = {
     source: 'packages/gate/README.md',
     layer: 'unit',
   },
+  'P-tools-own': {
+    text: 'An agent is shown the tools that it may ask for with some arguments, and no others.',
+    source: 'services/ingress/README.md',
+    layer: 'unit',
+  },
   'P-http-strict': {
     text: 'Ingress and console refuse a request that could be read in two ways, cut what is sent slowly and read by nobody, and limit the connections of one address.',
     source: 'RFC 9112',

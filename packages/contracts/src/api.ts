@@ -24,6 +24,9 @@ export const callOutcomeSchema = z.strictObject({
   mediaType: z.string().optional(),
   upstreamStatus: z.int().optional(),
   code: agentCodeSchema.optional(),
+  /** What happened and whether it may have been carried out, and what to do next; absent after a success with its result. */
+  detail: z.string().optional(),
+  next: z.string().optional(),
   /** True when the outcome was stored earlier and this answer repeats it. */
   replayed: z.boolean().optional(),
 });
@@ -33,7 +36,12 @@ export type CallOutcome = z.infer<typeof callOutcomeSchema>;
 export const callPendingSchema = z.strictObject({
   call: idSchema,
   state: z.enum(['held', 'running']),
+  /** Until when a person may answer. */
   expiresAt: instantMsSchema.optional(),
+  /** Why the call waits, and for whom. */
+  detail: z.string(),
+  /** What the caller can do. */
+  next: z.string(),
 });
 export type CallPending = z.infer<typeof callPendingSchema>;
 
@@ -48,6 +56,8 @@ export const problemSchema = z.strictObject({
   call: idSchema.optional(),
   /** JSON Pointer (RFC 6901) to the fault in the request's body. */
   pointer: z.string().optional(),
+  /** Seconds to wait before the next request. */
+  retryAfter: z.int().positive().optional(),
   /** What the caller can do. */
   next: z.string(),
 });
@@ -114,6 +124,7 @@ export const evaluationDecisionSchema = z.looseObject({
       policyDigest: z.string().optional(),
       /** Why there is no verdict. */
       code: agentCodeSchema.optional(),
+      next: z.string().optional(),
       error: z.strictObject({ status: z.int(), message: z.string() }).optional(),
     })
     .optional(),

@@ -157,6 +157,8 @@ export const refusedSchema = z.strictObject({
   rule: z.string().max(128).optional(),
   pointer: z.string().max(1_024).optional(),
   retryAfterMs: z.int().nonnegative().optional(),
+  /** What the agent can do, where that is not what the code says in general. */
+  next: z.string().max(1_000).optional(),
   /** How many requests this record stands for, where a flood was refused in one record. */
   count: z.int().positive().optional(),
   argumentsDigest: digestSchema.optional(),

@@ -20,6 +20,8 @@ const BOTH: readonly Api[] = ['agents', 'management'];
 const NEITHER: readonly Api[] = [];
 
 const OPERATOR = 'ask the operator of Interlock';
+/** What an agent is told about a mistake on our side. */
+const NOT_YOURS = 'the mistake is not yours to correct, so ask the operator of Interlock';
 const ADMIN = 'ask an administrator of Interlock';
 
 /** `instead` is what to do instead of sending the same request again. */
@@ -108,7 +110,7 @@ export const faults = {
     503,
     AGENTS,
     'The definition of this tool has an error, so the tool cannot be called.',
-    OPERATOR,
+    NOT_YOURS,
   ),
   arguments_invalid: refusal(
     422,
@@ -130,17 +132,23 @@ export const faults = {
     'No policy rule allows this call.',
     'ask the operator of Interlock to grant it',
   ),
-  policy_error: passing(503, AGENTS, 'Policy failed to decide, so the call was refused. Nothing was done.'),
+  policy_error: passing(
+    503,
+    AGENTS,
+    'Policy failed to decide, so the call was refused. Nothing was done.',
+    'later, when the operator of Interlock has mended the policy: the mistake is not yours to correct',
+  ),
   policy_missing: passing(
     503,
     AGENTS,
     'No valid policy is loaded, so the call was refused. Nothing was done.',
+    'later, when the operator of Interlock has published a policy: the mistake is not yours to correct',
   ),
   obligation_unknown: refusal(
     403,
     AGENTS,
     'Policy allows this call only under an obligation that Interlock does not support, so the call was refused.',
-    OPERATOR,
+    NOT_YOURS,
   ),
   statement_invalid: refusal(
     403,
@@ -153,7 +161,7 @@ export const faults = {
     429,
     AGENTS,
     'Too many calls were made in this time window.',
-    'after the number of seconds in the header Retry-After',
+    'after the number of seconds in retryAfter',
   ),
   concurrency_limited: passing(
     429,
@@ -172,7 +180,7 @@ export const faults = {
     429,
     AGENTS,
     'This agent sends more requests than it may.',
-    'after the number of seconds in the header Retry-After',
+    'after the number of seconds in retryAfter',
   ),
   overloaded: passing(
     503,
@@ -198,7 +206,7 @@ export const faults = {
     403,
     AGENTS,
     'A person approved this call, but policy does not allow it.',
-    OPERATOR,
+    NOT_YOURS,
   ),
   approvals_limited: passing(
     429,
@@ -206,7 +214,7 @@ export const faults = {
     'Too many calls wait for a person.',
     'after some of the calls that wait were answered, or have expired',
   ),
-  approval_impossible: refusal(403, AGENTS, 'This call needs an approval that nobody may give.', OPERATOR),
+  approval_impossible: refusal(403, AGENTS, 'This call needs an approval that nobody may give.', NOT_YOURS),
   answer_not_allowed: refusal(
     403,
     MANAGEMENT,
@@ -227,9 +235,9 @@ export const faults = {
   ),
   question_unknown: refusal(404, MANAGEMENT, 'This question does not exist.', 'list the open questions'),
   // Credentials
-  credential_unknown: refusal(503, AGENTS, 'The credential that this tool needs is not set.', OPERATOR),
-  credential_unusable: refusal(503, AGENTS, 'The credential that this tool needs cannot be used.', OPERATOR),
-  lease_refused: refusal(403, AGENTS, 'The broker refused to lease the credential for this call.', OPERATOR),
+  credential_unknown: refusal(503, AGENTS, 'The credential that this tool needs is not set.', NOT_YOURS),
+  credential_unusable: refusal(503, AGENTS, 'The credential that this tool needs cannot be used.', NOT_YOURS),
+  lease_refused: refusal(403, AGENTS, 'The broker refused to lease the credential for this call.', NOT_YOURS),
   // Execution
   deadline_passed: passing(
     503,
@@ -248,7 +256,12 @@ export const faults = {
     'The ledger is nearly full, so no new call is started.',
     'after the operator of Interlock has made room',
   ),
-  poison: refusal(503, AGENTS, 'The call failed inside Interlock several times. Nothing was done.', OPERATOR),
+  poison: refusal(
+    503,
+    AGENTS,
+    'The call failed inside Interlock several times. Nothing was done.',
+    NOT_YOURS,
+  ),
   dependency_unavailable: passing(503, BOTH, 'A part of Interlock that this request needs is not available.'),
   outcome_unknown: {
     ...refusal(504, BOTH, 'It is not known yet whether the request was carried out.'),
@@ -256,7 +269,7 @@ export const faults = {
   },
   internal: {
     ...refusal(500, BOTH, 'Interlock failed to handle the request because of an error of its own.'),
-    next: 'Ask the operator of Interlock, who finds the error in the log. Repeat a call only with the same Idempotency-Key.',
+    next: 'The mistake is not yours to correct: ask the operator of Interlock, who finds it in the log. Repeat a call only with the same Idempotency-Key.',
   },
   // Outbound HTTP
   egress_destination_refused: refusal(403, BOTH, 'This tool may not send to this destination.', OPERATOR),

@@ -200,7 +200,7 @@ export {
   sqlStatementSchema,
   type Verdict,
 } from './policy.ts';
-export { problemOf, type Refusal } from './problem.ts';
+export { problemOf, type Refusal, retryAfterOf } from './problem.ts';
 export { type QuestionEntry, questionEntrySchema } from './questions.ts';
 export {
   type AuditRecord,

@@ -241,6 +241,7 @@ export const rpcs = {
   'auditor.show': { server: 'auditor', clients: ['console'] },
   'auditor.replay': { server: 'auditor', clients: ['console'] },
   'decider.evaluate': { server: 'decider', clients: ['ingress'] },
+  'decider.offer': { server: 'decider', clients: ['ingress'] },
   'auditor.search': { server: 'auditor', clients: ['console'] },
   'auditor.verify': { server: 'auditor', clients: ['console'] },
 } as const satisfies Record<string, RpcDefinition>;

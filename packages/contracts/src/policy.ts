@@ -207,5 +207,11 @@ export const policyExplanationSchema = z.strictObject({
   ask: reasonsSchema,
   allow: reasonsSchema,
   notes: reasonsSchema,
+  /** When a denial ends by itself, by the rule that denies. */
+  until: reasonsSchema.default([]),
+  /** What would allow some call of this agent to this tool, whatever the arguments. */
+  offers: reasonsSchema.default([]),
+  /** What denies every call of this agent to this tool, whatever the arguments. */
+  withholds: reasonsSchema.default([]),
 });
 export type PolicyExplanation = z.infer<typeof policyExplanationSchema>;

@@ -9,6 +9,9 @@ import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
 import { injectionSchema, mcpTransportSchema } from './tool.ts';
 
+/** Tools of an installation that one list names. */
+const TOOLS_MAX = 10_000;
+
 /** An audit record as a person sees it: the event, and the opened evidence. */
 export const auditRecordSchema = z.strictObject({
   stream: z.enum(auditedStreams),
@@ -148,6 +151,15 @@ export const rpcSchemas = {
       verdict: policyAnswerSchema.shape.verdict,
       reasons: policyAnswerSchema.shape.reasons,
       obligations: policyAnswerSchema.shape.obligations,
+      policyDigest: digestSchema,
+    }),
+  },
+  /** Asks which tools an agent may ask for, whatever the arguments. */
+  'decider.offer': {
+    request: identitySchema.omit({ call: true }),
+    reply: z.strictObject({
+      /** Names. */
+      tools: z.array(idSchema).max(TOOLS_MAX),
       policyDigest: digestSchema,
     }),
   },

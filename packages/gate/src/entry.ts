@@ -15,7 +15,7 @@ export interface EntrySource<B extends EntryBucket> {
 export async function openSource<B extends EntryBucket>(
   bus: Buckets,
   bucket: B,
-): Promise<EntrySource<B> & AsyncDisposable> {
+): Promise<EntrySource<B> & { copy: EntryWatch<B> } & AsyncDisposable> {
   const leader = bus.entries(bucket);
   const copy = await leader.watch();
   return { copy, leader, [Symbol.asyncDispose]: () => copy[Symbol.asyncDispose]() };

@@ -1,4 +1,11 @@
-import { type Evidence, type Fault, type Refused, type ServiceName, sealContext } from '@interlock/contracts';
+import {
+  type Evidence,
+  type Fault,
+  faults,
+  type Refused,
+  type ServiceName,
+  sealContext,
+} from '@interlock/contracts';
 import { type Keyring, seal } from '@interlock/keys';
 import { boundedEvidence } from './evidence.ts';
 
@@ -6,6 +13,7 @@ import { boundedEvidence } from './evidence.ts';
 export const UNKNOWN_NAME = 'unknown';
 /** What `refused` takes as public words. */
 const DETAIL_MAX_LENGTH = 2_000;
+const NEXT_MAX_LENGTH = 1_000;
 
 /** Whose call is refused, by whom, why, and what is known of it. */
 export interface Refusing {
@@ -37,6 +45,7 @@ export function refusedEvent(
     ...(fault.rule === undefined ? {} : { rule: fault.rule }),
     ...(fault.pointer === undefined ? {} : { pointer: fault.pointer }),
     ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
+    ...(fault.next === faults[fault.code].next ? {} : { next: fault.next.slice(0, NEXT_MAX_LENGTH) }),
     ...(call.argumentsDigest === undefined ? {} : { argumentsDigest: call.argumentsDigest }),
     evidence: seal(
       JSON.stringify(record),

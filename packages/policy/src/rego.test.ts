@@ -199,6 +199,9 @@ describe('an explanation', () => {
       ask: [{ rule: 'r', text: 't' }],
       allow: [],
       notes: [],
+      until: [],
+      offers: [],
+      withholds: [],
     });
   });
 });

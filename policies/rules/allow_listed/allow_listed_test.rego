@@ -27,6 +27,18 @@ test_a_grant_with_an_unknown_condition_covers_nothing if {
 	_result([{"tenants": ["acme"], "agent": ["writer"], "tools": ["*"]}]) == set()
 }
 
+_offered(grants) := result if {
+	result := allow_listed.offers with input as _call with data.config.allow_listed as grants
+}
+
+test_offers_a_tool_whatever_a_grant_says_of_its_arguments if {
+	_offered([{"agents": ["reader"], "tools": ["read_file"], "where": [{"at": "/path", "prefix": "docs/"}]}]) == {"A grant covers this tool."}
+	_offered([{"agents": ["writer"], "tools": ["read_file"]}]) == set()
+	_offered([{"agents": ["reader"], "tools": ["write_file"]}]) == set()
+	_offered([{"agents": ["reader"], "tools": ["read_file"], "were": []}]) == set()
+	_offered(["read_file"]) == set()
+}
+
 test_every_condition_must_hold if {
 	_result([{"agents": ["reader"], "tools": ["write_file"]}]) == set()
 	_result([{"agents": ["reader"], "tenants": ["other"], "tools": ["read_file"]}]) == set()

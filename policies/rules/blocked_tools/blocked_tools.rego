@@ -17,6 +17,9 @@
 #         agents: [intern] # optional, as are tenants
 package interlock.rules.blocked_tools
 
+# It denies whatever the arguments are.
+withholds := deny
+
 deny contains "This tool is blocked." if {
 	some block in _about
 	_well_formed(block)

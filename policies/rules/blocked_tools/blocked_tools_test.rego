@@ -16,6 +16,12 @@ test_denies_a_blocked_tool if {
 	_result([{"tools": ["drop_table"], "tenants": ["acme"]}]) == _blocked
 }
 
+test_withholds_what_it_denies if {
+	withheld := blocked_tools.withholds with input as _call
+		with data.config.blocked_tools as [{"tools": ["drop_table"]}]
+	withheld == _blocked
+}
+
 test_denies_everything_while_its_data_is_malformed if {
 	_result("drop_table") == _malformed
 	_result(["drop_table"]) == _malformed

@@ -18,7 +18,18 @@
 #       enabled: true
 package interlock.rules.denied_twice
 
-deny contains "A person refused this more than once; it stays refused for a while." if {
+deny contains "A person refused this more than once; it stays refused for a while." if _refuses
+
+# Rego formats no instants: the minutes are counted from the one that the decision was made at.
+until contains $"{minutes} minutes after {input.context.time}" if {
+	_refuses
+	oldest_first := sort([denial.at | some denial in _lately])
+	last := oldest_first[count(oldest_first) - object.get(_config, "count", 2)]
+	left_ms := (last + (object.get(_config, "for_minutes", 60) * 60000)) - input.context.epochMs
+	minutes := ceil(left_ms / 60000)
+}
+
+_refuses if {
 	input.history.denied != []
 	not input.approval
 	not _switched_off

@@ -22,6 +22,18 @@ test_denies_what_was_denied_twice_lately if {
 	_result(_call([[50, true], [101, true]]), {}) == _denied
 }
 
+_until(denied, config) := result if {
+	call := object.union(_call(denied), {"context": {"time": "2026-01-14T10:00:00.000Z"}})
+	result := denied_twice.until with input as call with data.config as {"denied_twice": config}
+}
+
+test_says_after_how_many_minutes_it_may_be_asked_again if {
+	_until([[50, true], [90, true]], {}) == {"10 minutes after 2026-01-14T10:00:00.000Z"}
+	_until([[90, true], [50, true], [95, true]], {}) == {"50 minutes after 2026-01-14T10:00:00.000Z"}
+	_until([[50, true], [90, true]], {"for_minutes": 90}) == {"40 minutes after 2026-01-14T10:00:00.000Z"}
+	_until([[90, true]], {}) == set()
+}
+
 test_denies_the_whole_tool_where_that_is_wanted if {
 	_result(_call([[50, false], [90, false]]), {"scope": "tool"}) == _denied
 	_result(_call([[50, false]]), {"scope": "tool", "count": 1}) == _denied

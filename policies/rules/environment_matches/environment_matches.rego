@@ -16,6 +16,9 @@
 #       enabled: true
 package interlock.rules.environment_matches
 
+# It denies whatever the arguments are.
+withholds := deny
+
 deny contains "This tool belongs to another environment than the agent." if {
 	input.tool.environment
 	not _switched_off

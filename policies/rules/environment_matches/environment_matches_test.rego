@@ -22,6 +22,11 @@ test_denies_another_environment if {
 	_result(_call({}, _production), {"reaches": {"staging": ["production"]}}) == _denied
 }
 
+test_withholds_what_it_denies if {
+	withheld := environment_matches.withholds with input as _call(_staging, _production) with data.config as {}
+	withheld == _denied
+}
+
 test_denies_while_its_data_is_malformed if {
 	every config in [true, {"enabled": "no"}, {"reaches": ["staging"]}, {"reaches": {"staging": "test"}}, {"reach": {}}] {
 		_result(_call(_staging, _staging), config) == {"The data of this rule is malformed."}

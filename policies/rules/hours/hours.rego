@@ -5,7 +5,8 @@
 #   its `holidays`, a call is denied, or asks with `outside: ask`. A window is open on `weekdays` (1 is Monday; all
 #   when left out) from `from` until before `to`, by the local time of `zone`, which must also be listed in
 #   data.config.zones. Where the local time is not known, the tool is closed. Without data a tool is open at all
-#   hours. Malformed data denies everything, a malformed entry denies the tools that it names.
+#   hours. Malformed data denies everything, a malformed entry denies the tools that it names. An agent is told when
+#   the tool opens next, where that is within two weeks.
 # custom:
 #   severity: medium
 #   owasp_asi: [ASI02, ASI10]
@@ -36,6 +37,68 @@ ask contains "This tool is not open at this hour, so a person must approve the c
 	some entry in _closed
 	entry.outside == "ask"
 }
+
+until contains $"from {opening}" if {
+	some entry in _closed
+	object.get(entry, "outside", "deny") == "deny"
+	opening := _next_opening(entry)
+}
+
+# The day with its date where its name alone would mean an earlier one.
+_next_opening(entry) := $"{_weekday(entry, opening.day)} {opening.from} {entry.zone}" if {
+	opening := _first_opening(entry)
+	opening.day < 7
+} else := $"{_weekday(entry, opening.day)} {_date_after(date, opening.day)} {opening.from} {entry.zone}" if {
+	opening := _first_opening(entry)
+	date := input.context.local[entry.zone].date
+}
+
+_first_opening(entry) := {"day": day, "from": from} if [day, _, from] := min(_openings(entry))
+
+_openings(entry) := {[day, minute, window.from] |
+	now := input.context.local[entry.zone]
+	some day in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+	some window in entry.open
+	_weekday_number(entry, day) in object.get(window, "weekdays", [1, 2, 3, 4, 5, 6, 7])
+	minute := _minute(window.from)
+	(day * 1440) + minute > now.minuteOfDay
+	not _is_holiday(entry, _date_after(now.date, day))
+}
+
+_weekday_number(entry, days) := ((input.context.local[entry.zone].weekday + (days - 1)) % 7) + 1
+
+_weekday(entry, days) := names[_weekday_number(entry, days) - 1] if {
+	names := ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+}
+
+# At most one month ends within two weeks.
+_date_after(date, days) := _date(year, month, day) if {
+	[year, month, last] := _month_of(date)
+	day := _day_of(date) + days
+	day <= last
+} else := _date(year, month + 1, (_day_of(date) + days) - last) if {
+	[year, month, last] := _month_of(date)
+	month < 12
+} else := _date(year + 1, 1, (_day_of(date) + days) - last) if {
+	[year, _, last] := _month_of(date)
+}
+
+_month_of(date) := [year, month, last] if {
+	year := to_number(substring(date, 0, 4))
+	month := to_number(concat("", ["1", substring(date, 5, 2)])) - 100
+	last := [31, _february(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+}
+
+_day_of(date) := to_number(concat("", ["1", substring(date, 8, 2)])) - 100
+
+_february(year) := 29 if {
+	year % 4 == 0
+	year % 100 != 0
+} else := 28
+
+_date(year, month, day) := concat("-", [format_int(year, 10), _two_digits(month), _two_digits(day)])
+
+_two_digits(number) := substring(format_int(number + 100, 10), 1, 2)
 
 _closed contains entry if {
 	some entry in _usable

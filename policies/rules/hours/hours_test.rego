@@ -37,6 +37,44 @@ test_denies_outside_its_hours if {
 	_result(_at("2026-01-18", 7, 720), [_entry]) == _closed
 }
 
+_until(call, entries) := texts if {
+	texts := hours.until with input as call with data.config as {"zones": ["Europe/Berlin"], "hours": entries}
+}
+
+_opens(text) := {concat(" ", ["from", text, "Europe/Berlin"])}
+
+test_says_when_it_opens_next if {
+	_until(_at("2026-01-14", 3, 479), [_entry]) == _opens("Wednesday 08:00")
+	_until(_at("2026-01-14", 3, 1110), [_entry]) == _opens("Thursday 08:00")
+	_until(_at("2026-01-17", 6, 539), [_entry]) == _opens("Saturday 09:00")
+	_until(_at("2026-01-18", 7, 720), [_entry]) == _opens("Monday 08:00")
+	every_day := object.union(_entry, {"open": [{"from": "10:00", "to": "11:00"}]})
+	_until(_at("2026-01-18", 7, 720), [every_day]) == _opens("Monday 10:00")
+}
+
+test_says_nothing_of_a_tool_that_is_open_or_asks_or_never_opens if {
+	_until(_at("2026-01-14", 3, 480), [_entry]) == set()
+	_until(_at("2026-01-18", 7, 720), [object.union(_entry, {"outside": "ask"})]) == set()
+	_until(_at("2026-01-18", 7, 720), [object.union(_entry, {"open": []})]) == set()
+	_until({"tool": {"name": "pay"}, "context": {"local": {}}}, [_entry]) == set()
+}
+
+test_passes_over_holidays_across_the_ends_of_months if {
+	_until(_at("2025-12-31", 3, 1200), [_entry]) == _opens("Friday 08:00")
+	leap := object.union(_entry, {"holidays": ["2028-02-29"]})
+	_until(_at("2028-02-28", 1, 1200), [leap]) == _opens("Wednesday 08:00")
+	spring := object.union(_entry, {"holidays": ["2026-03-02"]})
+	_until(_at("2026-02-28", 6, 1440), [spring]) == _opens("Tuesday 08:00")
+}
+
+test_names_the_date_where_the_next_day_of_that_name_is_closed if {
+	mondays := object.union(_entry, {
+		"open": [{"weekdays": [1], "from": "08:00", "to": "18:00"}],
+		"holidays": ["2026-01-19"],
+	})
+	_until(_at("2026-01-18", 7, 720), [mondays]) == _opens("Monday 2026-01-26 08:00")
+}
+
 test_denies_on_a_holiday if {
 	_result(_at("2026-01-01", 4, 720), [_entry]) == _closed
 }

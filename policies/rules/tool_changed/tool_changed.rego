@@ -16,6 +16,9 @@
 #       enabled: true
 package interlock.rules.tool_changed
 
+# It denies whatever the arguments are.
+withholds := deny
+
 deny contains "This tool's definition has changed since it was pinned." if {
 	_changed
 	not _asks

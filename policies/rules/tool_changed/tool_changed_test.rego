@@ -37,6 +37,11 @@ test_denies_a_definition_that_is_not_whole if {
 	_result({"tool": {"name": "search_docs", "definition": {"current": "a1"}}}, {}) == _denied
 }
 
+test_withholds_what_it_denies if {
+	withheld := tool_changed.withholds with input as _call("b2") with data.config as {}
+	withheld == _denied.deny
+}
+
 test_denies_everything_while_its_data_is_malformed if {
 	_result(_call("a1"), ["search_docs"]) == _malformed
 	_result(_call("a1"), "off") == _malformed

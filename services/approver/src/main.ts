@@ -106,7 +106,8 @@ function approvalsIn(settings: EntryWatch<'settings'>): ApprovalsEntry {
   const entry = settings.get('approvals');
   if (entry === undefined || !('roles' in entry))
     throw new Fault('dependency_unavailable', {
-      detail: 'The entry settings/approvals is missing: the operator has to set who may approve.',
+      detail: 'The entry settings/approvals is missing: nobody has said who may approve.',
+      next: 'The mistake is not yours to correct: ask the operator of Interlock to apply who may approve. Then send the call again.',
     });
   return entry;
 }

@@ -8,6 +8,7 @@ import {
   faults,
   type Json,
   type PolicyAnswer,
+  type PolicyExplanation,
   type PolicyInput,
   type Statement,
 } from '@interlock/contracts';
@@ -27,6 +28,8 @@ export interface Decider {
   digest: string;
   version: number;
   evaluate(input: PolicyInput): PolicyAnswer;
+  /** Returns what every rule said; asked where the answer is a denial. */
+  explain(input: PolicyInput): PolicyExplanation;
   /** The candidate, which is asked afterwards. */
   shadow: Pick<Shadow, 'ask'>;
 }
@@ -64,8 +67,8 @@ export function decide(
         body: signed({ ...facts.call, keepResult: true }, 'ask', facts, decision, authority),
       };
     case 'deny': {
-      const code = decision.reasons.length === 0 ? 'policy_default' : 'policy_denied';
-      return refusal(facts.call, policyRefusal(code, decision), authority, nowMs);
+      const details = denialDetails(decision, explained(policy, input));
+      return refusal(facts.call, details, authority, nowMs);
     }
     default:
       return answer.verdict satisfies never;
@@ -78,6 +81,8 @@ export interface RefusalDetails {
   /** Public. */
   detail: string;
   rule?: string;
+  /** What the agent can do, where the code does not say it. */
+  next?: string;
   decision?: DecisionRecord;
   evidence?: Record<string, Json>;
 }
@@ -92,8 +97,12 @@ export function refusal(
   { keyring }: Authority,
   nowMs: number,
 ): Refusal {
-  const { code, detail, rule, decision, evidence } = details;
-  const fault = new Fault(code, { detail, ...(rule === undefined ? {} : { rule }) });
+  const { code, detail, rule, next, decision, evidence } = details;
+  const fault = new Fault(code, {
+    detail,
+    ...(rule === undefined ? {} : { rule }),
+    ...(next === undefined ? {} : { next }),
+  });
   const record = {
     call,
     ...(decision === undefined ? {} : { decision }),
@@ -111,7 +120,36 @@ export function detailsOf(fault: Fault): RefusalDetails {
     code: fault.code,
     detail: fault.detail,
     ...(fault.rule === undefined ? {} : { rule: fault.rule }),
+    next: fault.next,
   };
+}
+
+/** An explanation that policy cannot give changes nothing about its denial. */
+function explained(policy: Pick<Decider, 'explain'>, input: PolicyInput): PolicyExplanation | undefined {
+  try {
+    return policy.explain(input);
+  } catch (error) {
+    if (error instanceof Fault) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Returns why policy denies a call. That nothing grants the call is said before what other rules say: while it is so,
+ * nothing else that the agent does or waits for helps. Where every denial ends by itself, the agent is told when.
+ */
+function denialDetails(decision: DecisionRecord, explanation: PolicyExplanation | undefined): RefusalDetails {
+  const { reasons } = decision;
+  const isGranted = explanation === undefined || explanation.allow.length > 0;
+  if (reasons.length === 0 || !isGranted) {
+    const detail = [faults.policy_default.text, ...reasons.map(({ text }) => text)].join(' ');
+    return { code: 'policy_default', detail, decision };
+  }
+  const details = policyRefusal('policy_denied', decision);
+  const ends = reasons.map(({ rule }) => explanation?.until.find((one) => one.rule === rule)?.text);
+  if (ends.some((end) => end === undefined)) return details;
+  const next = `Make a new call, with a new Idempotency-Key if it had one, ${[...new Set(ends)].join(' and ')}.`;
+  return { ...details, next };
 }
 
 function policyRefusal(code: FaultCode, decision: DecisionRecord): RefusalDetails {

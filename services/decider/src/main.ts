@@ -7,6 +7,7 @@ import { configSchema } from './config.ts';
 import type { DecisionContext } from './context.ts';
 import { emergencyOf, reportEmergency } from './emergency.ts';
 import { evaluate } from './evaluate.ts';
+import { Offers } from './offer.ts';
 import { Policies } from './policies.ts';
 import { PolicyStatusReporter } from './policy-status.ts';
 import { agentOf } from './registry.ts';
@@ -60,6 +61,8 @@ export const deciderService = defineService({
       nowMs: () => clock.nowMs(),
     };
     await bus.serve('decider.evaluate', (request) => evaluate(context, bus, request));
+    const offers = new Offers(context, tools.copy, clock);
+    await bus.serve('decider.offer', (request) => offers.of(request));
     for (const step of await consume(bus, context, config.INTERLOCK_DECIDER_CONCURRENCY)) stack.use(step);
     const running = stack.move();
     return { [Symbol.asyncDispose]: () => running.disposeAsync() };

@@ -131,6 +131,7 @@ async function decideCall(
     digest: loaded.digest,
     version: loaded.version,
     evaluate: (input: object) => loaded.policy.evaluate(input),
+    explain: (input: object) => loaded.policy.explain(input),
     shadow,
   };
   const next = decide(facts, decider, context.authority, nowMs);

@@ -7,8 +7,10 @@ import {
   problemOf,
   type Question,
   type Refusal,
+  retryAfterOf,
   type SettledCall,
 } from '@interlock/contracts';
+import { adviceOnHeld, adviceOnOutcome, adviceOnRunning } from './advice.ts';
 
 /** An answer, without the headers that every answer has. */
 export type Answer = { status: number; headers: Record<string, string> } & (
@@ -35,10 +37,8 @@ export function faultOf(thrown: unknown): Fault {
   return new Fault('internal', { cause: thrown });
 }
 
-type Answerable = Refusal & { retryAfterMs?: number | undefined };
-
 /** Answers a fault or a stored refusal, about a call where there is one. */
-export function answerRefusal(refusal: Answerable, call?: string): Answer {
+export function answerRefusal(refusal: Refusal, call?: string): Answer {
   const body = problemOf(refusal, call);
   return {
     status: body.status,
@@ -77,19 +77,21 @@ export function answerOutcome(
     ...result,
     ...(settled.upstreamStatus === undefined ? {} : { upstreamStatus: settled.upstreamStatus }),
     ...(settled.code === undefined ? {} : { code: settled.code }),
+    ...adviceOnOutcome(settled, result),
     ...(replayed ? { replayed } : {}),
   };
   return { status: 200, mediaType: 'application/json', body, headers: callHeader(settled.call) };
 }
 
 /** Answers that a person is asked. */
-export function answerHeld({ call, expiresAt }: Pick<Question, 'call' | 'expiresAt'>): Answer {
-  return answerPending({ call, state: 'held', expiresAt });
+export function answerHeld(question: Question): Answer {
+  const { call, expiresAt } = question;
+  return answerPending({ call, state: 'held', expiresAt, ...adviceOnHeld(question) });
 }
 
 /** Answers that the call is still running. */
 export function answerRunning(call: string): Answer {
-  return answerPending({ call, state: 'running' });
+  return answerPending({ call, state: 'running', ...adviceOnRunning(call) });
 }
 
 function answerPending(body: CallPending): Answer {
@@ -106,13 +108,13 @@ function callHeader(call: string | undefined): Record<string, string> {
 }
 
 /** Some statuses need a header. A 429 names its limit where the refusal does. */
-function statusHeaders(status: number, { rule, retryAfterMs }: Answerable): Record<string, string> {
+function statusHeaders(status: number, refusal: Refusal): Record<string, string> {
   const headers: Record<string, string> = {};
-  const seconds = retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(retryAfterMs / 1_000));
+  const seconds = retryAfterOf(refusal);
   if (seconds !== undefined) headers['retry-after'] = String(seconds);
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   if (status === 429)
-    headers['ratelimit'] = `"${limitName(rule)}";r=0${seconds === undefined ? '' : `;t=${seconds}`}`;
+    headers['ratelimit'] = `"${limitName(refusal.rule)}";r=0${seconds === undefined ? '' : `;t=${seconds}`}`;
   return headers;
 }
 

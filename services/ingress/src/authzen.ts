@@ -191,13 +191,13 @@ async function refuse(
 }
 
 /** Section 7.2.1 puts errors into the context of a decision. */
-function failed({ code, detail, pointer }: Fault, evaluation?: string): Decision {
+function failed({ code, detail, pointer, next }: Fault, evaluation?: string): Decision {
   const error = { status: faults[code].status, message: detail };
   return {
     decision: false,
     context: {
       ...(evaluation === undefined ? {} : { evaluation }),
-      ...{ code, error },
+      ...{ code, error, next },
       ...(pointer === undefined ? {} : { pointer }),
     },
   };

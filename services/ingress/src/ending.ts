@@ -1,6 +1,7 @@
 /** What a request about a call ends with, and its answer. */
 import type { BusLog } from '@interlock/bus';
-import { Fault, type FaultCode } from '@interlock/contracts';
+import { Fault, type FaultCode, type Refused } from '@interlock/contracts';
+import type { Clock } from '@interlock/shell';
 import { type Answer, answerHeld, answerOutcome, answerRefusal, answerRunning } from './answer.ts';
 import type { CallState } from './call-state.ts';
 import { type ResultSources, resultOf, type ShownResult } from './results.ts';
@@ -14,6 +15,7 @@ export type Ending =
 
 export interface EndingParts {
   results: ResultSources;
+  clock: Pick<Clock, 'nowMs'>;
   log: BusLog;
 }
 
@@ -32,7 +34,7 @@ export async function answerEnding(ending: Ending, waiter: Waiter, parts: Ending
       return answerOutcome(settled, { result, replayed: !live });
     }
     case 'refused':
-      return answerRefusal(ending.refused, call);
+      return answerRefusal(leftOf(ending.refused, parts.clock.nowMs()), call);
     case 'held':
       return answerHeld(ending.question);
     case 'running':
@@ -42,6 +44,12 @@ export async function answerEnding(ending: Ending, waiter: Waiter, parts: Ending
     default:
       return ending satisfies never;
   }
+}
+
+/** A wait that a stored refusal named began when it was made. What is over is not said. */
+function leftOf({ retryAfterMs, ...refused }: Refused, nowMs: number): Refused {
+  const leftMs = retryAfterMs === undefined ? 0 : refused.at + retryAfterMs - nowMs;
+  return leftMs <= 0 ? refused : { ...refused, retryAfterMs: Math.min(leftMs, retryAfterMs ?? 0) };
 }
 
 /** The outcome is known whatever becomes of its body: a body that cannot be read is absent. */

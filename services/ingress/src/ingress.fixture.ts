@@ -1,6 +1,6 @@
 /** Ingress on a real bus; the tests act as the console, the decider, the executor and the approver. */
 import type { Bus, Delivery } from '@interlock/bus';
-import { type Call, type Claim, sha256 } from '@interlock/contracts';
+import { type Call, type Claim, type RpcRequest, sha256 } from '@interlock/contracts';
 import { eventually, makeClaim, makeTool, startTestBus, type TestBus } from '@interlock/testkit';
 import { z } from 'zod';
 import { ingressService } from './main.ts';
@@ -28,6 +28,8 @@ export interface IngressFixture extends AsyncDisposable {
   readonly decider: Bus;
   /** Every call that the decider received. */
   readonly requested: readonly Delivery<'requested'>[];
+  /** Every question for the tools of an agent; those of `bot` are `note` and one that does not exist. */
+  readonly offered: readonly RpcRequest<'decider.offer'>[];
   ask(path: string, init?: RequestInit & { key?: string }): Promise<Answered>;
   /** Calls the tool `note`. */
   note(argumentsValue: object, headers?: Record<string, string>, key?: string): Promise<Answered>;
@@ -72,6 +74,11 @@ export async function startIngress(): Promise<IngressFixture> {
   const executor = await testBus.busOf('executor');
   const decider = await testBus.busOf('decider');
   const requested = await collectRequested(decider);
+  const offered: RpcRequest<'decider.offer'>[] = [];
+  await decider.serve('decider.offer', async (request) => {
+    offered.push(request);
+    return { tools: request.agent === 'bot' ? ['gone', 'note'] : [], policyDigest: sha256('') };
+  });
   await eventually(async () => (await fetch(new URL('/readyz', started.healthUrl))).ok);
   const ask: IngressFixture['ask'] = async (path, { key = agentKeys.bot, headers, ...init } = {}) => {
     const response = await fetch(new URL(path, started.services[0]?.url), {
@@ -87,6 +94,7 @@ export async function startIngress(): Promise<IngressFixture> {
     executor,
     decider,
     requested,
+    offered,
     ask,
     metrics: async () => await (await fetch(new URL('/metrics', started.healthUrl))).text(),
     note: async (argumentsValue, headers = {}, key = agentKeys.bot) =>

@@ -117,14 +117,25 @@ describe('ingress', () => {
     expect(await answer).toMatchObject({ status: 200, body: { call: event.call.call, result: 'done' } });
   });
 
+  test('[P-tools-own] lists to an agent the tools that the decider names for it, and no others', async () => {
+    const listed = await ingress.ask('/v1/tools');
+    expect(listed).toMatchObject({ status: 200, body: { tools: [{ name: 'note' }] } });
+    expect(ingress.offered.at(-1)).toEqual({
+      ...{ tenant: 'acme', agent: 'bot', user: 'user-of-bot', session: 'ses-bot' },
+    });
+    const neighbour = await ingress.ask('/v1/tools', { key: agentKeys.neighbour });
+    expect(neighbour).toMatchObject({ status: 200, body: { tools: [] } });
+  });
+
   test('[P-result-digest] answers no body but the one that was settled', async () => {
     const answer = ingress.note({ text: 'swapped' });
     const { event } = await ingress.publishedCall('swapped');
     await execute(event.call, '"forged"', '"genuine"');
     const { status, body } = await answer;
+    const advice = { detail: expect.stringContaining('carried out'), next: expect.any(String) };
     expect({ status, body }).toEqual({
       status: 200,
-      body: { call: event.call.call, outcome: 'succeeded', upstreamStatus: 200 },
+      body: { call: event.call.call, outcome: 'succeeded', upstreamStatus: 200, ...advice },
     });
   });
 

@@ -12,7 +12,7 @@ import { Floods } from './flood.ts';
 import { lookUp } from './look-up.ts';
 import { describeApi } from './openapi.ts';
 import { buildServer } from './server.ts';
-import { watchTools } from './tools.ts';
+import { listOffered, watchTools } from './tools.ts';
 import { Volumes } from './volume.ts';
 import { Waits } from './waits.ts';
 
@@ -61,7 +61,7 @@ export const ingressService = defineService({
       lookUp: (agent, call, waitMs) => lookUp(agent, call, waitMs, parts),
       evaluate: (body, asking, batch) => (batch === 'one' ? evaluate : evaluateAll)(body, asking, parts),
       describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
-      listTools: tools.list,
+      listTools: (agent) => listOffered(agent, { bus, tools }),
       connectionsPerAddress: config.INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS,
       description: describeApi(),
       clock,

@@ -117,7 +117,7 @@ function getCall(): object {
 function getTools(): object {
   return {
     operationId: 'listTools',
-    summary: 'Lists the tools with the schemas of their arguments.',
+    summary: 'Lists the tools that the agent may ask for, with the schemas of their arguments.',
     security: [{ key: [] }],
     responses: responsesOf('GET /v1/tools', { 200: 'ToolList' }),
   };

@@ -29,7 +29,12 @@ interface Route {
 export const routes = {
   'POST /v1/calls': { method: 'POST', url: '/v1/calls', successes: [200, 202], codes: callCodes },
   'GET /v1/calls/{call}': { method: 'GET', url: '/v1/calls/:call', successes: [200, 202], codes: callCodes },
-  'GET /v1/tools': { method: 'GET', url: '/v1/tools', successes: [200], codes: agentCodes },
+  'GET /v1/tools': {
+    method: 'GET',
+    url: '/v1/tools',
+    successes: [200],
+    codes: [...agentCodes, 'policy_missing', 'policy_error', 'statement_invalid'],
+  },
   'POST /access/v1/evaluation': {
     method: 'POST',
     url: '/access/v1/evaluation',

@@ -45,7 +45,7 @@ const parts: ServerParts = {
   lookUp: () => Promise.reject(new Error('a secret of the inside')),
   evaluate: () => Promise.reject(new Error('a secret of the inside')),
   describeDecisionPoint: (listening) => ({ listening }),
-  listTools: () => [],
+  listTools: async () => [],
   description: describeApi(),
   connectionsPerAddress: CONNECTIONS,
   clock: systemClock,
@@ -165,7 +165,7 @@ describe("the server of the agents' API refuses", () => {
         reached.push(parsed.tool);
         throw new Fault('tool_unknown');
       },
-      listTools: () => {
+      listTools: async () => {
         reached.push('a list');
         return [];
       },

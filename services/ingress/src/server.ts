@@ -66,7 +66,7 @@ export interface ServerParts extends AdmissionParts {
   evaluate: (body: Buffer, asking: Asking, batch: 'one' | 'many') => Promise<Answer>;
   /** The metadata that enforcement points read first, given the address this server listens at. */
   describeDecisionPoint: (listening: string) => object;
-  listTools: () => object[];
+  listTools: (agent: AgentEntry) => Promise<object[]>;
   description: object;
   connectionsPerAddress: number;
   log: BusLog;
@@ -202,7 +202,7 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
   });
   app.get('/v1/tools', {
     onRequest: letIn('lookUp'),
-    handler: handle(() => plain({ tools: parts.listTools() })),
+    handler: handle(async ({ agent }) => plain({ tools: await parts.listTools(agent) })),
   });
   for (const [url, batch] of evaluationRoutes)
     app.post(url, {

@@ -1,12 +1,12 @@
-import type { EntryWatch } from '@interlock/bus';
-import { Fault, type Tool } from '@interlock/contracts';
+import type { EntryWatch, Peers } from '@interlock/bus';
+import { type AgentEntry, Fault, type Tool } from '@interlock/contracts';
 import { type KnownTool, knowTool } from './schema.ts';
 
 export interface Tools {
   /** Throws `dependency_unavailable` while the copy may be behind. */
   get(name: string): KnownTool | undefined;
-  /** What agents may read of each tool: its schema as its author wrote it. */
-  list(): object[];
+  /** What agents may read of the tools of these names: each with its schema as its author wrote it, in their order. */
+  list(names: readonly string[]): object[];
 }
 
 /** Keeps a live copy of the tools; each version is prepared once. */
@@ -22,11 +22,27 @@ export function watchTools(watch: Pick<EntryWatch<'tools'>, 'current' | 'onChang
   };
   return {
     get: (name) => current().get(name),
-    list: () =>
-      [...current().values()]
-        .map(({ tool }) => listed(tool))
-        .sort((one, other) => (one.name < other.name ? -1 : 1)),
+    list: (names) =>
+      names.flatMap((name) => {
+        const known = current().get(name);
+        return known === undefined ? [] : [listed(known.tool)];
+      }),
   };
+}
+
+/** A list is made in milliseconds, and up to a second where there are many tools; after this, no decider is running. */
+const OFFER_TIMEOUT_MS = 5_000;
+
+/**
+ * Returns the tools that an agent may ask for, as policy says. Throws `policy_missing`, and `dependency_unavailable`
+ * where no decider answers.
+ */
+export async function listOffered(
+  { tenant, agent, user, session }: AgentEntry,
+  { bus, tools }: { bus: Peers; tools: Pick<Tools, 'list'> },
+): Promise<object[]> {
+  const offered = await bus.ask('decider.offer', { tenant, agent, user, session }, OFFER_TIMEOUT_MS);
+  return tools.list(offered.tools);
 }
 
 function listed({ name, title, description, labels, inputSchema }: Tool) {

@@ -59,7 +59,10 @@ export function entriesOf({ tools, settings, switches }: LimiterSources): Limite
         throw new Fault('dependency_unavailable', { detail: 'The copy of the limits may be behind.' });
       const applied = limits();
       if (applied === undefined)
-        throw new Fault('dependency_unavailable', { detail: 'No limits were applied yet.' });
+        throw new Fault('dependency_unavailable', {
+          detail: 'No limits were applied yet.',
+          next: 'The mistake is not yours to correct: ask the operator of Interlock to apply limits. Then send the call again.',
+        });
       const blocked = blockedBy(switches, call, tool ?? { name: call.tool });
       return { limits: applied, tool, blocked };
     },

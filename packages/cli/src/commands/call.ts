@@ -98,9 +98,9 @@ function textOf(answer: Answer): string {
       answer.state === 'held'
         ? `A person must approve it: interlock approvals, then interlock approve ${answer.call}`
         : '';
-    return `${answer.call}  ${answer.state}\n${next}`;
+    return [`${answer.call}  ${answer.state}`, answer.detail, next].join('\n');
   }
-  const { call, outcome, result, upstreamStatus, replayed, code } = answer;
+  const { call, outcome, result, upstreamStatus, replayed, code, detail, next } = answer;
   const notes = [
     ...(upstreamStatus === undefined ? [] : [`upstream ${upstreamStatus}`]),
     ...(code === undefined ? [] : [code]),
@@ -108,5 +108,6 @@ function textOf(answer: Answer): string {
   ];
   const body =
     typeof result === 'string' ? result : result === undefined ? '' : JSON.stringify(result, null, 2);
-  return `${[call, outcome, ...notes].join('  ')}\n${body}`;
+  const advice = [detail, next].filter((text) => text !== undefined);
+  return [[call, outcome, ...notes].join('  '), ...advice, body].join('\n');
 }
