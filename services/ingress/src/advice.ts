@@ -38,7 +38,10 @@ export function adviceOnRunning(call: string): Advice {
 }
 
 /** Returns what is said of an outcome; undefined of a success with its result. */
-export function adviceOnOutcome(settled: SettledCall, shown: Pick<CallOutcome, 'result'>): Advice | undefined {
+export function adviceOnOutcome(
+  settled: SettledCall,
+  shown: Pick<CallOutcome, 'result'>,
+): Advice | undefined {
   const hasResult = shown.result !== undefined;
   switch (settled.outcome) {
     case 'succeeded':

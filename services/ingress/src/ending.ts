@@ -1,6 +1,6 @@
 /** What a request about a call ends with, and its answer. */
 import type { BusLog } from '@interlock/bus';
-import { Fault, type FaultCode, type Refused } from '@interlock/contracts';
+import { Fault, type FaultCode, type RefusedCall } from '@interlock/contracts';
 import type { Clock } from '@interlock/shell';
 import { type Answer, answerHeld, answerOutcome, answerRefusal, answerRunning } from './answer.ts';
 import type { CallState } from './call-state.ts';
@@ -47,7 +47,7 @@ export async function answerEnding(ending: Ending, waiter: Waiter, parts: Ending
 }
 
 /** A wait that a stored refusal named began when it was made. What is over is not said. */
-function leftOf({ retryAfterMs, ...refused }: Refused, nowMs: number): Refused {
+function leftOf({ retryAfterMs, ...refused }: RefusedCall, nowMs: number): RefusedCall {
   const leftMs = retryAfterMs === undefined ? 0 : refused.at + retryAfterMs - nowMs;
   return leftMs <= 0 ? refused : { ...refused, retryAfterMs: Math.min(leftMs, retryAfterMs ?? 0) };
 }
