@@ -1,9 +1,10 @@
 /** The configuration folder: the shape of each of its files, and the request that applies it to the management API. */
 import { z } from 'zod';
 import { agentEntrySchema, approvalsEntrySchema, limitsEntrySchema, personEntrySchema } from './entries.ts';
+import { httpTargetSchema } from './http-target.ts';
 import { digestSchema, idSchema } from './ids.ts';
 import { signedSchema } from './statements.ts';
-import { httpTargetSchema, mcpTargetSchema, mcpTransportSchema, toolSchema } from './tool.ts';
+import { mcpTargetSchema, mcpTransportSchema, toolSchema } from './tool.ts';
 
 const FILES_MAX = 1_000;
 /** A policy bundle as base64 text: 16 MiB of bytes, far above any real one. */

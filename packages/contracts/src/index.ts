@@ -40,6 +40,7 @@ export {
   toolFileSchema,
   toolFileSchemaFor,
 } from './configuration.ts';
+export { type EgressPolicy, egressPolicySchema } from './egress-policy.ts';
 export {
   type AgentEntry,
   type ApprovalsEntry,
@@ -97,6 +98,14 @@ export {
 } from './events.ts';
 export { Fault, type FaultOptions } from './fault.ts';
 export { type Api, type FaultCode, faultCodes, faultCodesOf, faults } from './faults.ts';
+export {
+  type HttpTarget,
+  httpTargetSchema,
+  type ListStyle,
+  listStyleSchema,
+  type RequestBody,
+  requestBodySchema,
+} from './http-target.ts';
 export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export {
@@ -249,9 +258,6 @@ export {
   streamPattern,
 } from './subjects.ts';
 export {
-  type EgressPolicy,
-  egressPolicySchema,
-  httpTargetSchema,
   type Injection,
   injectionSchema,
   jsonSchemaSchema,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { egressPolicySchema } from './egress-policy.ts';
 import { limits } from './events.ts';
+import { httpTargetSchema } from './http-target.ts';
 import { digestSchema, idSchema } from './ids.ts';
 import { digestOf } from './json.ts';
 import { jsonPointerSchema, parseSchema } from './policy.ts';
@@ -31,39 +33,6 @@ export const injectionSchema = z.discriminatedUnion('as', [
 export type Injection = z.infer<typeof injectionSchema>;
 
 const credentialUseSchema = z.strictObject({ name: idSchema, inject: injectionSchema });
-
-/** Where a tool may connect to, and how much it may read. */
-export const egressPolicySchema = z.strictObject({
-  /** `host`, `host:port`, `*.suffix`, or `http://host:port` for plain HTTP. */
-  allow: z.array(z.string().max(256)).min(1).max(32),
-  redirects: z.int().min(0).max(5).default(0),
-  /** Private addresses or CIDR ranges that the tool may connect to nevertheless. */
-  allowPrivate: z.array(z.string().max(64)).max(32).default([]),
-  timeoutMs: z.int().min(100).max(limits.claimMs).default(20_000),
-  maxResponseBytes: z.int().positive().max(limits.resultBytes).default(1_048_576),
-});
-export type EgressPolicy = z.infer<typeof egressPolicySchema>;
-
-const templateSchema = z.string().max(2_048);
-
-/** A tool that is one HTTP request. Where `body` is absent and the method takes one, arguments not used elsewhere are the JSON body. */
-export const httpTargetSchema = z.strictObject({
-  kind: z.literal('http'),
-  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
-  /** `https://host/path/{argument}`: each argument is one escaped path segment; `{+argument}` may have slashes. */
-  url: templateSchema,
-  /** Fixed text, or `{argument}` for the whole of an argument. */
-  headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), templateSchema).default({}),
-  query: z.record(z.string().max(64), templateSchema).default({}),
-  /** Names of the arguments that make up the JSON body; `all` for those not used elsewhere; `none` for no body. */
-  body: z.union([z.enum(['all', 'none']), z.array(z.string().max(64)).max(64)]).default('all'),
-  egress: egressPolicySchema,
-  /** Header that carries the call id as the upstream's idempotency key. */
-  idempotencyHeader: z
-    .string()
-    .regex(/^[A-Za-z0-9-]{1,64}$/)
-    .optional(),
-});
 
 /** What a local server with everything it started may take. */
 export const localLimits = {
@@ -110,7 +79,7 @@ export type LocalServerConnection = z.infer<typeof localServerSchema>;
 /** How an upstream MCP server is reached. */
 export const mcpTransportSchema = z.discriminatedUnion('transport', [
   localServerSchema,
-  z.strictObject({ transport: z.literal('http'), url: templateSchema, egress: egressPolicySchema }),
+  z.strictObject({ transport: z.literal('http'), url: z.string().max(2_048), egress: egressPolicySchema }),
 ]);
 export type McpTransport = z.infer<typeof mcpTransportSchema>;
 

@@ -61,12 +61,17 @@ export function readRequestHeaders(headers: HeaderRecord): HeaderList {
     const pointer = pointerOf(['headers', written]);
     if (!TOKEN.test(name))
       throw invalidHeader('/headers', 'A header name has a character that header names cannot have.');
-    if (OWNED_BY_CONNECTION.has(name)) throw invalidHeader(pointer, 'This header is set by the gateway.');
+    if (isOwnedByConnection(name)) throw invalidHeader(pointer, 'This header is set by the gateway.');
     if (seen.has(name)) throw invalidHeader(pointer, 'A header is given twice.');
     seen.add(name);
     assertHeaderValue(value, pointer);
     return [name, value];
   });
+}
+
+/** Whether the connection sets a header itself, by its lower-case name. */
+export function isOwnedByConnection(name: string): boolean {
+  return OWNED_BY_CONNECTION.has(name);
 }
 
 /** Returns every value of a header, by its lower-case name. */

@@ -1,6 +1,12 @@
 export type { AgentLimits } from './agent.ts';
 export { type EgressCode, EgressFault, type Sent } from './fault.ts';
-export { assertHeaderValue, type HeaderList, type HeaderRecord, headerValue } from './headers.ts';
+export {
+  assertHeaderValue,
+  type HeaderList,
+  type HeaderRecord,
+  headerValue,
+  isOwnedByConnection,
+} from './headers.ts';
 export type { Identity } from './identity.ts';
 export { cleanText, mentions } from './mentions.ts';
 export type { Resolve } from './pin.ts';
@@ -21,4 +27,3 @@ export {
   type VerifyingOptions,
   verifyRequest,
 } from './signature.ts';
-export { buildUrl, type Query } from './template.ts';

@@ -1,22 +1,42 @@
-import type { Json, PolicyFacts, Tool } from '@interlock/contracts';
+import { Fault, type HttpTarget, type Json, type Parse, type PolicyFacts, type Tool } from '@interlock/contracts';
+import { carriesAny, originOf } from '@interlock/request';
 import { type Destination, readUrl } from './url.ts';
 
-type HttpTarget = Extract<Tool['target'], { kind: 'http' }>;
-const PLACEHOLDER = /\{\+?([A-Za-z0-9_.-]{1,64})\}/g;
+/** What a reader knows of a tool: what its arguments hold, and where it sends to. */
+export interface ReadTool {
+  inputSchema: Tool['inputSchema'];
+  parse: readonly Parse[];
+  target: HttpTarget | { kind: 'mcp' };
+}
 
 /** Returns the destination of the request that an HTTP tool makes; undefined for other tools. */
 export function ownDestination(
-  { target }: { target: HttpTarget | { kind: 'mcp' } },
+  tool: ReadTool,
   parsed: Readonly<Record<string, Json>>,
 ): { readable: true; destination: Destination & { method: string } } | { readable: false } | undefined {
+  const { target } = tool;
   if (target.kind !== 'http') return undefined;
-  // Placeholders are only allowed in the path, so the destination does not depend on the arguments.
-  const destination = readUrl(target.url.replaceAll(PLACEHOLDER, 'x'));
+  const destination = destinationOf({ ...tool, target }, parsed);
   if (destination === undefined) return { readable: false };
   return {
     readable: true,
-    destination: { ...destination, method: target.method, carries: carries(target, parsed) },
+    destination: {
+      ...destination,
+      method: target.method,
+      carries: carriesAny(target, Object.keys(parsed)),
+    },
   };
+}
+
+/** The destination depends on no argument but those in the host. One that does not fit there leaves it unreadable. */
+function destinationOf(
+  tool: Parameters<typeof originOf>[0], parsed: Readonly<Record<string, Json>>): Destination | undefined {
+  try {
+    return readUrl(originOf(tool, parsed));
+  } catch (cause) {
+    if (cause instanceof Fault) return undefined;
+    throw cause;
+  }
 }
 
 /** Returns a destination as a fact. It is new until the session stored it as used. */
@@ -25,20 +45,4 @@ export function destinationFact(
   used: readonly string[],
 ): Omit<Extract<PolicyFacts['destinations'][number], { readable: true }>, 'at'> {
   return { readable: true, ...destination, firstUse: !used.includes(destination.origin) };
-}
-
-/** True when the request carries any argument: in the path, the query, a header or the body. */
-function carries(
-  { url, query, headers, body, method }: HttpTarget,
-  parsed: Readonly<Record<string, Json>>,
-): boolean {
-  const given = Object.keys(parsed);
-  if (given.length === 0) return false;
-  if (body === 'all' && method !== 'GET' && method !== 'HEAD') return true;
-  const templates = [url, ...Object.values(query), ...Object.values(headers)];
-  const carried = new Set([
-    ...templates.flatMap((template) => [...template.matchAll(PLACEHOLDER)].map(([, name]) => name)),
-    ...(typeof body === 'string' ? [] : body),
-  ]);
-  return given.some((name) => carried.has(name));
 }

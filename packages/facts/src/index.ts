@@ -1,1 +1,2 @@
-export { createFactReader, type FactReader, type ReadTool } from './read.ts';
+export type { ReadTool } from './destinations.ts';
+export { createFactReader, type FactReader } from './read.ts';

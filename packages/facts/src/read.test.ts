@@ -284,8 +284,7 @@ describe('[P-facts-parsed] destinations', () => {
   ] as const)('of the tool itself carry what the caller says: %s', async (_, target, parsed, carries) => {
     const base = toolOf().target;
     if (base.kind !== 'http') throw new Error('expected an HTTP tool');
-    const { body, ...rest } = { body: base.body, ...target };
-    const own = { ...base, ...rest, body: typeof body === 'string' ? body : [...body] };
+    const own = { ...base, ...target };
     const tool = toolOf({ target: own });
     const facts = await reader.read(tool, { ...parsed }, { used: { tools: [], destinations: [] } });
     expect(facts.destinations).toEqual([

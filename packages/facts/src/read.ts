@@ -7,7 +7,7 @@ import {
   type Tool,
   valueAt,
 } from '@interlock/contracts';
-import { destinationFact, ownDestination } from './destinations.ts';
+import { destinationFact, ownDestination, type ReadTool } from './destinations.ts';
 import { readPath } from './path.ts';
 import { needsParser, readRecipients } from './recipients.ts';
 import { readShell } from './shell.ts';
@@ -21,12 +21,6 @@ const FACTS_BYTES_MAX = 48 * 1_024;
 /** Text of one call for parsers that run in this thread, in UTF-16 units: at worst a few tens of milliseconds. */
 const SHELL_LENGTH_MAX = 16_384;
 const MAIL_LENGTH_MAX = 2_048;
-
-/** What a reader knows of a tool: what its arguments hold, and where it sends to. */
-export interface ReadTool {
-  parse: readonly Parse[];
-  target: Extract<Tool['target'], { kind: 'http' }> | { kind: 'mcp' };
-}
 
 export interface FactReader extends AsyncDisposable {
   /**

@@ -2,7 +2,7 @@
  * HTTP tools: one signed request with the identity of the call and, where the tool has one, its credential.
  * Nothing is sent twice here. Egress bounds what comes back, and it is redacted before anybody else sees it.
  */
-import type { Identity } from '@interlock/contracts';
+import type { HttpTarget, Identity } from '@interlock/contracts';
 import {
   cleanText,
   type Egress,
@@ -12,8 +12,9 @@ import {
   signRequest,
 } from '@interlock/egress';
 import type { Secret, SigningKey } from '@interlock/keys';
+import { addHeader, type HttpRequest } from '@interlock/request';
 import { assertFits, type Body, type Effect } from './effect.ts';
-import { addHeader, type HttpRequest, type HttpTarget, injectCredential, policyOf } from './http-request.ts';
+import { injectCredential, policyOf } from './http-request.ts';
 import type { Lease } from './lease.ts';
 import type { SendGuard } from './send-guard.ts';
 import { inSpan, traceHeaders } from './trace.ts';

@@ -10,9 +10,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Fault } from '@interlock/contracts';
 import type { Egress, EgressPolicy } from '@interlock/egress';
 import type { Secret } from '@interlock/keys';
+import type { HttpRequest } from '@interlock/request';
 import { z } from 'zod';
 import { type HttpParts, headersWith, type ToolRequest } from './http.ts';
-import { type HttpRequest, injectCredential } from './http-request.ts';
+import { injectCredential } from './http-request.ts';
 
 /** The call for which requests are made, and what is learned on the way. */
 export interface McpExchange {

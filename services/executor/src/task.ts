@@ -1,12 +1,13 @@
 import type { Bus } from '@interlock/bus';
-import type { Claim, ClaimStep, Tool } from '@interlock/contracts';
+import type { Claim, ClaimStep, HttpTarget, Tool } from '@interlock/contracts';
 import type { Egress } from '@interlock/egress';
 import type { Keyring, ServiceKeys } from '@interlock/keys';
+import type { HttpRequest } from '@interlock/request';
 import type { Clock, ServiceContext } from '@interlock/shell';
 import type { Cancelled } from './cancelled.ts';
 import type { AllowedCall } from './check.ts';
 import type { ExecutorEntries } from './entries.ts';
-import { buildHttpRequest, type HttpRequest, type HttpTarget } from './http-request.ts';
+import { buildHttpRequest } from './http-request.ts';
 import type { LeaseKey } from './lease.ts';
 import type { LedgerRoom } from './ledger-room.ts';
 import type { McpPool, McpTarget } from './mcp-pool.ts';
@@ -59,7 +60,7 @@ export function invocationOf(tool: Tool, { statement, arguments: args }: Allowed
   const { target } = tool;
   switch (target.kind) {
     case 'http':
-      return { kind: 'http', target, request: buildHttpRequest(target, args, statement.call) };
+      return { kind: 'http', target, request: buildHttpRequest({ ...tool, target }, args, statement.call) };
     case 'mcp':
       return { kind: 'mcp', target };
     default:

@@ -1,12 +1,12 @@
 /** Mistakes of tool files that no other file is needed for: what a tool names must be in its own schema. */
 import { type HttpToolFile, pointerOf, type ToolFile } from '@interlock/contracts';
 import { compilePolicy, permitUrl } from '@interlock/egress';
+import { checkDefinition, placesOf, urlsOf } from '@interlock/request';
 import { failureOf } from '@interlock/shell';
 import { type Finding, meantText } from './finding.ts';
 import { toolsOf } from './folder-names.ts';
 import { argumentsOf, lacksArgument } from './schema-arguments.ts';
 
-const PLACEHOLDER = /\{([A-Za-z0-9_.-]{1,64})\}/g;
 /** What the executor takes; a connection is made by neither of them here. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -35,17 +35,14 @@ function mcpMistakes({ mcp: { connection } }: Extract<ToolFile, { mcp: unknown }
 
 function httpMistakes(tool: HttpToolFile): Mistake[] {
   const { http, inputSchema, spends, parse } = tool;
-  const { url, headers, query, body, egress } = http;
-  const named = [
-    ...placeholders(url).map((name) => ({ name, path: ['http', 'url'] })),
-    ...Object.entries(headers).flatMap(([header, text]) =>
-      placeholders(text).map((name) => ({ name, path: ['http', 'headers', header] })),
-    ),
-    ...Object.entries(query).flatMap(([parameter, text]) =>
-      placeholders(text).map((name) => ({ name, path: ['http', 'query', parameter] })),
-    ),
-    ...(Array.isArray(body) ? body.map((name, index) => ({ name, path: ['http', 'body', index] })) : []),
-  ].map(({ name, path }) => ({ pointer: pointerOf([name]), path }));
+  const { url, egress } = http;
+  const definition = { target: http, inputSchema };
+  const mistakes = checkDefinition(definition).map(({ path, text }) => ({ path: ['http', ...path], text }));
+  if (mistakes.some(({ path }) => path[1] === 'url')) return mistakes;
+  const named = placesOf(http).map(({ name, path }) => ({
+    pointer: pointerOf([name]),
+    path: ['http', ...path],
+  }));
   const pointers = [
     ...(spends === undefined ? [] : [{ pointer: spends, path: ['spends'] }]),
     ...parse.map(({ at }, index) => ({ pointer: at, path: ['parse', index, 'at'] })),
@@ -54,7 +51,8 @@ function httpMistakes(tool: HttpToolFile): Mistake[] {
     ...[...named, ...pointers]
       .filter(({ pointer }) => lacksArgument(inputSchema, pointer))
       .map(({ pointer, path }) => ({ path, text: lackingText(pointer, inputSchema) })),
-    ...uncovered(url, egress, ['http']),
+    ...mistakes,
+    ...urlsOf(url, inputSchema).flatMap((one) => uncovered(one, egress, ['http'])),
   ];
 }
 
@@ -64,10 +62,6 @@ export function lackingText(pointer: string, schema: unknown): string {
   return `the schema of the tool has no argument ${pointer}${meantText(first, argumentsOf(schema))}`;
 }
 
-function placeholders(text: string): string[] {
-  return [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
-}
-
 function uncovered(
   url: string,
   egress: HttpToolFile['http']['egress'],
@@ -75,7 +69,7 @@ function uncovered(
 ): Mistake[] {
   try {
     const policy = compilePolicy({ ...egress, connectTimeoutMs: CONNECT_TIMEOUT_MS });
-    permitUrl(url.replaceAll(PLACEHOLDER, 'x'), policy);
+    permitUrl(url, policy);
     return [];
   } catch (error) {
     return [

@@ -1,7 +1,7 @@
 import { Fault } from '@interlock/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildUrl } from './template.ts';
+import { buildUrl } from './url.ts';
 
 /** The same values in every run, so that a failed run can be repeated. */
 fc.configureGlobal({ seed: 20_261_121 });
@@ -64,7 +64,8 @@ describe('[P-http-escaping] a URL template', () => {
 
   test.each([
     { id: {} },
-    { id: ['a'] },
+    { id: [{}] },
+    { id: [] },
     { id: Number.NaN },
     { id: Number.POSITIVE_INFINITY },
     { id: () => 'a' },
@@ -103,6 +104,63 @@ describe('[P-http-escaping] a URL template', () => {
     );
   });
 
+  test('is expanded as RFC 6570 says', () => {
+    const args = {
+      var: 'value',
+      hello: 'Hello World!',
+      path: 'foo/bar',
+      x: 1024,
+      y: 768,
+      list: ['red', 'a/b'],
+    };
+    const expand = (template: string) => buildUrl(`https://h.example${template}`, args).slice(17);
+    const list = ['red', 'green'];
+    expect(expand('/{var}/{x,y}/{hello}')).toBe('/value/1024,768/Hello%20World%21');
+    expect(expand('/{+path}/here')).toBe('/foo/bar/here');
+    expect(expand('/a{/var,x}/here')).toBe('/a/value/1024/here');
+    expect(expand('/X{.x,y}')).toBe('/X.1024.768');
+    expect(expand('/a{;x,y}')).toBe('/a;x=1024;y=768');
+    expect(expand('/a{/absent}{;absent}{.absent}{?absent}')).toBe('/a');
+    expect(buildUrl('https://h.example/a{/list*}{?list,list*}', { list })).toBe(
+      'https://h.example/a/red/green?list=red,green&list=red&list=green',
+    );
+    for (const template of ['/{list}', '/a{/list*}', '/a{.list}', '/a{;list}'])
+      expect(faultOf(() => expand(template)).code, template).toBe('template_argument_refused');
+  });
+
+  test.each(['..', '.', '', '%2e%2e', 'a/..', '..;x'])('refuses %j in every place of a path', (v) => {
+    for (const template of ['/a{/v}', '/a/{v}', '/a/{+v}', '/a{/v*}', '/a/{v,w}', '/a/{+v,w}', '/a/.{v}'])
+      expect(faultOf(() => buildUrl(`https://h.example${template}`, { v, w: v })).code, template).toBe(
+        'template_argument_refused',
+      );
+  });
+
+  test('has names as APIs have them', () => {
+    expect(
+      buildUrl('https://h.example/a{?$filter,filter[status]}', {
+        $filter: "a eq 'b'",
+        'filter[status]': 'open',
+      }),
+    ).toBe('https://h.example/a?$filter=a%20eq%20%27b%27&filter[status]=open');
+  });
+
+  test('takes a host from values that the schema lists, and from nothing else', () => {
+    const listed = (values: unknown) => ({ properties: { region: { enum: values } } });
+    const build = (region: unknown, schema: object) =>
+      buildUrl('https://{region}.h.example/a', { region }, { schema: { ...schema } });
+    expect(build('eu', listed(['eu', 'us']))).toBe('https://eu.h.example/a');
+    for (const [region, schema] of [
+      ['uk', listed(['eu', 'us'])],
+      ['eu', {}],
+      ['eu', { properties: { region: { type: 'string' } } }],
+      ['evil.example/', listed(['evil.example/'])],
+      ['eu', listed(['eu', 'evil.example#'])],
+      ['eu.evil', listed(['eu.evil'])],
+      [['eu'], listed(['eu'])],
+    ] as const)
+      expect(faultOf(() => build(region, schema)).code).toBe('template_argument_refused');
+  });
+
   test('refuses a URL longer than servers accept', () => {
     expect(faultOf(() => buildUrl(TEMPLATE, { id: 'a'.repeat(9000) })).code).toBe(
       'template_argument_refused',
@@ -111,12 +169,17 @@ describe('[P-http-escaping] a URL template', () => {
 
   test.each([
     '{scheme}://h.example/a',
-    'https://{host}/a',
-    'https://h.example:{port}/a',
+    'https://{+host}/a',
     'https://{user}@h.example/a',
     'https://user@h.example/a',
     'https://h.example/a?q={q}',
+    'https://h.example/a{?q}/b',
+    'https://h.example/a{?q}{f}',
     'https://h.example/a#{f}',
+    'https://h.example/a{#f}',
+    'https://h.example/a{|f}',
+    'https://h.example/a{}',
+    'https://h.example/a{q:3}',
     'https://h.example/a/../b',
     'https://h.example/a/%2e%2e/b',
     'https://h.example/{a b}',
@@ -139,9 +202,14 @@ describe('[P-http-escaping] a URL template', () => {
   });
 
   test('writes query values that cannot become further parameters', () => {
-    const url = buildUrl('https://h.example/s', {}, { q: 'a&b=c#d', n: 1, tag: ['x', 'y'] });
-    expect(url).toBe('https://h.example/s?q=a%26b%3Dc%23d&n=1&tag=x&tag=y');
-    expect(faultOf(() => buildUrl('https://h.example/s', {}, { q: '\ud800' })).pointer).toBe('/q');
+    const args = { q: 'a&b=c#d', n: 1, tag: ['x', 'y,z'] };
+    expect(buildUrl('https://h.example/s{?q,n,tag*}', args)).toBe(
+      'https://h.example/s?q=a%26b%3Dc%23d&n=1&tag=x&tag=y%2Cz',
+    );
+    expect(buildUrl('https://h.example/s{?q,absent}{&tag}', args)).toBe(
+      'https://h.example/s?q=a%26b%3Dc%23d&tag=x,y%2Cz',
+    );
+    expect(faultOf(() => buildUrl('https://h.example/s{?q}', { q: '\ud800' })).pointer).toBe('/q');
   });
 
   test('never leaves its origin and never changes its number of segments, whatever the arguments are', () => {

@@ -1,0 +1,164 @@
+/** The body of a request, as its definition says and the arguments fill it. */
+import { createHash } from 'node:crypto';
+import type { HttpTarget, Json, RequestBody } from '@interlock/contracts';
+import { pairsOf, writeForm } from './pairs.ts';
+import {
+  type Arguments,
+  argumentOf,
+  fillJson,
+  fillText,
+  isScalar,
+  refused,
+  textOf,
+  wholeArgument,
+} from './template.ts';
+
+export interface Body {
+  bytes: Uint8Array;
+  mediaType: string;
+}
+
+type MultipartBody = Extract<RequestBody, { multipart: unknown }>['multipart'];
+type PartTemplate = Exclude<MultipartBody, 'all'>[string];
+type FilePart = { file: string; filename: string; mediaType: string };
+
+/** Methods whose content has a meaning (RFC 9110 §9.3). */
+const TAKES_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const BASE64URL = /^[A-Za-z0-9_-]*={0,2}$/;
+/** Enough that no content has the boundary by chance; it is made of the content, so a content cannot be made to have it. */
+const BOUNDARY_DIGITS = 32;
+/** RFC 9110 §8.3.1, of what an argument may say of a file. */
+const MEDIA_TYPE = /^[!#$&^_.+a-zA-Z0-9-]+\/[!#$&^_.+a-zA-Z0-9-]+(?:;[\x20-\x7e]*)?$/;
+
+/**
+ * Returns the body of a request, undefined for none. `named` are the arguments that the rest of the request has.
+ * Throws `template_argument_refused`.
+ */
+export function buildBody(
+  { body, method }: Pick<HttpTarget, 'body' | 'method'>,
+  args: Arguments,
+  named: ReadonlySet<string>,
+): Body | undefined {
+  if (body === 'none' || (body === 'all' && !TAKES_BODY.has(method))) return undefined;
+  if (body === 'all') return jsonBody(others(args, named));
+  if (Array.isArray(body)) return jsonBody(picked(args, body));
+  if ('json' in body) {
+    const value = body.json === 'all' ? others(args, named) : fillJson(body.json, args);
+    return value === undefined ? undefined : jsonBody(value, body.mediaType);
+  }
+  if ('form' in body) {
+    const members = membersOf(body.form, args, named);
+    const pairs = members.flatMap(([name, value]) => pairsOf(name, value, body.lists));
+    return { bytes: Buffer.from(writeForm(pairs)), mediaType: 'application/x-www-form-urlencoded' };
+  }
+  if ('multipart' in body) return multipartBody(body.multipart, args, named);
+  if ('text' in body) {
+    const text = fillText(body.text, args);
+    return text === undefined ? undefined : { bytes: Buffer.from(text), mediaType: body.mediaType };
+  }
+  const bytes = decode(body.base64, args);
+  return bytes === undefined ? undefined : { bytes, mediaType: body.mediaType };
+}
+
+/** Whether a body takes every argument that the rest of the request does not name. */
+export function takesOthers({ body, method }: Pick<HttpTarget, 'body' | 'method'>): boolean {
+  if (body === 'all') return TAKES_BODY.has(method);
+  if (typeof body === 'string' || Array.isArray(body)) return false;
+  return (
+    ('json' in body && body.json === 'all') ||
+    ('form' in body && body.form === 'all') ||
+    ('multipart' in body && body.multipart === 'all')
+  );
+}
+
+function jsonBody(value: unknown, mediaType = 'application/json'): Body {
+  return { bytes: Buffer.from(JSON.stringify(value)), mediaType };
+}
+
+function others(args: Arguments, named: ReadonlySet<string>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !named.has(name)));
+}
+
+function picked(args: Arguments, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(args, name)).map((name) => [name, args[name]]),
+  );
+}
+
+function membersOf(
+  template: 'all' | Readonly<Record<string, Json>>,
+  args: Arguments,
+  named: ReadonlySet<string>,
+): [string, unknown][] {
+  if (template === 'all') return Object.entries(others(args, named));
+  return Object.entries(template).map(([name, value]) => [name, fillJson(value, args)]);
+}
+
+/** RFC 7578 */
+function multipartBody(template: MultipartBody, args: Arguments, named: ReadonlySet<string>): Body {
+  const parts =
+    template === 'all'
+      ? Object.entries(others(args, named)).flatMap(([name, value]) => fieldParts(name, value))
+      : Object.entries(template).flatMap(([name, part]) =>
+          isFile(part) ? filePart(name, part, args) : fieldParts(name, fillJson(part, args)),
+        );
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part.head).update(part.bytes);
+  const boundary = `interlock-${hash.digest('hex').slice(0, BOUNDARY_DIGITS)}`;
+  const chunks = parts.flatMap(({ head, bytes }) => [
+    Buffer.from(`--${boundary}\r\n${head}\r\n\r\n`),
+    bytes,
+    Buffer.from('\r\n'),
+  ]);
+  return {
+    bytes: Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]),
+    mediaType: `multipart/form-data; boundary=${boundary}`,
+  };
+}
+
+interface Part {
+  head: string;
+  bytes: Uint8Array;
+}
+
+/** Objects and lists of them are JSON; of a list of texts each is a part. */
+function fieldParts(name: string, value: unknown): Part[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every(isScalar)) return value.flatMap((one) => fieldParts(name, one));
+  const head = `Content-Disposition: form-data; name="${quoted(name)}"`;
+  if (isScalar(value)) return [{ head, bytes: Buffer.from(textOf(value, name)) }];
+  return [{ head: `${head}\r\nContent-Type: application/json`, bytes: Buffer.from(JSON.stringify(value)) }];
+}
+
+function filePart(name: string, { file, filename, mediaType }: FilePart, args: Arguments): Part[] {
+  const bytes = decode(file, args);
+  if (bytes === undefined) return [];
+  const type = fillText(mediaType, args) ?? 'application/octet-stream';
+  if (!MEDIA_TYPE.test(type)) throw refused(wholeArgument(mediaType) ?? name, 'This is no media type.');
+  const shown = fillText(filename, args) ?? 'file';
+  const head = `Content-Disposition: form-data; name="${quoted(name)}"; filename="${quoted(shown)}"`;
+  return [{ head: `${head}\r\nContent-Type: ${type}`, bytes }];
+}
+
+/** Escapes what would end a quoted name or its line, as browsers do (WHATWG HTML, multipart/form-data). */
+function quoted(text: string): string {
+  return text.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+/** Returns the bytes of a base64 argument, in either alphabet. */
+function decode(template: string, args: Arguments): Uint8Array | undefined {
+  const name = wholeArgument(template);
+  if (name !== undefined && argumentOf(args, name) === undefined) return undefined;
+  const text = fillText(template, args);
+  if (text === undefined) return undefined;
+  if (BASE64.test(text)) return Buffer.from(text, 'base64');
+  if (BASE64URL.test(text)) return Buffer.from(text, 'base64url');
+  throw refused(name ?? '', 'The content of a file is given as base64.');
+}
+
+function isFile(part: PartTemplate): part is FilePart {
+  return (
+    typeof part === 'object' && part !== null && !Array.isArray(part) && typeof part['file'] === 'string'
+  );
+}
