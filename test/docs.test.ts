@@ -1,8 +1,10 @@
 /** What the documentation says about the repository is so: links, files, symbols, limits, decisions, commands. */
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
+import { access, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { loadConfiguration } from '@interlock/cli';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandLines, unknownCommands, unknownInterlockCommands, unknownScripts } from './docs/commands.ts';
@@ -51,6 +53,22 @@ describe('[P-docs-true] the documentation', () => {
     );
     expect(readmes.flatMap(unmarkedLimits)).toEqual([]);
   });
+});
+
+test('[P-docs-true] the page about tools shows only tools that are taken', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'interlock-tools-'));
+  try {
+    await cp(join(root, 'examples/quickstart'), folder, { recursive: true });
+    const page = pages.find(({ path }) => path === 'docs/tools.md');
+    const blocks = [...(page?.text ?? '').matchAll(/```yaml\n(.*?)```/gs)].map(([, block = '']) => block);
+    expect(blocks.length).toBeGreaterThan(4);
+    for (const [index, block] of blocks.entries())
+      await writeFile(join(folder, `tools/shown-${index}.yaml`), block);
+    const { tools } = await loadConfiguration(folder);
+    expect(tools.length).toBeGreaterThan(blocks.length);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 describe('[P-docs-true] a promise', () => {

@@ -11,6 +11,7 @@ import {
   limits,
   newId,
   type RpcReply,
+  type Sealed,
   sealContext,
   sha256,
 } from '@interlock/contracts';
@@ -33,7 +34,7 @@ export interface SampleEvents {
   charges: EventBody<'admitted'>['charges'];
   leaseKey: string;
   evidence: Claim['evidence'];
-  credential: RpcReply<'broker.lease'>['sealed'];
+  credential: Sealed;
 }
 
 /** Makes what every call of the floor carries. */
@@ -149,8 +150,7 @@ export function settledOf({ call }: Claim, nowMs: number): EventBody<'settled'> 
 /** Returns an answer of the broker. */
 export function leaseOf({ credential }: SampleEvents, nowMs: number): RpcReply<'broker.lease'> {
   return {
-    sealed: credential,
-    inject: { as: 'bearer' },
+    credentials: [{ sealed: credential, inject: { as: 'bearer' } }],
     origin: 'http://127.0.0.1',
     notAfter: nowMs + HOUR_MS,
   };

@@ -73,8 +73,13 @@ export const serviceRequirements = {
     layer: 'unit',
   },
   'P-http-escaping': {
-    text: 'Every argument in a URL, header or query is escaped: no argument changes where a request goes.',
-    source: 'packages/egress/README.md',
+    text: 'Every argument in a URL, header, query or body is escaped: no argument changes where a request goes.',
+    source: 'packages/request/README.md',
+    layer: 'unit',
+  },
+  'P-definition-checked': {
+    text: 'A definition in which a placeholder has no argument, an argument no place, or a place two fillers is refused before any call.',
+    source: 'packages/request/README.md',
     layer: 'unit',
   },
   'P-mcp-sandbox': {

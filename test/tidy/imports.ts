@@ -136,6 +136,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^@nats-io\//, files: /^packages\/bus\/src\/|^packages\/testkit\/src\/observer\.ts$/ },
   // Every bounded map that drops what was used longest ago, wherever it stands.
   { vendor: /^lru-cache$/, files: /^(packages|services)\/[^/]+\/src\// },
+  { vendor: /^@smithy\//, files: /^packages\/request\/src\/aws-sigv4\.ts$/ },
   { vendor: /^undici$/, files: /^packages\/egress\/src\/agent\.ts$/ },
   { vendor: /^ipaddr\.js$/, files: /^packages\/egress\/src\/address\.ts$/ },
   { vendor: /^http-message-signatures$/, files: /^packages\/egress\/src\/signature\.test\.ts$/ },

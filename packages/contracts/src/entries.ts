@@ -189,17 +189,16 @@ export function switchKeysOf(call: {
   tenant: string;
   agent: string;
   tool: string;
-  credential?: string | undefined;
+  credentials?: readonly string[];
 }): string[] {
-  const { tenant, agent, tool, credential } = call;
+  const { tenant, agent, tool, credentials = [] } = call;
   const keys = [
     switchKey({ kind: 'all' }),
     switchKey({ kind: 'tenant', tenant }),
     switchKey({ kind: 'agent', tenant, agent }),
     switchKey({ kind: 'tool', tool }),
   ];
-  if (credential !== undefined) keys.push(switchKey({ kind: 'credential', credential }));
-  return keys;
+  return [...keys, ...credentials.map((credential) => switchKey({ kind: 'credential', credential }))];
 }
 
 /**

@@ -40,6 +40,12 @@ export {
   toolFileSchema,
   toolFileSchemaFor,
 } from './configuration.ts';
+export {
+  type CredentialUse,
+  credentialUsesSchema,
+  type Injection,
+  injectionSchema,
+} from './credential-use.ts';
 export { type EgressPolicy, egressPolicySchema } from './egress-policy.ts';
 export {
   type AgentEntry,
@@ -258,8 +264,6 @@ export {
   streamPattern,
 } from './subjects.ts';
 export {
-  type Injection,
-  injectionSchema,
   jsonSchemaSchema,
   type LocalServerConnection,
   localLimits,

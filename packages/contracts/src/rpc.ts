@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { injectionSchema } from './credential-use.ts';
 import { credentialEntrySchema } from './entries.ts';
 import { decisionRecordSchema, evidenceSchema, limits } from './events.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
@@ -7,7 +8,7 @@ import { auditedStreams, type RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
-import { injectionSchema, mcpTransportSchema } from './tool.ts';
+import { mcpTransportSchema } from './tool.ts';
 
 /** Tools of an installation that one list names. */
 const TOOLS_MAX = 10_000;
@@ -81,7 +82,7 @@ export const discoveredToolSchema = z.strictObject({
 
 /** The request and the reply of every verb. */
 export const rpcSchemas = {
-  /** Leases one credential for one claimed call; the reply opens with the one-time key in `started`. */
+  /** Leases the credentials of one claimed call; the reply opens with the one-time key in `started`. */
   'broker.lease': {
     request: z.strictObject({
       tenant: idSchema,
@@ -90,10 +91,9 @@ export const rpcSchemas = {
       arguments: z.string(),
     }),
     reply: z.strictObject({
-      /** A sealed credential (`sealContext('lease', call)`). */
-      sealed: sealedSchema,
-      inject: injectionSchema,
-      /** The only origin the credential may be sent to. */
+      /** Each credential of the tool, sealed (`sealContext('lease', call)`), in the order of the tool. */
+      credentials: z.array(z.strictObject({ sealed: sealedSchema, inject: injectionSchema })).min(1),
+      /** The only origin they may be sent to. */
       origin: z.url(),
       notAfter: instantMsSchema,
     }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credentialUsesSchema } from './credential-use.ts';
 import { egressPolicySchema } from './egress-policy.ts';
 import { limits } from './events.ts';
 import { httpTargetSchema } from './http-target.ts';
@@ -18,21 +19,6 @@ export const toolLabelSchema = z.enum([
   'spends',
   'writes',
 ]);
-
-/** How a credential is put into a request. */
-export const injectionSchema = z.discriminatedUnion('as', [
-  z.strictObject({ as: z.literal('bearer') }),
-  z.strictObject({ as: z.literal('basic'), username: z.string().max(256) }),
-  z.strictObject({
-    as: z.literal('header'),
-    header: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
-    prefix: z.string().max(64).default(''),
-  }),
-  z.strictObject({ as: z.literal('query'), parameter: z.string().min(1).max(64) }),
-]);
-export type Injection = z.infer<typeof injectionSchema>;
-
-const credentialUseSchema = z.strictObject({ name: idSchema, inject: injectionSchema });
 
 /** What a local server with everything it started may take. */
 export const localLimits = {
@@ -104,7 +90,7 @@ export const toolSchema = z.strictObject({
   labels: z.array(toolLabelSchema).max(16).default([]),
   inputSchema: jsonSchemaSchema,
   target: z.discriminatedUnion('kind', [httpTargetSchema, mcpTargetSchema]),
-  credential: credentialUseSchema.optional(),
+  credential: credentialUsesSchema,
   /** True when the same call twice has the effect of one: it may then be claimed again after a crash. */
   idempotent: z.boolean().default(false),
   /** JSON Pointer to the argument that holds the amount a call spends. */

@@ -1,5 +1,6 @@
-import { httpTargetSchema } from '@interlock/contracts';
+import { credentialUsesSchema, httpTargetSchema } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
 import { checkDefinition } from './check.ts';
 
 const text = { type: 'string' };
@@ -8,7 +9,11 @@ const schema = {
   properties: { id: text, n: { type: 'integer' }, tags: { type: 'array' }, about: { type: 'object' } },
 };
 
-function mistakes(target: object, inputSchema: Record<string, never> | object = schema) {
+function mistakes(
+  target: object,
+  inputSchema: object = schema,
+  credential: z.input<typeof credentialUsesSchema> = [],
+) {
   const { kind, ...parsed } = httpTargetSchema.parse({
     kind: 'http',
     method: 'POST',
@@ -16,7 +21,11 @@ function mistakes(target: object, inputSchema: Record<string, never> | object = 
     egress: { allow: ['api.example.com'] },
     ...target,
   });
-  return checkDefinition({ target: parsed, inputSchema: { ...inputSchema } as never });
+  return checkDefinition({
+    target: parsed,
+    inputSchema: { ...inputSchema },
+    credential: credentialUsesSchema.parse(credential),
+  });
 }
 
 test('[P-definition-checked] a definition that has a place for everything is taken', () => {
@@ -106,5 +115,41 @@ describe('[P-definition-checked] a definition is refused', () => {
     const found = mistakes(target);
     expect(found.map((mistake) => mistake.path)).toContainEqual(path);
     expect(found.find((mistake) => mistake.path.join() === path.join())?.text).toMatch(words);
+  });
+});
+
+describe('[P-definition-checked] a credential is refused', () => {
+  const bearer = { name: 'a', inject: { as: 'bearer' } } as const;
+  const header = (name: string) => ({ name: 'b', inject: { as: 'header', header: name } }) as const;
+  const placeholder = { name: 'c', inject: { as: 'placeholder', placeholder: 'token' } } as const;
+  test.each([
+    ['where the tool fills its header', { headers: { 'X-Key': 'x' } }, [header('x-key')], /x-key is already/],
+    ['where another one does', {}, [bearer, header('Authorization')], /authorization is already/],
+    [
+      'where the tool fills its parameter',
+      { query: { key: 'x' } },
+      [{ name: 'd', inject: { as: 'query', parameter: 'key' } }],
+      /parameter key is already/,
+    ],
+    ['whose placeholder stands nowhere', {}, [placeholder], /\{token\} stands nowhere/],
+    [
+      'whose placeholder is an argument',
+      { url: 'https://a.example/{id}' },
+      [{ name: 'c', inject: { as: 'placeholder', placeholder: 'id' } }],
+      /\{id\} is already filled/,
+    ],
+    ['that is half of a pair', {}, [{ name: 'u', inject: { as: 'basic-username' } }], /go together/],
+  ] as const)('%s', (_title, target, credential, words) => {
+    expect(
+      mistakes(target, schema, [...credential])
+        .map(({ text: said }) => said)
+        .join(),
+    ).toMatch(words);
+  });
+
+  test('not where each has a place of its own', () => {
+    expect(
+      mistakes({ url: 'https://a.example/bot{token}' }, schema, [bearer, header('X-Key'), placeholder]),
+    ).toEqual([]);
   });
 });

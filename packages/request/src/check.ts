@@ -2,7 +2,7 @@
  * What is wrong with the definition of an HTTP tool, before any call of it. Whatever an argument could be dropped by, or
  * a placeholder sent as text, is a mistake here, so that no agent has to find it.
  */
-import { Fault, type HttpTarget, type Tool } from '@interlock/contracts';
+import { Fault, type HttpTarget, type Injection, type Tool } from '@interlock/contracts';
 import { isOwnedByConnection } from '@interlock/egress';
 import { takesOthers } from './body.ts';
 import { type Place, placesOf } from './places.ts';
@@ -15,12 +15,12 @@ export interface DefinitionMistake {
   text: string;
 }
 
-type Definition = Pick<Tool, 'inputSchema'> & { target: Omit<HttpTarget, 'kind'> };
+type Definition = Pick<Tool, 'inputSchema' | 'credential'> & { target: Omit<HttpTarget, 'kind'> };
 
 const COMPOUND = new Set(['object', 'array']);
 
 /** Returns the mistakes of a definition that no other definition is needed for; whether the schema has a name at all is not looked at. */
-export function checkDefinition({ target, inputSchema }: Definition): DefinitionMistake[] {
+export function checkDefinition({ target, inputSchema, credential }: Definition): DefinitionMistake[] {
   try {
     namesInUrl(target.url);
   } catch (cause) {
@@ -31,6 +31,7 @@ export function checkDefinition({ target, inputSchema }: Definition): Definition
     ...hostMistakes(target.url, inputSchema),
     ...bracesLeft(target),
     ...headersTwice(target),
+    ...credentialMistakes({ target, inputSchema, credential }, places),
     ...places.flatMap((place) => unfit(place, inputSchema)),
     ...dropped(target, inputSchema, new Set(places.map(({ name }) => name))),
   ];
@@ -91,6 +92,55 @@ function headersTwice({
   });
 }
 
+/** Where each credential goes: nothing else goes there (K1 of `credentials.ts`). The path is from the top of the tool. */
+function credentialMistakes(
+  { target, inputSchema, credential }: Definition,
+  places: readonly Place[],
+): DefinitionMistake[] {
+  const taken = new Set([
+    ...Object.keys(target.headers).map((name) => `the header ${name.toLowerCase()}`),
+    ...Object.keys(target.query).map((name) => `the parameter ${name}`),
+    ...namesInUrl(target.url).query.map((name) => `the parameter ${name}`),
+    ...argumentsOf(inputSchema).map((name) => `{${name}}`),
+  ]);
+  const found: string[] = [];
+  for (const { inject } of credential) {
+    for (const place of placesOfInjection(inject)) {
+      if (taken.has(place)) found.push(`${place} is already filled`);
+      taken.add(place);
+    }
+    if (inject.as === 'placeholder' && !places.some(({ name }) => name === inject.placeholder))
+      found.push(`{${inject.placeholder}} stands nowhere in the request`);
+  }
+  const kinds = credential.map(({ inject }) => inject.as);
+  if (kinds.includes('basic-username') !== kinds.includes('basic-password'))
+    found.push('basic-username and basic-password go together');
+  return found.map((text) => ({ path: ['credential'], text }));
+}
+
+function placesOfInjection(inject: Injection): string[] {
+  switch (inject.as) {
+    case 'bearer':
+    case 'basic':
+    case 'basic-username':
+      return ['the header authorization'];
+    case 'basic-password':
+      return ['the password of basic authentication'];
+    case 'header':
+      return [`the header ${inject.header.toLowerCase()}`];
+    case 'query':
+      return [`the parameter ${inject.parameter}`];
+    case 'placeholder':
+      return [`{${inject.placeholder}}`];
+    case 'aws-sigv4':
+      return ['authorization', 'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token'].map(
+        (name) => `the header ${name}`,
+      );
+    default:
+      return inject satisfies never;
+  }
+}
+
 /** A place for text with an argument that is never text. */
 function unfit({ name, path, takes }: Place, schema: Definition['inputSchema']): DefinitionMistake[] {
   if (takes === 'json') return [];
@@ -121,9 +171,7 @@ function dropped(
   placed: ReadonlySet<string>,
 ): DefinitionMistake[] {
   if (takesOthers(target)) return [];
-  const { properties } = schema;
-  const listed = isObject(properties) ? Object.keys(properties) : [];
-  const lost = listed.filter((name) => !placed.has(name));
+  const lost = argumentsOf(schema).filter((name) => !placed.has(name));
   if (lost.length === 0) return [];
   const names = lost.join(', ');
   return [
@@ -132,6 +180,10 @@ function dropped(
       text: `the request has no place for ${names}: put ${lost.length === 1 ? 'it' : 'each'} into url, query, headers or body`,
     },
   ];
+}
+
+function argumentsOf({ properties }: Definition['inputSchema']): string[] {
+  return isObject(properties) ? Object.keys(properties) : [];
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -17,7 +17,7 @@ function targetOf(changes: object): HttpTarget {
 }
 
 function build(target: object, args: Record<string, unknown>) {
-  const request = buildRequest({ target: targetOf(target), inputSchema: {} }, args, 'call_1');
+  const request = buildRequest({ target: targetOf(target), inputSchema: {}, credential: [] }, args, 'call_1');
   const body = request.body === undefined ? undefined : Buffer.from(request.body).toString('utf8');
   return { ...request, body, search: new URL(request.url).search };
 }

@@ -19,13 +19,27 @@ export interface HttpRequest {
 }
 
 /** A tool that is one HTTP request. */
-export type HttpTool = Pick<Tool, 'inputSchema'> & { target: HttpTarget };
+export type HttpTool = Pick<Tool, 'inputSchema' | 'credential'> & { target: HttpTarget };
+
+/** Stands for a credential while the request is checked before the call is claimed. */
+const STAND_IN = 'x';
 
 /**
- * Builds a tool's request. A missing argument leaves out its header, its parameter or its member.
+ * Builds a tool's request. A missing argument leaves out its header, its parameter or its member. `secrets` are the
+ * credentials that stand in placeholders; without them something else does, and the request is only good for checks.
  * Throws `template_argument_missing`, `template_argument_refused`, `header_argument_refused` or `configuration_invalid`.
  */
-export function buildRequest({ target, inputSchema }: HttpTool, args: Arguments, call: string): HttpRequest {
+export function buildRequest(
+  { target, inputSchema, credential }: HttpTool,
+  given: Arguments,
+  call: string,
+  secrets: Readonly<Record<string, string>> = {},
+): HttpRequest {
+  const placeholders = placeholdersOf(credential);
+  const args = Object.fromEntries([
+    ...Object.entries(given).filter(([name]) => !placeholders.includes(name)),
+    ...placeholders.map((name) => [name, secrets[name] ?? STAND_IN]),
+  ]);
   const query = writeQuery(
     Object.entries(target.query).flatMap(([name, template]) => queryPairs(name, template, args)),
   );
@@ -33,14 +47,19 @@ export function buildRequest({ target, inputSchema }: HttpTool, args: Arguments,
   const headers: Record<string, string> = {};
   for (const [name, template] of Object.entries(target.headers)) addFilled(headers, name, template, args);
   if (target.idempotencyHeader !== undefined) addHeader(headers, target.idempotencyHeader, call);
-  const named = new Set(placesBeforeBody(target).map(({ name }) => name));
+  const named = new Set([...placesBeforeBody(target).map(({ name }) => name), ...placeholders]);
   const body = buildBody(target, args, named);
   if (body !== undefined) addHeader(headers, 'content-type', body.mediaType);
   return { method: target.method, url, headers, body: body?.bytes };
 }
 
+/** Returns the placeholders that credentials fill. */
+export function placeholdersOf(credential: Tool['credential']): string[] {
+  return credential.flatMap(({ inject }) => (inject.as === 'placeholder' ? [inject.placeholder] : []));
+}
+
 /** Returns the origin of a tool's request, for which only arguments in the host matter. Throws as `buildRequest` does for the URL. */
-export function originOf({ target, inputSchema }: HttpTool, args: Arguments): string {
+export function originOf({ target, inputSchema }: Omit<HttpTool, 'credential'>, args: Arguments): string {
   return originInUrl(target.url, args, inputSchema);
 }
 

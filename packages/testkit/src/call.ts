@@ -22,15 +22,22 @@ import {
   toolVersionOf,
 } from '@interlock/contracts';
 import { type Keyring, type SigningKey, seal, signStatement } from '@interlock/keys';
+import type { z } from 'zod';
 
 /** Who calls, unless a test says otherwise. */
 export const caller = { tenant: 'acme', agent: 'clerk', user: 'ada', session: 'ses_1' } as const;
+
+interface ToolParts {
+  target?: object;
+  /** One credential or a list, as in a tool file. */
+  credential?: z.input<typeof toolSchema>['credential'];
+}
 
 /** Makes a tool. A `target` with a kind is taken as it is, and any other is laid over that of an HTTP tool. */
 export function makeTool({
   target = {},
   ...more
-}: Partial<Omit<Tool, 'target'>> & { target?: object } = {}): Tool {
+}: Partial<Omit<Tool, 'target' | 'credential'>> & ToolParts = {}): Tool {
   return toolSchema.parse({
     name: 'create_post',
     description: 'Writes a post.',

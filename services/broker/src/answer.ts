@@ -24,8 +24,8 @@ export interface BrokerParts {
 }
 
 /**
- * Leases one credential for one claimed call.
- * A second request for the same claim gets the same credential sealed to the same one-time key, so it reveals nothing
+ * Leases the credentials of a tool for one claimed call.
+ * A second request for the same claim gets the same credentials sealed to the same one-time key, so it reveals nothing
  * new and is harmless.
  */
 export async function answerLease(
@@ -40,14 +40,21 @@ export async function answerLease(
   ]);
   const firstClaimedAt = await readFirstClaim(bus, asked, last);
   const facts = { last, firstClaimedAt, tool, switches };
-  const { credential } = grantLease(asked, statement, facts, nowMs());
-  const entry = await readEntry(credentials, credential);
-  if (entry === undefined) throw new Fault('credential_unknown');
+  const asks = grantLease(asked, statement, facts, nowMs());
+  const entries = await Promise.all(
+    asks.credentials.map(async ({ name, inject }) => {
+      const entry = await readEntry(credentials, name);
+      if (entry === undefined) throw new Fault('credential_unknown');
+      return { name, inject, entry };
+    }),
+  );
   // Reading took time: the grant that counts is the one that holds now.
   const grant = grantLease(asked, statement, facts, nowMs());
   return {
-    sealed: sealFor(grant.leaseKey, asked.call, entry, credential, kek),
-    inject: grant.inject,
+    credentials: entries.map(({ name, inject, entry }) => ({
+      sealed: sealFor(grant.leaseKey, asked.call, entry, name, kek),
+      inject,
+    })),
     origin: grant.origin,
     notAfter: grant.notAfter,
   };

@@ -1,5 +1,5 @@
 /**
- * Whether one credential may be leased for one claimed call, and for which destination.
+ * Whether the credentials of a tool may be leased for one claimed call, and for which destination.
  *
  * The broker does not believe the executor that asks. What it takes from the request is a statement that the decider
  * signed, and the arguments that the statement's digest covers. Everything else it reads for itself, from the ledger
@@ -14,8 +14,8 @@
 import type { EntryWatch, LedgerEntry } from '@interlock/bus';
 import {
   type Claim,
+  type CredentialUse,
   Fault,
-  type Injection,
   type RpcRequest,
   type Statement,
   type Tool,
@@ -40,9 +40,8 @@ export interface LeaseFacts {
 
 /** What may be leased, to whom, where to, and until when. */
 export interface Grant {
-  credential: string;
-  inject: Injection;
-  /** Raw X25519 public key (base64url) to which the credential is sealed. */
+  credentials: readonly CredentialUse[];
+  /** Raw X25519 public key (base64url) to which the credentials are sealed. */
   leaseKey: string;
   origin: string;
   notAfter: number;
@@ -75,13 +74,12 @@ export function grantLease(
   assertTimely(claim, facts.firstClaimedAt, statement, nowMs);
   if (claim.leaseKey === undefined) throw refused('The claim has no key to seal the credential to.');
   const tool = assertVersion(facts.tool, statement);
-  if (tool.credential === undefined) throw refused('The tool needs no credential.');
+  if (tool.credential.length === 0) throw refused('The tool needs no credential.');
   // L5
   const blocked = blockedBy(facts.switches, statement, tool);
   if (blocked !== undefined) throw blocked;
   return {
-    credential: tool.credential.name,
-    inject: tool.credential.inject,
+    credentials: tool.credential,
     leaseKey: claim.leaseKey,
     origin: destinationOf(tool, asked.arguments),
     notAfter: claim.at + claim.claimMs,

@@ -124,6 +124,7 @@ describe('tools of an MCP server', () => {
     server: 'files',
     connection: localServerSchema.parse({ transport: 'stdio', command: 'files' }),
     prefix: 'files_',
+    credential: [],
     timeoutMs: 20_000,
   };
   const offered = { name: 'read', description: 'Reads.', inputSchema: {}, definitionDigest: HASH };

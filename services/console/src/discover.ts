@@ -65,7 +65,7 @@ export function pinnedTools(server: McpServer, discovered: Discovered, pointer: 
         pinnedDigest: definition.definitionDigest,
         timeoutMs: server.timeoutMs,
       },
-      ...(server.credential === undefined ? {} : { credential: server.credential }),
+      credential: server.credential,
     };
   });
 }

@@ -87,7 +87,7 @@ export async function start(ready: ReadyCall, parts: Parts, signal: AbortSignal)
       monotonicMs: () => parts.clock.monotonicMs(),
       blockedBy: () => parts.entries.blockedBy(allowed.statement, tool),
     });
-    const leaseKey = tool.credential === undefined ? undefined : createLeaseKey();
+    const leaseKey = tool.credential.length === 0 ? undefined : createLeaseKey();
     const facts = { ...ready, executor: parts.executor, leaseKey: leaseKey?.publicKey };
     const claim = claimOf(allowed, facts, parts.keyring, parts.clock.nowMs());
     const published = await parts.bus.claim(ready.step, claim, ready.expected);

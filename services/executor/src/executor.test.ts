@@ -233,6 +233,23 @@ describe('an allowed call', () => {
     setting.upstream.behave({ kind: 'answer' });
   });
 
+  test('carries several credentials, one of them in its path, and a form', async () => {
+    const credential = [
+      { name: 'blog', inject: { as: 'bearer' as const } },
+      { name: 'blog', inject: { as: 'placeholder' as const, placeholder: 'key' } },
+      { name: 'blog', inject: { as: 'header' as const, header: 'X-App_Key' } },
+    ];
+    const target = { url: `${setting.upstream.url}/bot{key}/{blog}`, body: { form: 'all' } };
+    const call = await admit(await storedTool({ credential, target }), { args: { blog: 'b1', to: '+43 1' } });
+    expect(await settled(call)).toMatchObject({ outcome: 'succeeded' });
+    const sent = setting.upstream.requests.find(({ headers }) => headers['interlock-call'] === call);
+    expect(sent).toMatchObject({
+      url: `/bot${CREDENTIAL}/b1`,
+      headers: { 'x-app_key': CREDENTIAL, 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect(sent?.body).toBe('to=%2B43+1');
+  });
+
   test('fails, and nothing was sent, when its credential is not set', async () => {
     const credential = { name: 'unset', inject: { as: 'bearer' as const } };
     const call = await admit(await storedTool({ credential }));
@@ -325,7 +342,7 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
   ]);
   const own = { testBus, upstream, ingress, decider, limiter, console };
   upstream.behave({ kind: 'delay', delayMs: 300 });
-  const call = await admit(await storedTool({ credential: undefined }, own), {}, own);
+  const call = await admit(await storedTool({ credential: [] }, own), {}, own);
   await eventually(() => upstream.requests.length === 1);
   await services[Symbol.asyncDispose]();
   expect(await ingress.readCall(caller.tenant, call)).toMatchObject({
@@ -344,7 +361,7 @@ test('[P-ledger-missing] nothing new starts while the ledger is more than four f
     testBus.busOf('console'),
   ]);
   const own = { testBus, upstream, ingress, decider, limiter, console };
-  const tool = await storedTool({ credential: undefined }, own);
+  const tool = await storedTool({ credential: [] }, own);
   for (let index = 0; index < 60; index += 1) {
     const head = { ...caller, call: `full_${index}`, tool: tool.name };
     const refusal = { by: 'ingress', code: 'agent_flood', detail: 'x'.repeat(1_000) } as const;

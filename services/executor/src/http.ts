@@ -14,7 +14,7 @@ import {
 import type { Secret, SigningKey } from '@interlock/keys';
 import { addHeader, type HttpRequest } from '@interlock/request';
 import { assertFits, type Body, type Effect } from './effect.ts';
-import { injectCredential, policyOf } from './http-request.ts';
+import { injectLease, policyOf } from './http-request.ts';
 import type { Lease } from './lease.ts';
 import type { SendGuard } from './send-guard.ts';
 import { inSpan, traceHeaders } from './trace.ts';
@@ -51,7 +51,7 @@ export async function performHttp(
   const { request, secrets, sensitiveHeaders } =
     toolRequest.lease === undefined
       ? { request: plain, secrets: [], sensitiveHeaders: [] }
-      : injectCredential(plain, toolRequest.lease);
+      : await injectLease(plain, toolRequest.lease, parts.nowMs());
   const policy = policyOf(target);
   const response = await inSpan(
     request.method,

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Peers } from '@interlock/bus';
-import { Fault, type Injection, sealContext } from '@interlock/contracts';
+import { Fault, type Sealed, sealContext } from '@interlock/contracts';
 import { rawPublicKey, Secret, unseal } from '@interlock/keys';
+import type { Credential } from '@interlock/request';
 import type { AllowedCall } from './check.ts';
 import { inSpan } from './trace.ts';
 
@@ -17,10 +18,9 @@ export interface LeaseKey {
   privateKey: KeyObject;
 }
 
-/** A credential for one call to one origin. */
+/** The credentials of one call to one origin. */
 export interface Lease {
-  value: Secret;
-  inject: Injection;
+  credentials: readonly Credential[];
   origin: string;
 }
 
@@ -39,8 +39,8 @@ export interface LeaseParts {
 }
 
 /**
- * Asks the broker for a claimed call's credential, again while it does not answer and the claim has time. A second
- * run leases the same credential to the same key. Throws the broker's fault, or `dependency_unavailable`.
+ * Asks the broker for a claimed call's credentials, again while it does not answer and the claim has time. A second
+ * run leases the same credentials to the same key. Throws the broker's fault, or `dependency_unavailable`.
  */
 export async function leaseCredential(
   allowed: AllowedCall & { signed: string },
@@ -71,9 +71,12 @@ async function ask(
   const { tenant, call } = statement;
   const request = { tenant, call, statement: signed, arguments: argumentsText };
   const timeoutMs = Math.max(1, Math.min(ASK_TIMEOUT_MS, leftMs()));
-  const { sealed, inject, origin } = await bus.ask('broker.lease', request, timeoutMs);
+  const { credentials, origin } = await bus.ask('broker.lease', request, timeoutMs);
   // A one-time key is its own key id.
   const recipient = { keyId: key.publicKey, privateKey: key.privateKey };
-  const value = unseal(sealed, recipient, sealContext('lease', call));
-  return { value: new Secret(value.toString('utf8')), inject, origin };
+  const open = (sealed: Sealed) => unseal(sealed, recipient, sealContext('lease', call)).toString('utf8');
+  return {
+    credentials: credentials.map(({ sealed, inject }) => ({ value: new Secret(open(sealed)), inject })),
+    origin,
+  };
 }

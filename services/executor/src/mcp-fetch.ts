@@ -13,7 +13,7 @@ import type { Secret } from '@interlock/keys';
 import type { HttpRequest } from '@interlock/request';
 import { z } from 'zod';
 import { type HttpParts, headersWith, type ToolRequest } from './http.ts';
-import { injectCredential } from './http-request.ts';
+import { injectLease } from './http-request.ts';
 
 /** The call for which requests are made, and what is learned on the way. */
 export interface McpExchange {
@@ -68,7 +68,10 @@ async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending)
   // F2
   if (isCall && exchange.called) throw new Fault('egress_broken', { detail: 'A call is not sent twice.' });
   if (isCall) exchange.called = true;
-  const injected = toolRequest?.lease === undefined ? undefined : injectCredential(plain, toolRequest.lease);
+  const injected =
+    toolRequest?.lease === undefined
+      ? undefined
+      : await injectLease(plain, toolRequest.lease, sending.parts.nowMs());
   const request = injected?.request ?? plain;
   exchange.secrets = injected?.secrets ?? exchange.secrets;
   const answer = await sending.parts.egress.request({

@@ -17,9 +17,9 @@ const ERROR_STATUS_MIN = 400;
 export async function performMcp(
   {
     target,
-    credential,
+    credentials,
     args,
-  }: { target: McpTarget; credential: string | undefined; args: Readonly<Record<string, unknown>> },
+  }: { target: McpTarget; credentials: readonly string[]; args: Readonly<Record<string, unknown>> },
   toolRequest: ToolRequest,
   pool: McpPool,
 ): Promise<Effect> {
@@ -29,7 +29,7 @@ export async function performMcp(
     'gen_ai.tool.name': toolRequest.tool,
     'mcp.method.name': 'tools/call',
   };
-  return await pool.use({ target, credential }, exchange, async (pinned) => {
+  return await pool.use({ target, credentials }, exchange, async (pinned) => {
     try {
       const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
         send(pinned, { target, args, toolRequest }),

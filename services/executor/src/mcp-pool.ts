@@ -86,13 +86,13 @@ export class McpPool implements AsyncDisposable {
    * in use, and what connecting throws. Nothing of the call was sent then.
    */
   async use<T>(
-    { target, credential }: { target: McpTarget; credential: string | undefined },
+    { target, credentials }: { target: McpTarget; credentials: readonly string[] },
     exchange: McpExchange,
     work: (pinned: PinnedMcp) => Promise<T>,
   ): Promise<T> {
     const { server, connection } = target;
     const owner = ownerOf(connection, exchange);
-    const key = digestOf({ server, connection, credential: credential ?? null, owner: owner ?? null });
+    const key = digestOf({ server, connection, credentials, owner: owner ?? null });
     return await withExchange(exchange, async () => {
       const { pooled, pinned } = await inTime(this.#pinned(key, target, exchange, owner?.tenant), exchange);
       pooled.inUse += 1;

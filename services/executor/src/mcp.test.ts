@@ -120,7 +120,7 @@ describe('a local MCP server', () => {
     const target = targetOf(filesystem(), 'write_file', sha256('another definition'));
     const args = { path: join(folder, 'written.txt'), content: 'x' };
     const asked = toolRequest();
-    const attempt = performMcp({ target, credential: undefined, args }, asked, pool);
+    const attempt = performMcp({ target, credentials: [], args }, asked, pool);
     await expect(attempt).rejects.toMatchObject({ code: 'upstream_changed' });
     expect(asked.guard.mayHaveSent).toBe(false);
   });
@@ -133,7 +133,7 @@ describe('a local MCP server', () => {
     );
     const guard = createSendGuard(0, { monotonicMs: () => 1, blockedBy: () => undefined });
     const args = { path: join(folder, 'note.txt') };
-    const attempt = performMcp({ target, credential: undefined, args }, toolRequest({ guard }), pool);
+    const attempt = performMcp({ target, credentials: [], args }, toolRequest({ guard }), pool);
     await expect(attempt).rejects.toMatchObject({ code: 'egress_expired' });
   });
 
@@ -144,7 +144,7 @@ describe('a local MCP server', () => {
       await digestOfTool(filesystem(), 'read_text_file'),
     );
     const effect = await performMcp(
-      { target, credential: undefined, args: { path: '/etc/passwd' } },
+      { target, credentials: [], args: { path: '/etc/passwd' } },
       toolRequest(),
       pool,
     );
@@ -159,7 +159,7 @@ describe('a local MCP server', () => {
       await digestOfTool(filesystem(), 'read_text_file'),
     );
     const args = { path: join(folder, 'note.txt') };
-    const effect = await performMcp({ target, credential: undefined, args }, toolRequest(), pool);
+    const effect = await performMcp({ target, credentials: [], args }, toolRequest(), pool);
     expect(effect.outcome).toBe('succeeded');
     expect(JSON.parse(textOf(effect)).content[0]).toEqual({ type: 'text', text: 'hello from a real file' });
   });
@@ -169,7 +169,7 @@ describe('a local MCP server', () => {
     await list(filesystem(), connection);
     const asked = toolRequest();
     const attempt = performMcp(
-      { target: targetOf(connection, 'x', sha256('x')), credential: undefined, args: {} },
+      { target: targetOf(connection, 'x', sha256('x')), credentials: [], args: {} },
       asked,
       pool,
     );
@@ -192,7 +192,7 @@ describe('the processes of local MCP servers', () => {
     const target = targetOf(connection, 'remember', await digestOfTool(connection, 'remember'));
     const identity = { ...caller, call: 'call_1', ...who };
     const effect = await performMcp(
-      { target, credential: undefined, args: { text } },
+      { target, credentials: [], args: { text } },
       toolRequest({ identity }),
       pool,
     );
@@ -208,7 +208,7 @@ describe('the processes of local MCP servers', () => {
     ]) {
       const asked = toolRequest();
       const attempt = performMcp(
-        { target: targetOf(other, 'remember', sha256('x')), credential: undefined, args: {} },
+        { target: targetOf(other, 'remember', sha256('x')), credentials: [], args: {} },
         asked,
         pool,
       );
@@ -261,13 +261,12 @@ describe('the processes of local MCP servers', () => {
 
 describe('an MCP server over HTTP', () => {
   const lease = () => ({
-    value: new Secret(TOKEN),
-    inject: { as: 'bearer' } as const,
+    credentials: [{ value: new Secret(TOKEN), inject: { as: 'bearer' } as const }],
     origin: `http://127.0.0.1:${upstream.port}`,
   });
   const call = (target: McpTarget, more: Partial<ToolRequest> = {}) =>
     performMcp(
-      { target, credential: 'blog', args: { text: 'hi' } },
+      { target, credentials: ['blog'], args: { text: 'hi' } },
       toolRequest({ lease: lease(), ...more }),
       pool,
     );
@@ -278,7 +277,7 @@ describe('an MCP server over HTTP', () => {
     const asked = toolRequest({ lease: elsewhere });
     const target = await applied('echo');
     const before = upstream.calls.length;
-    const attempt = performMcp({ target, credential: 'other', args: { text: 'hi' } }, asked, pool);
+    const attempt = performMcp({ target, credentials: ['other'], args: { text: 'hi' } }, asked, pool);
     await expect(attempt).rejects.toMatchObject({ code: 'lease_refused' });
     expect(asked.guard.mayHaveSent).toBe(false);
     expect(upstream.calls.length).toBe(before);
@@ -292,7 +291,8 @@ describe('an MCP server over HTTP', () => {
   });
 
   test('that refuses the credential fails the call with its status', async () => {
-    const wrong = { ...lease(), value: new Secret('tok-of-somebody-else') };
+    const value = new Secret('tok-of-somebody-else');
+    const wrong = { ...lease(), credentials: [{ value, inject: { as: 'bearer' } as const }] };
     const effect = await call(await applied('echo'), { lease: wrong });
     expect(effect).toEqual({ outcome: 'failed', code: 'upstream_failed', upstreamStatus: 401 });
   });

@@ -5,14 +5,16 @@
 import { Fault } from '@interlock/contracts';
 import { cleanText } from '@interlock/egress';
 import type { Secret } from '@interlock/keys';
+import { type HttpRequest, placeholdersOf, placeholderValues, secretsOf } from '@interlock/request';
 import { type DescribedError, describeError } from '@interlock/shell';
+import type { AllowedCall } from './check.ts';
 import { type Effect, effectOfError, effectOfSecondAttempt } from './effect.ts';
 import { type HttpParts, performHttp, type ToolRequest } from './http.ts';
-import { secretsOf } from './http-request.ts';
+import { buildHttpRequest } from './http-request.ts';
 import { type Lease, leaseCredential } from './lease.ts';
 import { performMcp } from './mcp-perform.ts';
 import { settleTask } from './settle.ts';
-import type { Parts, Task } from './task.ts';
+import type { Invocation, Parts, Task } from './task.ts';
 import { inSpan } from './trace.ts';
 
 /** Carries out a claimed call and settles it. Never rejects. */
@@ -43,7 +45,7 @@ async function attempt(task: Task, parts: Parts): Promise<Effect> {
   let secrets: readonly Secret[] = [];
   try {
     const lease = await leaseFor(task, parts);
-    if (lease !== undefined) secrets = secretsOf(lease);
+    if (lease !== undefined) secrets = secretsOf(lease.credentials);
     return await effectOf(task, lease, parts);
   } catch (cause) {
     const { call } = task.claim;
@@ -80,11 +82,16 @@ async function effectOf(task: Task, lease: Lease | undefined, parts: Parts): Pro
   };
   switch (invocation.kind) {
     case 'http':
-      return await performHttp(invocation.target, invocation.request, toolRequest, httpPartsOf(parts));
+      return await performHttp(
+        invocation.tool.target,
+        requestOf(invocation, lease, task.allowed),
+        toolRequest,
+        httpPartsOf(parts),
+      );
     case 'mcp': {
       const { target } = invocation;
       return await performMcp(
-        { target, credential: tool.credential?.name, args: allowed.arguments },
+        { target, credentials: tool.credential.map(({ name }) => name), args: allowed.arguments },
         toolRequest,
         parts.pool,
       );
@@ -92,6 +99,16 @@ async function effectOf(task: Task, lease: Lease | undefined, parts: Parts): Pro
     default:
       return invocation satisfies never;
   }
+}
+
+/** Returns the request with what a lease puts into placeholders. */
+function requestOf(
+  { tool, request }: Extract<Invocation, { kind: 'http' }>,
+  lease: Lease | undefined,
+  { statement, arguments: args }: AllowedCall,
+): HttpRequest {
+  if (lease === undefined || placeholdersOf(tool.credential).length === 0) return request;
+  return buildHttpRequest(tool, args, statement.call, placeholderValues(lease.credentials));
 }
 
 async function leaseFor(

@@ -1,8 +1,8 @@
 import type { Bus } from '@interlock/bus';
-import type { Claim, ClaimStep, HttpTarget, Tool } from '@interlock/contracts';
+import type { Claim, ClaimStep, Tool } from '@interlock/contracts';
 import type { Egress } from '@interlock/egress';
 import type { Keyring, ServiceKeys } from '@interlock/keys';
-import type { HttpRequest } from '@interlock/request';
+import type { Arguments, HttpRequest, HttpTool } from '@interlock/request';
 import type { Clock, ServiceContext } from '@interlock/shell';
 import type { Cancelled } from './cancelled.ts';
 import type { AllowedCall } from './check.ts';
@@ -17,7 +17,7 @@ import type { SendGuard } from './send-guard.ts';
 
 /** What is sent upstream, built before the claim so that what cannot be built is refused. */
 export type Invocation =
-  | { kind: 'http'; target: HttpTarget; request: HttpRequest }
+  | { kind: 'http'; tool: HttpTool; request: HttpRequest }
   | { kind: 'mcp'; target: McpTarget };
 
 /** A claimed call that this executor carries out. */
@@ -60,10 +60,14 @@ export function invocationOf(tool: Tool, { statement, arguments: args }: Allowed
   const { target } = tool;
   switch (target.kind) {
     case 'http':
-      return { kind: 'http', target, request: buildHttpRequest({ ...tool, target }, args, statement.call) };
+      return httpInvocation({ ...tool, target }, args, statement.call);
     case 'mcp':
       return { kind: 'mcp', target };
     default:
       return target satisfies never;
   }
+}
+
+function httpInvocation(tool: HttpTool, args: Arguments, call: string): Invocation {
+  return { kind: 'http', tool, request: buildHttpRequest(tool, args, call) };
 }

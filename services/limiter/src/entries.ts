@@ -63,7 +63,7 @@ export function entriesOf({ tools, settings, switches }: LimiterSources): Limite
           detail: 'No limits were applied yet.',
           next: 'The mistake is not yours to correct: ask the operator of Interlock to apply limits. Then send the call again.',
         });
-      const blocked = blockedBy(switches, call, tool ?? { name: call.tool });
+      const blocked = blockedBy(switches, call, tool ?? { name: call.tool, credential: [] });
       return { limits: applied, tool, blocked };
     },
   };

@@ -1,7 +1,7 @@
 /** Mistakes of tool files that no other file is needed for: what a tool names must be in its own schema. */
 import { type HttpToolFile, pointerOf, type ToolFile } from '@interlock/contracts';
 import { compilePolicy, permitUrl } from '@interlock/egress';
-import { checkDefinition, placesOf, urlsOf } from '@interlock/request';
+import { checkDefinition, placeholdersOf, placesOf, urlsOf } from '@interlock/request';
 import { failureOf } from '@interlock/shell';
 import { type Finding, meantText } from './finding.ts';
 import { toolsOf } from './folder-names.ts';
@@ -27,33 +27,48 @@ export function checkTools(found: readonly ToolFileFound[]): Finding[] {
 
 type Mistake = Pick<Finding, 'path' | 'text'>;
 
-function mcpMistakes({ mcp: { connection } }: Extract<ToolFile, { mcp: unknown }>): Mistake[] {
+function mcpMistakes({ mcp: { connection, credential } }: Extract<ToolFile, { mcp: unknown }>): Mistake[] {
+  if (connection.transport === 'stdio' && credential.length > 0)
+    return [
+      {
+        path: ['mcp', 'credential'],
+        text: 'a local MCP server has no request that a credential could go into',
+      },
+    ];
+  const placed = credential.filter(({ inject }) => inject.as === 'placeholder');
+  if (placed.length > 0)
+    return [{ path: ['mcp', 'credential'], text: 'the requests to an MCP server have no placeholder' }];
   return connection.transport === 'http'
     ? uncovered(connection.url, connection.egress, ['mcp', 'connection'])
     : [];
 }
 
 function httpMistakes(tool: HttpToolFile): Mistake[] {
-  const { http, inputSchema, spends, parse } = tool;
+  const { http, inputSchema, credential, spends, parse } = tool;
   const { url, egress } = http;
-  const definition = { target: http, inputSchema };
-  const mistakes = checkDefinition(definition).map(({ path, text }) => ({ path: ['http', ...path], text }));
-  if (mistakes.some(({ path }) => path[1] === 'url')) return mistakes;
-  const named = placesOf(http).map(({ name, path }) => ({
-    pointer: pointerOf([name]),
-    path: ['http', ...path],
+  const mistakes = checkDefinition({ target: http, inputSchema, credential }).map(({ path, text }) => ({
+    path: path[0] === 'credential' ? path : ['http', ...path],
+    text,
   }));
+  // Without a URL nothing else can be looked at.
+  if (mistakes.some(({ path }) => path[1] === 'url')) return mistakes;
+  const secret = new Set(placeholdersOf(credential));
+  const named = placesOf(http)
+    .filter(({ name }) => !secret.has(name))
+    .map(({ name, path }) => ({
+      pointer: pointerOf([name]),
+      path: ['http', ...path],
+    }));
   const pointers = [
     ...(spends === undefined ? [] : [{ pointer: spends, path: ['spends'] }]),
     ...parse.map(({ at }, index) => ({ pointer: at, path: ['parse', index, 'at'] })),
   ];
-  return [
-    ...[...named, ...pointers]
-      .filter(({ pointer }) => lacksArgument(inputSchema, pointer))
-      .map(({ pointer, path }) => ({ path, text: lackingText(pointer, inputSchema) })),
-    ...mistakes,
-    ...urlsOf(url, inputSchema).flatMap((one) => uncovered(one, egress, ['http'])),
-  ];
+  const lacking = [...named, ...pointers]
+    .filter(({ pointer }) => lacksArgument(inputSchema, pointer))
+    .map(({ pointer, path }) => ({ path, text: lackingText(pointer, inputSchema) }));
+  // A misspelled name leaves the right one without a place: that follows, and is not said as well.
+  const own = lacking.length === 0 ? mistakes : mistakes.filter(({ path }) => path.join('/') !== 'http/body');
+  return [...lacking, ...own, ...urlsOf(url, inputSchema).flatMap((one) => uncovered(one, egress, ['http']))];
 }
 
 /** Returns the words about an argument that a schema does not have. */
