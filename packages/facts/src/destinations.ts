@@ -1,10 +1,18 @@
-import { Fault, type HttpTarget, type Json, type Parse, type PolicyFacts, type Tool } from '@interlock/contracts';
+import {
+  Fault,
+  type HttpTarget,
+  type Json,
+  type Parse,
+  type PolicyFacts,
+  type Tool,
+} from '@interlock/contracts';
 import { carriesAny, originOf } from '@interlock/request';
 import { type Destination, readUrl } from './url.ts';
 
 /** What a reader knows of a tool: what its arguments hold, and where it sends to. */
 export interface ReadTool {
-  inputSchema: Tool['inputSchema'];
+  /** Undefined where only its server knows it. */
+  inputSchema: Tool['inputSchema'] | undefined;
   parse: readonly Parse[];
   target: HttpTarget | { kind: 'mcp' };
 }
@@ -16,7 +24,7 @@ export function ownDestination(
 ): { readable: true; destination: Destination & { method: string } } | { readable: false } | undefined {
   const { target } = tool;
   if (target.kind !== 'http') return undefined;
-  const destination = destinationOf({ ...tool, target }, parsed);
+  const destination = destinationOf({ target, inputSchema: tool.inputSchema ?? {} }, parsed);
   if (destination === undefined) return { readable: false };
   return {
     readable: true,
@@ -30,7 +38,9 @@ export function ownDestination(
 
 /** The destination depends on no argument but those in the host. One that does not fit there leaves it unreadable. */
 function destinationOf(
-  tool: Parameters<typeof originOf>[0], parsed: Readonly<Record<string, Json>>): Destination | undefined {
+  tool: Parameters<typeof originOf>[0],
+  parsed: Readonly<Record<string, Json>>,
+): Destination | undefined {
   try {
     return readUrl(originOf(tool, parsed));
   } catch (cause) {

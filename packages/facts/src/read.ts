@@ -1,12 +1,5 @@
 /** Reads what a call's arguments mean, for policy (docs/decisions/016). */
-import {
-  type Json,
-  type Parse,
-  type PolicyFacts,
-  type Session,
-  type Tool,
-  valueAt,
-} from '@interlock/contracts';
+import { type Json, type Parse, type PolicyFacts, type Session, valueAt } from '@interlock/contracts';
 import { destinationFact, ownDestination, type ReadTool } from './destinations.ts';
 import { readPath } from './path.ts';
 import { needsParser, readRecipients } from './recipients.ts';

@@ -1,11 +1,5 @@
 /** The names that a configuration folder defines. */
-import {
-  type AgentFile,
-  type ConfiguredPerson,
-  type HttpToolFile,
-  type ToolFile,
-  toolLabelSchema,
-} from '@interlock/contracts';
+import { type AgentFile, type ConfiguredPerson, type ToolFile, toolLabelSchema } from '@interlock/contracts';
 import type { ReadTool } from '@interlock/facts';
 
 /** One tool of the folder, as far as its file knows it: the schema of an MCP tool comes from its server. */
@@ -14,7 +8,6 @@ export interface FileTool extends ReadTool {
   labels: readonly string[];
   environment: string | undefined;
   spends: string | undefined;
-  inputSchema: HttpToolFile['inputSchema'] | undefined;
 }
 
 export interface FolderNames {
