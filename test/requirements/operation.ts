@@ -137,6 +137,11 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-up-heals-servers': {
+    text: 'A server that interlock up started, and that lives and does not work, is started again by it: one that does not answer, and a NATS whose disk was full. Calls go on without a hand.',
+    source: 'deploy/local/README.md',
+    layer: 'fault',
+  },
   'P-dev-restarts': {
     text: 'npm run dev restarts the services that run a changed source file and no other, says which, and ends cleanly.',
     source: 'deploy/local/README.md',

@@ -234,6 +234,23 @@ describe('interlock up', () => {
   );
 
   test(
+    '[P-up-supervises] after it was killed while ingress hung, the next one ends what it left and is where it was',
+    async () => {
+      const { child, result } = running;
+      const ingress = result.services.find(({ name }) => name === 'ingress') ?? expect.unreachable();
+      process.kill(ingress.pid, 'SIGSTOP');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      running = await up();
+      expect([running.result.ingress, running.result.console]).toEqual([result.ingress, result.console]);
+      expect([...result.services, ...result.servers].filter(isRunning)).toEqual([]);
+      expect(running.stderr()).toMatch(/ended without stopping what it had started: ended .*ingress/);
+      expect(await readWelcome()).toMatchObject({ code: 0 });
+    },
+    START_MS,
+  );
+
+  test(
     '[P-up-supervises] stops on SIGTERM with exit code 0 and leaves no process',
     async () => {
       expect(await end(running.child)).toBe(0);

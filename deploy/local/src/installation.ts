@@ -45,6 +45,7 @@ import { reportSandbox } from './sandbox-check.ts';
 import { prepareServers, type Servers, untilListening } from './servers.ts';
 import { serviceSpecs, servicesOf } from './services.ts';
 import { SupervisedProcess } from './supervise.ts';
+import { watchServers } from './watch-servers.ts';
 
 const HOST = '127.0.0.1';
 
@@ -97,7 +98,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
 
   // I2
   const servers = await prepareServers(data, ports, identities, env);
-  const serverChildren = await startServers(servers, owned, { data, report, signal });
+  const known = owned.use(processList(data, report));
+  const serverChildren = await startServers(servers, owned, { known, report, signal });
   const specs = await serviceSpecs({
     data,
     ports,
@@ -108,9 +110,11 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
     replicas: options.replicas ?? {},
     serviceEnv: options.serviceEnv ?? {},
   });
-  const children = specs.map((spec) => new SupervisedProcess(spec, report));
+  const children = specs.map((spec) => new SupervisedProcess(spec, report, known.write));
+  known.services = children;
   owned.defer(() => stopServices(children));
   await startServices(children, signal);
+  owned.use(watchServersOf({ servers, serverChildren, children, data, report }));
 
   // I3
   const ingress = urlOf(children, 'ingress') ?? `http://${HOST}:${ports.ingress}`;
@@ -146,8 +150,29 @@ async function preparePeople(data: string, loaded: LoadedConfiguration) {
   return { context, people };
 }
 
+/** The processes that run, written down at each start, so that the next `up` finds what a crash of this one left. */
+interface ProcessList extends AsyncDisposable {
+  services: readonly SupervisedProcess[];
+  servers: readonly SupervisedProcess[];
+  readonly write: () => void;
+}
+
+function processList(data: string, report: (line: string) => void): ProcessList {
+  const writes = new Queue();
+  const list: ProcessList = {
+    services: [],
+    servers: [],
+    write: () =>
+      void writes
+        .run(() => writeLock(data, { services: pidsOf(list.services), servers: pidsOf(list.servers) }))
+        .catch((error: unknown) => report(`the lock file is out of date: ${failureOf(error).detail}`)),
+    [Symbol.asyncDispose]: () => writes.idle(),
+  };
+  return list;
+}
+
 interface Starting {
-  data: string;
+  known: ProcessList;
   report: (line: string) => void;
   signal: AbortSignal;
 }
@@ -155,18 +180,11 @@ interface Starting {
 async function startServers(
   servers: Servers,
   owned: AsyncDisposableStack,
-  { data, report, signal }: Starting,
+  { known, report, signal }: Starting,
 ): Promise<SupervisedProcess[]> {
-  const writes = new Queue();
-  const note = () =>
-    void writes
-      .run(() => writeLock(data, pidsOf(children)))
-      .catch((error: unknown) => report(`the lock file is out of date: ${failureOf(error).detail}`));
-  const children = servers.specs.map((spec) => new SupervisedProcess(spec, report, note));
-  owned.defer(async () => {
-    await Promise.all(children.map((child) => child.stop()));
-    await writes.idle();
-  });
+  const children = servers.specs.map((spec) => new SupervisedProcess(spec, report, known.write));
+  known.servers = children;
+  owned.defer(async () => void (await Promise.all(children.map((child) => child.stop()))));
   for (const child of children) child.start();
   await Promise.all(
     servers.specs.map(async ({ listening }, index) => {
@@ -175,6 +193,27 @@ async function startServers(
     }),
   );
   return children;
+}
+
+function watchServersOf({
+  servers,
+  serverChildren,
+  children,
+  data,
+  report,
+}: {
+  servers: Servers;
+  serverChildren: readonly SupervisedProcess[];
+  children: readonly SupervisedProcess[];
+  data: string;
+  report: (line: string) => void;
+}): AsyncDisposable {
+  const watched = serverChildren.flatMap((child) => {
+    const spec = servers.specs.find(({ name }) => name === child.name);
+    return spec === undefined ? [] : [{ child, server: spec.name, listening: spec.listening }];
+  });
+  const provisioner = () => servicesOf(children).find(({ service }) => service === 'provisioner');
+  return watchServers({ servers: watched, data, provisioner, report, clock: systemClock });
 }
 
 /** The provisioner makes the streams that the other services bind to. */

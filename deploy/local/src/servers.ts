@@ -1,6 +1,5 @@
 /** The servers underneath: NATS, Redis and a MongoDB-wire server, each only where no address is given. */
 import { mkdir } from 'node:fs/promises';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { natsServerConfig } from '@interlock/bus';
@@ -8,6 +7,7 @@ import { type Environment, Failure, readIfPresent, systemClock, writePrivate } f
 import type { Identities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import type { Ports } from './ports.ts';
+import { acceptsConnections, type Listening, type ServerName } from './server-probes.ts';
 import { socketFolder } from './sockets.ts';
 import { endOfLog, type ProcessSpec, type SupervisedProcess } from './supervise.ts';
 
@@ -18,9 +18,7 @@ const POLL_MS = 25;
 /** A server that ended as often as this before it listened will not listen. */
 const STARTS_MAX = 3;
 
-/** Where a server listens: a port of this machine, or a socket. */
-export type Listening = number | string;
-type ServerSpec = ProcessSpec & { listening: Listening };
+type ServerSpec = ProcessSpec & { name: ServerName; listening: Listening };
 
 /** Addresses of the servers, and how those without a given address are started. */
 export interface Servers {
@@ -130,7 +128,7 @@ async function ferretdbSpec(data: string, socket: string, env: Environment) {
 }
 
 function serverSpec(
-  name: string,
+  name: ServerName,
   variable: string,
   args: string[],
   { data, listening, env }: { data: string; listening: Listening; env: Environment },
@@ -150,20 +148,4 @@ function serverSpec(
     ...(typeof listening === 'string' ? { socket: listening } : {}),
     listening,
   };
-}
-
-function acceptsConnections(at: Listening): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({
-      ...(typeof at === 'string' ? { path: at } : { host: HOST, port: at }),
-      timeout: START_TIMEOUT_MS,
-    });
-    const answer = (accepted: boolean) => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-    socket.once('timeout', () => answer(false));
-  });
 }

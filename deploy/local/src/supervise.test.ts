@@ -3,11 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { BackOff } from '@interlock/shell';
 import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { takeLock, writeLock } from './lock.ts';
 import { takePorts } from './ports.ts';
-import { SupervisedProcess } from './supervise.ts';
+import { BACK_OFF, SupervisedProcess } from './supervise.ts';
 
 let data = '';
 let child: SupervisedProcess | undefined;
@@ -60,6 +61,12 @@ test('[P-up-supervises] a process that cannot be started is reported, and tried 
   expect(reported[1]).toContain('it is started again in 500 ms');
 });
 
+test('[P-up-supervises] however often a process ended, it is started again within three seconds', () => {
+  const backOff = new BackOff(BACK_OFF);
+  const pauses = Array.from({ length: 8 }, () => backOff.next());
+  expect(pauses).toEqual([250, 500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000]);
+});
+
 test('a process that is stopped is not started again, even when it was paused', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
@@ -92,11 +99,12 @@ test('a second run with the same data folder is refused', async () => {
   await expect(takeLock(data, () => undefined)).rejects.toMatchObject({ code: 'already_running' });
 });
 
-test('a process that a crashed run left is ended, and no other', async () => {
+test('[P-up-supervises] a service that a crashed run left is ended, even when it hangs, and no other process', async () => {
   const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
   await eventually(() => probe.ready.length === 1);
   const left = probe.pid ?? 0;
-  await writeLock(data, [{ name: 'probe', pid: left }]);
+  probe.signal('SIGSTOP');
+  await writeLock(data, { services: [{ name: 'probe', pid: left }], servers: [] });
   const lock = path.join(data, 'up.json');
   // The owner has ended: no running process began when it did.
   const known: unknown = JSON.parse(await readFile(lock, 'utf8'));
@@ -106,7 +114,9 @@ test('a process that a crashed run left is ended, and no other', async () => {
   );
   await using _lock = await takeLock(data, (line) => reported.push(line));
   await eventually(() => probe.pid !== left);
-  expect(reported[0]).toContain('ended without stopping its servers');
+  expect(reported).toContainEqual(
+    expect.stringContaining('ended without stopping what it had started: ended probe'),
+  );
 });
 
 test('ports are the same after a restart', async () => {

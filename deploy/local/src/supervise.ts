@@ -21,11 +21,15 @@ import {
 import { z } from 'zod';
 
 const BACKOFF_FIRST_MS = 250;
-const BACKOFF_MAX_MS = 10_000;
+/** With the time of a start well below the ten seconds within which everything recovers, however often a process ended. */
+const BACKOFF_MAX_MS = 3_000;
+export const BACK_OFF = { firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS };
 /** A process that ran this long is started again after the first pause. */
 const STABLE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
 export const STOP_MS = 22_000;
+/** A server has nothing to finish: what it acknowledged is on the disk. */
+const RESTART_STOP_MS = 3_000;
 /** S3. Node itself cannot set a limit of its children. */
 const SHELL = '/bin/sh';
 const WITHOUT_CORE = 'ulimit -c 0 && exec "$@"';
@@ -110,6 +114,15 @@ export class SupervisedProcess {
     return this.#child?.kill(signal) ?? false;
   }
 
+  /** Ends a process that does not work, by force where it does not end by itself; it is started again like any that ended. */
+  restart(): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill('SIGTERM');
+    const force = setTimeout(() => child.kill('SIGKILL'), RESTART_STOP_MS);
+    child.once('exit', () => clearTimeout(force));
+  }
+
   /** Asks the process to end, ends it by force after `STOP_MS`, and does not start it again (S2). */
   async stop(): Promise<void> {
     const ended = this.#running?.[Symbol.asyncDispose]();
@@ -126,7 +139,7 @@ export class SupervisedProcess {
   }
 
   #keepRunning(): Repeating {
-    const backOff = new BackOff({ firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS });
+    const backOff = new BackOff(BACK_OFF);
     let pauseMs = BACKOFF_FIRST_MS;
     const report = (_: object, line: string) => this.#report(line);
     const log = { info: report, warn: report };

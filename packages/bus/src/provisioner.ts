@@ -4,7 +4,7 @@ import type { Secret } from '@interlock/keys';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { openConnection } from './connection.ts';
 import type { BusLog, NatsAddress } from './options.ts';
-import { PROBES, probeStores } from './topology/probe.ts';
+import { PROBES, probeStores, type StoreProbe } from './topology/probe.ts';
 import { makeProbesAgain, type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
 
 const API_TIMEOUT_MS = 10_000;
@@ -16,7 +16,7 @@ export interface Provisioner extends AsyncDisposable {
   /** Makes the line again where it was lost; no other stream is made again while the services run. */
   repairLine(): Promise<string[]>;
   /** Finds out which streams the server cannot write, and tells every service. */
-  probe(): Promise<StoreHealth>;
+  probe(): Promise<StoreProbe>;
 }
 
 /** Connects as the provisioner. */
@@ -37,18 +37,18 @@ export async function connectProvisioner({
     provision: () => provision(nats, jsm, options),
     repairLine: () => repairLine(jsm, options),
     probe: async () => {
-      const health = await probeStores({ nats, js });
-      nats.publish(storesSubject, JSON.stringify(health));
+      const { unwritable, reported } = await probeStores({ nats, js });
+      nats.publish(storesSubject, JSON.stringify({ unwritable } satisfies StoreHealth));
       // On a disk that is still full it cannot be made; the next probe finds that out.
-      if (isOnlyTheProbes(health)) await makeProbesAgain(nats, jsm, options).catch(() => undefined);
-      return health;
+      if (isOnlyTheProbes(unwritable)) await makeProbesAgain(nats, jsm, options).catch(() => undefined);
+      return { unwritable, reported: reported.filter((name) => name !== PROBES) };
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 
 /** True when only the probe did not get through: made again, its bucket shows whether there is room. */
-function isOnlyTheProbes({ unwritable }: StoreHealth): boolean {
+function isOnlyTheProbes(unwritable: StoreHealth['unwritable']): boolean {
   const names = Object.keys(unwritable);
   return names.length === 1 && names[0] === PROBES;
 }

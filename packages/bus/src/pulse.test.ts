@@ -138,7 +138,7 @@ describe('[P-ready-writes] a server that answers and cannot write', () => {
   });
 
   test('is found by the probe, before any call was lost, and services go on by themselves when there is room', async () => {
-    expect(await provisioner.probe()).toEqual({ unwritable: {} });
+    expect(await provisioner.probe()).toEqual({ unwritable: {}, reported: [] });
     expect(consoleBus.ready).toBe(true);
     await limitWrites(testBus.nats.server.pid, 'nothing');
     expect(Object.keys((await provisioner.probe()).unwritable)).toEqual(['KV_probes']);

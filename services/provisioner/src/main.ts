@@ -28,6 +28,7 @@ export const provisionerService = defineService({
     stack.use(keepLine(provisioner, context));
     const stores = stack.use(watchStores(provisioner, context));
     health.add('stores', () => stores.ready);
+    health.addFact('unwritable', () => stores.unwritable);
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },

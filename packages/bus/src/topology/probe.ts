@@ -17,6 +17,8 @@ const PROBE_SUBJECT = '$KV.probes.store';
 const PROBE_BYTES = 16 * 1_024;
 /** A write with its sync takes milliseconds; a busy disk may need longer, a full one never answers. */
 const WRITE_MS = 3_000;
+/** Where the server already reports a stream that it cannot write. */
+const WRITE_SOON_MS = 500;
 /** Every server of a cluster answers; the first silence after an answer ends the waiting. */
 const ANSWERS_MS = 2_000;
 const SILENCE_MS = 200;
@@ -31,6 +33,12 @@ const answerSchema = z.object({
   }),
 });
 
+/** What one probe found. */
+export interface StoreProbe extends StoreHealth {
+  /** The streams of which the server itself says so: they take nothing more until it is started again. */
+  reported: string[];
+}
+
 /** Returns the streams that the server cannot write, with the reason. Never rejects. */
 export async function probeStores({
   nats,
@@ -38,14 +46,17 @@ export async function probeStores({
 }: {
   nats: NatsConnection;
   js: JetStreamClient;
-}): Promise<StoreHealth> {
-  const [written, reported] = await Promise.all([writeProbe(js), askServers(nats)]);
-  return { unwritable: { ...reported, ...(written === undefined ? {} : { [PROBES]: written }) } };
+}): Promise<StoreProbe> {
+  const found = await askServers(nats);
+  const reported = Object.keys(found);
+  const written = await writeProbe(js, reported.length > 0 ? WRITE_SOON_MS : WRITE_MS);
+  const unwritable = { ...found, ...(written === undefined ? {} : { [PROBES]: written }) };
+  return { unwritable, reported };
 }
 
-async function writeProbe(js: JetStreamClient): Promise<string | undefined> {
+async function writeProbe(js: JetStreamClient, timeoutMs: number): Promise<string | undefined> {
   try {
-    await js.publish(PROBE_SUBJECT, new Uint8Array(PROBE_BYTES), { timeout: WRITE_MS });
+    await js.publish(PROBE_SUBJECT, new Uint8Array(PROBE_BYTES), { timeout: timeoutMs });
     return undefined;
   } catch (error) {
     return `a write was not acknowledged (${String(error)})`.slice(0, REASON_MAX_CHARACTERS);
