@@ -73,9 +73,9 @@ export const callRequirements = {
     layer: 'fault',
   },
   'P-result-as-said': {
-    text: 'A result that JSON cannot hand on without changing its numbers, or is nested too deeply to be written, is returned as the text that the tool wrote.',
+    text: 'A result is handed out as the API or MCP server wrote it. What JSON cannot hand on unchanged (long numbers, two members of one name, deep nesting) is returned as the text.',
     source: 'services/ingress/README.md',
-    layer: 'unit',
+    layer: 'line',
   },
   'P-answer-claims-no-more': {
     text: 'An answer claims no more than is known: 503 only when nothing was done and nothing can be done any more, else 504.',

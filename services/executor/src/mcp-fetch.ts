@@ -8,12 +8,13 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Fault } from '@interlock/contracts';
-import type { Egress, EgressPolicy } from '@interlock/egress';
+import { type EgressPolicy, type EgressResponse, headerValue } from '@interlock/egress';
 import type { Secret } from '@interlock/keys';
 import type { HttpRequest } from '@interlock/request';
 import { z } from 'zod';
 import { type HttpParts, headersWith, type ToolRequest } from './http.ts';
 import { injectLease } from './http-request.ts';
+import { type Answered, answerOf, eventsIn, type RequestId, type ToolAnswer } from './mcp-answer.ts';
 
 /** The call for which requests are made, and what is learned on the way. */
 export interface McpExchange {
@@ -22,6 +23,8 @@ export interface McpExchange {
   called: boolean;
   /** Status of the answer to `tools/call`. */
   status: number | undefined;
+  /** What the server answered to `tools/call`, as it wrote it. */
+  answer: ToolAnswer | undefined;
   /** What must be kept out of the answer. */
   secrets: readonly Secret[];
 }
@@ -31,9 +34,19 @@ export function withExchange<T>(exchange: McpExchange, work: () => Promise<T>): 
   return exchanges.run(exchange, work);
 }
 
+/** Returns the exchange that is under way; undefined outside of any. */
+export function currentExchange(): McpExchange | undefined {
+  return exchanges.getStore();
+}
+
 const exchanges = new AsyncLocalStorage<McpExchange>();
-const messageSchema = z.object({ method: z.string().optional() });
+const messageSchema = z.object({
+  method: z.string().optional(),
+  id: z.union([z.string(), z.number()]).optional(),
+});
 const METHOD_NOT_ALLOWED = 405;
+const JSON_TYPE = 'application/json';
+const STREAM_TYPE = 'text/event-stream';
 /** Statuses that have no content: `Response` refuses one (Fetch §2.2.3). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -64,7 +77,8 @@ interface Sending {
 
 async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending): Promise<Response> {
   const { toolRequest } = exchange;
-  const isCall = methodOf(plain.body) === 'tools/call';
+  const message = messageOf(plain.body);
+  const isCall = message?.method === 'tools/call';
   // F2
   if (isCall && exchange.called) throw new Fault('egress_broken', { detail: 'A call is not sent twice.' });
   if (isCall) exchange.called = true;
@@ -84,11 +98,30 @@ async function send(plain: HttpRequest, exchange: McpExchange, sending: Sending)
     signal: signalOf(sending.signal, toolRequest?.signal),
     mayStart: () => !isCall || toolRequest === undefined || toolRequest.guard.maySend(),
   });
-  if (isCall) exchange.status = answer.status;
-  return responseOf(answer);
+  if (!isCall) return responseOf(answer);
+  exchange.status = answer.status;
+  const answered = message.id === undefined ? undefined : answeredIn(answer, message.id);
+  if (answered === undefined) return responseOf(answer);
+  exchange.answer = answered.answer;
+  return responseOf({
+    ...answer,
+    headers: [...answer.headers.filter(([name]) => name !== 'content-type'), ['content-type', JSON_TYPE]],
+    body: Buffer.from(answered.standIn),
+  });
 }
 
-function responseOf({ status, headers, body }: Awaited<ReturnType<Egress['request']>>): Response {
+/** The answer to a request: the body, or one of the events in it. */
+function answeredIn({ headers, body }: EgressResponse, wanted: RequestId): Answered | undefined {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  const isStream = headerValue(headers, 'content-type')?.toLowerCase().startsWith(STREAM_TYPE) === true;
+  for (const message of isStream ? eventsIn(text) : [text.replace(/^\uFEFF/, '')]) {
+    const answered = answerOf(message, (id) => id === wanted);
+    if (answered !== undefined) return answered;
+  }
+  return undefined;
+}
+
+function responseOf({ status, headers, body }: Omit<EgressResponse, 'url' | 'redirects'>): Response {
   const content = WITHOUT_CONTENT.has(status) || body.byteLength === 0 ? null : Buffer.from(body);
   return new Response(content, { status, headers: headers.map(([name, value]) => [name, value]) });
 }
@@ -106,8 +139,7 @@ function textOf(body: unknown): string {
   throw new Fault('internal', { detail: 'An MCP message is a text.' });
 }
 
-/** The method of a JSON-RPC message; undefined for an answer. */
-function methodOf(body: Uint8Array | undefined): string | undefined {
-  if (body === undefined) return undefined;
-  return messageSchema.parse(JSON.parse(Buffer.from(body).toString('utf8'))).method;
+/** What a JSON-RPC message is about; undefined where there is none. */
+function messageOf(body: Uint8Array | undefined): z.infer<typeof messageSchema> | undefined {
+  return body === undefined ? undefined : messageSchema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
 }

@@ -1,5 +1,5 @@
 import { Fault, limits } from '@interlock/contracts';
-import { redact } from '@interlock/egress';
+import { redactBody } from '@interlock/egress';
 import { assertFits, type Body, type Effect } from './effect.ts';
 import type { ToolRequest } from './http.ts';
 import type { McpAnswer } from './mcp.ts';
@@ -12,7 +12,7 @@ const ERROR_STATUS_MIN = 400;
 
 /**
  * Calls a tool of an upstream MCP server. Throws Faults; `toolRequest.guard.mayHaveSent` says whether the call may have been
- * sent. A result is `{content, structuredContent?}`, an error of the server `{error: {code, message}}`.
+ * sent. A result is what the server wrote, an error of the server `{error: {code, message}}`.
  */
 export async function performMcp(
   {
@@ -34,7 +34,7 @@ export async function performMcp(
       const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
         send(pinned, { target, args, toolRequest }),
       );
-      return effectOf(answer, exchange, maxBytesOf(target));
+      return await effectOf(answer, exchange, maxBytesOf(target));
     } catch (cause) {
       // The server answered the request itself with an error: that is an answer.
       if (exchange.status === undefined || exchange.status < ERROR_STATUS_MIN) throw cause;
@@ -60,29 +60,30 @@ async function send(
   return await connection.call({ definition, arguments: args, trace: traceHeaders(), timeoutMs, signal });
 }
 
-function effectOf(answer: McpAnswer, { secrets }: McpExchange, maxBytes: number): Effect {
+async function effectOf(
+  answer: McpAnswer,
+  { answer: said, secrets }: McpExchange,
+  maxBytes: number,
+): Promise<Effect> {
   switch (answer.kind) {
     case 'result': {
-      const { content, structuredContent, isError } = answer;
-      const body = cleanBody({ content, structuredContent }, secrets, maxBytes);
-      return { outcome: isError ? 'failed' : 'succeeded', body };
+      if (said === undefined)
+        throw new Fault('internal', { detail: 'An MCP answer was not seen as it came.' });
+      const body = await cleanBody(said.body, secrets, maxBytes);
+      return { outcome: said.isError ? 'failed' : 'succeeded', body };
     }
     case 'error': {
       const { code, message } = answer;
-      return {
-        outcome: 'failed',
-        code: 'upstream_failed',
-        body: cleanBody({ error: { code, message } }, secrets, maxBytes),
-      };
+      const body = await cleanBody(JSON.stringify({ error: { code, message } }), secrets, maxBytes);
+      return { outcome: 'failed', code: 'upstream_failed', body };
     }
     default:
       return answer satisfies never;
   }
 }
 
-function cleanBody(value: object, secrets: McpExchange['secrets'], maxBytes: number): Body {
-  const { body, redactions } = redact(JSON.stringify(value), secrets);
-  const bytes = Buffer.from(body);
+async function cleanBody(text: string, secrets: McpExchange['secrets'], maxBytes: number): Promise<Body> {
+  const { body: bytes, redactions } = await redactBody(Buffer.from(text), secrets);
   assertFits(bytes, maxBytes);
   return { bytes, mediaType: JSON_TYPE, redactions };
 }

@@ -109,7 +109,7 @@ export class McpPool implements AsyncDisposable {
 
   /** Connects, lists every tool and closes. Throws what connecting throws. */
   async discover(connection: McpTransport, signal: AbortSignal): Promise<McpDefinitions> {
-    const exchange = { toolRequest: undefined, called: false, status: undefined, secrets: [] };
+    const exchange = exchangeFor(undefined);
     return await withExchange(exchange, async () => {
       await using opened = await this.#connect(connection, signal, { changed: () => {}, closed: () => {} });
       return indexed(await opened.list(LIST_TIMEOUT_MS));
@@ -289,9 +289,9 @@ function unlisted({ command }: LocalServerConnection): Fault {
   });
 }
 
-/** Returns the exchange of a call. */
-export function exchangeFor(toolRequest: ToolRequest): McpExchange {
-  return { toolRequest, called: false, status: undefined, secrets: [] };
+/** Returns the exchange of a call, or of work without one. */
+export function exchangeFor(toolRequest: ToolRequest | undefined): McpExchange {
+  return { toolRequest, called: false, status: undefined, answer: undefined, secrets: [] };
 }
 
 /** A server that is not ready before the claim runs out is not waited for. Nothing was sent to it. */

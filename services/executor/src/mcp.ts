@@ -10,10 +10,10 @@
 import { Fault, limits, type McpTransport } from '@interlock/contracts';
 import type { LocalServer } from '@interlock/sandbox';
 import {
-  type CallToolResult,
   Client,
   type FetchLike,
   ProtocolError,
+  parseJSONRPCMessage,
   SdkError,
   SdkErrorCode,
   StreamableHTTPClientTransport,
@@ -22,11 +22,12 @@ import {
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
+import { McpLines } from './mcp-lines.ts';
 
 /** What a server answered to a call. `error` is an answer, too: the server reports that it did not carry it out. */
 export type McpAnswer =
-  | { kind: 'result'; isError: boolean; content: CallToolResult['content']; structuredContent: unknown }
-  | { kind: 'error'; code: number; message: string };
+  /** The result is the answer of the exchange, as the server wrote it. */
+  { kind: 'result' } | { kind: 'error'; code: number; message: string };
 
 /** One call of one tool. */
 export interface McpCall {
@@ -165,11 +166,24 @@ async function transportOf(connection: McpTransport, { fetch, prepare }: McpOpti
 /** The pipes of a local server. What it writes to its standard error may hold a call's arguments, so it is not kept. */
 class LocalTransport extends StdioClientTransport {
   readonly #server: LocalServer;
+  readonly #lines = new McpLines(MESSAGE_BYTES_MAX);
 
   constructor(server: LocalServer) {
     const { command, args, env, cwd } = server;
     super({ command, args, env, cwd, stderr: 'ignore', maxBufferSize: MESSAGE_BYTES_MAX });
     this.#server = server;
+    const lines = this.#lines;
+    // The transport reads its messages from this member, and there is no other place where they can be seen as written.
+    Object.assign(this, {
+      _readBuffer: {
+        append: (chunk: Buffer) => lines.append(chunk),
+        clear: () => lines.clear(),
+        readMessage: () => {
+          const message = lines.next();
+          return message === undefined ? null : parseJSONRPCMessage(message);
+        },
+      },
+    });
   }
 
   override async start(): Promise<void> {
@@ -179,6 +193,7 @@ class LocalTransport extends StdioClientTransport {
 
   override async send(message: Parameters<StdioClientTransport['send']>[0]): Promise<void> {
     this.#server.requested();
+    this.#lines.sent(message);
     await super.send(message);
   }
 
@@ -206,12 +221,11 @@ async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
   // U2. Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
   const { outputSchema: _outputSchema, ...toolDefinition } = call.definition;
   try {
-    const result = await client.callTool(
+    await client.callTool(
       { name: toolDefinition.name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
       { timeout: call.timeoutMs, signal: call.signal, toolDefinition },
     );
-    const { content, structuredContent, isError } = result;
-    return { kind: 'result', isError: isError === true, content, structuredContent };
+    return { kind: 'result' };
   } catch (cause) {
     if (cause instanceof ProtocolError) return { kind: 'error', code: cause.code, message: cause.message };
     throw faultOf(cause, 'The upstream server did not answer the call.');

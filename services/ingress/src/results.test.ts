@@ -43,6 +43,7 @@ describe('[P-result-as-said] a result', () => {
     ['a number that would be rounded', '{"id":12345678901234567890}'],
     ['more digits than a number keeps', '[0.12345678901234567890123]'],
     ['a number that would be infinite', '[1e400]'],
+    ['two members of one name', '{"a":1,"b":{"a":2,"\\u0061":3}}'],
     ['more levels than can be written', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
   ])('with %s is the text that the tool wrote', (_what, body) => {
     expect(showBody(Buffer.from(body), 'application/json')).toEqual({
@@ -53,9 +54,14 @@ describe('[P-result-as-said] a result', () => {
 
   test('whose numbers keep their value is JSON', () => {
     const body =
-      '{"a":[1.50,1e3,-0.001,0,9007199254740991,1E-7],"12345678901234567890":"12345678901234567890\\""}';
+      '{"a":[{"a":1},{"a":[1,"a","a"]},1.50,1e3,-0.001,0,9007199254740991,1E-7],"12345678901234567890":"12345678901234567890\\""}';
     expect(showBody(Buffer.from(body), 'application/json').result).toEqual(JSON.parse(body));
   });
+});
+
+test('[P-result-as-said] a result of one long text with an escape at every letter is JSON', () => {
+  const text = '\\'.repeat(4_000_000);
+  expect(showBody(Buffer.from(JSON.stringify({ text })), 'application/json').result).toEqual({ text });
 });
 
 describe('a result', () => {
