@@ -50,7 +50,7 @@ afterAll(async () => {
 
 describe('[P-result-as-said] [P-answer-stays-true] an answer of an API', () => {
   test.each(['nested', 'unclosed', 'digits', 'twice'])(
-    'that JSON cannot carry is told as its text, and told again whenever it is asked for: %s',
+    'that JSON cannot carry is returned as its text, whenever it is asked for: %s',
     async (name) => {
       const idempotencyKey = `key-${name}`;
       const first = await line.call(name, {}, { idempotencyKey });
@@ -68,7 +68,7 @@ describe('[P-result-as-said] [P-answer-stays-true] an answer of an API', () => {
     },
   );
 
-  test('that is one long text of escapes is told as JSON', async () => {
+  test('that is one long text of escapes is returned as JSON', async () => {
     const { status, body } = await line.call('backslashes', {});
     expect(status).toBe(200);
     expect(JSON.stringify(body['result']) === said['backslashes']).toBe(true);

@@ -73,7 +73,7 @@ export const callRequirements = {
     layer: 'fault',
   },
   'P-result-as-said': {
-    text: 'A result is handed out as the API or MCP server wrote it. What JSON cannot hand on unchanged (long numbers, two members of one name, deep nesting) is returned as the text.',
+    text: 'A result is returned as the API or MCP server wrote it. What JSON cannot hand on unchanged (long numbers, two members of one name, deep nesting) is returned as the text.',
     source: 'services/ingress/README.md',
     layer: 'line',
   },

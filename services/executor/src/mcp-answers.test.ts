@@ -105,7 +105,7 @@ describe('[P-result-as-said] what an MCP server answers over', () => {
     ['something from before there was content', '{"toolResult":{"id":12345678901234567890}}'],
   ];
   for (const kind of ['json', 'events', 'stdio']) {
-    test.each(answers)(`${kind} is handed out as it was written: %s`, async (_what, result) => {
+    test.each(answers)(`${kind} is returned as it was written: %s`, async (_what, result) => {
       expect(await say(kind, result)).toEqual({ outcome: 'succeeded', text: result });
     });
 
