@@ -74,7 +74,7 @@ async function say(kind: string, result: string) {
   });
   const identity = { ...caller, call: 'call_1' };
   const effect = await performMcp(
-    { target, credential: undefined, args: { result } },
+    { target, credentials: [], args: { result } },
     { identity, tool: 'say', guard, lease: undefined, signal: never },
     pool,
   );
