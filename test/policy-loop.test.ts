@@ -224,3 +224,34 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  '[P-policy-simulate] a call that is still held counts once, and the candidate is by default the folder of the configuration',
+  async () => {
+    const { body } = await line.call('ask', { text: 'later' });
+    const held = z.string().parse(body.call);
+    await eventually(async () => (await recorded()) === 6);
+    const same = await runPolicy(line, 'simulate');
+    expect(same).toMatchObject({ code: 0, result: { calls: 6, held: 1, changed: 0, base: { ask: 2 } } });
+    const rule = path.join(line.config, 'policies', 'rules', 'no_asking');
+    await mkdir(rule, { recursive: true });
+    await writeFile(
+      path.join(rule, 'no_asking.rego'),
+      'package interlock.rules.no_asking\n\ndeny contains "No." if input.arguments.text == "later"\n',
+    );
+    expect(await runPolicy(line, 'simulate')).toMatchObject({
+      code: 1,
+      result: {
+        changed: 1,
+        changes: [{ from: 'ask', to: 'deny', rulesBefore: ['destructive_asks'], examples: [{ call: held }] }],
+      },
+    });
+    await line.person('bob').answer(held, 'deny');
+    await eventually(async () => {
+      const { result } = await runPolicy(line, 'simulate', '--fail-on', 'never');
+      return z.looseObject({ held: z.int() }).parse(result).held === 0;
+    }, TEST_MS);
+    expect(await runPolicy(line, 'simulate')).toMatchObject({ result: { calls: 6, held: 0 } });
+  },
+  3 * TEST_MS,
+);

@@ -15,10 +15,18 @@ const notesSchema = z.object({ notes: z.array(z.object({ title: z.string() })) }
 /** From a first rule with a test to production and back. */
 export async function followTutorial(newcomer: Newcomer): Promise<void> {
   const blocks = await newcomer.blocksOf(TUTORIAL);
-  expect(blocks).toHaveLength(12);
-  const [start = '', traffic = '', fresh = '', written = '', guessed = '', ...later] = blocks;
-  const [judged = '', tuned = '', shadowed = '', report = '', published = '', explained = '', back = ''] =
-    later;
+  expect(blocks).toHaveLength(13);
+  const [start = '', traffic = '', fresh = '', written = '', asked = '', ...later] = blocks;
+  const [
+    guessed = '',
+    judged = '',
+    tuned = '',
+    shadowed = '',
+    report = '',
+    published = '',
+    explained = '',
+    back = '',
+  ] = later;
 
   const first = newcomer.terminal();
   first.type(start);
@@ -33,6 +41,8 @@ export async function followTutorial(newcomer: Newcomer): Promise<void> {
   const tested = await shell.run(written);
   expect(tested).toMatch(/^passed {2}/m);
   expect(tested).not.toContain('FAIL');
+
+  expect(await shell.run(asked)).toMatch(/^ALLOW {2}add-note, default\/helper, /m);
 
   const guess = await shell.run(guessed);
   expect(guess).toContain('2 verdicts change: 0 get wider, 2 narrower.');

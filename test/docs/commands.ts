@@ -34,7 +34,8 @@ export const commandLines: Readonly<Record<string, string>> = {
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
   'interlock policy test policies --coverage-min 90': 'test/docs.test.ts',
   'interlock policy test --mine --markdown >> "$GITHUB_STEP_SUMMARY"': 'deploy/local/src/policy-test.test.ts',
-  'interlock policy simulate --candidate policies --since 7d --fail-on wider': 'test/policy-loop.test.ts',
+  'interlock policy simulate --since 7d --fail-on wider --markdown >> "$GITHUB_STEP_SUMMARY"':
+    'test/policy-loop.test.ts',
   'interlock policy build policies --out policy.tar.gz': 'deploy/local/src/policy-build.test.ts',
   'grep -l CALL DATA/logs/*.log': 'it needs an installation that runs',
   'curl -s http://127.0.0.1:PORT/readyz': 'packages/shell/src/health.test.ts asks for the same',

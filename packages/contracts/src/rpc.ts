@@ -37,8 +37,8 @@ export const recordedCallSchema = z.strictObject({
   agent: idSchema,
   tool: idSchema,
   at: instantMsSchema,
-  /** `refused` has the code of the fault, whichever service refused. */
-  step: z.enum(['started', 'refused', 'evaluated']),
+  /** `refused` has the code of the fault, whichever service refused; `asked` is a call that is still held. */
+  step: z.enum(['asked', 'started', 'refused', 'evaluated']),
   code: z.string().optional(),
   decision: decisionRecordSchema,
   /** Canonical JSON. */

@@ -123,6 +123,16 @@ describe('a simulation', () => {
     });
   });
 
+  test('counts a call that is still held as an ask, with the rules that asked', () => {
+    const held: RecordedCall = { ...recorded({ verdict: 'ask' }), step: 'asked' };
+    expect(simulated([held, recorded()], { candidate: denyAll })).toMatchObject({
+      calls: 2,
+      held: 1,
+      base: { ask: 1, allow: 1 },
+      changes: expect.arrayContaining([expect.objectContaining({ from: 'ask', to: 'deny' })]),
+    });
+  });
+
   test('counts a call that a person approved as an ask, and evaluates the candidate without the approval', () => {
     const approved = recorded({ approved: true });
     expect(simulated([approved], { candidate: asking })).toMatchObject({ changed: 0, base: { ask: 1 } });

@@ -40,6 +40,8 @@ export interface ChangeGroup {
 
 export interface SimulationReport {
   calls: number;
+  /** Those of them that were still held at the end of the span. */
+  held: number;
   changed: number;
   wider: number;
   narrower: number;
@@ -82,6 +84,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const counted = { base: noOutcomes(), candidate: noOutcomes() };
   const moves = { wider: 0, narrower: 0, 'as far': 0 };
   let calls = 0;
+  let held = 0;
   let ungrouped = 0;
 
   function countChange(recorded: RecordedCall, before: RuledOutcome, now: RuledOutcome): void {
@@ -131,6 +134,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
         return;
       }
       calls += 1;
+      if (recorded.step === 'asked') held += 1;
       const now = outcomeOf(candidate, read.input);
       const before = base === undefined ? recordedOutcome(read) : outcomeOf(base, read.input);
       counted.base[before.outcome] += 1;
@@ -145,6 +149,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
       if (unreadable > 0) left.push({ why: 'the auditor could not read them', calls: unreadable });
       return {
         calls,
+        held,
         changed: sum(Object.values(moves)),
         wider: moves.wider,
         narrower: moves.narrower,

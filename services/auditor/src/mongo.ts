@@ -88,7 +88,7 @@ export interface RecordStore extends AsyncDisposable {
   ofCall(call: string, tenants: string[] | undefined): Promise<unknown[]>;
   /** Reads the newest records that match, newest first. */
   search(filter: SearchFilter): Promise<unknown[]>;
-  /** Reads the ledger's records that match, oldest first, in one read of the store; `return` ends it early. */
+  /** Reads the records of calls and questions that match, oldest first, in one read of the store; `return` ends it early. */
   replay(filter: ReplayFilter): AsyncGenerator<unknown>;
 }
 
@@ -279,7 +279,7 @@ async function* replay(reading: Client, wanted: ReplayFilter): AsyncGenerator<un
   const { steps, tenants, agent, tool, since, until } = wanted;
   const records = await orUnavailable(() => reading.records());
   const filter: Filter<ChainRecord> = {
-    stream: 'LEDGER',
+    stream: { $in: ['LEDGER', 'APPROVALS'] },
     step: { $in: [...steps] },
     ...anyOf('tenant', tenants),
     ...(agent === undefined ? {} : { agent }),

@@ -24,7 +24,7 @@ const DIGEST = 'd'.repeat(64);
 export interface Filling {
   call: string;
   at: number;
-  step?: 'started' | 'refused' | 'evaluated' | 'settled';
+  step?: 'asked' | 'started' | 'refused' | 'evaluated' | 'settled';
   tenant?: string;
   agent?: string;
   tool?: string;
@@ -60,18 +60,21 @@ function unlinkedOf(filling: Filling, created: string, sequence: number) {
   const box = { evidence: { sender: '', salt: '', recipients: [{ keyId: 'k', key: '' }], content: '' } };
   const body = { ...named, at, ...(code === undefined ? {} : { code }), ...(step === 'settled' ? {} : box) };
   const sealed = JSON.stringify(evidenceOf(filling, named));
-  return recordOf(
+  // The evidence of a question has another seal around the same call and decision.
+  const sealedAs = step === 'asked' ? 'refused' : step;
+  const record = recordOf(
     {
       stream: 'LEDGER',
       created,
       sequence,
       subject: `interlock.ledger.v1.${step}.${tenant}.${call}`,
-      step,
+      step: sealedAs,
       storedAtMs: at,
       data: new TextEncoder().encode(JSON.stringify(body)),
     },
     () => sealed,
   );
+  return { ...record, step };
 }
 
 function evidenceOf(

@@ -98,6 +98,7 @@ test('a replay that is idle for a minute is closed', async () => {
 
 test('a replay whose store fails ends with a fault and leaves nothing open', async () => {
   const broken = {
+    read: async () => undefined,
     async *replay() {
       yield* [];
       throw new Error('gone');
@@ -130,6 +131,34 @@ test('a replay narrows by tenant, agent, tool and time', async () => {
   expect(names(await read(replays, { agent: 'other' }))).toEqual(['call_3']);
   expect(names(await read(replays, { tool: 'drop' }))).toEqual(['call_1']);
   expect(names(await read(replays, { since: AT + 1, until: AT + 3 }))).toEqual(['call_1']);
+});
+
+test('a call is returned once: as it ended, or at the end as it is still held', async () => {
+  const own = Date.UTC(2028, 0, 1);
+  const asked = { step: 'asked', verdict: 'ask' } as const;
+  await fillStore(
+    store,
+    [
+      { call: 'call_open', at: own, ...asked },
+      { call: 'call_approved', at: own + 1, ...asked },
+      { call: 'call_denied', at: own + 2, ...asked },
+      { call: 'call_approved', at: own + 3 },
+      { call: 'call_denied', at: own + 4, step: 'refused', code: 'approval_denied', decided: false },
+    ],
+    '2025-03-03T00:00:00Z',
+  );
+  await using replays = createReplays({ store, clock });
+  const found = await read(replays, { since: own, until: own + 4 });
+  expect(found.calls.map(({ call, step }) => [call, step])).toEqual([
+    ['call_approved', 'started'],
+    ['call_open', 'asked'],
+  ]);
+  const before = await read(replays, { since: own, until: own + 2 });
+  expect(before.calls.map(({ call, step }) => [call, step])).toEqual([
+    ['call_open', 'asked'],
+    ['call_approved', 'asked'],
+    ['call_denied', 'asked'],
+  ]);
 });
 
 test('a record that cannot be returned is counted', async () => {

@@ -4,6 +4,7 @@
  * P1. One replay is one read of the store, however many pages it has.
  * P2. A cursor works once: the reply to it holds the next one. It is a random id, known only to whoever received it.
  * P3. Few replays are open, and an idle one is closed: the store keeps no cursor for a client that is gone.
+ * P4. A call is returned once: as it started, was refused or evaluated, or at the end as it is still held.
  */
 import {
   decisionRecordSchema,
@@ -27,8 +28,10 @@ const PAGE_CALLS = 2_000;
 const REPLAYS_MAX = 4;
 /** A client asks for the next page at once; this is for one that is slow. */
 const IDLE_MS = 60_000;
-/** The ledger's steps that hold a decision. */
-const replayedSteps = ['started', 'refused', 'evaluated'] as const;
+/** More questions than may be open at once; the ids of all that are open are remembered while a replay is read. */
+const HELD_MAX = 2_000;
+/** The steps that hold a decision. */
+const replayedSteps = ['asked', 'started', 'refused', 'evaluated'] as const;
 
 type Reply = RpcReply<'auditor.replay'>;
 
@@ -40,7 +43,7 @@ export interface Replays extends AsyncDisposable {
 }
 
 export interface ReplayParts {
-  store: Pick<RecordStore, 'replay'>;
+  store: Pick<RecordStore, 'replay' | 'read'>;
   clock: { sleep(ms: number, signal?: AbortSignal): Promise<void> };
 }
 
@@ -99,7 +102,7 @@ export function createReplays({ store, clock }: ReplayParts): Replays {
             detail: `${REPLAYS_MAX} replays are open, and no more may be: try again when one has ended.`,
           });
         open += 1;
-        return await next(createReading(store.replay({ ...request, steps: replayedSteps })));
+        return await next(createReading(recordsOf(store, request)));
       }
       const reading = take(request.cursor);
       if (request.close !== true) return await next(reading);
@@ -152,6 +155,27 @@ function createReading(records: AsyncGenerator<unknown>): Reading {
   };
 }
 
+const stepSchema = chainRecordSchema.pick({ _id: true, step: true, tenant: true, call: true });
+
+/** Yields the records of a span, and at the end those of questions whose call has no later record in it (P4). */
+async function* recordsOf(
+  store: ReplayParts['store'],
+  { since, until, ...named }: Extract<RpcRequest<'auditor.replay'>, { since: number }>,
+): AsyncGenerator<unknown> {
+  const held = new Map<string, string>();
+  for await (const stored of store.replay({ ...named, since, until, steps: replayedSteps })) {
+    const { data } = z.looseObject(stepSchema.shape).safeParse(stored);
+    const key = `${data?.tenant}.${data?.call}`;
+    if (data?.step !== 'asked') {
+      held.delete(key);
+      yield stored;
+    } else if (held.size < HELD_MAX) held.set(key, data._id);
+    // What cannot be remembered counts as unreadable.
+    else yield undefined;
+  }
+  for (const id of held.values()) yield await store.read(id);
+}
+
 async function* pagesOf(records: AsyncGenerator<unknown>): AsyncGenerator<Page, void> {
   let page: Page = { calls: [], unreadable: 0, last: false };
   let bytes = 0;
@@ -180,7 +204,12 @@ const evidenceSchema = z.object({
   decision: decisionRecordSchema,
 });
 const decidedSchema = z.object({ decision: z.unknown().optional() });
-const eventSchema = z.object({ code: z.string().optional(), evidence: z.unknown().optional() });
+const eventSchema = z.object({
+  code: z.string().optional(),
+  evidence: z.unknown().optional(),
+  /** The sealed part of a question. */
+  sealed: z.unknown().optional(),
+});
 
 /**
  * Returns the recorded call of a record: undefined when policy was not asked about it, `unreadable` when it was and the
@@ -192,7 +221,7 @@ export function recordedCall(stored: unknown): RecordedCall | 'unreadable' | und
   const event = eventSchema.safeParse(jsonOf(record.event)).data;
   const evidence = jsonOf(record.evidence);
   // The evidence could not be opened when it was recorded, so the decision is not known.
-  if (evidence === undefined && event?.evidence !== undefined) return 'unreadable';
+  if (evidence === undefined && (event?.evidence ?? event?.sealed) !== undefined) return 'unreadable';
   if (decidedSchema.safeParse(evidence).data?.decision === undefined) return undefined;
   const opened = evidenceSchema.safeParse(evidence).data;
   if (opened === undefined) return 'unreadable';

@@ -1,4 +1,4 @@
-/** The result of a simulation as text. */
+/** The result of a simulation, as text and as Markdown. */
 import type {
   Agreement,
   ChangeGroup,
@@ -7,45 +7,68 @@ import type {
   SimulationReport,
 } from '@interlock/policy-analysis';
 import { instant, table } from '../output.ts';
+import { markdownTable, markdownText } from './markdown.ts';
 
 /** The result of a simulation, with its calls and what was compared. */
 export interface SimulateResult extends SimulationReport {
   since: number;
   until: number;
   comparedWith: 'recorded' | { version: number; digest: string };
+  /** The folder or file that the candidate was made of, and its digest. */
+  candidateSource: string;
   candidateDigest: string;
   /** Until the candidate was compiled, until the first calls had arrived, and in all. */
   tookMs: { compiled: number; fetched: number; total: number };
 }
 
+/** A part of the report: lines, or a table. */
+type Part = string | { head: readonly string[]; rows: readonly (readonly unknown[])[] };
+
 const DIGEST_SHOWN = 12;
 
 /** Returns the report as text. */
 export function simulationText(result: SimulateResult): string {
-  return [
-    headOf(result),
-    table(
-      ['', 'allow', 'ask', 'deny', 'error'],
-      [row('base', result.base), row('candidate', result.candidate)],
-    ),
-    changesText(result),
-    labelsText(result),
-    repeatedText(result),
-    unreadableText(result),
-  ]
-    .filter((part) => part !== '')
+  return partsOf(result)
+    .map((part) => (typeof part === 'string' ? part : table(part.head, part.rows)))
     .join('\n\n');
 }
 
-function headOf({ calls, since, until, comparedWith, candidateDigest, tookMs }: SimulateResult): string {
+/** Returns the report as Markdown, for a pull request. */
+export function simulationMarkdown(result: SimulateResult): string {
+  const parts = partsOf(result).map((part) =>
+    typeof part === 'string'
+      ? part.split('\n').map(markdownText).join('  \n')
+      : markdownTable(part.head, part.rows),
+  );
+  return ['### Policy simulation', ...parts].join('\n\n');
+}
+
+function partsOf(result: SimulateResult): Part[] {
+  const parts: Part[] = [
+    headOf(result),
+    {
+      head: ['', 'allow', 'ask', 'deny', 'error'],
+      rows: [row('base', result.base), row('candidate', result.candidate)],
+    },
+    ...changesOf(result),
+    ...labelsOf(result),
+    repeatedText(result),
+    unreadableText(result),
+  ];
+  return parts.filter((part) => part !== '');
+}
+
+function headOf(result: SimulateResult): string {
+  const { calls, held, since, until, comparedWith, candidateSource, candidateDigest, tookMs } = result;
   const base =
     comparedWith === 'recorded'
       ? 'the recorded decisions'
       : `version ${comparedWith.version} (${comparedWith.digest.slice(0, DIGEST_SHOWN)})`;
+  const open = held === 0 ? '' : ` (${held} still held)`;
   return [
-    `${calls} recorded calls, ${instant(since)} to ${instant(until)}, in ${(tookMs.total / 1_000).toFixed(1)} s`,
+    `${calls} recorded calls${open}, ${instant(since)} to ${instant(until)}, in ${(tookMs.total / 1_000).toFixed(1)} s`,
     `base       ${base}`,
-    `candidate  ${candidateDigest.slice(0, DIGEST_SHOWN)}`,
+    `candidate  ${candidateSource} (${candidateDigest.slice(0, DIGEST_SHOWN)})`,
   ].join('\n');
 }
 
@@ -53,8 +76,8 @@ function row(name: string, counts: Record<Outcome, number>) {
   return [name, counts.allow, counts.ask, counts.deny, counts.error];
 }
 
-function changesText({ changed, wider, narrower, changes, ungrouped }: SimulateResult): string {
-  if (changed === 0) return 'No verdict changes.';
+function changesOf({ changed, wider, narrower, changes, ungrouped }: SimulateResult): Part[] {
+  if (changed === 0) return ['No verdict changes.'];
   const rows = changes.map((group) => [
     `${group.from} -> ${group.to}`,
     group.tool,
@@ -62,9 +85,11 @@ function changesText({ changed, wider, narrower, changes, ungrouped }: SimulateR
     group.calls,
     namesOf(group.examples),
   ]);
-  const more = ungrouped === 0 ? '' : `\n… and ${ungrouped} more.`;
-  const head = `${changed} verdicts change: ${wider} get wider, ${narrower} narrower.`;
-  return `${head}\n\n${table(['change', 'tool', 'rules', 'calls', 'for example'], rows)}${more}`;
+  return [
+    `${changed} verdicts change: ${wider} get wider, ${narrower} narrower.`,
+    { head: ['change', 'tool', 'rules', 'calls', 'for example'], rows },
+    ungrouped === 0 ? '' : `… and ${ungrouped} more.`,
+  ];
 }
 
 function whyOf({ from, to, rulesBefore, rulesNow }: ChangeGroup): string {
@@ -77,18 +102,20 @@ function rulesText(outcome: Outcome, rules: readonly string[]): string {
   return outcome === 'ask' ? '(held, approved)' : `(${outcome})`;
 }
 
-function labelsText({ labels }: SimulateResult): string {
-  if (labels === undefined) return '';
+function labelsOf({ labels }: SimulateResult): Part[] {
+  if (labels === undefined) return [];
   const { base, candidate, missing, falselyAllowed } = labels;
-  const rows = [agreementRow('base', base), agreementRow('candidate', candidate)];
   const elsewhere = missing === 0 ? '' : `; ${missing} more labelled calls are not among these`;
-  const allowed =
+  return [
+    `${candidate.judged} of these calls have a label${elsewhere}.`,
+    {
+      head: ['', 'agree', 'bad but allowed', 'good but denied', 'good but held'],
+      rows: [agreementRow('base', base), agreementRow('candidate', candidate)],
+    },
     falselyAllowed.length === 0
       ? ''
-      : `\nLabelled bad, but allowed by the candidate: ${namesOf(falselyAllowed)}`;
-  const head = `${candidate.judged} of these calls have a label${elsewhere}.`;
-  const columns = ['', 'agree', 'bad but allowed', 'good but denied', 'good but held'];
-  return `${head}\n\n${table(columns, rows)}${allowed}`;
+      : `Labelled bad, but allowed by the candidate: ${namesOf(falselyAllowed)}`,
+  ];
 }
 
 function agreementRow(name: string, { agree, judged, falseAllows, falseDenials }: Agreement) {

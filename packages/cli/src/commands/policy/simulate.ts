@@ -9,13 +9,14 @@ import { instant, print } from '../../output.ts';
 import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
 import { openProgress } from '../../policy/progress.ts';
 import { openReplay } from '../../policy/replay.ts';
-import { type SimulateResult, simulationText } from '../../policy/simulation-text.ts';
+import { type SimulateResult, simulationMarkdown, simulationText } from '../../policy/simulation-text.ts';
 import { type SpanOptions, spanOf, withSpan } from '../../span.ts';
 import { type ManagementOptions, managementCommand, wholeNumber } from '../options.ts';
 
 interface SimulateOptions extends ManagementOptions, SpanOptions {
   since: string;
-  candidate: string;
+  candidate?: string;
+  markdown?: boolean;
   agent?: string;
   tool?: string;
   base: 'recorded' | 'current' | number;
@@ -29,7 +30,8 @@ const EXAMPLES = 3;
 
 const NOTES = `
 Compares the recorded decisions (or with --base the decisions of that policy) with those of the candidate about the same
-calls, on the same facts. A call that a person approved counts as held. Nothing is changed, and nothing is sent.
+calls, on the same facts. A call that a person approved counts as held, and so does one that
+is held still. Nothing is changed, and nothing is sent.
 
 Exit codes: 0 passed, 1 the condition of --fail-on holds, 2 wrong usage, 3 Interlock cannot be reached.
   --fail-on changes       the verdict of a call changes (the default)
@@ -44,10 +46,13 @@ export function simulateCommand(): Command {
   const simulate = managementCommand(
     'simulate',
     'decide recorded calls again by a candidate, and list the verdicts that change',
-    'interlock policy simulate --since 7d --candidate policies --fail-on wider',
+    'interlock policy simulate --since 7d --fail-on wider',
   );
   return withSpan(simulate, 'calls', '7d')
-    .requiredOption('--candidate <dir>', 'folder of policies, or a bundle of interlock policy build')
+    .option(
+      '--candidate <dir>',
+      'folder of policies, or a bundle of interlock policy build (default: the policies of the configuration)',
+    )
     .option('--agent <agent>', 'calls of this agent')
     .option('--tool <tool>', 'calls of this tool')
     .option(
@@ -59,6 +64,7 @@ export function simulateCommand(): Command {
     .addOption(
       new Option('--fail-on <what>', 'the condition for exit code 1').choices(failOns).default('changes'),
     )
+    .option('--markdown', 'print the report as Markdown, for a pull request')
     .option('--limit <n>', 'how many examples of each kind of change are listed', wholeNumber, EXAMPLES)
     .addHelpText('after', NOTES)
     .action(runSimulate);
@@ -66,7 +72,7 @@ export function simulateCommand(): Command {
 
 async function runSimulate(options: SimulateOptions): Promise<void> {
   const result = await runSimulation(options);
-  print(options, result, simulationText(result));
+  print(options, result, options.markdown === true ? simulationMarkdown(result) : simulationText(result));
   if (mustFail(options.failOn, result)) process.exitCode = exitCodes.failed;
 }
 
@@ -111,6 +117,7 @@ async function runSimulation(options: SimulateOptions): Promise<SimulateResult> 
   return {
     ...span,
     comparedWith: base === undefined ? 'recorded' : { version: base.version, digest: base.digest },
+    candidateSource: candidate.source,
     candidateDigest: candidate.held.digest,
     ...simulation.report(next.value),
     tookMs: { ...took, total: since() },
