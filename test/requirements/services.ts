@@ -57,6 +57,11 @@ export const serviceRequirements = {
     source: 'services/limiter/README.md',
     layer: 'unit',
   },
+  'P-limits-day': {
+    text: 'A budget for a day counts the day of the calendar in the time zone that its setting names, also where clocks are set forward or back.',
+    source: 'services/limiter/README.md',
+    layer: 'unit',
+  },
   'P-limits-headers': {
     text: 'A limited call is answered with when to repeat it, in Retry-After and RateLimit headers.',
     source: 'draft-ietf-httpapi-ratelimit-headers',

@@ -74,6 +74,11 @@ describe('[P-config-names] a name that nothing has is refused, with its line and
       '  hours: [{tools: [pay], zone: Europe/Bern, open: []}]',
       'time zone Europe/Bern; did you mean',
     ],
+    [
+      'a budget for a day',
+      '  amount_cap: [{tools: [pay], budgets: [{name: a, amount: 9, per: [agent], day: Europe/Bern}]}]',
+      'time zone Europe/Bern; did you mean',
+    ],
     ['blocked_tools', '  blocked_tools: [{tools: [delete_all]}]', 'there is no tool delete_all'],
     [
       'blocked_tools by agent',

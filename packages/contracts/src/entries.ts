@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
+import { digestSchema, idSchema, instantMsSchema, timeZoneSchema } from './ids.ts';
 import { signedSchema } from './statements.ts';
 import { toolSchema } from './tool.ts';
 
@@ -79,13 +79,17 @@ export const limitSchema = z
       .optional(),
     concurrency: z.int().positive().max(10_000).optional(),
     spend: z
-      .strictObject({
-        amount: z.number().positive(),
-        windowMs: z
-          .int()
-          .min(1_000)
-          .max(31 * 86_400_000),
-      })
+      .union([
+        z.strictObject({
+          amount: z.number().positive(),
+          windowMs: z
+            .int()
+            .min(1_000)
+            .max(31 * 86_400_000),
+        }),
+        /** For a day of the calendar: it begins at midnight in this time zone. */
+        z.strictObject({ amount: z.number().positive(), day: timeZoneSchema }),
+      ])
       .optional(),
   })
   .refine(

@@ -112,7 +112,7 @@ export {
   type RequestBody,
   requestBodySchema,
 } from './http-target.ts';
-export { digestSchema, idSchema, instantMsSchema, newId } from './ids.ts';
+export { digestSchema, idSchema, instantMsSchema, newId, timeZoneSchema } from './ids.ts';
 export { canonicalJson, digestOf, type Json, parsedJsonSchema, sha256 } from './json.ts';
 export {
   type AuditedStream,

@@ -5,22 +5,24 @@
 #   than `deny_above`, asks before one that spends more than `ask_above`, and obliges the limiter to charge what the
 #   call spends to each of `budgets`. A call that does not say what it spends is denied where its tool has the label
 #   `spends` or a cap names the tool itself; a negative amount is denied. An approval satisfies an ask; it lifts
-#   neither a cap nor a budget. Budgets with the same name, `per` and `hours` share a counter. Malformed data denies
-#   everything, a malformed cap denies the tools that it names.
+#   neither a cap nor a budget. A budget is for so many `hours`, counted from 1970, or for each `day` of the calendar in
+#   a time zone, which must also be listed in data.config.zones. Budgets with the same name, `per`, and `hours` or `day`
+#   share a counter. Malformed data denies everything, a malformed cap denies the tools that it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08]
 #   stops: An agent that pays one large sum, or one sum after another until the account is empty.
 #   example: A refund of 5,000 is denied, one of 500 asks a person, and the sixth of 90 in a session exceeds its budget.
-#   restricts: {"/*/tools/*": tool}
+#   restricts: {"/*/tools/*": tool, "/*/budgets/*/day": zone}
 #   data: |
+#     zones: [Europe/Berlin]
 #     amount_cap:
 #       - tools: [pay]
 #         ask_above: 100
 #         deny_above: 1000
 #         budgets: # each counts apart for every combination of `per`: tenant, agent, user, session, tool
 #           - {name: of_a_task, amount: 500, per: [session], hours: 24}
-#           - {name: of_a_day, amount: 2000, per: [agent], hours: 24}
+#           - {name: of_a_day, amount: 2000, per: [agent], day: Europe/Berlin} # from midnight there
 package interlock.rules.amount_cap
 
 deny contains "The call does not say what it spends." if {
@@ -47,16 +49,21 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	input.spends >= 0
 	some cap in _caps
 	some budget in cap.budgets
-	seconds := round(budget.hours * 3600)
-	parameters := {
-		"limit": $"amount_cap-{budget.name}-{format_int(seconds, 10)}",
+	window := _window(budget)
+	parameters := object.union(window.counts, {
+		"limit": $"amount_cap-{budget.name}-{window.name}",
 		"kind": "spend",
 		"per": budget.per,
-		"windowMs": seconds * 1000,
 		"budget": budget.amount,
 		"amount": input.spends,
-	}
+	})
 }
+
+_window(budget) := {"name": format_int(seconds, 10), "counts": {"windowMs": seconds * 1000}} if {
+	seconds := round(budget.hours * 3600)
+}
+
+_window(budget) := {"name": "day", "counts": {"day": budget.day}} if budget.day
 
 _must_say if "spends" in input.tool.labels
 
@@ -109,18 +116,28 @@ _is_valid("budgets", budgets) if {
 }
 
 _is_budget(budget) if {
-	object.keys(budget) == {"name", "amount", "per", "hours"}
+	object.keys(budget) - {"hours", "day"} == {"name", "amount", "per"}
 	_is_name(budget.name)
 	is_number(budget.amount)
 	budget.amount > 0
 	is_array(budget.per)
 	count(budget.per) > 0
-	is_number(budget.hours)
-	budget.hours >= 0.001
-	budget.hours <= _hours_max
 	every dimension in budget.per {
 		dimension in {"tenant", "agent", "user", "session", "tool"}
 	}
+	_has_window(budget)
+}
+
+_has_window(budget) if {
+	not "day" in object.keys(budget)
+	is_number(budget.hours)
+	budget.hours >= 0.001
+	budget.hours <= _hours_max
+}
+
+_has_window(budget) if {
+	not "hours" in object.keys(budget)
+	budget.day in data.config.zones
 }
 
 # The limiter keeps counters for 31 days.

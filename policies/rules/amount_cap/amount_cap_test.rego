@@ -8,6 +8,8 @@ _caps := [{"tools": ["pay"], "ask_above": 100, "deny_above": 1000}]
 
 _budget := {"name": "of_a_task", "amount": 500, "per": ["session"], "hours": 24}
 
+_daily := {"name": "of_a_task", "amount": 500, "per": ["session"], "day": "Europe/Berlin"}
+
 _result(call, caps) := result if {
 	result := {"deny": amount_cap.deny, "ask": amount_cap.ask, "obligations": amount_cap.obligations} with input as call
 		with data.config.amount_cap as caps
@@ -69,6 +71,34 @@ test_denies_while_a_budget_is_malformed if {
 		_malformed([{"tools": ["pay"], "budgets": [object.union(_budget, change)]}])
 	}
 	_malformed([{"tools": ["pay"], "budgets": [object.remove(_budget, ["per"])]}])
+}
+
+test_denies_while_the_day_of_a_budget_is_malformed if {
+	every window in [
+		{},
+		{"day": "Europe/Rome"},
+		{"day": true},
+		{"day": null},
+		{"day": "Europe/Berlin", "hours": 24},
+		{"day": "Europe/Berlin", "hours": null},
+	] {
+		budget := object.union(object.remove(_budget, ["hours"]), window)
+		_malformed([{"tools": ["pay"], "budgets": [budget]}]) with data.config.zones as ["Europe/Berlin"]
+	}
+	_malformed([{"tools": ["pay"], "budgets": [_daily]}])
+}
+
+test_charges_a_budget_of_a_day_by_its_zone if {
+	expected := object.union(_nothing, {"obligations": {{"name": "limit", "parameters": {
+		"limit": "amount_cap-of_a_task-day",
+		"kind": "spend",
+		"per": ["session"],
+		"day": "Europe/Berlin",
+		"budget": 500,
+		"amount": 90,
+	}}}})
+	caps := [{"tools": ["pay"], "budgets": [_daily]}]
+	_result(_call(90), caps) == expected with data.config.zones as ["Europe/Berlin"]
 }
 
 test_asks_between_the_bounds_until_a_person_approved if {

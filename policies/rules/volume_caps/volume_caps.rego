@@ -5,15 +5,18 @@
 #   denies a call of more than `deny_above`, asks before one of more than `ask_above`, and obliges the limiter to
 #   charge the count to each of `budgets`. `counts` is "recipients", or a JSON Pointer to an argument: a number
 #   counts as itself, a list as its length. A call without a count is denied, unless `absent` says what a missing
-#   argument counts. Pointers lead through objects, not into lists. Budgets with the same name, `per` and `hours`
-#   share a counter. Malformed data denies everything, a malformed cap denies the tools that it names.
+#   argument counts. Pointers lead through objects, not into lists. A budget is for so many `hours`, counted from 1970,
+#   or for each `day` of the calendar in a time zone, which must also be listed in data.config.zones. Budgets with the
+#   same name, `per`, and `hours` or `day` share a counter. Malformed data denies everything, a malformed cap denies the
+#   tools that it names.
 # custom:
 #   severity: high
 #   owasp_asi: [ASI02, ASI08, ASI10]
 #   stops: An agent that writes to the whole address book, reads out a table, or deletes more than it was asked to.
 #   example: A mail to 500 recipients is denied, one to 20 asks a person, and after 60 in a session no further mail is sent.
-#   restricts: {"/*/tools/*": tool, "/*/counts": argument}
+#   restricts: {"/*/tools/*": tool, "/*/counts": argument, "/*/budgets/*/day": zone}
 #   data: |
+#     zones: [Europe/Berlin]
 #     volume_caps:
 #       - tools: [send_mail]
 #         counts: recipients
@@ -21,6 +24,7 @@
 #         deny_above: 100
 #         budgets: # each counts apart for every combination of `per`: tenant, agent, user, session, tool
 #           - {name: mails_of_a_task, amount: 60, per: [session], hours: 24}
+#           - {name: mails_of_a_day, amount: 200, per: [agent], day: Europe/Berlin} # from midnight there
 #       - tools: [list_orders]
 #         counts: /page/limit
 #         absent: 50 # the tool's default
@@ -52,16 +56,21 @@ obligations contains {"name": "limit", "parameters": parameters} if {
 	some cap in _caps
 	amount := _count(cap)
 	some budget in cap.budgets
-	seconds := round(budget.hours * 3600)
-	parameters := {
-		"limit": $"volume_caps-{budget.name}-{format_int(seconds, 10)}",
+	window := _window(budget)
+	parameters := object.union(window.counts, {
+		"limit": $"volume_caps-{budget.name}-{window.name}",
 		"kind": "volume",
 		"per": budget.per,
-		"windowMs": seconds * 1000,
 		"budget": budget.amount,
 		"amount": amount,
-	}
+	})
 }
+
+_window(budget) := {"name": format_int(seconds, 10), "counts": {"windowMs": seconds * 1000}} if {
+	seconds := round(budget.hours * 3600)
+}
+
+_window(budget) := {"name": "day", "counts": {"day": budget.day}} if budget.day
 
 _counted(cap) if _count(cap) >= 0
 
@@ -150,7 +159,7 @@ _is_valid("budgets", budgets) if {
 }
 
 _is_budget(budget) if {
-	object.keys(budget) == {"name", "amount", "per", "hours"}
+	object.keys(budget) - {"hours", "day"} == {"name", "amount", "per"}
 	_is_name(budget.name)
 	is_number(budget.amount)
 	budget.amount > 0
@@ -159,9 +168,19 @@ _is_budget(budget) if {
 	every dimension in budget.per {
 		dimension in {"tenant", "agent", "user", "session", "tool"}
 	}
+	_has_window(budget)
+}
+
+_has_window(budget) if {
+	not "day" in object.keys(budget)
 	is_number(budget.hours)
 	budget.hours >= 0.001
 	budget.hours <= _hours_max
+}
+
+_has_window(budget) if {
+	not "hours" in object.keys(budget)
+	budget.day in data.config.zones
 }
 
 # The limiter keeps counters for 31 days.

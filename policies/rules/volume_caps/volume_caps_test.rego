@@ -130,6 +130,21 @@ test_charges_the_count_to_every_budget if {
 	}}}})
 }
 
+test_charges_a_budget_of_a_day_by_its_zone if {
+	daily := {"name": "of_a_day", "amount": 60, "per": ["agent"], "day": "Europe/Berlin"}
+	caps := [{"tools": ["*"], "counts": "recipients", "budgets": [daily]}]
+	expected := object.union(_nothing, {"obligations": {{"name": "limit", "parameters": {
+		"limit": "volume_caps-of_a_day-day",
+		"kind": "volume",
+		"per": ["agent"],
+		"day": "Europe/Berlin",
+		"budget": 60,
+		"amount": 3,
+	}}}})
+	_result(_mails(3), caps) == expected with data.config.zones as ["Europe/Berlin"]
+	_result(_mails(3), caps) == object.union(_nothing, {"deny": {"The data of this rule is malformed."}})
+}
+
 test_a_missing_argument_counts_as_data_says if {
 	_result(_approved(_delete({})), [object.union(_delete_cap, {"absent": 6})]) == _too_much
 	_result(_delete({}), [object.union(_delete_cap, {"absent": 1})]) == _nothing

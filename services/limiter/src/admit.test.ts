@@ -140,6 +140,20 @@ describe('planning the charges of a call', () => {
     ]);
   });
 
+  test('[P-limits-day] counts a configured budget by the day of its time zone, and says so where it has not enough', () => {
+    const [charge] = plan({
+      limits: [limit({ name: 'daily', per: ['agent'], spend: { amount: 10, day: 'America/New_York' } })],
+    }).charges;
+    expect(charge).toMatchObject({
+      key: 'il:{limits}:spend:daily:tenant=t.agent=a',
+      day: 'America/New_York',
+    });
+    if (charge === undefined) return;
+    expect(() => concludeCharges([charge], { kind: 'refused', index: 0, waitMs: 1 })).toThrow(
+      expect.objectContaining({ detail: expect.stringContaining('for this day (America/New_York)') }),
+    );
+  });
+
   test('holds slots until the last instant and the longest claim have passed', () => {
     expect(plan({ statement: { notAfter: NOW_MS + 5_000 } }).holdMs).toBe(15_000);
   });
@@ -155,7 +169,11 @@ describe('[P-obligations] what policy obliges to', () => {
     amount: 90,
   };
   const obliged = (...more: object[]) => {
-    const obligations = more.map((one) => ({ name: 'limit', parameters: { ...parameters, ...one } }));
+    // As JSON, a member without a value is not there.
+    const obligations = more.map((one) => ({
+      name: 'limit',
+      parameters: JSON.parse(JSON.stringify({ ...parameters, ...one })),
+    }));
     return plan({ statement: { obligations } }).charges;
   };
 
@@ -178,6 +196,10 @@ describe('[P-obligations] what policy obliges to', () => {
     ['no dimension', { per: [] }],
     ['a window of no length', { windowMs: 0 }],
     ['a window longer than any', { windowMs: 32 * 86_400_000 }],
+    ['a day of no time zone', { windowMs: undefined, day: 'Europe/Bern' }],
+    ['a day of an offset', { windowMs: undefined, day: '+01:00' }],
+    ['a day and a length', { day: 'Europe/Berlin' }],
+    ['neither a day nor a length', { windowMs: undefined }],
     ['a name that is none', { limit: 'a:b.c' }],
     ['a member nobody knows', { burst: 5 }],
   ])('refuses the call for a limit with %s', (_, wrong) => {
@@ -198,6 +220,21 @@ describe('[P-obligations] what policy obliges to', () => {
       'il:{limits}:policy-spend:of_a_task.86400000:tenant=t.session=s',
     ]);
     expect(charges[1]).toMatchObject({ amountMicros: 90_000_000, budgetMicros: 500_000_000 });
+  });
+
+  test('[P-limits-day] is for a day of the calendar where it names a time zone, with a counter for each zone', () => {
+    const daily = (day: string) => ({ windowMs: undefined, day });
+    const charges = obliged(daily('Europe/Berlin'), daily('Asia/Tokyo'), {});
+    expect(charges.map(({ key }) => key)).toEqual([
+      'il:{limits}:policy-spend:of_a_task.Europe/Berlin:tenant=t.session=s',
+      'il:{limits}:policy-spend:of_a_task.Asia/Tokyo:tenant=t.session=s',
+      'il:{limits}:policy-spend:of_a_task.86400000:tenant=t.session=s',
+    ]);
+    // NOW_MS is 08:00 UTC on the 15th of January 2027: nine o'clock in Berlin, five in the afternoon in Tokyo.
+    const starts = charges.map((charge) =>
+      'days' in charge ? new Date(charge.days[1] ?? 0).toISOString() : '',
+    );
+    expect(starts).toEqual(['2027-01-14T23:00:00.000Z', '2027-01-14T15:00:00.000Z', '']);
   });
 
   test('is charged once where two obligations name one counter: all of it, to the smallest budget', () => {

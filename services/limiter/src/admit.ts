@@ -13,6 +13,7 @@ import type { Charge, ChargeAnswer } from './charge.ts';
 import { counterKey } from './keys.ts';
 import { obligedCharges } from './obligations.ts';
 import { budgetMicrosOf, spendMicros, unitsOf } from './spend.ts';
+import { windowOf } from './window.ts';
 
 /** What is known when a call is admitted. Everything here is a verified entry. */
 export interface AdmitFacts {
@@ -54,8 +55,8 @@ export function planCharges(
   const tool = assertVersion(known, decision);
   const configured = applied.limits
     .filter((limit) => applies(limit, decision))
-    .flatMap((limit) => chargesOf(limit, decision, call, tool));
-  const charges = [...configured, ...obligedCharges(decision)];
+    .flatMap((limit) => chargesOf(limit, { decision, call, tool, nowMs }));
+  const charges = [...configured, ...obligedCharges(decision, nowMs)];
   const holdMs = decision.notAfter - nowMs + tool.claimMs;
   return { charges, holdMs, rememberMs: holdMs + REMEMBER_LONGER_MS };
 }
@@ -83,12 +84,14 @@ function applies({ match }: Limit, decision: Statement<'decision'>): boolean {
   );
 }
 
-function chargesOf(
-  limit: Limit,
-  decision: Statement<'decision'>,
-  call: Pick<Call, 'arguments'>,
-  tool: Tool,
-): Charge[] {
+interface Charged {
+  decision: Statement<'decision'>;
+  call: Pick<Call, 'arguments'>;
+  tool: Tool;
+  nowMs: number;
+}
+
+function chargesOf(limit: Limit, { decision, call, tool, nowMs }: Charged): Charge[] {
   const { name, rate, concurrency, spend } = limit;
   const charges: Charge[] = [];
   if (rate !== undefined)
@@ -108,7 +111,7 @@ function chargesOf(
       kind: 'spend',
       amountMicros: amountOf(call, tool),
       budgetMicros: budgetMicrosOf(spend.amount),
-      windowMs: spend.windowMs,
+      ...windowOf(spend, nowMs),
     });
   return charges;
 }
@@ -141,7 +144,7 @@ function overLimit(charge: Charge | undefined, waitMs: number): Fault {
     case 'volume':
       return new Fault('spend_limited', {
         ...options,
-        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this window has not enough left for this call.`,
+        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this ${'day' in charge ? `day (${charge.day})` : 'window'} has not enough left for this call.`,
       });
     default:
       return charge satisfies never;

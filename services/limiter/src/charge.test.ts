@@ -84,6 +84,35 @@ describe('charging', () => {
   });
 });
 
+describe('[P-limits-day] a budget for a day of the calendar', () => {
+  /** A budget whose days begin so many milliseconds before and after now, by the clock that Redis has here. */
+  const daily = (starts: number[], known = spend(600, 1_000)): Charge => {
+    const { windowMs: _, ...rest } = known;
+    return { ...rest, day: 'Europe/Berlin', days: starts.map((ms) => Date.now() + ms) };
+  };
+
+  test('refuses what it has no longer left until the next day begins, and then has all of it again', async () => {
+    const budget = spend(600, 1_000);
+    const today = daily([-30 * HOUR_MS, -6 * HOUR_MS, 2 * HOUR_MS, 26 * HOUR_MS], budget);
+    expect(await chargeTo(counters, [today])).toEqual({ kind: 'admitted', left: [400] });
+    const { waitMs } = refusedOf(await chargeTo(counters, [today]));
+    expect(waitMs).toBeGreaterThan(HOUR_MS);
+    expect(waitMs).toBeLessThanOrEqual(2 * HOUR_MS);
+    // The same counter, a day later.
+    const tomorrow = daily([-6 * HOUR_MS, -1_000, 2 * HOUR_MS, 26 * HOUR_MS], budget);
+    expect(await chargeTo(counters, [tomorrow])).toEqual({ kind: 'admitted', left: [400] });
+    // And when the clock is set back, the later day goes on.
+    expect(refusedOf(await chargeTo(counters, [today])).index).toBe(0);
+  });
+
+  test('is not charged where the clocks of limiter and Redis are days apart', async () => {
+    const slot = concurrency(1);
+    const wrong = daily([50 * HOUR_MS, 74 * HOUR_MS]);
+    await expect(chargeTo(counters, [slot, wrong])).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    expect(await chargeTo(counters, [slot])).toMatchObject({ kind: 'admitted' });
+  });
+});
+
 describe('[P-obligations] a budget of policy', () => {
   test('is charged with the others or not at all, never forgets, and is refunded when the call is refused', async () => {
     const [slot, budget] = [concurrency(5), { ...spend(600, 1_000), kind: 'volume' as const }];
@@ -227,10 +256,10 @@ function concurrency(slots: number): Charge {
   return { limit, key: `il:{limits}:concurrency:${limit}`, kind: 'concurrency', slots, unknownMs: 180_000 };
 }
 
-function spend(amountMicros: number, budgetMicros: number): Charge & { kind: 'spend' } {
+function spend(amountMicros: number, budgetMicros: number) {
   const limit = newId('spend');
   const key = `il:{limits}:spend:${limit}`;
-  return { limit, key, kind: 'spend', amountMicros, budgetMicros, windowMs: HOUR_MS };
+  return { limit, key, kind: 'spend' as const, amountMicros, budgetMicros, windowMs: HOUR_MS };
 }
 
 function refusedOf(answer: Awaited<ReturnType<Counters['charge']>> | undefined) {

@@ -13,8 +13,17 @@ import { type RedisConnection, scriptOf } from './redis.ts';
 export type Charge = { limit: string; key: string } & (
   | { kind: 'rate'; calls: number; windowMs: number }
   | { kind: 'concurrency'; slots: number; unknownMs: number }
-  | { kind: 'spend' | 'volume'; amountMicros: number; budgetMicros: number; windowMs: number }
+  | ({ kind: 'spend' | 'volume'; amountMicros: number; budgetMicros: number } & Window)
 );
+
+/** Windows begin at multiples of their length since 1970, or with each day of a time zone. */
+export type Window =
+  | { windowMs: number }
+  | {
+      day: string;
+      /** When days around now begin, ascending: Redis says which one it is. */
+      days: readonly number[];
+    };
 
 export interface ChargeRequest {
   /** The epoch whose marker must still be in Redis. */
@@ -108,19 +117,32 @@ local function concurrency(key, charge)
   end
 end
 
+local function windowOf(charge)
+  if charge.windowMs then
+    local start = math.floor(now / charge.windowMs) * charge.windowMs
+    return start, charge.windowMs
+  end
+  for index, start in ipairs(charge.days) do
+    local following = charge.days[index + 1]
+    if following and now >= start and now < following then return start, following - start end
+  end
+  error('the clock of Redis is days away from that of the limiter')
+end
+
 local function spend(key, charge)
   local stored = redis.call('HMGET', key, 'window', 'spent')
-  local window, spent = math.floor(now / charge.windowMs) * charge.windowMs, 0
+  local window, length = windowOf(charge)
+  local spent = 0
   -- A window later than the clock's means that the clock was set back: the later window goes on.
   if stored[1] and tonumber(stored[1]) >= window then window, spent = tonumber(stored[1]), tonumber(stored[2]) end
   local amount = charge.amountMicros
   if amount > 0 and (startedAt > window or spent + amount > charge.budgetMicros) then
-    return nil, window + charge.windowMs - now
+    return nil, window + length - now
   end
   return math.max(0, charge.budgetMicros - spent - amount), function()
     local name = string.format('%.0f', window)
     redis.call('HSET', key, 'window', name, 'spent', string.format('%.0f', spent + amount))
-    redis.call('PEXPIRE', key, string.format('%.0f', window + charge.windowMs - now + 60000))
+    redis.call('PEXPIRE', key, string.format('%.0f', window + length - now + 60000))
     return { kind = 'spend', key = key, window = name, amount = string.format('%.0f', amount) }
   end
 end

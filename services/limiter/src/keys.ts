@@ -33,15 +33,16 @@ export function counterKey(
 
 /** Returns the key of one counter that policy keeps. A limit with another window has another counter. */
 export function policyCounterKey(
-  {
-    kind,
-    limit,
-    windowMs,
-    per,
-  }: { kind: string; limit: string; windowMs: number; per: readonly Dimension[] },
+  counted: { kind: string; limit: string; per: readonly Dimension[] } & (
+    | { windowMs: number }
+    | { day: string }
+  ),
   of: Dimensions,
 ): string {
-  return `${PREFIX}:policy-${kind}:${limit}.${windowMs}:${partsOf(per, of)}`;
+  const { kind, limit, per } = counted;
+  // The name of a time zone holds neither dots nor colons, and is never a number.
+  const window = 'windowMs' in counted ? counted.windowMs : counted.day;
+  return `${PREFIX}:policy-${kind}:${limit}.${window}:${partsOf(per, of)}`;
 }
 
 function partsOf(per: readonly Dimension[], of: Dimensions): string {
