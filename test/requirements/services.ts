@@ -82,6 +82,16 @@ export const serviceRequirements = {
     source: 'packages/request/README.md',
     layer: 'unit',
   },
+  'P-result-charset': {
+    text: 'Text of an upstream reaches the agent as text, whatever charset or byte order mark it has.',
+    source: 'services/executor/README.md',
+    layer: 'unit',
+  },
+  'P-result-headers': {
+    text: 'The agent gets the headers of an answer that the tool lists, and is told when to repeat and where a redirect leads.',
+    source: 'docs/tools.md',
+    layer: 'unit',
+  },
   'P-definition-checked': {
     text: 'A definition in which a placeholder has no argument, an argument no place, or a place two fillers is refused before any call.',
     source: 'packages/request/README.md',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from './events.ts';
 import { faultCodes, faultCodesOf } from './faults.ts';
+import { shownHeadersSchema } from './headers.ts';
 import { idSchema, instantMsSchema } from './ids.ts';
 import { jsonSchemaSchema, toolLabelSchema } from './tool.ts';
 
@@ -23,6 +24,8 @@ export const callOutcomeSchema = z.strictObject({
   result: z.json().optional(),
   mediaType: z.string().optional(),
   upstreamStatus: z.int().optional(),
+  /** Headers of the upstream's answer that the tool shows, by names in lower case. */
+  upstreamHeaders: shownHeadersSchema.optional(),
   code: agentCodeSchema.optional(),
   /** What happened and whether it may have been carried out, and what to do next; absent after a success with its result. */
   detail: z.string().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { headerNameSchema } from './http-target.ts';
+import { headerNameSchema } from './headers.ts';
 import { idSchema } from './ids.ts';
 
 /** More than any request needs. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { faultCodes } from './faults.ts';
+import { shownHeadersSchema } from './headers.ts';
 import { digestSchema, idSchema, instantMsSchema } from './ids.ts';
 import { digestOf, parsedJsonSchema } from './json.ts';
 import { type Step, services } from './lifecycle.ts';
@@ -135,6 +136,7 @@ export const settledSchema = z.strictObject({
   /** Why a call failed or its outcome is unknown, where the upstream did not answer that. */
   code: codeSchema.optional(),
   upstreamStatus: z.int().min(100).max(599).optional(),
+  upstreamHeaders: shownHeadersSchema.optional(),
   /** The body as the agent gets it, after redaction; absent when the outcome is unknown. */
   result: z
     .strictObject({ digest: digestSchema, bytes: z.int().nonnegative(), mediaType: z.string().max(256) })

@@ -1,15 +1,11 @@
 /** A tool that is one HTTP request: how the request is made of the arguments. `@interlock/request` carries it out. */
 import { z } from 'zod';
 import { egressPolicySchema } from './egress-policy.ts';
+import { headerNameSchema } from './headers.ts';
 
 /** Names of parameters and arguments that APIs really use: OData has `$filter`, JSON:API and PHP have `filter[status]`. */
 const NAME_LENGTH = 128;
 const nameSchema = z.string().min(1).max(NAME_LENGTH);
-
-/** Names of headers (RFC 9110 §5.6.2). */
-export const headerNameSchema = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, 'must be the name of a header');
 
 /** Text in which `{argument}` stands for an argument and `\{` for a brace. */
 const templateSchema = z.string().max(16_384);
@@ -77,5 +73,9 @@ export const httpTargetSchema = z.strictObject({
   egress: egressPolicySchema,
   /** Header that carries the call id as the upstream's idempotency key. */
   idempotencyHeader: headerNameSchema.optional(),
+  /** Headers of the answer that the agent gets with the result. `Retry-After`, and `Location` of a redirect, need not be listed. */
+  responseHeaders: z.array(headerNameSchema).max(32).default([]),
+  /** False where an API takes no `Interlock-*` headers and no signature: it then cannot know for whom a call is made. */
+  identity: z.boolean().default(true),
 });
 export type HttpTarget = z.infer<typeof httpTargetSchema>;

@@ -104,6 +104,7 @@ export {
 } from './events.ts';
 export { Fault, type FaultOptions } from './fault.ts';
 export { type Api, type FaultCode, faultCodes, faultCodesOf, faults } from './faults.ts';
+export { headerNameSchema, type ShownHeaders, shownHeadersSchema } from './headers.ts';
 export {
   type HttpTarget,
   httpTargetSchema,

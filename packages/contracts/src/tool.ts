@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { credentialUsesSchema } from './credential-use.ts';
 import { egressPolicySchema } from './egress-policy.ts';
 import { limits } from './events.ts';
+import { headerNameSchema } from './headers.ts';
 import { httpTargetSchema } from './http-target.ts';
 import { digestSchema, idSchema } from './ids.ts';
 import { digestOf } from './json.ts';
@@ -65,7 +66,13 @@ export type LocalServerConnection = z.infer<typeof localServerSchema>;
 /** How an upstream MCP server is reached. */
 export const mcpTransportSchema = z.discriminatedUnion('transport', [
   localServerSchema,
-  z.strictObject({ transport: z.literal('http'), url: z.string().max(2_048), egress: egressPolicySchema }),
+  z.strictObject({
+    transport: z.literal('http'),
+    url: z.string().max(2_048),
+    /** Fixed headers of every request. */
+    headers: z.record(headerNameSchema, z.string().max(4_096)).default({}),
+    egress: egressPolicySchema,
+  }),
 ]);
 export type McpTransport = z.infer<typeof mcpTransportSchema>;
 

@@ -23,12 +23,12 @@ export interface UpstreamRequest {
  * connection after it, `wait` answers once its promise resolved, `hang` never answers, `echo` answers the credential back, `huge` answers many bytes.
  */
 export type UpstreamBehaviour =
-  | { kind: 'answer'; body?: unknown }
+  | { kind: 'answer'; body?: unknown; headers?: Readonly<Record<string, string>> }
   | { kind: 'delay'; delayMs: number }
   | { kind: 'wait'; until: Promise<unknown> }
   | { kind: 'hang' }
   | { kind: 'drop' }
-  | { kind: 'fail'; status: number }
+  | { kind: 'fail'; status: number; headers?: Readonly<Record<string, string>> }
   | { kind: 'echo' }
   | { kind: 'huge'; bytes: number };
 
@@ -121,7 +121,7 @@ async function treat(
 ): Promise<void> {
   switch (behaviour.kind) {
     case 'answer':
-      return send(response, 200, behaviour.body ?? { ok: true });
+      return send(response, 200, behaviour.body ?? { ok: true }, behaviour.headers);
     case 'delay':
       await delay(behaviour.delayMs, undefined, { signal: closing });
       return send(response, 200, { ok: true });
@@ -134,7 +134,7 @@ async function treat(
       response.destroy();
       return;
     case 'fail':
-      return send(response, behaviour.status, { error: 'set to fail' });
+      return send(response, behaviour.status, { error: 'set to fail' }, behaviour.headers);
     case 'echo':
       return send(response, 200, { credential: credentialOf(request) });
     case 'huge':
@@ -148,8 +148,13 @@ function credentialOf({ headers: { authorization = '' } }: UpstreamRequest): str
   return typeof authorization === 'string' ? authorization.replace(/^Bearer /, '') : '';
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify(body));
 }
 

@@ -1,4 +1,12 @@
-import { type Claim, Fault, type FaultCode, limits, type Settled, sha256 } from '@interlock/contracts';
+import {
+  type Claim,
+  Fault,
+  type FaultCode,
+  limits,
+  type Settled,
+  type ShownHeaders,
+  sha256,
+} from '@interlock/contracts';
 import type { SendGuard } from './send-guard.ts';
 
 /** A result's body as the agent gets it, without credentials. */
@@ -10,8 +18,14 @@ export interface Body {
 
 /** What is known of an attempt to carry out a call. */
 export type Effect =
-  | { outcome: 'succeeded'; upstreamStatus?: number; body: Body }
-  | { outcome: 'failed'; code?: FaultCode; upstreamStatus?: number; body?: Body }
+  | { outcome: 'succeeded'; upstreamStatus?: number; upstreamHeaders?: ShownHeaders; body: Body }
+  | {
+      outcome: 'failed';
+      code?: FaultCode;
+      upstreamStatus?: number;
+      upstreamHeaders?: ShownHeaders;
+      body?: Body;
+    }
   | { outcome: 'unknown'; code: FaultCode };
 
 const MEDIA_TYPE_LENGTH = 256;
@@ -43,11 +57,13 @@ export function settledOf(
   const { tenant, agent, call, tool, executor, argumentsDigest } = claim;
   const body = effect.outcome === 'unknown' ? undefined : effect.body;
   const status = effect.outcome === 'unknown' ? undefined : effect.upstreamStatus;
+  const shown = effect.outcome === 'unknown' ? undefined : effect.upstreamHeaders;
   const code = effect.outcome === 'succeeded' ? undefined : effect.code;
   return {
     ...{ tenant, agent, call, tool, at: nowMs, outcome: effect.outcome },
     ...(code === undefined ? {} : { code }),
     ...(status === undefined ? {} : { upstreamStatus: status }),
+    ...(shown === undefined ? {} : { upstreamHeaders: shown }),
     ...(body === undefined || body.bytes.byteLength === 0 ? {} : { result: resultOf(body) }),
     redactions: body?.redactions ?? 0,
     labels: [...labels],

@@ -50,8 +50,12 @@ const STREAM_TYPE = 'text/event-stream';
 /** Statuses that have no content: `Response` refuses one (Fetch §2.2.3). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** Makes the `fetch` of one connection, under its egress policy. */
-export function createMcpFetch(policy: EgressPolicy, parts: HttpParts) {
+/** Makes the `fetch` of one connection, under its egress policy and with its fixed headers; those of the protocol count. */
+export function createMcpFetch(
+  policy: EgressPolicy,
+  fixed: Readonly<Record<string, string>>,
+  parts: HttpParts,
+) {
   return async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
     const method = init.method ?? 'GET';
     // F3
@@ -64,7 +68,12 @@ export function createMcpFetch(policy: EgressPolicy, parts: HttpParts) {
         detail: 'An MCP client used an HTTP method that the protocol does not have.',
       });
     const body = init.body === undefined || init.body === null ? undefined : Buffer.from(textOf(init.body));
-    const request = { method, url: String(url), headers: headersOf(init.headers), body } as const;
+    const request = {
+      method,
+      url: String(url),
+      headers: { ...lowerCase(fixed), ...headersOf(init.headers) },
+      body,
+    } as const;
     return await send(request, exchange, { policy, parts, signal: init.signal ?? undefined });
   };
 }
@@ -132,6 +141,10 @@ function signalOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
 
 function headersOf(init: RequestInit['headers']): Record<string, string> {
   return Object.fromEntries(new Headers(init).entries());
+}
+
+function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function textOf(body: unknown): string {

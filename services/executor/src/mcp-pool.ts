@@ -195,8 +195,10 @@ export class McpPool implements AsyncDisposable {
     signal: AbortSignal,
     { changed, closed }: { changed: () => void; closed: () => void },
   ): Promise<McpConnection> {
-    const policy = connection.transport === 'http' ? { ...policyOf(connection), redirects: 0 } : undefined;
-    const fetch = policy === undefined ? refuseFetch : createMcpFetch(policy, this.#parts);
+    const fetch =
+      connection.transport === 'http'
+        ? createMcpFetch({ ...policyOf(connection), redirects: 0 }, connection.headers, this.#parts)
+        : refuseFetch;
     // The MCP client takes 9 MB, which an executor without such tools saves.
     const { connectMcp } = await import('./mcp.ts');
     return await connectMcp(connection, {

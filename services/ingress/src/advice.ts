@@ -11,6 +11,7 @@ const ASK = 'Ask for the outcome at /v1/calls/{call}?wait=30.';
 /** Under the same key the stored outcome is answered again. */
 const NEW_CALL = 'a new call, with a new Idempotency-Key if it had one';
 const MAY_HAVE = 'so the call may have been carried out.';
+const REDIRECT = 300;
 const CLIENT_ERROR = 400;
 const SERVER_ERROR = 500;
 /** Statuses of a server that could not answer now: Request Timeout, Too Early, Too Many Requests, Service Unavailable. */
@@ -60,12 +61,23 @@ const withoutResult: Advice = {
   next: 'Do not make the call again for its result unless it may happen twice. Under an Idempotency-Key results are kept.',
 };
 
-function adviceOnFailed({ code, upstreamStatus: status, result }: SettledCall, hasResult: boolean): Advice {
+function adviceOnFailed(
+  { code, upstreamStatus: status, upstreamHeaders, result }: SettledCall,
+  hasResult: boolean,
+): Advice {
   if (status === undefined && result === undefined) return adviceOnUnsent(code);
   const answer = status === undefined ? 'The tool answered that it failed' : `The tool answered ${status}`;
   const where = hasResult ? '; the result has what it said.' : ', and what it said was not kept.';
   if (status !== undefined && LATER.includes(status))
-    return { detail: `${answer}${where} It did not take the call now.`, next: `Later, make ${NEW_CALL}.` };
+    return {
+      detail: `${answer}${where} It did not take the call now.`,
+      next: `${laterText(upstreamHeaders?.['retry-after'])}, make ${NEW_CALL}.`,
+    };
+  if (status !== undefined && status >= REDIRECT && status < CLIENT_ERROR)
+    return {
+      detail: `${answer}: what it has is elsewhere, and the tool does not go there.`,
+      next: 'The mistake is not yours to correct: tell the operator of Interlock where the tool pointed.',
+    };
   if (status !== undefined && status >= CLIENT_ERROR && status < SERVER_ERROR)
     return {
       detail: `${answer}${where} It refused the call.`,
@@ -75,6 +87,13 @@ function adviceOnFailed({ code, upstreamStatus: status, result }: SettledCall, h
     detail: `${answer}${where} It may have done a part of the call.`,
     next: `Find out at the tool what was done before you make ${NEW_CALL}.`,
   };
+}
+
+/** Retry-After has seconds or a date (RFC 9110 §10.2.3). */
+function laterText(retryAfter: string | undefined): string {
+  if (retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter)) return `After ${Number(retryAfter)} seconds`;
+  const at = retryAfter === undefined ? Number.NaN : Date.parse(retryAfter);
+  return Number.isNaN(at) ? 'Later' : `After ${new Date(at).toISOString()}`;
 }
 
 /** Nothing was sent, for the reason that the code says. */

@@ -76,6 +76,7 @@ export function answerOutcome(
     outcome: settled.outcome,
     ...result,
     ...(settled.upstreamStatus === undefined ? {} : { upstreamStatus: settled.upstreamStatus }),
+    ...(settled.upstreamHeaders === undefined ? {} : { upstreamHeaders: settled.upstreamHeaders }),
     ...(settled.code === undefined ? {} : { code: settled.code }),
     ...adviceOnOutcome(settled, result),
     ...(replayed ? { replayed } : {}),

@@ -7,7 +7,7 @@ import type { Waiter } from './waits.ts';
 
 /** A body is sent beside its outcome and may arrive a little later. */
 const BODY_GRACE_MS = 2_000;
-const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)\s*(;|$)/i;
+const JSON_TYPE = /^(?:application|text)\/(json|[\w.+-]+\+json)\s*(;|$)/i;
 
 export type ShownResult = Pick<CallOutcome, 'result' | 'mediaType'>;
 

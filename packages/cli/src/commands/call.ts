@@ -100,7 +100,17 @@ function textOf(answer: Answer): string {
         : '';
     return [`${answer.call}  ${answer.state}`, answer.detail, next].join('\n');
   }
-  const { call, outcome, result, upstreamStatus, replayed, code, detail, next } = answer;
+  const {
+    call,
+    outcome,
+    result,
+    upstreamStatus,
+    upstreamHeaders = {},
+    replayed,
+    code,
+    detail,
+    next,
+  } = answer;
   const notes = [
     ...(upstreamStatus === undefined ? [] : [`upstream ${upstreamStatus}`]),
     ...(code === undefined ? [] : [code]),
@@ -109,5 +119,6 @@ function textOf(answer: Answer): string {
   const body =
     typeof result === 'string' ? result : result === undefined ? '' : JSON.stringify(result, null, 2);
   const advice = [detail, next].filter((text) => text !== undefined);
-  return [[call, outcome, ...notes].join('  '), ...advice, body].join('\n');
+  const headers = Object.entries(upstreamHeaders).map(([name, value]) => `${name}: ${value}`);
+  return [[call, outcome, ...notes].join('  '), ...advice, ...headers, body].join('\n');
 }
