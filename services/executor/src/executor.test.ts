@@ -1,8 +1,5 @@
-import { brokerService } from '@interlock/broker';
-import type { Bus } from '@interlock/bus';
 import {
   type Claim,
-  type EventBody,
   evidenceSchema,
   sealContext,
   sealedSchema,
@@ -11,9 +8,8 @@ import {
   type Tool,
 } from '@interlock/contracts';
 import { verifyRequest } from '@interlock/egress';
-import { seal, unseal } from '@interlock/keys';
+import { unseal } from '@interlock/keys';
 import {
-  type CallParts,
   caller,
   eventually,
   makeCall,
@@ -21,100 +17,47 @@ import {
   makeRefused,
   startTestBus,
   startUpstream,
-  type TestBus,
-  type Upstream,
 } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkCall } from './check.ts';
 import { claimOf } from './claim.ts';
 import { createLeaseKey } from './lease.ts';
+import {
+  admit as admitOn,
+  CREDENTIAL,
+  ended as endedOn,
+  nextCall,
+  type Setting,
+  sequenceOf,
+  settingOf,
+  settled as settledOn,
+  startLine,
+  storedTool as storedOn,
+} from './line.fixture.ts';
 import { executorService } from './main.ts';
-import { httpTool } from './tool.fixture.ts';
-
-const CREDENTIAL = 'sk-live-0c41d9e2';
-
-interface Setting {
-  testBus: TestBus;
-  upstream: Upstream;
-  ingress: Bus;
-  decider: Bus;
-  limiter: Bus;
-  console: Bus;
-}
+import type { httpTool } from './tool.fixture.ts';
 
 let setting: Setting;
 const stack = new AsyncDisposableStack();
-let calls = 0;
 
 beforeAll(async () => {
-  const testBus = stack.use(await startTestBus());
-  const upstream = stack.use(await startUpstream({ credential: CREDENTIAL }));
-  const [ingress, decider, limiter, console] = await Promise.all([
-    testBus.busOf('ingress'),
-    testBus.busOf('decider'),
-    testBus.busOf('limiter'),
-    testBus.busOf('console'),
-  ]);
-  setting = { testBus, upstream, ingress, decider, limiter, console };
-  await testBus.start([brokerService, executorService]);
-  const sealed = seal(
-    CREDENTIAL,
-    testBus.keyring.sealKeysOf('broker', Date.now()),
-    sealContext('credential', 'blog'),
-  );
-  const entry = await console.ask('broker.seal', { name: 'blog', sealed }, 5_000);
-  expect(JSON.stringify(entry)).not.toContain(CREDENTIAL);
-  await console.entries('credentials').put('blog', entry);
+  const { stored, ...line } = await startLine(stack);
+  setting = line;
+  expect(JSON.stringify(stored)).not.toContain(CREDENTIAL);
 });
 
 afterAll(async () => {
   await stack.disposeAsync();
 });
 
-/** Stores a tool that writes posts upstream; each test has its own. */
-async function storedTool(more: Parameters<typeof httpTool>[1] = {}, on = setting): Promise<Tool> {
-  calls += 1;
-  const credential = { name: 'blog', inject: { as: 'bearer' as const } };
-  const tool = httpTool(on.upstream.url, { name: `post_${calls}`, credential, ...more });
-  await on.console.entries('tools').put(tool.name, tool);
-  return tool;
-}
-
-/** Takes a call down the line to `admitted`, as ingress, decider and limiter do. */
-async function admit(
-  tool: Tool,
-  parts: CallParts & { decision?: Parameters<typeof makeDecided>[2] } = {},
+const storedTool = (more: Parameters<typeof httpTool>[1] = {}, on = setting) => storedOn(more, on);
+const admit = (
+  tool: Parameters<typeof admitOn>[0],
+  parts: Parameters<typeof admitOn>[1] = {},
   on = setting,
-): Promise<string> {
-  calls += 1;
-  const { decision, ...more } = parts;
-  const made = makeCall({ tool, call: `call_${calls}`, args: { blog: 'b1', title: 'Hi' }, ...more });
-  const { sign } = await on.testBus.keysOf('decider');
-  const body = makeDecided(made, sign, decision);
-  const requested = await on.ingress.publish('requested', made, { call: made }, 0);
-  const decided = await on.decider.publish('decided', made, body, sequenceOf(requested));
-  await on.limiter.publish('admitted', made, { ...body, charges: [] }, sequenceOf(decided));
-  return made.call;
-}
-
-function sequenceOf(published: Awaited<ReturnType<Bus['publish']>>): number {
-  if (!published.stored) throw new TypeError('The event was not stored.');
-  return published.sequence;
-}
-
-async function ended(call: string) {
-  return await eventually(async () => {
-    const last = await setting.ingress.readCall(caller.tenant, call);
-    return last?.step === 'settled' || last?.step === 'refused' ? last : undefined;
-  });
-}
-
-async function settled(call: string): Promise<EventBody<'settled'>> {
-  const last = await ended(call);
-  if (last.step !== 'settled') throw new TypeError(`The call was refused: ${last.body.code}.`);
-  return last.body;
-}
-
+) => admitOn(tool, parts, on);
+const ended = (call: string) => endedOn(call, setting);
+const settled = (call: string) => settledOn(call, setting);
 const effectsOf = (call: string) => setting.upstream.effects.get(call) ?? 0;
 
 describe('[P-unsure-means-no] nothing is done for', () => {
@@ -155,7 +98,7 @@ describe('[P-unsure-means-no] nothing is done for', () => {
 
   test('[P-call-cancelled] a call whose agent closed the connection before it started', async () => {
     const tool = await storedTool();
-    setting.ingress.sendCancel('replica', `call_${calls + 1}`);
+    setting.ingress.sendCancel('replica', nextCall());
     const call = await admit(tool);
     expect(await ended(call)).toMatchObject({ step: 'refused', body: { code: 'cancelled', by: 'executor' } });
     expect(effectsOf(call)).toBe(0);
@@ -231,73 +174,6 @@ describe('an allowed call', () => {
       upstreamStatus: 409,
     });
     setting.upstream.behave({ kind: 'answer' });
-  });
-
-  test('[P-result-headers] shows the headers that its tool lists, when to repeat and where a redirect leads, without credentials', async () => {
-    const { upstream } = setting;
-    const target = {
-      url: `${upstream.url}/headers/{blog}`,
-      responseHeaders: ['Link', 'ETag', 'X-Echo', 'X-Absent'],
-    };
-    const tool = await storedTool({ target });
-    const headers = {
-      link: '</a?page=2>; rel="next"',
-      etag: '"v1"',
-      'x-echo': `key=${CREDENTIAL}`,
-      'x-more': 'no',
-    };
-    upstream.behave({ kind: 'answer', headers }, '/headers');
-    expect((await settled(await admit(tool))).upstreamHeaders).toEqual({
-      link: '</a?page=2>; rel="next"',
-      etag: '"v1"',
-      'x-echo': 'key=[secret]',
-    });
-    upstream.behave({ kind: 'fail', status: 429, headers: { 'retry-after': '30' } }, '/headers');
-    expect(await settled(await admit(tool))).toMatchObject({
-      outcome: 'failed',
-      upstreamHeaders: { 'retry-after': '30' },
-    });
-    upstream.behave({ kind: 'fail', status: 302, headers: { location: '/elsewhere' } }, '/headers');
-    expect(await settled(await admit(tool))).toMatchObject({
-      outcome: 'failed',
-      upstreamHeaders: { location: '/elsewhere' },
-    });
-    upstream.behave({ kind: 'fail', status: 304 }, '/headers');
-    expect(await settled(await admit(tool))).toMatchObject({ outcome: 'succeeded', upstreamStatus: 304 });
-  });
-
-  test('says who it is by a user agent, and for whom unless its tool says not to', async () => {
-    const { upstream } = setting;
-    const anonymous = {
-      url: `${upstream.url}/plain/{blog}`,
-      identity: false,
-      headers: { 'User-Agent': 'mine' },
-    };
-    const signedTarget = { url: `${upstream.url}/signed/{blog}` };
-    await settled(await admit(await storedTool({ target: anonymous })));
-    await settled(await admit(await storedTool({ target: signedTarget })));
-    const sentTo = (prefix: string) =>
-      upstream.requests.find(({ url }) => url.startsWith(prefix))?.headers ?? {};
-    expect(sentTo('/plain')['user-agent']).toBe('mine');
-    expect(Object.keys(sentTo('/plain')).filter((name) => /^interlock-|^signature/.test(name))).toEqual([]);
-    expect(sentTo('/signed')).toMatchObject({ 'user-agent': 'interlock', 'interlock-user': caller.user });
-  });
-
-  test('carries several credentials, one of them in its path, and a form', async () => {
-    const credential = [
-      { name: 'blog', inject: { as: 'bearer' as const } },
-      { name: 'blog', inject: { as: 'placeholder' as const, placeholder: 'key' } },
-      { name: 'blog', inject: { as: 'header' as const, header: 'X-App_Key' } },
-    ];
-    const target = { url: `${setting.upstream.url}/bot{key}/{blog}`, body: { form: 'all' } };
-    const call = await admit(await storedTool({ credential, target }), { args: { blog: 'b1', to: '+43 1' } });
-    expect(await settled(call)).toMatchObject({ outcome: 'succeeded' });
-    const sent = setting.upstream.requests.find(({ headers }) => headers['interlock-call'] === call);
-    expect(sent).toMatchObject({
-      url: `/bot${CREDENTIAL}/b1`,
-      headers: { 'x-app_key': CREDENTIAL, 'content-type': 'application/x-www-form-urlencoded' },
-    });
-    expect(sent?.body).toBe('to=%2B43+1');
   });
 
   test('fails, and nothing was sent, when its credential is not set', async () => {
@@ -384,18 +260,12 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
   await using testBus = await startTestBus();
   await using upstream = await startUpstream();
   const services = await testBus.start([executorService]);
-  const [ingress, decider, limiter, console] = await Promise.all([
-    testBus.busOf('ingress'),
-    testBus.busOf('decider'),
-    testBus.busOf('limiter'),
-    testBus.busOf('console'),
-  ]);
-  const own = { testBus, upstream, ingress, decider, limiter, console };
+  const own = await settingOf(testBus, upstream);
   upstream.behave({ kind: 'delay', delayMs: 300 });
   const call = await admit(await storedTool({ credential: [] }, own), {}, own);
   await eventually(() => upstream.requests.length === 1);
   await services[Symbol.asyncDispose]();
-  expect(await ingress.readCall(caller.tenant, call)).toMatchObject({
+  expect(await own.ingress.readCall(caller.tenant, call)).toMatchObject({
     step: 'settled',
     body: { outcome: 'succeeded' },
   });
@@ -404,18 +274,12 @@ test('[P-step-drain] an executor that stops finishes the call it started', async
 test('[P-ledger-missing] nothing new starts while the ledger is more than four fifths full', async () => {
   await using testBus = await startTestBus({ ledgerMaxBytes: 128 * 1_024 });
   await using upstream = await startUpstream();
-  const [ingress, decider, limiter, console] = await Promise.all([
-    testBus.busOf('ingress'),
-    testBus.busOf('decider'),
-    testBus.busOf('limiter'),
-    testBus.busOf('console'),
-  ]);
-  const own = { testBus, upstream, ingress, decider, limiter, console };
+  const own = await settingOf(testBus, upstream);
   const tool = await storedTool({ credential: [] }, own);
   for (let index = 0; index < 60; index += 1) {
     const head = { ...caller, call: `full_${index}`, tool: tool.name };
     const refusal = { by: 'ingress', code: 'agent_flood', detail: 'x'.repeat(1_000) } as const;
-    await ingress.refuse(makeRefused(head, testBus.keyring, refusal));
+    await own.ingress.refuse(makeRefused(head, testBus.keyring, refusal));
   }
   await testBus.start([executorService]);
   const call = await admit(tool, {}, own);

@@ -85,7 +85,7 @@ export async function performHttp(
   const { headers, redactions } = shownHeaders(response, target.responseHeaders, secrets);
   const body = await cleanBody(response, secrets);
   const { status } = response;
-  // What did not change since the agent read it is an answer as good as any.
+  // That nothing changed since the agent read it is what it asked for.
   const succeeded = (status >= SUCCESS_MIN && status <= SUCCESS_MAX) || status === NOT_MODIFIED;
   return {
     outcome: succeeded ? 'succeeded' : 'failed',
