@@ -283,7 +283,7 @@ test('[P-ledger-missing] nothing new starts while the ledger is more than four f
   }
   await testBus.start([executorService]);
   const call = await admit(tool, {}, own);
-  const last = await eventually(() => ingress.readCall(caller.tenant, call));
+  const last = await eventually(() => own.ingress.readCall(caller.tenant, call));
   expect(last).toMatchObject({ step: 'refused', body: { code: 'ledger_full' } });
   expect(upstream.requests).toEqual([]);
 });
