@@ -87,6 +87,26 @@ export const operationRequirements = {
     source: 'services/console/README.md',
     layer: 'unit',
   },
+  'P-apply-plan': {
+    text: 'apply --dry-run says what applying would change, and changes nothing.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
+  'P-removal-asked': {
+    text: 'Before all tools, limits, rules about approvals, own rules or grants are removed, apply and up name them and ask; without a terminal they need --yes.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
+  'P-credential-unset': {
+    text: 'apply, up and doctor name each tool whose credential nobody has set, with file and line.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
+  'P-discover-command': {
+    text: 'What an MCP server offers is looked at by the command itself, in the sandbox where there is one, and by no running service.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
   'P-up-supervises': {
     text: 'interlock up starts everything, restarts what dies with back-off, and stops cleanly.',
     source: 'README.md',

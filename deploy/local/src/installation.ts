@@ -8,14 +8,18 @@
 import { mkdir } from 'node:fs/promises';
 import {
   type Agree,
+  agreeToCommands,
   applyConfiguration,
   bundlePolicies,
+  type ConfirmRemovals,
   issueText,
   type LoadedConfiguration,
-  listCommands,
   loadConfiguration,
   managementClient,
+  planOf,
   readContext,
+  reportUnsetCredentials,
+  resolveTools,
   signedBundle,
   tokenOf,
   untilPolicyUsed,
@@ -42,6 +46,7 @@ import { type Ports, takePorts } from './ports.ts';
 import { untilReady, untilStarted } from './readiness.ts';
 import { pidsOf, type RunningInterlock, runningInterlock } from './running.ts';
 import { reportSandbox } from './sandbox-check.ts';
+import { searchPath } from './search-path.ts';
 import { prepareServers, type Servers, untilListening } from './servers.ts';
 import { serviceSpecs, servicesOf } from './services.ts';
 import { SupervisedProcess } from './supervise.ts';
@@ -64,6 +69,8 @@ export interface InterlockOptions {
   serviceEnv?: Readonly<Partial<Record<ServiceName, Environment>>>;
   /** Asks whether the local MCP servers of the configuration may be started; without it they may. */
   agree?: Agree;
+  /** Asks whether everything of a kind may be removed; without it that may be. */
+  confirmRemovals?: ConfirmRemovals;
   /** Receives progress, a line at a time. */
   report?: (line: string) => void;
   /** Aborted when the start is to be given up. */
@@ -76,6 +83,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
     config,
     data,
     agree = async () => undefined,
+    confirmRemovals = async () => undefined,
     report = () => undefined,
     signal = new AbortController().signal,
   } = options;
@@ -90,8 +98,11 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
 
   await using owned = new AsyncDisposableStack();
   owned.use(await takeLock(data, report));
-  const commands = await listCommands(data, loaded, agree);
+  const commands = await agreeToCommands(data, loaded, agree);
   await reportSandbox(loaded, env, report);
+  const asking = { data, env: { ...env, PATH: searchPath(env) }, report, signal };
+  const { tools, warnings } = await resolveTools(loaded, asking);
+  for (const warning of warnings) report(`warning: ${issueText(warning)}`);
   const identities = await ensureIdentities(data, systemClock.nowMs());
   const ports = await takePorts(dataFiles(data).ports, options.ports ?? {});
   const { context: tokens, people } = await preparePeople(data, loaded);
@@ -121,8 +132,12 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const console = urlOf(children, 'console') ?? `http://${HOST}:${ports.console}`;
   const client = managementClient(console, tokenOf(tokens));
   const policy = await signedBundle(data, bundle, env);
-  await applyConfiguration(client, loaded, { people, policy });
+  const resolved = { tools, people, policy };
+  await confirmRemovals(await planOf(client, loaded, resolved));
+  await commands.list();
+  await applyConfiguration(client, loaded, resolved);
   await commands.onlyNow();
+  await reportUnsetCredentials(client, loaded, report);
   const keyed = await withAgentKeys(client, tokens, loaded.agents, systemClock.nowMs());
   const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
   const context = { ...keyed, ingress, console, trust };

@@ -10,6 +10,7 @@ import { logsCommand } from './commands/logs.ts';
 import { upCommand } from './commands/up.ts';
 import { checkKeyFiles } from './key-checks.ts';
 import { checkSandbox } from './sandbox-check.ts';
+import { searchPath } from './search-path.ts';
 
 /** Returns the `interlock` program: the commands that need the installation itself, and those that send requests to one. */
 export function interlockProgram() {
@@ -22,7 +23,7 @@ export function interlockProgram() {
     devCommand(),
     demoCommand(async () => (await import('./demo-machine.ts')).machine),
   ];
-  return buildProgram({ commands, check: checkInstallation });
+  return buildProgram({ commands, searchPath, check: checkInstallation });
 }
 
 async function checkInstallation(data: string) {

@@ -7,6 +7,7 @@ import { type Environment, readIfPresent } from '@interlock/shell';
 import type { Identities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import type { Ports } from './ports.ts';
+import { searchPath } from './search-path.ts';
 import type { Servers } from './servers.ts';
 import { variablesOf } from './service-variables.ts';
 import type { ProcessSpec, Ready, SupervisedProcess } from './supervise.ts';
@@ -21,8 +22,6 @@ const NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1048576' };
 /** The audit may lag behind: what a call waits for comes first where processors are short. */
 const LOW_PRIORITY: ReadonlySet<string> = new Set<ServiceName>(['auditor']);
-/** Programs of npm packages beside this one, such as MCP servers. */
-const PROGRAMS = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
 /** The composition root: the services it is given as arguments, in one process. */
 const ONE_PROCESS = fileURLToPath(new URL('./one-process.ts', import.meta.url));
 /** The name of the process that runs all services. */
@@ -91,13 +90,12 @@ const FREE_ADDRESSES: Environment = {
 
 async function serviceEnvironment(options: ServiceSpecOptions): Promise<Environment> {
   const { data, ports, servers, identities, env } = options;
-  const { PATH } = env;
   const files = dataFiles(data);
   const token = ((await readIfPresent(files.traceToken)) ?? '').trim();
   return {
     ...ALLOCATOR,
     ...env,
-    PATH: [path.dirname(process.execPath), PATH, PROGRAMS].filter(Boolean).join(path.delimiter),
+    PATH: searchPath(env),
     // Compiled once for all processes and starts; a process then needs no compiler for types in memory.
     NODE_COMPILE_CACHE: compileCacheOf(env),
     NATS_URL: servers.natsUrl,

@@ -7,6 +7,7 @@ import {
   type Configuration,
   type ConfiguredPerson,
   type SignedBundle,
+  type Tool,
 } from '@interlock/contracts';
 import { buildBundle, signBundle } from '@interlock/policy';
 import { BASE_POLICIES } from '@interlock/policy-analysis';
@@ -37,21 +38,34 @@ export async function signedBundle(
   return { bundle: Buffer.from(bundle).toString('base64'), signature };
 }
 
+/** What a configuration consists of besides what its files say. */
+export interface Resolved {
+  tools: Tool[];
+  /** With the hashes of tokens that were made here. */
+  people: ConfiguredPerson[];
+  policy: SignedBundle;
+}
+
 /** Applies a configuration through the management API. */
 export async function applyConfiguration(
   client: ApiClient,
   loaded: LoadedConfiguration,
-  { people, policy }: { people: ConfiguredPerson[]; policy: SignedBundle },
+  resolved: Resolved,
 ): Promise<Applied> {
-  const body: Configuration = {
-    tools: loaded.tools,
+  const body = bodyOf(loaded, resolved);
+  return await client.request({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
+}
+
+/** Returns the body of the request that applies a configuration, and of the one that plans it. */
+export function bodyOf(loaded: LoadedConfiguration, { tools, people, policy }: Resolved): Configuration {
+  return {
+    tools,
     agents: loaded.agents,
     people,
     ...(loaded.limits === undefined ? {} : { limits: loaded.limits }),
     ...(loaded.approvals === undefined ? {} : { approvals: loaded.approvals }),
     policy,
   };
-  return await client.request({ method: 'POST', path: '/v1/apply', body, reply: appliedSchema });
 }
 
 /** Returns the context with a fresh key for every configured agent whose key is missing here or has expired. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { localServerSchema, mcpToolFileSchema } from '@interlock/contracts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { agreeAtTerminal, commandsFile, listCommands } from './commands-file.ts';
+import { agreeAtTerminal, agreeToCommands, commandsFile } from './commands-file.ts';
 
 let data = '';
 beforeEach(async () => {
@@ -19,6 +19,11 @@ const configurationOf = (...commands: string[]) => ({
   ),
 });
 const listed = async () => JSON.parse(await readFile(commandsFile(data), 'utf8')).commands;
+const listCommands = async (...[folder, configuration, agree]: Parameters<typeof agreeToCommands>) => {
+  const agreed = await agreeToCommands(folder, configuration, agree);
+  await agreed.list();
+  return agreed;
+};
 const refuse = async () => {
   throw new Error('nobody agreed');
 };

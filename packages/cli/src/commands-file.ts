@@ -19,15 +19,20 @@ export function commandsFile(data: string): string {
   return path.join(data, 'executor-commands.json');
 }
 
-/**
- * Lists the local servers of a configuration, once a person has agreed to those that are not listed yet. Those that
- * tools still use stay, until `onlyNow` is called after the configuration was applied.
- */
-export async function listCommands(
+/** What a person agreed to, to be listed before and after a configuration is applied. */
+export interface AgreedCommands {
+  /** Lists the new servers beside those that tools still use. */
+  list: () => Promise<void>;
+  /** Lists the servers of the configuration alone. */
+  onlyNow: () => Promise<void>;
+}
+
+/** Has a person agree to the local servers of a configuration that are not listed yet. Nothing is listed by that. */
+export async function agreeToCommands(
   data: string,
   { tools }: Pick<LoadedConfiguration, 'tools'>,
   agree: Agree,
-): Promise<{ onlyNow: () => Promise<void> }> {
+): Promise<AgreedCommands> {
   const file = commandsFile(data);
   const listed = await readCommandList(file);
   const wanted = commandListOf(tools.flatMap((tool) => localServerOf(tool) ?? []));
@@ -35,8 +40,10 @@ export async function listCommands(
   if (added.length > 0) await agree(added);
   const write = async (commands: readonly LocalServerConnection[]) =>
     await writePrivate(file, `${JSON.stringify(commandListOf(commands), null, 2)}\n`);
-  await write([...listed.commands, ...added]);
-  return { onlyNow: () => write(wanted.commands) };
+  return {
+    list: () => write([...listed.commands, ...added]),
+    onlyNow: () => write(wanted.commands),
+  };
 }
 
 /** Shows the servers and asks at the terminal. */
@@ -46,7 +53,7 @@ export function agreeAtTerminal(options: ConfirmOptions): Agree {
     const shown = [`The configuration starts ${subject} on this machine:`, ...servers.map(commandText)].join(
       '\n',
     );
-    await confirm(options, shown, 'May Interlock start that when its tools are called?');
+    await confirm(options, shown, 'May Interlock start that, to see its tools and when they are called?');
   };
 }
 

@@ -23,6 +23,7 @@ import {
   checkFolder,
   type DataFile,
   type Finding,
+  type KnownSchemas,
   opaProgram,
 } from '@interlock/policy-analysis';
 import { type Environment, Failure, processEnvironment } from '@interlock/shell';
@@ -51,8 +52,19 @@ export interface LoadedConfiguration {
   approvals: ApprovalsEntry | undefined;
   /** Folder of the policies; it may be missing. */
   policies: string;
+  /** True where the policies have rules of their own, besides those that come with Interlock. */
+  hasOwnRules: boolean;
   /** What is written in it and can only refuse calls. */
   warnings: readonly ConfigurationIssue[];
+  /** Returns what is wrong too once it is known which arguments the tools of MCP servers have. */
+  checkWith: (schemas: KnownSchemas) => FoundIssues;
+  /** Returns the issue at a place of the file that a tool of `tools` comes from. */
+  toolIssue: (index: number, where: Pick<Finding, 'path' | 'isKey' | 'text'>) => ConfigurationIssue;
+}
+
+export interface FoundIssues {
+  refused: ConfigurationIssue[];
+  warnings: ConfigurationIssue[];
 }
 
 /** Returns an issue as one line: file, line, column, JSON Pointer, and what is wrong. */
@@ -100,14 +112,15 @@ export async function loadConfiguration(
   const policies = path.join(folder, 'policies');
   const settings = await reader.dataIn('policies');
   if (reader.issues.length > 0 || people === undefined) throw new ConfigurationFailure(reader.issues);
-  const { refused, warnings } = reader.together(
-    checkFolder({
-      tools: tools.map(({ name, value }) => ({ file: name, tool: value })),
-      agents: agents.map(({ value }) => value),
-      ...{ people: people.people, limits, approvals, data: settings },
-      ...(await rulesFor(policies, settings, env)),
-    }),
-  );
+  const own = await ownRules(policies);
+  const contents = {
+    tools: tools.map(({ name, value }) => ({ file: name, tool: value })),
+    agents: agents.map(({ value }) => value),
+    ...{ people: people.people, limits, approvals, data: settings },
+    ...{ rules: await rulesFor(policies, settings, env), ownRego: own.join('\n') },
+  };
+  const checkWith = (schemas: KnownSchemas) => reader.together(checkFolder({ ...contents, schemas }));
+  const { refused, warnings } = checkWith(new Map());
   if (refused.length > 0) throw new ConfigurationFailure(refused);
   return {
     folder,
@@ -117,23 +130,31 @@ export async function loadConfiguration(
     limits: limits === undefined ? undefined : { limits: limits.limits },
     approvals: approvals === undefined ? undefined : withoutSchema(approvals),
     policies,
+    hasOwnRules: own.length > 0,
     warnings,
+    checkWith,
+    toolIssue: (index, where) => reader.issueOf({ file: tools[index]?.name ?? 'tools', ...where }),
   };
 }
 
 /** Returns what is known of the rules whose settings are in the data; without data nobody needs to know. */
 async function rulesFor(policies: string, data: readonly DataFile[], env: Environment) {
-  if (data.length === 0) return { rules: [], ownRego: '' };
+  if (data.length === 0) return [];
   const signal = AbortSignal.timeout(DESCRIBE_DEADLINE_MS);
   const folders = [BASE_POLICIES, policies];
   const rules = await Promise.all(
     folders.map((folder) => describeRules({ opaBin: opaProgram(env), folder, signal })),
   );
+  return rules.flat();
+}
+
+/** Returns the text of each file of the user's own rules. */
+async function ownRules(policies: string): Promise<string[]> {
+  if (!(await exists(policies))) return [];
   const names = await readdir(policies, { recursive: true });
-  const rego = await Promise.all(
+  return await Promise.all(
     names.filter((name) => REGO.test(name)).map((name) => readFile(path.join(policies, name), 'utf8')),
   );
-  return { rules: rules.flat(), ownRego: rego.join('\n') };
 }
 
 interface Found<T> {
@@ -200,19 +221,16 @@ class FolderReader {
   }
 
   /** Returns findings with their places, those that are refused apart from those that are warned about. */
-  together(findings: readonly Finding[]): Record<'refused' | 'warnings', ConfigurationIssue[]> {
-    const at = ({ file, path: where, isKey, text }: Finding) =>
-      this.#places.get(file)?.(where, isKey, text) ?? {
-        file,
-        line: 1,
-        column: 1,
-        pointer: '',
-        expected: text,
-      };
+  together(findings: readonly Finding[]): FoundIssues {
     return {
-      refused: findings.filter(({ refused }) => refused).map(at),
-      warnings: findings.filter(({ refused }) => !refused).map(at),
+      refused: findings.filter(({ refused }) => refused).map((finding) => this.issueOf(finding)),
+      warnings: findings.filter(({ refused }) => !refused).map((finding) => this.issueOf(finding)),
     };
+  }
+
+  issueOf({ file, path: where, isKey, text }: Omit<Finding, 'refused'>): ConfigurationIssue {
+    const nowhere = { file, line: 1, column: 1, pointer: '', expected: text };
+    return this.#places.get(file)?.(where, isKey, text) ?? nowhere;
   }
 
   #keep<T>(name: string, read: Read<T>): T | undefined {

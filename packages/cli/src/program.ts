@@ -1,4 +1,4 @@
-import { failureOf } from '@interlock/shell';
+import { type Environment, failureOf } from '@interlock/shell';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -22,6 +22,8 @@ Example:
 /** What an installation on this machine adds to the program. */
 export interface InstallationParts {
   commands: readonly Command[];
+  /** Where its executor finds the programs of local MCP servers. */
+  searchPath(env: Environment): string;
   /** Checks of `interlock doctor` in a data folder. */
   check(data: string): Promise<Check[]>;
 }
@@ -37,7 +39,7 @@ export function buildProgram(installation: InstallationParts): Command {
     .addHelpText('after', NOTES);
   const commands = [
     ...installation.commands,
-    applyCommand(),
+    applyCommand(installation.searchPath),
     toolsCommand(),
     callCommand(),
     agentCommand(),

@@ -7,6 +7,8 @@ import { signedSchema } from './statements.ts';
 import { mcpTargetSchema, mcpTransportSchema, toolSchema } from './tool.ts';
 
 const FILES_MAX = 1_000;
+/** One file can list many tools of an MCP server. */
+const TOOLS_MAX = 10_000;
 /** A policy bundle as base64 text: 16 MiB of bytes, far above any real one. */
 const BUNDLE_BASE64_LENGTH = 22_369_624;
 
@@ -100,7 +102,7 @@ export type SignedBundle = z.infer<typeof signedBundleSchema>;
 
 /** `POST /v1/apply`: a whole configuration. What is absent stays as it is; a tool that is not listed is removed. */
 export const configurationSchema = z.strictObject({
-  tools: z.array(toolFileSchema).max(FILES_MAX),
+  tools: z.array(toolSchema).max(TOOLS_MAX),
   agents: z.array(agentFileSchema).max(FILES_MAX).default([]),
   people: z.array(configuredPersonSchema).min(1).max(FILES_MAX).optional(),
   limits: limitsEntrySchema.optional(),
@@ -117,10 +119,22 @@ export const appliedSchema = z.strictObject({
   changed: changeListSchema,
   removed: changeListSchema,
   unchanged: z.int().nonnegative(),
-  /** Agents that are in no file: they stay until they are revoked. */
+  /** What is in no file and stays: agents until they are revoked, limits and approvals until others are applied. */
   unlisted: changeListSchema,
 });
 export type Applied = z.infer<typeof appliedSchema>;
+
+/** What applying a configuration would do (`POST /v1/apply/plan`). */
+export const applyPlanSchema = appliedSchema.extend({
+  /** What there is now and nothing of its kind would be left of. */
+  emptied: z.array(
+    z.strictObject({
+      kind: z.enum(['tools', 'limits', 'approval rules']),
+      names: z.array(z.string()),
+    }),
+  ),
+});
+export type ApplyPlan = z.infer<typeof applyPlanSchema>;
 
 const fileSchemas = {
   tool: toolFileSchema,

@@ -18,8 +18,10 @@ export {
 export {
   type AgentFile,
   type Applied,
+  type ApplyPlan,
   agentFileSchema,
   appliedSchema,
+  applyPlanSchema,
   approvalsFileSchema,
   type Configuration,
   type ConfiguredPerson,
@@ -224,7 +226,6 @@ export {
   auditProblemSchema,
   auditRecordSchema,
   auditVerificationSchema,
-  discoveredToolSchema,
   type RecordedCall,
   type RpcReply,
   type RpcRequest,

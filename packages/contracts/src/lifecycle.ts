@@ -237,7 +237,6 @@ interface RpcDefinition {
 export const rpcs = {
   'broker.lease': { server: 'broker', clients: ['executor'] },
   'broker.seal': { server: 'broker', clients: ['console'] },
-  'executor.discover': { server: 'executor', clients: ['console'] },
   'auditor.show': { server: 'auditor', clients: ['console'] },
   'auditor.replay': { server: 'auditor', clients: ['console'] },
   'decider.evaluate': { server: 'decider', clients: ['ingress'] },

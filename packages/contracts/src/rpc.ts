@@ -8,7 +8,6 @@ import { auditedStreams, type RpcName } from './lifecycle.ts';
 import { policyAnswerSchema } from './policy.ts';
 import { sealedSchema } from './sealed.ts';
 import { identitySchema, signedSchema } from './statements.ts';
-import { mcpTransportSchema } from './tool.ts';
 
 /** Tools of an installation that one list names. */
 const TOOLS_MAX = 10_000;
@@ -71,15 +70,6 @@ export const auditVerificationSchema = z.strictObject({
 });
 export type AuditVerification = z.infer<typeof auditVerificationSchema>;
 
-/** The definition of one tool of an MCP server. */
-export const discoveredToolSchema = z.strictObject({
-  name: z.string().max(128),
-  title: z.string().max(256).optional(),
-  description: z.string().max(4_096),
-  inputSchema: z.record(z.string(), parsedJsonSchema),
-  definitionDigest: digestSchema,
-});
-
 /** The request and the reply of every verb. */
 export const rpcSchemas = {
   /** Leases the credentials of one claimed call; the reply opens with the one-time key in `started`. */
@@ -102,10 +92,6 @@ export const rpcSchemas = {
   'broker.seal': {
     request: z.strictObject({ name: idSchema, sealed: sealedSchema }),
     reply: credentialEntrySchema,
-  },
-  'executor.discover': {
-    request: z.strictObject({ connection: mcpTransportSchema }),
-    reply: z.strictObject({ tools: z.array(discoveredToolSchema).max(512) }),
   },
   'auditor.show': {
     request: z.strictObject({ call: idSchema, tenants: z.array(idSchema).optional() }),

@@ -17,7 +17,7 @@ export {
 } from './explanation.ts';
 export { type Finding, meantText } from './folder/finding.ts';
 export { checkFolder, type FolderContents } from './folder/folder-check.ts';
-export { toolsOf } from './folder/folder-names.ts';
+export { type KnownSchemas, toolsOf } from './folder/folder-names.ts';
 export type { DataFile } from './folder/settings-check.ts';
 export type { ToolFileFound } from './folder/tool-check.ts';
 export {

@@ -1,6 +1,7 @@
 import type { Buckets } from '@interlock/bus';
 import {
   type Applied,
+  type ApplyPlan,
   type ApprovalsEntry,
   approvalsEntrySchema,
   type Configuration,
@@ -19,7 +20,6 @@ import {
   compareConfiguration,
   type StoredConfiguration,
 } from './changes.ts';
-import { resolveTools } from './discover.ts';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
 import { isWhole, knownBundle, nextVersion, publish, readPolicies, type StoredPolicies } from './policy.ts';
@@ -29,10 +29,8 @@ import { writeEntry } from './write-entry.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
 const BODY_BYTES = 24 * 1_048_576;
-/** Asking an MCP server for its tools may include starting it. */
-const DISCOVER_TIMEOUT_MS = 30_000;
 
-/** The route that applies a whole configuration. Applying the same one again changes nothing. */
+/** The routes that apply a whole configuration, and that say what applying it would change. Applying it again changes nothing. */
 export function applyRoutes(management: Management): Route[] {
   return [
     {
@@ -46,32 +44,54 @@ export function applyRoutes(management: Management): Route[] {
         return await management.inTurn(() => apply(management, configuration, person.person));
       },
     },
+    {
+      method: 'POST',
+      url: '/v1/apply/plan',
+      roles: [],
+      bodyBytes: BODY_BYTES,
+      answer: async ({ person, body }) => {
+        requireEveryTenant(person);
+        const configuration = parseInput(configurationSchema, body);
+        return planned((await plan(management, configuration, person.person)).changes);
+      },
+    },
   ];
 }
 
-/** Everything is checked, and every MCP server is asked, before the first entry is written. */
 async function apply(management: Management, configuration: Configuration, by: string): Promise<Applied> {
+  const { changes, policy } = await plan(management, configuration, by);
+  await carryOut(management, changes, policy, by);
+  return appliedOf(changes);
+}
+
+/** A bundle to be published, and what is published before it. */
+interface NextPolicy {
+  content: Uint8Array;
+  stored: StoredPolicies;
+}
+
+/** Everything is checked before the first entry is written. */
+async function plan(
+  management: Management,
+  configuration: Configuration,
+  by: string,
+): Promise<{ changes: ConfigurationChanges; policy: NextPolicy | undefined }> {
   const { bus, clock, keyring } = management;
-  const tools = await resolveTools(configuration.tools, async (connection) => {
-    const reply = await bus.ask('executor.discover', { connection }, DISCOVER_TIMEOUT_MS);
-    return reply.tools;
-  });
   const nowMs = clock.nowMs();
   const policy =
     configuration.policy === undefined ? undefined : knownBundle(configuration.policy, keyring, nowMs);
   const stored = await readPolicies(management);
   const whole = (await isWhole(management, stored.current)) ? stored.current : undefined;
   const facts = { nowMs, by, policyVersion: nextVersion(stored), newSession: () => newId('ses') };
-  const wanted = { ...configuration, tools, policy: policy?.bundle };
+  const wanted = { ...configuration, policy: policy?.bundle };
   const changes = compareConfiguration(wanted, await readStored(bus, whole), facts);
-  await carryOut(management, changes, policy === undefined ? undefined : { ...policy, stored }, by);
-  return appliedOf(changes);
+  return { changes, policy: policy === undefined ? undefined : { content: policy.content, stored } };
 }
 
 async function carryOut(
   management: Management,
   { changes }: ConfigurationChanges,
-  policy: { content: Uint8Array; stored: StoredPolicies } | undefined,
+  policy: NextPolicy | undefined,
   by: string,
 ): Promise<void> {
   const done: string[] = [];
@@ -144,8 +164,12 @@ function appliedOf({ changes, unchanged, unlisted }: ConfigurationChanges): Appl
     changed: named('changed'),
     removed: named('removed'),
     unchanged,
-    unlisted: unlisted.map((key) => `agent/${key}`),
+    unlisted,
   };
+}
+
+function planned(changes: ConfigurationChanges): ApplyPlan {
+  return { ...appliedOf(changes), emptied: changes.emptied };
 }
 
 function nameOf({ kind, key }: AnyChange): string {

@@ -1,5 +1,6 @@
 import {
   type AgentFile,
+  approvalsEntrySchema,
   localServerSchema,
   type PersonEntry,
   type Tool,
@@ -7,7 +8,6 @@ import {
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { compareConfiguration, type StoredConfiguration, type WantedConfiguration } from './changes.ts';
-import { pinnedTools } from './discover.ts';
 
 const HASH = 'a'.repeat(64);
 const facts = { nowMs: 1_000, by: 'alice', policyVersion: 5, newSession: () => 'ses_new' };
@@ -82,7 +82,7 @@ describe('applying a configuration', () => {
       people: new Map([['alice', alice]]),
     };
     const plan = compareConfiguration(wanted({ tools: [tool('note')], people: [alice] }), stored, facts);
-    expect(plan).toEqual({ changes: [], unchanged: 2, unlisted: [] });
+    expect(plan).toEqual({ changes: [], unchanged: 2, unlisted: [], emptied: [] });
   });
 
   test('an agent that no file lists stays, and is named', () => {
@@ -92,7 +92,7 @@ describe('applying a configuration', () => {
       { ...nothing, agents: new Map([['acme.helper', entry]]) },
       facts,
     );
-    expect(plan).toEqual({ changes: [], unchanged: 0, unlisted: ['acme.helper'] });
+    expect(plan).toEqual({ changes: [], unchanged: 0, unlisted: ['agent/acme.helper'], emptied: [] });
   });
 
   test('an agent keeps its keys, and gets a new session with another user', () => {
@@ -118,53 +118,50 @@ describe('applying a configuration', () => {
   });
 });
 
-describe('tools of an MCP server', () => {
-  const use = { labels: [], parse: [], idempotent: false, claimMs: 30_000 };
-  const server = {
-    server: 'files',
-    connection: localServerSchema.parse({ transport: 'stdio', command: 'files' }),
-    prefix: 'files_',
-    credential: [],
-    timeoutMs: 20_000,
-  };
-  const offered = { name: 'read', description: 'Reads.', inputSchema: {}, definitionDigest: HASH };
-
-  test('a listed tool that the server does not offer is refused with its pointer', () => {
-    expect(() => pinnedTools({ ...server, tools: { write: use } }, [offered], '/tools/0')).toThrow(
-      expect.objectContaining({ pointer: '/tools/0/mcp/tools/write' }),
-    );
-  });
-
-  test('[P-mcp-pinned] a tool that is not listed is not exposed, and a listed one is pinned to its definition', () => {
-    const other = { ...offered, name: 'delete' };
-    const tools = pinnedTools({ ...server, tools: { read: use } }, [offered, other], '/tools/0');
-    expect(tools.map(({ name, target }) => [name, target])).toMatchObject([
-      ['files_read', { kind: 'mcp', name: 'read', definitionDigest: HASH }],
-    ]);
-  });
-
-  test('[P-mcp-pinned] applying pins the first definition of a tool and no later one', () => {
-    const [first] = pinnedTools({ ...server, tools: { read: use } }, [offered], '/tools/0');
-    if (first === undefined) throw new Error('expected a tool');
-    expect(first.target).toMatchObject({ definitionDigest: HASH, pinnedDigest: HASH });
-    const stored = { ...nothing, tools: new Map([[first.name, first]]) };
-    const changed = { ...offered, description: 'Reads and reports.', definitionDigest: 'b'.repeat(64) };
-    const later = pinnedTools({ ...server, tools: { read: use } }, [changed], '/tools/0');
-    const [change] = compareConfiguration(wanted({ tools: later }), stored, facts).changes;
-    expect(change).toMatchObject({
-      verb: 'changed',
-      value: {
-        description: 'Reads and reports.',
-        target: { definitionDigest: 'b'.repeat(64), pinnedDigest: HASH },
+test('[P-mcp-pinned] applying pins the first definition of a tool and no later one', () => {
+  const connection = localServerSchema.parse({ transport: 'stdio', command: 'files' });
+  const described = (description: string, definitionDigest: string, server = 'files') =>
+    toolSchema.parse({
+      ...{ name: 'files_read', description, inputSchema: {} },
+      target: {
+        ...{ kind: 'mcp', server, name: 'read', connection },
+        ...{ definitionDigest, pinnedDigest: definitionDigest },
       },
     });
-    const elsewhere = pinnedTools(
-      { ...server, server: 'other', tools: { read: use } },
-      [changed],
-      '/tools/0',
-    );
-    expect(compareConfiguration(wanted({ tools: elsewhere }), stored, facts).changes).toMatchObject([
-      { value: { target: { pinnedDigest: 'b'.repeat(64) } } },
+  const other = 'b'.repeat(64);
+  const stored = { ...nothing, tools: new Map([['files_read', described('Reads.', HASH)]]) };
+  const later = described('Reads and reports.', other);
+  const [change] = compareConfiguration(wanted({ tools: [later] }), stored, facts).changes;
+  expect(change).toMatchObject({
+    verb: 'changed',
+    value: {
+      description: 'Reads and reports.',
+      target: { definitionDigest: other, pinnedDigest: HASH },
+    },
+  });
+  const elsewhere = described('Reads and reports.', other, 'other');
+  expect(compareConfiguration(wanted({ tools: [elsewhere] }), stored, facts).changes).toMatchObject([
+    { value: { target: { pinnedDigest: other } } },
+  ]);
+});
+
+describe('what applying would leave nothing of', () => {
+  const limits = { limits: [{ name: 'calls', match: {}, per: ['agent' as const], concurrency: 4 }] };
+  const approvals = approvalsEntrySchema.parse({ rules: [{ tool: 'note', roles: ['approver'] }] });
+  const stored = { ...nothing, tools: new Map([['note', tool('note')]]), limits, approvals };
+
+  test('[P-removal-asked] is named: tools, limits, rules about approvals', () => {
+    const empty = { limits: { limits: [] }, approvals: approvalsEntrySchema.parse({}) };
+    expect(compareConfiguration(wanted(empty), stored, facts).emptied).toEqual([
+      { kind: 'tools', names: ['note'] },
+      { kind: 'limits', names: ['calls'] },
+      { kind: 'approval rules', names: ['note'] },
     ]);
+  });
+
+  test('is nothing where one stays or comes, and where a file is missing', () => {
+    const plan = compareConfiguration(wanted({ tools: [tool('new')] }), stored, facts);
+    expect(plan.emptied).toEqual([]);
+    expect(plan.unlisted).toEqual(['setting/limits', 'setting/approvals']);
   });
 });

@@ -1,7 +1,8 @@
 /**
  * What applying a configuration changes, as a pure comparison.
  *
- * G1. A tool or a person that is not listed is removed; an agent is not, because `interlock agent` makes agents too.
+ * G1. A tool or a person that is not listed is removed; an agent is not, because `interlock agent` makes agents too. Nor
+ *     are limits and approvals: without them no call would be decided.
  * G2. A person without a hash keeps the present token; an agent keeps its keys, and its session as long as its user.
  * G3. The pinned definition of an MCP tool stays pinned until a person pins another one.
  * G4. At least one person keeps the role admin in every tenant.
@@ -9,6 +10,7 @@
 import {
   type AgentEntry,
   type AgentFile,
+  type ApplyPlan,
   type ApprovalsEntry,
   type Configuration,
   type ConfiguredPerson,
@@ -44,9 +46,8 @@ export interface StoredConfiguration {
   policy: PolicyEntry | undefined;
 }
 
-/** The configuration to apply: its tools are resolved, and its bundle is named by its digest. */
-export interface WantedConfiguration extends Omit<Configuration, 'tools' | 'policy'> {
-  tools: Tool[];
+/** The configuration to apply: its bundle is named by its digest. */
+export interface WantedConfiguration extends Omit<Configuration, 'policy'> {
   policy?: Pick<PolicyEntry, 'digest' | 'bytes' | 'signature'> | undefined;
 }
 
@@ -62,8 +63,10 @@ export interface ConfigurationChanges {
   /** In the order in which they are written: those that take rights away come before those that give rights. */
   changes: AnyChange[];
   unchanged: number;
-  /** Agents that no file lists. */
+  /** What is stored and not in the configuration, and stays, as `kind/name`. */
   unlisted: string[];
+  /** What is stored now, by kinds of which nothing would be left. */
+  emptied: ApplyPlan['emptied'];
 }
 
 /** Returns the changes that turn the stored configuration into the wanted one. Throws `configuration_invalid`. */
@@ -83,13 +86,22 @@ export function compareConfiguration(
     ...tools.filter((change) => change.verb !== 'removed'),
   ];
   const written = changes.filter((change) => change.verb !== 'removed').length;
-  return { changes, unchanged: countListed(wanted) - written, unlisted: unlistedAgents(wanted, stored) };
+  return {
+    changes,
+    unchanged: countListed(wanted) - written,
+    unlisted: unlistedIn(wanted, stored),
+    emptied: emptiedBy(wanted, stored),
+  };
 }
 
 function compareTools(wanted: Tool[], stored: StoredConfiguration['tools']): Change<'tools'>[] {
   const about = (name: string) =>
     ({ bucket: 'tools', key: name, kind: 'tool', tenant: 'all', name }) as const;
-  const listed = new Set(wanted.map((tool) => tool.name));
+  const listed = new Set<string>();
+  for (const [index, { name }] of wanted.entries()) {
+    if (listed.has(name)) throw invalid(`Two tools have the name ${name}.`, `/tools/${index}`);
+    listed.add(name);
+  }
   // G1
   const gone = [...stored.keys()].filter((name) => !listed.has(name));
   return [
@@ -208,9 +220,36 @@ function countListed({ tools, agents, people = [], limits, approvals, policy }: 
   return tools.length + agents.length + people.length + single.length;
 }
 
-function unlistedAgents({ agents }: WantedConfiguration, stored: StoredConfiguration): string[] {
-  const listed = new Set(agents.map(({ tenant, agent }) => `${tenant}.${agent}`));
-  return [...stored.agents.keys()].filter((key) => !listed.has(key));
+/** Only people cannot be without any: G4. */
+function emptiedBy(wanted: WantedConfiguration, stored: StoredConfiguration): ApplyPlan['emptied'] {
+  const kinds = [
+    { kind: 'tools', now: [...stored.tools.keys()], next: wanted.tools },
+    {
+      kind: 'limits',
+      now: stored.limits?.limits.map(({ name }) => name) ?? [],
+      next: (wanted.limits ?? stored.limits)?.limits ?? [],
+    },
+    {
+      kind: 'approval rules',
+      now: stored.approvals?.rules.map(({ tool }) => tool) ?? [],
+      next: (wanted.approvals ?? stored.approvals)?.rules ?? [],
+    },
+  ] as const;
+  return kinds
+    .filter(({ now, next }) => now.length > 0 && next.length === 0)
+    .map(({ kind, now }) => ({ kind, names: [...now] }));
+}
+
+// G1
+function unlistedIn(wanted: WantedConfiguration, stored: StoredConfiguration): string[] {
+  const listed = new Set(wanted.agents.map(({ tenant, agent }) => `${tenant}.${agent}`));
+  const settings = (['limits', 'approvals'] as const).filter(
+    (name) => wanted[name] === undefined && stored[name] !== undefined,
+  );
+  return [
+    ...settings.map((name) => `setting/${name}`),
+    ...[...stored.agents.keys()].filter((key) => !listed.has(key)).map((key) => `agent/${key}`),
+  ];
 }
 
 function invalid(detail: string, pointer: string): Fault {

@@ -117,7 +117,12 @@ describe('a configuration', () => {
     name: 'note',
     description: 'Reads a note.',
     inputSchema: { type: 'object' },
-    http: { method: 'GET', url: 'https://notes.example/', egress: { allow: ['notes.example'] } },
+    target: {
+      kind: 'http',
+      method: 'GET',
+      url: 'https://notes.example/',
+      egress: { allow: ['notes.example'] },
+    },
   };
   const configuration = () => ({
     tools: [note],
@@ -166,17 +171,20 @@ describe('a configuration', () => {
     expect(await executor.entries('tools').get('note')).toBeUndefined();
   });
 
-  test('that names a tool which its MCP server does not offer changes nothing', async () => {
-    const connection = { transport: 'stdio', command: 'files' };
-    const files = { mcp: { server: 'files', connection, tools: { read: {} } } };
-    const executor = await fixture.join('executor');
-    await executor.serve('executor.discover', async () => ({ tools: [] }));
-    const wrong = { ...configuration(), tools: [note, files] };
-    expect(await fixture.ask('alice', 'POST', '/v1/apply', wrong)).toMatchObject({
-      status: 422,
-      body: { pointer: '/tools/1/mcp/tools/read' },
+  test('[P-apply-plan] that is only planned changes nothing, and says what applying it would change', async () => {
+    await fixture.ask('alice', 'POST', '/v1/apply', configuration());
+    const other = { ...note, name: 'other' };
+    const next = { ...configuration(), tools: [other], policy: fixture.signed('next') };
+    const plan = await fixture.ask('alice', 'POST', '/v1/apply/plan', next);
+    expect(plan).toMatchObject({
+      status: 200,
+      body: { created: ['tool/other'], changed: ['policy/current'], removed: ['tool/note'], emptied: [] },
     });
-    expect(await executor.entries('tools').get('note')).toBeUndefined();
+    const none = await fixture.ask('alice', 'POST', '/v1/apply/plan', { ...configuration(), tools: [] });
+    expect(none).toMatchObject({ body: { emptied: [{ kind: 'tools', names: ['note'] }] } });
+    const again = await fixture.ask('alice', 'POST', '/v1/apply', configuration());
+    expect(again).toMatchObject({ body: { created: [], changed: [], removed: [], unchanged: 5 } });
+    expect(await fixture.ask('otto', 'POST', '/v1/apply/plan', next)).toMatchObject({ status: 403 });
   });
 });
 

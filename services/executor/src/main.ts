@@ -8,7 +8,6 @@ import { defineService, processEnvironment, run } from '@interlock/shell';
 import { Cancelled } from './cancelled.ts';
 import { refusalOf } from './claim.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
-import { discoveredOf } from './definition.ts';
 import { watchEntries } from './entries.ts';
 import { execute } from './execute.ts';
 import { watchLedgerRoom } from './ledger-room.ts';
@@ -62,10 +61,6 @@ export const executorService = defineService({
     health.add('bus', () => bus.ready);
     health.add('entries', () => entries.ready);
     health.add('ledger', () => room.blockedBy()?.detail ?? true);
-    await bus.serve('executor.discover', async ({ connection }) => {
-      const definitions = await pool.discover(connection, stopping.signal);
-      return { tools: [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []) };
-    });
     stack.defer(() => drain(parts, stopping));
     stack.use(bus.followClaims((notice) => orphans.add(notice)));
     stack.use(

@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mcpTargetSchema, mcpTransportSchema } from '@interlock/contracts';
 import { createEgress } from '@interlock/egress';
+import { type Discovering, discoverTools } from '@interlock/mcp';
 import { commandListOf, LocalServers } from '@interlock/sandbox';
 import { processEnvironment } from '@interlock/shell';
 import { caller } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { definitionDigestOf } from './definition.ts';
-import { answerOf, eventsIn } from './mcp-answer.ts';
 import { performMcp } from './mcp-perform.ts';
 import { McpPool, type McpTarget } from './mcp-pool.ts';
 import { createSendGuard } from './send-guard.ts';
@@ -20,6 +19,7 @@ const DEEP = 50_000;
 const never = new AbortController().signal;
 const stack = new AsyncDisposableStack();
 let pool: McpPool;
+let discovering: Discovering;
 const connections: Record<string, McpTarget['connection']> = {};
 
 beforeAll(async () => {
@@ -29,6 +29,7 @@ beforeAll(async () => {
   const env = processEnvironment();
   const servers = stack.use(await LocalServers.open({ env, forbidden: [own], report: () => undefined }));
   const egress = stack.use(createEgress());
+  discovering = { egress, servers, signal: never };
   const { privateKey } = generateKeyPairSync('ed25519');
   pool = stack.use(
     new McpPool({
@@ -61,9 +62,10 @@ afterAll(() => stack.disposeAsync());
 
 async function say(kind: string, result: string) {
   const connection = connections[kind];
-  const definition = connection && (await pool.discover(connection, never)).get('say');
+  const offered = connection === undefined ? [] : await discoverTools(connection, discovering);
+  const definition = offered.find(({ name }) => name === 'say');
   if (definition === undefined) throw new TypeError('The server has no such tool.');
-  const definitionDigest = definitionDigestOf(definition);
+  const { definitionDigest } = definition;
   const target = mcpTargetSchema.parse({
     ...{ kind: 'mcp', server: 'verbatim', name: 'say', connection },
     ...{ definitionDigest, pinnedDigest: definitionDigest },
@@ -120,15 +122,4 @@ describe('[P-result-as-said] what an MCP server answers over', () => {
       });
     });
   }
-});
-
-test('an answer of one long text with an escape at every letter is cut out whole', () => {
-  const content = JSON.stringify([{ type: 'text', text: '\\'.repeat(5_000_000) }]);
-  const message = `{"jsonrpc":"2.0","id":1,"result":{"content":${content}}}`;
-  expect(answerOf(message, (id) => id === 1)?.answer.body === `{"content":${content}}`).toBe(true);
-});
-
-test('the events of a stream are read whatever ends their lines', () => {
-  const stream = '\uFEFF: hello\ndata: a\ndata:b\r\n\r\nid: 7\rdata\r\revent: x\n\ndata: {"c":\ndata: 1}';
-  expect(eventsIn(stream)).toEqual(['a\nb', '', '{"c":\n1}']);
 });

@@ -1,8 +1,8 @@
 import { Fault, limits } from '@interlock/contracts';
 import { redactBody } from '@interlock/egress';
+import type { McpAnswer } from '@interlock/mcp';
 import { assertFits, type Body, type Effect } from './effect.ts';
 import type { ToolRequest } from './http.ts';
-import type { McpAnswer } from './mcp.ts';
 import type { McpExchange } from './mcp-fetch.ts';
 import { exchangeFor, type McpPool, type McpTarget, type PinnedMcp } from './mcp-pool.ts';
 import { inSpan, traceHeaders } from './trace.ts';
@@ -60,17 +60,11 @@ async function send(
   return await connection.call({ definition, arguments: args, trace: traceHeaders(), timeoutMs, signal });
 }
 
-async function effectOf(
-  answer: McpAnswer,
-  { answer: said, secrets }: McpExchange,
-  maxBytes: number,
-): Promise<Effect> {
+async function effectOf(answer: McpAnswer, { secrets }: McpExchange, maxBytes: number): Promise<Effect> {
   switch (answer.kind) {
     case 'result': {
-      if (said === undefined)
-        throw new Fault('internal', { detail: 'An MCP answer was not seen as it came.' });
-      const body = await cleanBody(said.body, secrets, maxBytes);
-      return { outcome: said.isError ? 'failed' : 'succeeded', body };
+      const body = await cleanBody(answer.body, secrets, maxBytes);
+      return { outcome: answer.isError ? 'failed' : 'succeeded', body };
     }
     case 'error': {
       const { code, message } = answer;

@@ -15,15 +15,19 @@ import {
   type McpTransport,
   type Tool,
 } from '@interlock/contracts';
+import {
+  connectMcp,
+  definitionDigestOf,
+  type McpConnection,
+  type McpDefinitions,
+  refuseFetch,
+} from '@interlock/mcp';
 import { isListed, type LocalServer, type LocalServers, readCommandList } from '@interlock/sandbox';
-import { definitionDigestOf } from './definition.ts';
 import type { HttpParts, ToolRequest } from './http.ts';
 import { policyOf } from './http-request.ts';
-import type { McpConnection } from './mcp.ts';
 import { createMcpFetch, type McpExchange, withExchange } from './mcp-fetch.ts';
 
 export type McpTarget = Extract<Tool['target'], { kind: 'mcp' }>;
-export type McpDefinitions = ReadonlyMap<string, Awaited<ReturnType<McpConnection['list']>>[number]>;
 
 /** A server over HTTP may change a tool for as long as this before it is noticed. */
 const DEFINITIONS_MS = 30_000;
@@ -38,7 +42,6 @@ const CONNECTIONS_MAX = 64;
 const LOCAL_PER_TENANT_MAX = 16;
 /** A local server that nobody used for as long is ended. */
 const IDLE_MS = 300_000;
-const TOOLS_MAX = 512;
 const ERROR_STATUS_MIN = 400;
 
 /** What a pool is made of. */
@@ -104,15 +107,6 @@ export class McpPool implements AsyncDisposable {
         if (pooled.inUse === 0 && this.#retired.delete(pooled)) closePooled(pooled).catch(() => {});
         if (exchange.status !== undefined && exchange.status >= ERROR_STATUS_MIN) this.#retire(key, pooled);
       }
-    });
-  }
-
-  /** Connects, lists every tool and closes. Throws what connecting throws. */
-  async discover(connection: McpTransport, signal: AbortSignal): Promise<McpDefinitions> {
-    const exchange = exchangeFor(undefined);
-    return await withExchange(exchange, async () => {
-      await using opened = await this.#connect(connection, signal, { changed: () => {}, closed: () => {} });
-      return indexed(await opened.list(LIST_TIMEOUT_MS));
     });
   }
 
@@ -199,8 +193,6 @@ export class McpPool implements AsyncDisposable {
       connection.transport === 'http'
         ? createMcpFetch({ ...policyOf(connection), redirects: 0 }, connection.headers, this.#parts)
         : refuseFetch;
-    // The MCP client takes 9 MB, which an executor without such tools saves.
-    const { connectMcp } = await import('./mcp.ts');
     return await connectMcp(connection, {
       fetch,
       prepare: () => this.#prepare(connection),
@@ -237,7 +229,7 @@ export class McpPool implements AsyncDisposable {
     const nowMs = this.#parts.monotonicMs();
     const isOld = target.connection.transport === 'http' && nowMs - pooled.readAtMs > DEFINITIONS_MS;
     if (pooled.definitions !== undefined && !isOld) return pooled.definitions;
-    const reading = connection.list(LIST_TIMEOUT_MS).then(indexed);
+    const reading = connection.list(LIST_TIMEOUT_MS);
     pooled.definitions = reading;
     pooled.readAtMs = nowMs;
     reading.catch(() => {
@@ -280,7 +272,7 @@ function ownerOf(
   connection: McpTransport,
   { toolRequest }: McpExchange,
 ): { tenant: string; user: string } | undefined {
-  if (connection.transport !== 'stdio' || connection.shared || toolRequest === undefined) return undefined;
+  if (connection.transport !== 'stdio' || connection.shared) return undefined;
   const { tenant, user } = toolRequest.identity;
   return { tenant, user };
 }
@@ -291,14 +283,13 @@ function unlisted({ command }: LocalServerConnection): Fault {
   });
 }
 
-/** Returns the exchange of a call, or of work without one. */
-export function exchangeFor(toolRequest: ToolRequest | undefined): McpExchange {
-  return { toolRequest, called: false, status: undefined, answer: undefined, secrets: [] };
+/** Returns the exchange of a call. */
+export function exchangeFor(toolRequest: ToolRequest): McpExchange {
+  return { toolRequest, called: false, status: undefined, secrets: [] };
 }
 
 /** A server that is not ready before the claim runs out is not waited for. Nothing was sent to it. */
 async function inTime<T>(work: Promise<T>, { toolRequest }: McpExchange): Promise<T> {
-  if (toolRequest === undefined) return await work;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Fault('egress_expired')), toolRequest.guard.leftMs());
   try {
@@ -311,16 +302,6 @@ async function inTime<T>(work: Promise<T>, { toolRequest }: McpExchange): Promis
 async function closePooled(pooled: PooledConnection): Promise<void> {
   const opened = await pooled.connecting.catch(() => undefined);
   await opened?.[Symbol.asyncDispose]();
-}
-
-function indexed(tools: Awaited<ReturnType<McpConnection['list']>>): McpDefinitions {
-  if (tools.length > TOOLS_MAX)
-    throw new Fault('upstream_failed', { detail: `The upstream server has more than ${TOOLS_MAX} tools.` });
-  return new Map(tools.map((tool) => [tool.name, tool]));
-}
-
-function refuseFetch(): Promise<Response> {
-  return Promise.reject(new Fault('internal', { detail: 'A local MCP server has no HTTP connection.' }));
 }
 
 function pausing(): Fault {

@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import { mcpTargetSchema, mcpTransportSchema, sha256 } from '@interlock/contracts';
 import { createEgress, type Egress } from '@interlock/egress';
 import { Secret } from '@interlock/keys';
+import { discoverTools } from '@interlock/mcp';
 import { commandListOf, LocalServers } from '@interlock/sandbox';
 import { processEnvironment } from '@interlock/shell';
 import { caller } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { definitionDigestOf } from './definition.ts';
 import type { ToolRequest } from './http.ts';
 import { performMcp } from './mcp-perform.ts';
 import { McpPool, type McpTarget } from './mcp-pool.ts';
@@ -104,9 +104,10 @@ function toolRequest(more: Partial<ToolRequest> = {}): ToolRequest {
 }
 
 async function digestOfTool(connection: McpTarget['connection'], name: string): Promise<string> {
-  const found = (await pool.discover(connection, never)).get(name);
+  const offered = await discoverTools(connection, { egress, servers, signal: never });
+  const found = offered.find((tool) => tool.name === name);
   if (found === undefined) throw new TypeError(`The server has no tool ${name}.`);
-  return definitionDigestOf(found);
+  return found.definitionDigest;
 }
 
 function textOf(effect: Awaited<ReturnType<typeof performMcp>>): string {

@@ -1,6 +1,13 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { agreeAtTerminal, type CommonOptions, command, foldersOf, report } from '@interlock/cli';
+import {
+  agreeAtTerminal,
+  type CommonOptions,
+  command,
+  confirmRemovals,
+  foldersOf,
+  report,
+} from '@interlock/cli';
 import { failureOf, processEnvironment, readIfPresent } from '@interlock/shell';
 import type { Command } from 'commander';
 import { copyExample } from '../example.ts';
@@ -24,7 +31,10 @@ export function devCommand(): Command {
     'start Interlock, and restart a service when its source or that of a package it imports changes',
     'npm run dev',
   )
-    .option('--yes', 'agree to start the programs that the configuration names')
+    .option(
+      '--yes',
+      'agree to start the programs that the configuration names, and to remove everything of a kind',
+    )
     .addHelpText('after', NOTES)
     .action(runDev);
 }
@@ -32,8 +42,9 @@ export function devCommand(): Command {
 async function runDev(options: CommonOptions & { yes?: boolean }): Promise<void> {
   const { isOwn, ...folders } = await devFolders(options);
   // The example that comes with Interlock starts nothing that needs a question.
-  const agree = agreeAtTerminal({ yes: isOwn || options.yes === true });
-  await runUntilStopped(options, { ...folders, agree }, restartOnChange);
+  const asked = { yes: isOwn || options.yes === true };
+  const asks = { agree: agreeAtTerminal(asked), confirmRemovals: confirmRemovals(asked) };
+  await runUntilStopped(options, { ...folders, ...asks }, restartOnChange);
 }
 
 async function devFolders(options: CommonOptions): Promise<{ config: string; data: string; isOwn: boolean }> {

@@ -3,7 +3,7 @@ import { type CommonOptions, print, report, table } from '@interlock/cli';
 import type { InterlockOptions } from '../installation.ts';
 import type { RunningInterlock } from '../running.ts';
 
-type Options = Pick<InterlockOptions, 'config' | 'data' | 'ports' | 'single' | 'agree'>;
+type Options = Pick<InterlockOptions, 'config' | 'data' | 'ports' | 'single' | 'agree' | 'confirmRemovals'>;
 
 /** Starts an installation, prints where it is, and stops it when `whileRunning` resolves: at the latest after a signal. */
 export async function runUntilStopped(

@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { agreeAtTerminal, type CommonOptions, command, foldersOf, portNumber } from '@interlock/cli';
+import {
+  agreeAtTerminal,
+  type CommonOptions,
+  command,
+  confirmRemovals,
+  foldersOf,
+  portNumber,
+} from '@interlock/cli';
 import type { Command } from 'commander';
 import { runUntilStopped } from './until-stopped.ts';
 
@@ -27,7 +34,10 @@ export function upCommand(): Command {
     'interlock up --config my-interlock',
   )
     .option('--single', 'run all services in one process')
-    .option('--yes', 'agree to start the programs that the configuration names')
+    .option(
+      '--yes',
+      'agree to start the programs that the configuration names, and to remove everything of a kind',
+    )
     .option('--port-ingress <port>', 'port for agents', portNumber)
     .option('--port-console <port>', 'port for people', portNumber)
     .addHelpText('after', VARIABLES)
@@ -40,8 +50,8 @@ async function runUp(options: UpOptions): Promise<void> {
     ...(portIngress === undefined ? {} : { ingress: portIngress }),
     ...(portConsole === undefined ? {} : { console: portConsole }),
   };
-  const agree = agreeAtTerminal(options);
-  await runUntilStopped(options, { ...foldersOf(options), ports, single, agree }, async (_, signal) => {
+  const asks = { agree: agreeAtTerminal(options), confirmRemovals: confirmRemovals(options) };
+  await runUntilStopped(options, { ...foldersOf(options), ports, single, ...asks }, async (_, signal) => {
     if (!signal.aborted) await once(signal, 'abort');
   });
 }

@@ -2,7 +2,7 @@
 import type { AgentFile, ApprovalsEntry, ConfiguredPerson, LimitsEntry } from '@interlock/contracts';
 import type { RuleDescription } from '@interlock/policy';
 import { type Finding, meantText } from './finding.ts';
-import { type FolderNames, folderNames, type NameKind } from './folder-names.ts';
+import { type FolderNames, folderNames, type KnownSchemas, type NameKind } from './folder-names.ts';
 import { checkGrants } from './grant-check.ts';
 import { isRecord } from './records.ts';
 import { checkSettings, type DataFile, unknownName } from './settings-check.ts';
@@ -19,14 +19,16 @@ export interface FolderContents {
   rules: readonly RuleDescription[];
   /** The text of the user's own rules. */
   ownRego: string;
+  schemas: KnownSchemas;
 }
 
 /** Returns the mistakes of a whole folder. */
 export function checkFolder(contents: FolderContents): Finding[] {
-  const { tools, agents, people, limits, approvals, data, rules, ownRego } = contents;
-  const names = folderNames({ tools: tools.map(({ tool }) => tool), agents, people, zones: zonesOf(data) });
+  const { tools, agents, people, limits, approvals, data, rules, ownRego, schemas } = contents;
+  const files = tools.map(({ tool }) => tool);
+  const names = folderNames({ tools: files, agents, people, zones: zonesOf(data), schemas });
   return [
-    ...checkTools(tools),
+    ...checkTools(tools, schemas),
     ...checkLimits(limits, names),
     ...checkApprovals(approvals, names),
     ...checkPeople(people, names),

@@ -1,5 +1,11 @@
 /** The names that a configuration folder defines. */
-import { type AgentFile, type ConfiguredPerson, type ToolFile, toolLabelSchema } from '@interlock/contracts';
+import {
+  type AgentFile,
+  type ConfiguredPerson,
+  type HttpToolFile,
+  type ToolFile,
+  toolLabelSchema,
+} from '@interlock/contracts';
 import type { ReadTool } from '@interlock/facts';
 
 /** One tool of the folder, as far as its file knows it: the schema of an MCP tool comes from its server. */
@@ -34,10 +40,17 @@ export interface NamedFiles {
   people: readonly ConfiguredPerson[];
   /** `config.zones` of the policy's data. */
   zones: readonly string[];
+  schemas: KnownSchemas;
 }
 
-export function folderNames({ tools: files, agents, people, zones }: NamedFiles): FolderNames {
-  const tools = new Map(files.flatMap(toolsOf).map((tool) => [tool.name, tool]));
+/** The schemas of the arguments of MCP tools, by tool, where their servers were asked. */
+export type KnownSchemas = ReadonlyMap<string, HttpToolFile['inputSchema']>;
+
+export function folderNames({ tools: files, agents, people, zones, schemas }: NamedFiles): FolderNames {
+  const found = files
+    .flatMap(toolsOf)
+    .map((tool) => ({ ...tool, inputSchema: tool.inputSchema ?? schemas.get(tool.name) }));
+  const tools = new Map(found.map((tool) => [tool.name, tool]));
   const environments = [...tools.values(), ...agents].map(({ environment }) => environment);
   return {
     tools,

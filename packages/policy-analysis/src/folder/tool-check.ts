@@ -4,7 +4,7 @@ import { compilePolicy, permitUrl } from '@interlock/egress';
 import { checkDefinition, placeholdersOf, placesOf, urlsOf } from '@interlock/request';
 import { failureOf } from '@interlock/shell';
 import { type Finding, meantText } from './finding.ts';
-import { toolsOf } from './folder-names.ts';
+import { type KnownSchemas, toolsOf } from './folder-names.ts';
 import { argumentsOf, lacksArgument } from './schema-arguments.ts';
 
 /** What the executor takes; a connection is made by neither of them here. */
@@ -15,10 +15,10 @@ export interface ToolFileFound {
   tool: ToolFile;
 }
 
-export function checkTools(found: readonly ToolFileFound[]): Finding[] {
+export function checkTools(found: readonly ToolFileFound[], schemas: KnownSchemas): Finding[] {
   return [
     ...found.flatMap(({ file, tool }) => {
-      const own = 'mcp' in tool ? mcpMistakes(tool) : httpMistakes(tool);
+      const own = 'mcp' in tool ? mcpMistakes(tool, schemas) : httpMistakes(tool);
       return own.map((mistake) => ({ ...mistake, file, isKey: false, refused: true }));
     }),
     ...namedTwice(found),
@@ -27,9 +27,15 @@ export function checkTools(found: readonly ToolFileFound[]): Finding[] {
 
 type Mistake = Pick<Finding, 'path' | 'text'>;
 
-function mcpMistakes({ mcp: { connection, credential } }: Extract<ToolFile, { mcp: unknown }>): Mistake[] {
+function mcpMistakes({ mcp }: Extract<ToolFile, { mcp: unknown }>, schemas: KnownSchemas): Mistake[] {
+  const { connection, credential, prefix, tools } = mcp;
+  const lacking = Object.entries(tools).flatMap(([upstream, use]) => {
+    const schema = schemas.get(`${prefix}${upstream}`);
+    return schema === undefined ? [] : lackedBy(schema, pointersOf(use, ['mcp', 'tools', upstream]));
+  });
   if (connection.transport === 'stdio' && credential.length > 0)
     return [
+      ...lacking,
       {
         path: ['mcp', 'credential'],
         text: 'a local MCP server has no request that a credential could go into',
@@ -37,10 +43,13 @@ function mcpMistakes({ mcp: { connection, credential } }: Extract<ToolFile, { mc
     ];
   const placed = credential.filter(({ inject }) => inject.as === 'placeholder');
   if (placed.length > 0)
-    return [{ path: ['mcp', 'credential'], text: 'the requests to an MCP server have no placeholder' }];
+    return [
+      ...lacking,
+      { path: ['mcp', 'credential'], text: 'the requests to an MCP server have no placeholder' },
+    ];
   return connection.transport === 'http'
-    ? uncovered(connection.url, connection.egress, ['mcp', 'connection'])
-    : [];
+    ? [...lacking, ...uncovered(connection.url, connection.egress, ['mcp', 'connection'])]
+    : lacking;
 }
 
 function httpMistakes(tool: HttpToolFile): Mistake[] {
@@ -59,16 +68,31 @@ function httpMistakes(tool: HttpToolFile): Mistake[] {
       pointer: pointerOf([name]),
       path: ['http', ...path],
     }));
-  const pointers = [
-    ...(spends === undefined ? [] : [{ pointer: spends, path: ['spends'] }]),
-    ...parse.map(({ at }, index) => ({ pointer: at, path: ['parse', index, 'at'] })),
-  ];
-  const lacking = [...named, ...pointers]
-    .filter(({ pointer }) => lacksArgument(inputSchema, pointer))
-    .map(({ pointer, path }) => ({ path, text: lackingText(pointer, inputSchema) }));
+  const lacking = lackedBy(inputSchema, [...named, ...pointersOf({ spends, parse }, [])]);
   // A misspelled name leaves the right one without a place: that follows, and is not said as well.
   const own = lacking.length === 0 ? mistakes : mistakes.filter(({ path }) => path.join('/') !== 'http/body');
   return [...lacking, ...own, ...urlsOf(url, inputSchema).flatMap((one) => uncovered(one, egress, ['http']))];
+}
+
+interface PointerFound {
+  pointer: string;
+  path: readonly PropertyKey[];
+}
+
+function pointersOf(
+  { spends, parse }: Pick<HttpToolFile, 'spends' | 'parse'>,
+  path: readonly PropertyKey[],
+): PointerFound[] {
+  return [
+    ...(spends === undefined ? [] : [{ pointer: spends, path: [...path, 'spends'] }]),
+    ...parse.map(({ at }, index) => ({ pointer: at, path: [...path, 'parse', index, 'at'] })),
+  ];
+}
+
+function lackedBy(schema: HttpToolFile['inputSchema'], pointers: readonly PointerFound[]): Mistake[] {
+  return pointers
+    .filter(({ pointer }) => lacksArgument(schema, pointer))
+    .map(({ pointer, path }) => ({ path, text: lackingText(pointer, schema) }));
 }
 
 /** Returns the words about an argument that a schema does not have. */

@@ -5,6 +5,8 @@
  *     handed a stand-in that says only that there is an answer, and the answer itself is cut out of the server's text:
  *     every digit, however deep, of any shape.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Fault } from '@interlock/contracts';
 import { z } from 'zod';
 
 export type RequestId = string | number;
@@ -23,11 +25,32 @@ export interface Answered {
   standIn: string;
 }
 
+/** Where the answer to one call is put, as soon as it is seen. */
+export interface AnswerSlot {
+  answer: ToolAnswer | undefined;
+}
+
 /** What the client must know of a result beside that there is one: whether it is the whole. */
 const COMPLETE = '"complete"';
 const BACKSLASH = 0x5c;
 
 const idSchema = z.union([z.string(), z.number()]);
+
+const slots = new AsyncLocalStorage<AnswerSlot>();
+
+/** Runs one call and returns what the server answered to it, as it wrote it. */
+export async function answeredBy(call: () => Promise<unknown>): Promise<ToolAnswer> {
+  const slot: AnswerSlot = { answer: undefined };
+  await slots.run(slot, call);
+  if (slot.answer === undefined)
+    throw new Fault('internal', { detail: 'An MCP answer was not seen as it came.' });
+  return slot.answer;
+}
+
+/** Returns where the answer to the call under way is put; undefined outside of any. */
+export function currentSlot(): AnswerSlot | undefined {
+  return slots.getStore();
+}
 
 /** Returns the answer to a request of which the id is wanted; undefined for every other message, and for an error. */
 export function answerOf(text: string, isWanted: (id: RequestId) => boolean): Answered | undefined {

@@ -22,12 +22,11 @@ import {
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
-import { McpLines } from './mcp-lines.ts';
+import { answeredBy, type ToolAnswer } from './answer.ts';
+import { McpLines } from './lines.ts';
 
 /** What a server answered to a call. `error` is an answer, too: the server reports that it did not carry it out. */
-export type McpAnswer =
-  /** The result is the answer of the exchange, as the server wrote it. */
-  { kind: 'result' } | { kind: 'error'; code: number; message: string };
+export type McpAnswer = ({ kind: 'result' } & ToolAnswer) | { kind: 'error'; code: number; message: string };
 
 /** One call of one tool. */
 export interface McpCall {
@@ -39,11 +38,14 @@ export interface McpCall {
   signal: AbortSignal;
 }
 
+/** Every tool of a server by its name, as the server describes it. */
+export type McpDefinitions = ReadonlyMap<string, Tool>;
+
 /** A connection to one upstream server. */
 export interface McpConnection extends AsyncDisposable {
   readonly closed: boolean;
   /** Returns every tool of the server as it describes them now. Throws `upstream_failed`. */
-  list(timeoutMs: number): Promise<Tool[]>;
+  list(timeoutMs: number): Promise<McpDefinitions>;
   /** Calls a tool. Throws `egress_timeout` or `egress_broken` when there was no answer, or what `fetch` threw. */
   call(call: McpCall): Promise<McpAnswer>;
 }
@@ -62,6 +64,7 @@ export interface McpOptions {
 
 /** One page has some dozen tools; a server with more pages than this does not end. */
 const PAGES_MAX = 16;
+const TOOLS_MAX = 512;
 /** JSON escapes make a result longer on the wire than it is. */
 const MESSAGE_BYTES_MAX = 2 * limits.resultBytes;
 const CAUSES_MAX = 5;
@@ -208,10 +211,12 @@ class LocalTransport extends StdioClientTransport {
   }
 }
 
-async function list(client: Client, timeoutMs: number): Promise<Tool[]> {
+async function list(client: Client, timeoutMs: number): Promise<McpDefinitions> {
   try {
     const { tools } = await client.listTools(undefined, { timeout: timeoutMs, cacheMode: 'refresh' });
-    return tools;
+    if (tools.length > TOOLS_MAX)
+      throw new Fault('upstream_failed', { detail: `The upstream server has more than ${TOOLS_MAX} tools.` });
+    return new Map(tools.map((tool) => [tool.name, tool]));
   } catch (cause) {
     throw faultOf(cause, 'The upstream server did not list its tools.');
   }
@@ -221,11 +226,13 @@ async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
   // U2. Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
   const { outputSchema: _outputSchema, ...toolDefinition } = call.definition;
   try {
-    await client.callTool(
-      { name: toolDefinition.name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
-      { timeout: call.timeoutMs, signal: call.signal, toolDefinition },
+    const answer = await answeredBy(() =>
+      client.callTool(
+        { name: toolDefinition.name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
+        { timeout: call.timeoutMs, signal: call.signal, toolDefinition },
+      ),
     );
-    return { kind: 'result' };
+    return { kind: 'result', ...answer };
   } catch (cause) {
     if (cause instanceof ProtocolError) return { kind: 'error', code: cause.code, message: cause.message };
     throw faultOf(cause, 'The upstream server did not answer the call.');

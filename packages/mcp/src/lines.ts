@@ -1,6 +1,5 @@
 /** The messages that a local MCP server writes, one a line. Answers to calls are kept as they are written. */
-import { answerOf, type RequestId } from './mcp-answer.ts';
-import { currentExchange, type McpExchange } from './mcp-fetch.ts';
+import { type AnswerSlot, answerOf, currentSlot, type RequestId } from './answer.ts';
 
 const LINE_FEED = 0x0a;
 
@@ -14,7 +13,7 @@ interface Sent {
 export class McpLines {
   readonly #maxBytes: number;
   /** Calls without an answer. */
-  readonly #waiting = new Map<RequestId, McpExchange>();
+  readonly #waiting = new Map<RequestId, AnswerSlot>();
   #chunks: Buffer[] = [];
   #bytes = 0;
 
@@ -24,9 +23,8 @@ export class McpLines {
 
   /** Takes note of what the client sends: a call waits for its answer until it is cancelled. */
   sent({ method, id, params }: Sent): void {
-    const exchange = currentExchange();
-    if (method === 'tools/call' && id !== undefined && exchange !== undefined)
-      this.#waiting.set(id, exchange);
+    const slot = currentSlot();
+    if (method === 'tools/call' && id !== undefined && slot !== undefined) this.#waiting.set(id, slot);
     const cancelled = method === 'notifications/cancelled' ? params?.['requestId'] : undefined;
     if (typeof cancelled === 'string' || typeof cancelled === 'number') this.#waiting.delete(cancelled);
   }
@@ -72,9 +70,9 @@ export class McpLines {
     const answered = this.#waiting.size === 0 ? undefined : answerOf(line, (id) => this.#waiting.has(id));
     if (answered === undefined) return line;
     const { id, answer, standIn } = answered;
-    const exchange = this.#waiting.get(id);
+    const slot = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (exchange !== undefined) exchange.answer = answer;
+    if (slot !== undefined) slot.answer = answer;
     return standIn;
   }
 }

@@ -1,4 +1,4 @@
-import { digestOf, type RpcReply } from '@interlock/contracts';
+import { digestOf, type Tool } from '@interlock/contracts';
 
 /** A tool as an upstream MCP server describes it. */
 export interface McpDefinition {
@@ -10,9 +10,12 @@ export interface McpDefinition {
   annotations?: Record<string, unknown> | undefined;
 }
 
-type DiscoveredTool = RpcReply<'executor.discover'>['tools'][number];
+/** What a tool takes over from a definition. */
+export interface DiscoveredTool extends Pick<Tool, 'name' | 'title' | 'description' | 'inputSchema'> {
+  definitionDigest: string;
+}
 
-/** What fits into an answer; the digest covers the whole all the same. */
+/** What fits into a tool; the digest covers the whole all the same. */
 const NAME_LENGTH = 128;
 const TITLE_LENGTH = 256;
 const DESCRIPTION_LENGTH = 4_096;
@@ -28,7 +31,7 @@ export function definitionDigestOf(definition: McpDefinition): string {
   return digestOf(Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)));
 }
 
-/** Returns what the console gets of a definition, or undefined when its name cannot be used. */
+/** Returns what a tool takes over from a definition, or undefined when its name cannot be used. */
 export function discoveredOf(definition: McpDefinition): DiscoveredTool | undefined {
   const { name, title, description = '', inputSchema } = definition;
   if (name.length > NAME_LENGTH) return undefined;

@@ -1,0 +1,153 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { localServerSchema, mcpToolFileSchema } from '@interlock/contracts';
+import { processEnvironment } from '@interlock/shell';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ConfigurationFailure, issueText, loadConfiguration } from './load-configuration.ts';
+import { pinnedTools, resolveTools } from './resolve-tools.ts';
+
+const MODULES = path.resolve(import.meta.dirname, '../../../node_modules');
+const FILESYSTEM = path.join(
+  path.dirname(
+    createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json'),
+  ),
+  'dist/index.js',
+);
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'interlock-resolve-'));
+  await mkdir(path.join(folder, 'files'));
+  await write('people.yaml', ['people:', '  - { person: alice, roles: [admin] }']);
+  await write('limits.yaml', ['limits: []']);
+  await write('approvals.yaml', ['roles: [admin]']);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function write(name: string, lines: readonly string[]): Promise<void> {
+  await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+  await writeFile(path.join(folder, name), `${lines.join('\n')}\n`);
+}
+
+/** A real filesystem server over ./files, with these tools. */
+async function writeServer(...tools: string[]): Promise<void> {
+  await write('tools/files.yaml', [
+    'mcp:',
+    '  server: files',
+    '  prefix: files_',
+    '  connection:',
+    '    transport: stdio',
+    `    command: ${process.execPath}`,
+    `    args: [${FILESYSTEM}, ./files]`,
+    `    mounts: [{ path: ${MODULES} }, { path: ./files, access: rw }]`,
+    '  tools:',
+    ...tools.map((tool) => `    ${tool}`),
+  ]);
+}
+
+async function resolved() {
+  const data = path.join(folder, '.interlock');
+  const asking = {
+    ...{ data, env: processEnvironment(), report: () => undefined },
+    signal: new AbortController().signal,
+  };
+  return await resolveTools(await loadConfiguration(folder, data), asking);
+}
+
+async function refusals(): Promise<string[]> {
+  try {
+    await resolved();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationFailure) return error.issues.map(issueText);
+    throw error;
+  }
+}
+
+describe('[P-discover-command] what a server offers is looked at by the command itself', () => {
+  test('a tool that it does not offer is refused with its line and what was meant', async () => {
+    await writeServer('read_txt_file: {}');
+    expect(await refusals()).toEqual([
+      'tools/files.yaml:10:5: /mcp/tools/read_txt_file: the MCP server files offers no tool read_txt_file; did you mean read_text_file?',
+    ]);
+  });
+
+  test('[P-config-names] an argument that its tool does not have is refused, in its own file and in a setting', async () => {
+    await writeServer(
+      'read_text_file: { parse: [{ at: /paht, as: path }] }',
+      'write_file: { spends: /cost }',
+    );
+    await write('policies/data.yaml', [
+      'config:',
+      '  templates: { files_write_file: [{ at: /pth, any_of: [] }] }',
+    ]);
+    expect(await refusals()).toEqual([
+      'tools/files.yaml:10:37: /mcp/tools/read_text_file/parse/0/at: the schema of the tool has no argument /paht; did you mean path?',
+      'tools/files.yaml:11:27: /mcp/tools/write_file/spends: the schema of the tool has no argument /cost',
+      'policies/data.yaml:2:41: /config/templates/files_write_file/0/at: files_write_file: the schema of the tool has no argument /pth; did you mean path?',
+    ]);
+  });
+
+  test('a server that cannot be started stops the command, and is named with its file', async () => {
+    await writeServer('read_text_file: {}');
+    const file = path.join(folder, 'tools/files.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(process.execPath, '/nowhere/node'));
+    await expect(resolved()).rejects.toMatchObject({
+      code: 'upstream_failed',
+      detail: expect.stringMatching(
+        /^tools\/files\.yaml:4: the MCP server files was asked .*\/nowhere\/node/,
+      ),
+      next: expect.stringContaining('Nothing of the configuration was applied.'),
+    });
+  });
+
+  test('the tools it has are pinned to their definitions, and nothing is left behind', async () => {
+    await writeServer('read_text_file: { labels: [reads-private] }');
+    const { tools, warnings } = await resolved();
+    expect(tools).toMatchObject([
+      {
+        ...{ name: 'files_read_text_file', labels: ['reads-private'] },
+        inputSchema: { properties: { path: {} } },
+        target: { kind: 'mcp', server: 'files', name: 'read_text_file' },
+      },
+    ]);
+    expect(warnings).toEqual([]);
+    const left = (await readdir(tmpdir())).filter((name) =>
+      name.startsWith(`interlock-servers-${process.pid}-`),
+    );
+    expect(left).toEqual([]);
+  });
+});
+
+describe('tools of an MCP server', () => {
+  const use = { labels: [], parse: [], idempotent: false, claimMs: 30_000 };
+  const digest = 'a'.repeat(64);
+  const server = {
+    ...mcpToolFileSchema.parse({
+      mcp: {
+        server: 'files',
+        connection: localServerSchema.parse({ transport: 'stdio', command: 'files' }),
+        prefix: 'files_',
+        tools: {},
+      },
+    }).mcp,
+  };
+  const offered = { name: 'read', description: 'Reads.', inputSchema: {}, definitionDigest: digest };
+
+  test('whose name with its prefix is none are refused', () => {
+    const strange = { ...offered, name: 'read file' };
+    const { tools, mistakes } = pinnedTools({ ...server, tools: { 'read file': use } }, [strange]);
+    expect(tools).toEqual([]);
+    expect(mistakes).toMatchObject([{ path: ['mcp', 'tools', 'read file'] }]);
+  });
+
+  test('[P-mcp-pinned] are exposed only where they are listed, and pinned to their definition', () => {
+    const other = { ...offered, name: 'delete' };
+    const { tools } = pinnedTools({ ...server, tools: { read: use } }, [offered, other]);
+    expect(tools.map(({ name, target }) => [name, target])).toMatchObject([
+      ['files_read', { kind: 'mcp', name: 'read', definitionDigest: digest, pinnedDigest: digest }],
+    ]);
+  });
+});
