@@ -32,6 +32,11 @@ export const operationRequirements = {
     source: 'services/provisioner/README.md',
     layer: 'unit',
   },
+  'P-stream-budgets': {
+    text: 'Every stream and bucket has a budget in calls a day at its default size, and at fifty calls a second none that holds calls fills up to its alarm.',
+    source: 'docs/streams.md',
+    layer: 'line',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',

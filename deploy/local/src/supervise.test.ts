@@ -3,12 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { BackOff } from '@interlock/shell';
 import { eventually } from '@interlock/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { takeLock, writeLock } from './lock.ts';
 import { takePorts } from './ports.ts';
-import { BACK_OFF, SupervisedProcess } from './supervise.ts';
+import { SupervisedProcess } from './supervise.ts';
 
 let data = '';
 let child: SupervisedProcess | undefined;
@@ -61,10 +60,15 @@ test('[P-up-supervises] a process that cannot be started is reported, and tried 
   expect(reported[1]).toContain('it is started again in 500 ms');
 });
 
-test('[P-up-supervises] however often a process ended, it is started again within three seconds', () => {
-  const backOff = new BackOff(BACK_OFF);
-  const pauses = Array.from({ length: 8 }, () => backOff.next());
-  expect(pauses).toEqual([250, 500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000]);
+test('[P-up-supervises] a process that was ready is started again half a second after it ended, however often it did', async () => {
+  const probe = supervise(`${READY} setInterval(() => {}, 1000)`);
+  for (let kills = 1; kills <= 8; kills += 1) {
+    await eventually(() => probe.starts === kills && probe.ready.length === 1);
+    probe.signal('SIGKILL');
+    await eventually(() => reported.length === kills);
+  }
+  const pauses = reported.map((line) => Number(/started again in (\d+) ms/.exec(line)?.[1]));
+  expect(pauses).toEqual([250, 500, 500, 500, 500, 500, 500, 500]);
 });
 
 test('a process that is stopped is not started again, even when it was paused', async () => {

@@ -21,9 +21,10 @@ import {
 import { z } from 'zod';
 
 const BACKOFF_FIRST_MS = 250;
-/** With the time of a start well below the ten seconds within which everything recovers, however often a process ended. */
+/** With the time of a start below the ten seconds within which everything recovers, however often a process ended. */
 const BACKOFF_MAX_MS = 3_000;
-export const BACK_OFF = { firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS };
+/** A process that was ready can start: nothing is gained by waiting longer. */
+const READY_PAUSE_MAX_MS = 500;
 /** A process that ran this long is started again after the first pause. */
 const STABLE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
@@ -139,7 +140,7 @@ export class SupervisedProcess {
   }
 
   #keepRunning(): Repeating {
-    const backOff = new BackOff(BACK_OFF);
+    const backOff = new BackOff({ firstMs: BACKOFF_FIRST_MS, maxMs: BACKOFF_MAX_MS });
     let pauseMs = BACKOFF_FIRST_MS;
     const report = (_: object, line: string) => this.#report(line);
     const log = { info: report, warn: report };
@@ -149,7 +150,8 @@ export class SupervisedProcess {
       this.#lastEnd = await this.#runOnce();
       if (stopped.aborted) return;
       if (systemClock.monotonicMs() - startedMs >= STABLE_MS) backOff.reset();
-      pauseMs = backOff.next();
+      const nextMs = backOff.next();
+      pauseMs = this.#ready.size > 0 ? Math.min(nextMs, READY_PAUSE_MAX_MS) : nextMs;
       const how = `${this.name} ${this.#lastEnd}`;
       this.#report(`${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
     });

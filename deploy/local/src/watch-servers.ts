@@ -25,6 +25,11 @@ const ROOM_MIN_BYTES = 16 * 1_048_576;
 const READINESS_TIMEOUT_MS = 2_000;
 
 const readinessSchema = z.looseObject({ facts: z.record(z.string(), z.union([z.string(), z.number()])) });
+/** What the provisioner says about NATS; undefined where it says nothing. */
+interface NatsFacts {
+  unwritable: string | undefined;
+  filling: string | undefined;
+}
 
 /** A server that was started here. */
 export interface WatchedServer {
@@ -48,14 +53,20 @@ export function watchServers(options: WatchServersOptions): AsyncDisposable {
   const { servers, report, clock } = options;
   const log = { info: () => undefined, warn: (_: object, line: string) => report(line) };
   const watches = servers.map((server) => watchOf(server, options));
+  let filling = '';
   return repeat({ clock, log, task: 'watching the servers', waitMs: CHECK_EVERY_MS }, async () => {
-    await Promise.all(watches.map((look) => look()));
+    const facts = await factsOf(options.provisioner());
+    // The shares change all the time; the names are the news.
+    const names = facts === undefined ? filling : (facts.filling ?? '').replaceAll(/ \d+ %/g, '');
+    if (names !== filling && names !== '') report(`NATS fills up: ${facts?.filling} (docs/streams.md)`);
+    filling = names;
+    await Promise.all(watches.map((look) => look(facts)));
   });
 }
 
 /** Returns what looks at one server once, and starts it again where that is due. */
 function watchOf({ child, server, listening }: WatchedServer, options: WatchServersOptions) {
-  const { data, provisioner, report, clock } = options;
+  const { data, report, clock } = options;
   const backOff = new BackOff({ firstMs: AGAIN_FIRST_MS, maxMs: AGAIN_MAX_MS });
   let silent: { sinceMs: number; starts: number } | undefined;
   /** The start after which it answered. */
@@ -65,7 +76,7 @@ function watchOf({ child, server, listening }: WatchedServer, options: WatchServ
   let isFullReported = false;
 
   /** Why the server is to be started again; undefined where it works, or may work soon. */
-  async function illness(): Promise<string | undefined> {
+  async function illness(facts: NatsFacts | undefined): Promise<string | undefined> {
     if (!(await answers(server, listening))) {
       // A start of its own, after it ended, begins a new silence.
       if (silent?.starts !== child.starts) silent = { sinceMs: clock.monotonicMs(), starts: child.starts };
@@ -74,13 +85,13 @@ function watchOf({ child, server, listening }: WatchedServer, options: WatchServ
     }
     silent = undefined;
     answered = child.starts;
-    const streams = server === 'nats-server' ? await unwritableStreams(provisioner()) : undefined;
+    const streams = server === 'nats-server' ? facts?.unwritable : undefined;
     return streams === undefined ? undefined : `cannot write ${streams}`;
   }
 
-  return async (): Promise<void> => {
+  return async (facts: NatsFacts | undefined): Promise<void> => {
     if (child.pid === undefined) return;
-    const why = await illness();
+    const why = await illness(facts);
     const sinceMs = clock.monotonicMs() - restartedAtMs;
     if (why === undefined) {
       // W3
@@ -107,10 +118,8 @@ function watchOf({ child, server, listening }: WatchedServer, options: WatchServ
   };
 }
 
-/** Returns what NATS itself reports as unwritable; undefined where it reports nothing, or nobody can say. */
-async function unwritableStreams(
-  provisioner: Pick<Ready, 'healthUrl'> | undefined,
-): Promise<string | undefined> {
+/** Asks the provisioner; undefined where it does not answer. */
+async function factsOf(provisioner: Pick<Ready, 'healthUrl'> | undefined): Promise<NatsFacts | undefined> {
   if (provisioner === undefined) return undefined;
   try {
     const response = await fetch(new URL('/readyz', provisioner.healthUrl), {
@@ -118,8 +127,8 @@ async function unwritableStreams(
     });
     const { facts } = readinessSchema.parse(await response.json());
     // In a process that runs several services a fact bears the service's name.
-    const found = facts['unwritable'] ?? facts['provisioner.unwritable'];
-    return found === undefined ? undefined : String(found);
+    const fact = (name: string) => (facts[name] ?? facts[`provisioner.${name}`])?.toString();
+    return { unwritable: fact('unwritable'), filling: fact('filling') };
   } catch {
     return undefined;
   }

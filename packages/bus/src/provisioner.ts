@@ -5,7 +5,13 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { openConnection } from './connection.ts';
 import type { BusLog, NatsAddress } from './options.ts';
 import { PROBES, probeStores, type StoreProbe } from './topology/probe.ts';
-import { makeProbesAgain, type ProvisionOptions, provision, repairLine } from './topology/streams.ts';
+import {
+  makeProbesAgain,
+  type ProvisionOptions,
+  provision,
+  repairLine,
+  usedShares,
+} from './topology/streams.ts';
 
 const API_TIMEOUT_MS = 10_000;
 
@@ -15,6 +21,8 @@ export interface Provisioner extends AsyncDisposable {
   provision(): Promise<string[]>;
   /** Makes the line again where it was lost; no other stream is made again while the services run. */
   repairLine(): Promise<string[]>;
+  /** Returns the used share of the size of each stream, by name, and of each bucket as `KV_<name>`. */
+  used(): Promise<Map<string, number>>;
   /** Finds out which streams the server cannot write, and tells every service. */
   probe(): Promise<StoreProbe>;
 }
@@ -36,6 +44,7 @@ export async function connectProvisioner({
     },
     provision: () => provision(nats, jsm, options),
     repairLine: () => repairLine(jsm, options),
+    used: () => usedShares(jsm),
     probe: async () => {
       const { unwritable, reported } = await probeStores({ nats, js });
       nats.publish(storesSubject, JSON.stringify({ unwritable } satisfies StoreHealth));

@@ -210,7 +210,7 @@ export const buckets = {
     maxBytes: 192 * MEBIBYTE,
   },
   // An hour longer than an Idempotency-Key is valid, so that a late one is refused and not taken for a new one.
-  outcomes: { ...bucket('auditor', ['ingress']), maxAgeMs: 25 * HOUR_MS, maxBytes: 3_072 * MEBIBYTE },
+  outcomes: { ...bucket('auditor', ['ingress']), maxAgeMs: 25 * HOUR_MS, maxBytes: 4_096 * MEBIBYTE },
   results: { ...bucket('executor', ['ingress']), maxAgeMs: 24 * HOUR_MS, maxBytes: 1_024 * MEBIBYTE },
 } as const satisfies Record<string, BucketDefinition>;
 export type BucketName = keyof typeof buckets;

@@ -14,7 +14,7 @@ export { Failure, failureOf } from './failure.ts';
 export type { Health, Readiness } from './health.ts';
 export { loadKeyring, loadKeys } from './identity.ts';
 export { createLog, type LogOptions } from './log.ts';
-export { counter, gauge, histogram } from './metrics.ts';
+export { counter, gauge, gauges, histogram } from './metrics.ts';
 export {
   addAuthor,
   createIdentities,

@@ -30,6 +30,25 @@ export function gauge(name: string, help: string, read: () => number): void {
   });
 }
 
+/** Makes a gauge for each value of a label, read at each scrape. Throws a TypeError when the label is an identifier. */
+export function gauges<L extends string>(
+  name: string,
+  help: string,
+  { label, read }: { label: L; read: () => ReadonlyMap<string, number> },
+): void {
+  checkLabels(name, [label]);
+  new Gauge<string>({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [value, reading] of read()) this.set({ [label]: value }, reading);
+    },
+  });
+}
+
 /** Makes a histogram of seconds, once per process. Throws a TypeError when a label is an identifier. */
 export function histogram<L extends string = never>(
   name: string,

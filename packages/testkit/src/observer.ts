@@ -25,6 +25,11 @@ export interface Sighting {
   text: string;
 }
 
+export interface StreamSize {
+  bytes: number;
+  maxBytes: number;
+}
+
 export interface Observer extends AsyncDisposable {
   /** Calls back with every event of every call that is published after this resolves. */
   onPublished(listener: (sighting: Sighting) => void): Promise<void>;
@@ -34,6 +39,8 @@ export interface Observer extends AsyncDisposable {
   textAt(bucket: BucketName, key: string): Promise<string | undefined>;
   /** Puts any text under a key, or deletes the key: what a thief of the writer's bus key could do. */
   putText(bucket: BucketName, key: string, text: string | undefined): Promise<void>;
+  /** Returns how many bytes each stream holds and may hold, by name; a bucket is named `KV_<name>`. */
+  sizes(): Promise<Map<string, StreamSize>>;
   /** Deletes the line with everything in flight. */
   loseLine(): Promise<void>;
   /** True when the server has the line, with or without its consumers. */
@@ -75,6 +82,12 @@ export async function connectObserver({ url, seed }: { url: string; seed: Secret
       const fields = headers();
       if (text === undefined) fields.set('KV-Operation', 'DEL');
       await jetstream(nats).publish(`$KV.${bucket}.${key}`, text ?? '', { headers: fields });
+    },
+    sizes: async () => {
+      const sizes = new Map<string, StreamSize>();
+      for await (const { config, state } of jsm.streams.list())
+        sizes.set(config.name, { bytes: state.bytes, maxBytes: config.max_bytes });
+      return sizes;
     },
     loseLine: async () => void (await jsm.streams.delete('LINE')),
     hasLine: async () => (await presentOr(() => jsm.streams.info('LINE'))) !== undefined,

@@ -2,6 +2,7 @@ import { connectProvisioner } from '@interlock/bus';
 import { defineService, run } from '@interlock/shell';
 import { configSchema } from './config.ts';
 import { keepLine } from './keep-line.ts';
+import { watchFill } from './watch-fill.ts';
 import { watchStores } from './watch-stores.ts';
 
 /** The provisioner: makes streams, consumers and buckets from the lifecycle table, and the line again when it is lost. */
@@ -29,6 +30,8 @@ export const provisionerService = defineService({
     const stores = stack.use(watchStores(provisioner, context));
     health.add('stores', () => stores.ready);
     health.addFact('unwritable', () => stores.unwritable);
+    const fill = stack.use(watchFill(provisioner, context));
+    health.addFact('filling', () => fill.filling);
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },

@@ -31,7 +31,7 @@ const MEBIBYTE = 1_048_576;
 /** A call is in flight for minutes: its own limit, that of its claim, and time to restart a service. */
 const LINE_MAX_AGE_MS = limits.callMs + limits.claimMs + 150_000;
 const LINE_MAX_BYTES = 512 * MEBIBYTE;
-/** Fifty calls a second take a quarter of it: `budget.test.ts`. */
+/** docs/streams.md: fifty calls a second for ever. */
 const LEDGER_MAX_BYTES = 3_072 * MEBIBYTE;
 const APPROVALS_MAX_BYTES = 512 * MEBIBYTE;
 /** Nothing is removed from it: two hundred thousand management operations, and a few thousand publications of policy. */
@@ -91,6 +91,14 @@ export async function makeProbesAgain(
 ): Promise<void> {
   if (await exists(() => jsm.streams.info(PROBES))) await jsm.streams.delete(PROBES);
   await ensureBucket(jsm, new Kvm(jetstream(connection)), 'probes', replicas);
+}
+
+/** Returns the used share of the size of each stream. */
+export async function usedShares(jsm: JetStreamManager): Promise<Map<string, number>> {
+  const shares = new Map<string, number>();
+  for await (const { config, state } of jsm.streams.list())
+    if (config.max_bytes > 0) shares.set(config.name, state.bytes / config.max_bytes);
+  return shares;
 }
 
 type NamedStream = Partial<StreamConfig> & { name: StreamName };
