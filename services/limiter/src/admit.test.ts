@@ -270,6 +270,15 @@ describe('the answer of Redis', () => {
     },
   );
 
+  test('[P-limits-never-forget] says in a refusal that counters were lost, and when', () => {
+    const refused = { kind: 'refused', index: 0, waitMs: 1, lostAtMs: Date.UTC(2026, 0, 1) } as const;
+    expect(() => concludeCharges([charge], refused)).toThrow(
+      expect.objectContaining({
+        detail: expect.stringContaining('The counters were lost at 2026-01-01T00:00:00.000Z'),
+      }),
+    );
+  });
+
   test('returns what was charged and what is left, money in units', () => {
     const money: Charge = {
       limit: 'm',

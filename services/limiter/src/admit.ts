@@ -69,7 +69,7 @@ export function concludeCharges(
   charges: Charge[],
   answer: Exclude<ChargeAnswer, { kind: 'new_epoch' }>,
 ): EventBody<'admitted'>['charges'] {
-  if (answer.kind === 'refused') throw overLimit(charges[answer.index], answer.waitMs);
+  if (answer.kind === 'refused') throw overLimit(charges[answer.index], answer);
   return charges.map(({ limit, ...charge }, index) => {
     const left = answer.left[index] ?? 0;
     return charge.kind === 'spend' || charge.kind === 'volume'
@@ -126,25 +126,32 @@ function amountOf(call: Pick<Call, 'arguments'>, tool: Tool): number {
   return spendMicros(call.arguments, tool.spends);
 }
 
-function overLimit(charge: Charge | undefined, waitMs: number): Fault {
+function overLimit(
+  charge: Charge | undefined,
+  { waitMs, lostAtMs }: Extract<ChargeAnswer, { kind: 'refused' }>,
+): Fault {
   if (charge === undefined) return new Fault('internal');
   const options = { rule: `limits/${charge.limit}`, retryAfterMs: waitMs };
+  const lost =
+    lostAtMs === undefined
+      ? ''
+      : ` The counters were lost at ${new Date(lostAtMs).toISOString()}, so all of it counts as used before then.`;
   switch (charge.kind) {
     case 'rate':
       return new Fault('rate_limited', {
         ...options,
-        detail: `Limit ${charge.limit}: at most ${charge.calls} calls in ${charge.windowMs} ms.`,
+        detail: `Limit ${charge.limit}: at most ${charge.calls} calls in ${charge.windowMs} ms.${lost}`,
       });
     case 'concurrency':
       return new Fault('concurrency_limited', {
         ...options,
-        detail: `Limit ${charge.limit}: at most ${charge.slots} calls at once.`,
+        detail: `Limit ${charge.limit}: at most ${charge.slots} calls at once.${lost}`,
       });
     case 'spend':
     case 'volume':
       return new Fault('spend_limited', {
         ...options,
-        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this ${'day' in charge ? `day (${charge.day})` : 'window'} has not enough left for this call.`,
+        detail: `Limit ${charge.limit}: the budget of ${unitsOf(charge.budgetMicros)} for this ${'day' in charge ? `day (${charge.day})` : 'window'} has not enough left for this call.${lost}`,
       });
     default:
       return charge satisfies never;

@@ -165,6 +165,26 @@ describe('a Redis that lost its counters', () => {
     await expect.poll(() => chargeTo(limiter, [quick]).then(({ kind }) => kind)).toBe('admitted');
   });
 
+  test('[P-limits-never-forget] is noticed without a call, and said in the log, the readiness and the refusal of each limit', async () => {
+    await using own = await startRedis();
+    await using empty = await startInstallation();
+    const warned: unknown[] = [];
+    const log = { info() {}, warn: (fields: object, message: string) => warned.push({ fields, message }) };
+    await using limiter = countersOn(own, empty, { log });
+    await eventually(() => limiter.ready === true);
+    expect(limiter.lostAt).toBeUndefined();
+    await own.command('FLUSHALL');
+    const lostAt = await eventually(() => limiter.lostAt);
+    expect(warned).toEqual([
+      { fields: { lostAt }, message: expect.stringContaining('Redis lost its counters') },
+    ]);
+    for (const limit of [rate(1), concurrency(1), spend(1, 10)])
+      expect(await chargeTo(limiter, [limit])).toMatchObject({
+        kind: 'refused',
+        lostAtMs: Date.parse(lostAt),
+      });
+  });
+
   test('is noticed after a restart, which forgets what was not on disk', async () => {
     await using own = await startRedis({ appendonly: 'no' });
     await using empty = await startInstallation();

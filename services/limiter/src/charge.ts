@@ -37,10 +37,13 @@ export interface ChargeRequest {
   rememberMs: number;
 }
 
-/** `left` and `index` follow the order of the charges. `new_epoch`: Redis lost its counters, and nothing was charged. */
+/**
+ * `left` and `index` follow the order of the charges. `lostAtMs`: what was charged before then is not known, and counts as
+ * all of the limit. `new_epoch`: Redis lost its counters, and nothing was charged.
+ */
 export type ChargeAnswer =
   | { kind: 'admitted'; left: number[] }
-  | { kind: 'refused'; index: number; waitMs: number }
+  | { kind: 'refused'; index: number; waitMs: number; lostAtMs?: number }
   | { kind: 'new_epoch' };
 
 /** Charges a call to all its limits, or to none. Throws `dependency_unavailable`. */
@@ -75,6 +78,9 @@ const answerSchema = z.union([
   z
     .tuple([z.literal('refused'), numberSchema, numberSchema])
     .transform(([, index, waitMs]) => ({ kind: 'refused' as const, index, waitMs })),
+  z
+    .tuple([z.literal('refused'), numberSchema, numberSchema, numberSchema])
+    .transform(([, index, waitMs, lostAtMs]) => ({ kind: 'refused' as const, index, waitMs, lostAtMs })),
   z.tuple([z.literal('new_epoch')]).transform(() => ({ kind: 'new_epoch' as const })),
 ]);
 
@@ -90,13 +96,15 @@ local first = redis.call('HGET', KEYS[2], 'answer')
 if first then return first end
 local member, holdMs, rememberMs = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
--- C1. Each check returns what is left after the charge and how to write it, or nil and how long to wait.
+-- C1. Each check returns what is left after the charge and how to write it; or nil, how long to wait, and whether the
+-- past of the counter is lost.
 local function rate(key, charge)
   local bucket = redis.call('HMGET', key, 'tokens', 'at')
   local tokens, at = tonumber(bucket[1] or 0), tonumber(bucket[2] or 0)
+  local isLost = startedAt > 0 and at < startedAt
   if at < startedAt or not bucket[2] then tokens, at = 0, startedAt end
   tokens = math.min(charge.calls, tokens + math.max(0, now - at) * charge.calls / charge.windowMs)
-  if tokens < 1 then return nil, (1 - tokens) * charge.windowMs / charge.calls end
+  if tokens < 1 then return nil, (1 - tokens) * charge.windowMs / charge.calls, isLost end
   return math.floor(tokens - 1), function()
     redis.call('HSET', key, 'tokens', string.format('%.17g', tokens - 1), 'at', string.format('%.3f', math.max(at, now)))
     redis.call('PEXPIRE', key, charge.windowMs + 60000)
@@ -105,7 +113,7 @@ end
 
 local function concurrency(key, charge)
   local unknownUntil = startedAt + charge.unknownMs
-  if startedAt > 0 and now < unknownUntil then return nil, unknownUntil - now end
+  if startedAt > 0 and now < unknownUntil then return nil, unknownUntil - now, true end
   local used = redis.call('ZCOUNT', key, '(' .. string.format('%.3f', now), '+inf')
   if used >= charge.slots then return nil, 1000 end
   return charge.slots - used - 1, function()
@@ -137,7 +145,7 @@ local function spend(key, charge)
   if stored[1] and tonumber(stored[1]) >= window then window, spent = tonumber(stored[1]), tonumber(stored[2]) end
   local amount = charge.amountMicros
   if amount > 0 and (startedAt > window or spent + amount > charge.budgetMicros) then
-    return nil, window + length - now
+    return nil, window + length - now, startedAt > window
   end
   return math.max(0, charge.budgetMicros - spent - amount), function()
     local name = string.format('%.0f', window)
@@ -150,13 +158,14 @@ end
 local checks = { rate = rate, concurrency = concurrency, spend = spend, volume = spend }
 local answer, writes, worst = 'admitted', {}, -1
 for index, charge in ipairs(cjson.decode(ARGV[5])) do
-  local left, more = checks[charge.kind](KEYS[index + 2], charge)
+  local left, more, isLost = checks[charge.kind](KEYS[index + 2], charge)
   if left then
     answer = worst < 0 and answer .. ' ' .. string.format('%.0f', left) or answer
     writes[index] = more
   elseif more > worst then
     worst = more
     answer = 'refused ' .. (index - 1) .. ' ' .. string.format('%.0f', math.max(1, math.ceil(more)))
+    if isLost then answer = answer .. ' ' .. string.format('%.0f', math.floor(startedAt)) end
   end
 end
 local held = {}

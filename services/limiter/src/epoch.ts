@@ -25,15 +25,22 @@ const RECORD = 'redis';
 /** An attempt that ends without an answer was won by another replica, which then has one. */
 const ATTEMPTS_MAX = 10;
 
+/** The epoch that Redis and NATS agree on. */
+export interface AgreedEpoch {
+  id: string;
+  /** When counters were last lost; undefined where none ever were. */
+  lostAtMs: number | undefined;
+}
+
 /**
- * Returns the id of the epoch to count in, after making sure that Redis and NATS agree on it.
+ * Returns the epoch to count in, after making sure that Redis and NATS agree on it.
  * Throws `dependency_unavailable` when either does not answer.
  */
 export async function confirmEpoch(
   redis: RedisConnection,
   epochs: Records<Epoch>,
   server: RedisServer,
-): Promise<string> {
+): Promise<AgreedEpoch> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const recorded = await epochs.get(RECORD);
     const marker = await readMarker(redis);
@@ -50,7 +57,7 @@ export async function confirmEpoch(
         server,
       );
     } else if (marker.runId === server.runId) {
-      return marker.id;
+      return { id: marker.id, lostAtMs: marker.startedAtMs === 0 ? undefined : marker.startedAtMs };
     } else {
       await putMarker(redis, { replaces: marker.id, id: marker.id, startedAt: 'same', after: '' }, server);
     }
@@ -70,9 +77,15 @@ function isWhole(marker: Marker, server: RedisServer): boolean {
   return marker.runId === server.runId || server.keepsEveryWrite;
 }
 
+/** True when Redis still holds the marker of an epoch. Throws `dependency_unavailable`. */
+export async function holdsEpoch(redis: RedisConnection, id: string): Promise<boolean> {
+  return (await readMarker(redis))?.id === id;
+}
+
 async function readMarker(redis: RedisConnection): Promise<Marker | undefined> {
-  const [id, runId, after] = (await redis.run(readScript, [epochKey], [])).split(' ');
-  return id === undefined || runId === undefined || after === undefined ? undefined : { id, runId, after };
+  const [id, runId, startedAt, after] = (await redis.run(readScript, [epochKey], [])).split(' ');
+  if (id === undefined || runId === undefined || after === undefined) return undefined;
+  return { id, runId, startedAtMs: Math.floor(Number(startedAt)), after };
 }
 
 async function putMarker(
@@ -89,9 +102,9 @@ async function putMarker(
 }
 
 const readScript = scriptOf(`
-local marker = redis.call('HMGET', KEYS[1], 'id', 'runId', 'after')
+local marker = redis.call('HMGET', KEYS[1], 'id', 'runId', 'startedAt', 'after')
 if not marker[1] then return '' end
-return marker[1] .. ' ' .. marker[2] .. ' ' .. marker[3]
+return table.concat(marker, ' ')
 `);
 
 const putScript = scriptOf(`
@@ -109,6 +122,8 @@ return 'put'
 interface Marker {
   id: string;
   runId: string;
+  /** 0 for the first epoch, before which nothing was charged. */
+  startedAtMs: number;
   /** The recorded epoch it succeeds; empty where there was none. */
   after: string;
 }

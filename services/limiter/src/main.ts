@@ -32,6 +32,7 @@ export const limiterService = defineService({
     );
     health.add('bus', () => bus.ready);
     health.add('redis', () => counters.ready);
+    health.addFact('countersLostAt', () => counters.lostAt);
     health.add('entries', () => entries.ready);
     const seen: Seen = { obligations: false };
     const parts: Parts = { entries, counters, seen, keyring, clock };
