@@ -1,5 +1,6 @@
 /** What a service knows of the server: how old that is, whether the clocks agree, and whether the server still writes. */
-import { eventually, limitWrites, startTestBus, type TestBus } from '@interlock/testkit';
+import { newId, type ServiceName } from '@interlock/contracts';
+import { eventually, limitWrites, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -10,6 +11,7 @@ import { beyond } from './pulse.ts';
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const on = { on: true, by: 'ann', at: 1 };
 const DAY_MS = 86_400_000;
+const ASK_MS = 5_000;
 
 let testBus: TestBus;
 let consoleBus: Bus;
@@ -29,11 +31,13 @@ class SetClock implements BusClock {
   monotonicMs = () => performance.now() + this.elapsedMs;
 }
 
-async function executorWith(clock: BusClock): Promise<Bus> {
-  const keys = await testBus.keysOf('executor');
-  const options = { service: 'executor', nats: testBus.nats, keys, keyring: testBus.keyring } as const;
+async function busWith(service: ServiceName, clock: BusClock): Promise<Bus> {
+  const keys = await testBus.keysOf(service);
+  const options = { service, nats: testBus.nats, keys, keyring: testBus.keyring };
   return stack.use(await connectBus({ ...options, clock, log: silent }));
 }
+
+const executorWith = (clock: BusClock) => busWith('executor', clock);
 
 async function core(): Promise<{ nats: NatsConnection; jsm: JetStreamManager }> {
   const nats = stack.adopt(await join(testBus, 'provisioner'), (one) => one.close());
@@ -122,6 +126,50 @@ describe('[P-clock-agrees] a service whose clock and the server’s differ', () 
     clock.aheadMs = 0;
     await eventually(() => executor.ready === true);
     expect(await executor.readCall('acme', 'c_1')).toBeUndefined();
+  });
+
+  test('publishes, purges, reads, asks and answers nothing, and does it all when it agrees again', async () => {
+    const clock = new SetClock();
+    const [ingress, auditor, console] = [
+      await busWith('ingress', clock),
+      await busWith('auditor', clock),
+      await busWith('console', clock),
+    ];
+    const refuse = () =>
+      ingress.refuse(
+        makeRefused({ tenant: 'acme', agent: 'clerk', call: newId('call'), tool: 'pay' }, testBus.keyring),
+      );
+    const created = (await auditor.streamState('LEDGER')).created;
+    const issuedAt = clock.nowMs();
+    const head = { stream: 'LEDGER', created, sequence: 1, hash: 'a'.repeat(64) } as const;
+    let served = 0;
+    await auditor.serve('auditor.verify', async () => {
+      served += 1;
+      return { intact: true, checked: { LEDGER: 0, APPROVALS: 0, CONTROL: 0 }, anchors: 0, problems: [] };
+    });
+    await refuse();
+    const attempts = [
+      refuse,
+      () => auditor.anchor({ type: 'anchor', ...head, issuedAt }),
+      () => auditor.purgeBelow('LEDGER', 2),
+      () => auditor.streamState('LEDGER'),
+      () => auditor.handledUpTo(),
+      () => auditor.lastAnchor('LEDGER'),
+      () => console.ask('auditor.verify', {}, ASK_MS),
+      // Whoever asks has the right time: who is asked has not.
+      () => consoleBus.ask('auditor.verify', {}, ASK_MS),
+    ];
+    clock.aheadMs = DAY_MS;
+    await eventually(() => !ingress.connected && !auditor.connected && !console.connected);
+    for (const attempt of attempts)
+      await expect(attempt(), String(attempt)).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    const { jsm } = await core();
+    const messages = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+    expect([await messages('LEDGER'), await messages('ANCHORS'), served]).toEqual([1, 0, 0]);
+    clock.aheadMs = 0;
+    await eventually(() => ingress.ready === true && auditor.ready === true && console.ready === true);
+    for (const attempt of attempts) await attempt();
+    expect([await messages('LEDGER'), await messages('ANCHORS'), served]).toEqual([1, 1, 2]);
   });
 
   test('is not told apart from a slow answer', () => {
