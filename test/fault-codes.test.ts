@@ -24,6 +24,16 @@ describe('[P-ingress-openapi] a fault code', () => {
     expect(unused).toEqual([]);
   });
 
+  test('that helps to repeat a call, and is answered before it starts, stands on the page for clients', () => {
+    const page = readSources().find(({ path }) => path === 'docs/clients.md')?.text ?? '';
+    const missing = faultCodes.filter((code) => {
+      const { apis, retryable } = faults[code];
+      const isOfOutcome = code.startsWith('egress_') || code === 'upstream_failed';
+      return retryable && apis.includes('agents') && !isOfOutcome && !page.includes(`\`${code}\``);
+    });
+    expect(missing).toEqual([]);
+  });
+
   test.each(Object.entries(answeredBy))(
     'that %s throws belongs to the API that answers it',
     (service, api) => {

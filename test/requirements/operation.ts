@@ -37,6 +37,11 @@ export const operationRequirements = {
     source: 'docs/streams.md',
     layer: 'line',
   },
+  'P-rolling-ingress': {
+    text: 'Starting ingress again under interlock up refuses and cuts off no call: its successor listens on the same socket, the one that ends answers what it has and what comes over its connections, and calls made while none runs wait.',
+    source: 'deploy/local/README.md',
+    layer: 'fault',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',

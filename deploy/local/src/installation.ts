@@ -39,6 +39,7 @@ import {
 } from '@interlock/shell';
 import { checkDataFolder } from './folder-owner.ts';
 import { ensureFormat } from './format.ts';
+import { holdPort } from './held-port.ts';
 import { ensureIdentities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
 import { takeLock, writeLock } from './lock.ts';
@@ -111,8 +112,10 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const servers = await prepareServers(data, ports, identities, env);
   const known = owned.use(processList(data, report));
   const serverChildren = await startServers(servers, owned, { known, report, signal });
+  const door = owned.use(holdPort(HOST, ports.ingress));
   const specs = await serviceSpecs({
     data,
+    ingressFd: door.fd,
     ports,
     servers,
     identities,

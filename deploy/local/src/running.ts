@@ -28,7 +28,10 @@ export interface RunningInterlock extends AsyncDisposable {
   readonly servers: { name: string; pid: number }[];
   /** Sends a signal to one process, by the name of a service (or a server). Throws `process_unknown`. */
   signal(name: string, signal: NodeJS.Signals): void;
-  /** Stops one process in order and waits until its successor is ready, or `signal` aborts the waiting. */
+  /**
+   * Stops one process in order and waits until its successor is ready, or `signal` aborts the waiting. Ingress is stopped
+   * when its successor is ready.
+   */
   restart(name: string, signal?: AbortSignal): Promise<void>;
   /** Waits until every service is ready. */
   ready(): Promise<void>;
@@ -75,7 +78,8 @@ export function runningInterlock(parts: RunningParts, owned: AsyncDisposableStac
     restart: async (name, signal = never) => {
       const child = find(name);
       const { starts } = child;
-      child.signal('SIGTERM');
+      if (child.spec.overlaps === true) child.replace();
+      else child.signal('SIGTERM');
       await untilStartedAgain(child, starts, signal);
       if (children.includes(child)) await untilReady([child], signal);
     },

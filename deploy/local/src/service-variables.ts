@@ -27,6 +27,7 @@ export const ownVariables: Readonly<Record<ServiceName, readonly string[]>> = {
   ],
   ingress: [
     'INTERLOCK_INGRESS_ADDRESS',
+    'INTERLOCK_INGRESS_FD',
     'INTERLOCK_PUBLIC_URL',
     'INTERLOCK_INGRESS_IN_FLIGHT',
     'INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS',

@@ -10,7 +10,7 @@ import type { Ports } from './ports.ts';
 import { searchPath } from './search-path.ts';
 import type { Servers } from './servers.ts';
 import { variablesOf } from './service-variables.ts';
-import type { ProcessSpec, Ready, SupervisedProcess } from './supervise.ts';
+import { INHERITED_FD, type ProcessSpec, type Ready, type SupervisedProcess } from './supervise.ts';
 
 const HOST = '127.0.0.1';
 /**
@@ -29,6 +29,8 @@ export const SINGLE = 'interlock';
 
 export interface ServiceSpecOptions {
   data: string;
+  /** The number of the socket that agents connect to. */
+  ingressFd: number;
   ports: Ports;
   servers: Servers;
   identities: Identities;
@@ -46,6 +48,7 @@ export async function serviceSpecs(options: ServiceSpecOptions): Promise<Process
   const specOf = (
     name: string,
     { runs, args, own = {} }: { runs: readonly ServiceName[]; args: readonly string[]; own?: Environment },
+    door: Pick<ProcessSpec, 'inherits' | 'overlaps'> = {},
   ): ProcessSpec => ({
     name,
     command: process.execPath,
@@ -55,8 +58,11 @@ export async function serviceSpecs(options: ServiceSpecOptions): Promise<Process
     logFile: path.join(dataFiles(options.data).logs, `${name}.log`),
     reportsReady: true,
     lowPriority: LOW_PRIORITY.has(name),
+    ...door,
   });
-  if (options.single) return [specOf(SINGLE, { runs: services, args: [ONE_PROCESS, ...services] })];
+  const inherits = options.ingressFd;
+  if (options.single)
+    return [specOf(SINGLE, { runs: services, args: [ONE_PROCESS, ...services] }, { inherits })];
   const ordered: ServiceName[] = ['provisioner', ...services.filter((name) => name !== 'provisioner')];
   return ordered.flatMap((name) => {
     const module = fileURLToPath(import.meta.resolve(`@interlock/${name}`));
@@ -66,7 +72,7 @@ export async function serviceSpecs(options: ServiceSpecOptions): Promise<Process
     return Array.from({ length: count }, (_, index) =>
       // Only the first replica has the address that is remembered; the others take a free one.
       index === 0
-        ? specOf(name, { runs, args: [module], own })
+        ? specOf(name, { runs, args: [module], own }, name === 'ingress' ? { inherits, overlaps: true } : {})
         : specOf(`${name}-${index + 1}`, {
             runs,
             args: [module],
@@ -85,6 +91,7 @@ export function servicesOf(children: readonly SupervisedProcess[]): Ready[] {
 
 const FREE_ADDRESSES: Environment = {
   INTERLOCK_INGRESS_ADDRESS: `${HOST}:0`,
+  INTERLOCK_INGRESS_FD: '',
   INTERLOCK_CONSOLE_ADDRESS: `${HOST}:0`,
 };
 
@@ -113,6 +120,7 @@ async function serviceEnvironment(options: ServiceSpecOptions): Promise<Environm
     INTERLOCK_PEOPLE_FILE: files.people,
     INTERLOCK_EXECUTOR_COMMANDS: files.commands,
     INTERLOCK_INGRESS_ADDRESS: `${HOST}:${ports.ingress}`,
+    INTERLOCK_INGRESS_FD: String(INHERITED_FD),
     INTERLOCK_CONSOLE_ADDRESS: `${HOST}:${ports.console}`,
     INTERLOCK_HEALTH_ADDRESS: `${HOST}:0`,
     INTERLOCK_EXIT_WITH_PARENT: '1',

@@ -5,6 +5,8 @@
  *     children are stopped in order.
  * S2. A process that is being stopped is not started again.
  * S3. A process that crashes writes no image of its memory, which holds keys, to the disk.
+ * S4. A process that overlaps is followed by its successor while it still works or finishes: both listen on a socket
+ *     that is held here. It is asked to end when its successor is ready.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,6 +41,9 @@ const LOG_END_LINES = 3;
 /** A third of the share of the others (nice 5): enough to catch up, never enough to hold them up. */
 const LOW_PRIORITY = 5;
 
+/** The first one after standard input, output, error and the channel of messages. */
+export const INHERITED_FD = 4;
+
 const readyMessageSchema = z.object({
   type: z.literal('ready'),
   service: z.string(),
@@ -46,6 +51,10 @@ const readyMessageSchema = z.object({
   healthUrl: z.string(),
   pid: z.int(),
 });
+const messageSchema = z.discriminatedUnion('type', [
+  readyMessageSchema,
+  z.object({ type: z.literal('leaving') }),
+]);
 /** What a process sends over its channel, once for each service it runs. */
 export type Ready = z.infer<typeof readyMessageSchema>;
 
@@ -63,6 +72,10 @@ export interface ProcessSpec {
   reportsReady: boolean;
   /** True when the others come first where processors are short. */
   lowPriority?: boolean;
+  /** A socket that it inherits as `INHERITED_FD`. */
+  inherits?: number;
+  /** True when two of it can run at once (S4). */
+  overlaps?: boolean;
 }
 
 /** One process, started again whenever it ends. */
@@ -72,6 +85,9 @@ export class SupervisedProcess {
   readonly #onStart: () => void;
   readonly #ready = new Map<string, Ready>();
   #child: ChildProcess | undefined;
+  /** Processes whose place another one takes (S4), until they have ended. */
+  readonly #outgoing = new Set<ChildProcess>();
+  #leave: () => void = () => undefined;
   #starts = 0;
   #lastEnd = 'has not started';
   #running: Repeating | undefined;
@@ -124,19 +140,16 @@ export class SupervisedProcess {
     child.once('exit', () => clearTimeout(force));
   }
 
+  /** Starts a successor, and asks the process to end when that one is ready (S4). */
+  replace(): void {
+    this.#leave();
+  }
+
   /** Asks the process to end, ends it by force after `STOP_MS`, and does not start it again (S2). */
   async stop(): Promise<void> {
     const ended = this.#running?.[Symbol.asyncDispose]();
-    const child = this.#child;
-    if (child !== undefined) {
-      // A paused process handles SIGTERM only after it goes on.
-      child.kill('SIGCONT');
-      child.kill('SIGTERM');
-      const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await ended;
-      clearTimeout(force);
-    }
-    await ended;
+    const children = [this.#child, ...this.#outgoing].filter((child) => child !== undefined);
+    await Promise.all([ended, ...children.map(end)]);
   }
 
   #keepRunning(): Repeating {
@@ -147,19 +160,24 @@ export class SupervisedProcess {
     const task = `running ${this.name}`;
     return repeat({ clock: systemClock, log, task, waitMs: () => pauseMs }, async (stopped) => {
       const startedMs = systemClock.monotonicMs();
-      this.#lastEnd = await this.#runOnce();
+      const how = await this.#runOnce(stopped);
       if (stopped.aborted) return;
+      if (how === undefined) {
+        this.#report(`${this.name} finishes, and another process takes its place`);
+        pauseMs = 0;
+        return;
+      }
+      this.#lastEnd = how;
       if (systemClock.monotonicMs() - startedMs >= STABLE_MS) backOff.reset();
       const nextMs = backOff.next();
       pauseMs = this.#ready.size > 0 ? Math.min(nextMs, READY_PAUSE_MAX_MS) : nextMs;
-      const how = `${this.name} ${this.#lastEnd}`;
-      this.#report(`${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
+      this.#report(`${this.name} ${how}; it is started again in ${pauseMs} ms (log: ${this.spec.logFile})`);
     });
   }
 
-  /** Runs the process to its end, and returns how it ended. */
-  async #runOnce(): Promise<string> {
-    const { command, args, env, cwd, logFile, socket, reportsReady, lowPriority } = this.spec;
+  /** Runs the process until it ends, and returns how; undefined when it leaves its place to another one (S4). */
+  async #runOnce(stopped: AbortSignal): Promise<string | undefined> {
+    const { command, args, env, cwd, logFile, socket, reportsReady, lowPriority, inherits } = this.spec;
     this.#ready.clear();
     this.#starts += 1;
     let log: number | undefined;
@@ -172,14 +190,30 @@ export class SupervisedProcess {
         env,
         // S1
         detached: true,
-        stdio: reportsReady ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+        stdio: [
+          ...['ignore' as const, log, log],
+          ...(reportsReady ? ['ipc' as const] : []),
+          ...(inherits === undefined ? [] : [inherits]),
+        ],
       });
       this.#child = child;
       if (lowPriority === true && child.pid !== undefined) lowerPriority(child.pid);
       this.#onStart();
-      child.on('message', (message) => this.#receive(message));
-      const [code, signal] = await once(child, 'exit');
-      return signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+      child.on('message', (message) => {
+        if (child === this.#child) this.#receive(message);
+      });
+      const left = new Promise<undefined>((resolve) => {
+        this.#leave = () => {
+          if (this.spec.overlaps === true && !stopped.aborted) resolve(undefined);
+        };
+      });
+      const ended = howItEnds(child);
+      const how = await Promise.race([ended, left]);
+      if (how === undefined) {
+        this.#outgoing.add(child);
+        void ended.finally(() => this.#outgoing.delete(child));
+      }
+      return how;
     } catch (error) {
       return `cannot be started: ${error instanceof Error ? error.message : 'unknown'}`;
     } finally {
@@ -189,9 +223,34 @@ export class SupervisedProcess {
   }
 
   #receive(message: unknown): void {
-    const parsed = readyMessageSchema.safeParse(message);
-    if (parsed.success) this.#ready.set(parsed.data.service, parsed.data);
+    const { data: parsed } = messageSchema.safeParse(message);
+    if (parsed?.type === 'leaving') this.#leave();
+    if (parsed?.type !== 'ready') return;
+    this.#ready.set(parsed.service, parsed);
+    for (const child of this.#outgoing) void end(child);
   }
+}
+
+/** Resolves when a process has ended, or could not be started. */
+async function howItEnds(child: ChildProcess): Promise<string> {
+  try {
+    const [code, signal] = await once(child, 'exit');
+    return signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+  } catch (error) {
+    return `cannot be started: ${error instanceof Error ? error.message : 'unknown'}`;
+  }
+}
+
+/** Asks a process to end, and ends it by force after `STOP_MS`. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = howItEnds(child);
+  // A paused process handles SIGTERM only after it goes on.
+  child.kill('SIGCONT');
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await ended;
+  clearTimeout(force);
 }
 
 /** Returns the last lines of a process's log. */

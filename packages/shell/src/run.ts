@@ -25,6 +25,11 @@ export interface ReadyMessage {
   pid: number;
 }
 
+/** What such a process sends when it was asked to stop: a successor may be started while it finishes. */
+export interface LeavingMessage {
+  type: 'leaving';
+}
+
 /**
  * Runs services as this process until SIGTERM, SIGINT, or the parent's end when INTERLOCK_EXIT_WITH_PARENT is 1.
  * Then they are at once not ready and drain within `DRAIN_MS`, telemetry is flushed, and the process ends because nothing
@@ -94,11 +99,13 @@ async function serve(
   }
   if (!stop.aborted) await once(stop, 'abort');
   log.info('draining');
+  if (process.connected) announce({ type: 'leaving' }, log);
 }
 
-function announce(message: ReadyMessage, log: Logger): void {
+function announce(message: ReadyMessage | LeavingMessage, log: Logger): void {
   process.send?.(message, undefined, {}, (error) => {
-    if (error !== null) log.warn({ err: error }, 'the ready message could not be sent to the parent process');
+    if (error !== null)
+      log.warn({ err: error, message: message.type }, 'a message could not be sent to the parent process');
   });
 }
 

@@ -11,6 +11,8 @@ const IN_FLIGHT = 2_000;
 /** Ingress's own variables. */
 export const configSchema = z.object({
   INTERLOCK_INGRESS_ADDRESS: listenAddressSchema.prefault('127.0.0.1:0'),
+  /** The number of an inherited socket that is bound to this address: processes that share it take over from each other. */
+  INTERLOCK_INGRESS_FD: z.coerce.number().int().min(3).optional(),
   /** The URL that other enforcement points use for ingress; by default the address it listens at. */
   INTERLOCK_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Requests of all agents that this replica handles at once; above that it answers 503 `overloaded`. */

@@ -1,6 +1,6 @@
 import { connectBus } from '@interlock/bus';
 import { outcomeEntrySchema, questionEntrySchema } from '@interlock/contracts';
-import { defineService, run } from '@interlock/shell';
+import { type Clock, defineService, run } from '@interlock/shell';
 import { authenticator, currentAgent } from './agents.ts';
 import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
 import { submit } from './calls.ts';
@@ -18,6 +18,9 @@ import { Waits } from './waits.ts';
 
 /** Bodies that are handled at once; read and parsed, a body takes several times its size. */
 const IN_FLIGHT_BYTES = 64 * 1_048_576;
+/** A store that does not answer is awaited this long before the door opens. */
+const FIRST_COPIES_MS = 5_000;
+const FIRST_POLL_MS = 10;
 
 /** Ingress: the HTTP server of the agents' API. */
 export const ingressService = defineService({
@@ -68,11 +71,23 @@ export const ingressService = defineService({
       log,
     });
     stack.defer(() => drain(() => waits.drain()));
+    await untilCurrent([agents, toolEntries], clock);
     // A copy: the framework writes into what it is given, and the configuration is frozen.
-    const address = await app.listen({ ...config.INTERLOCK_INGRESS_ADDRESS });
+    const inherited = config.INTERLOCK_INGRESS_FD === undefined ? {} : { fd: config.INTERLOCK_INGRESS_FD };
+    const address = await app.listen({ ...config.INTERLOCK_INGRESS_ADDRESS, ...inherited });
     const owned = stack.move();
     return { url: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   },
 });
+
+/**
+ * Waits for the first reading of the copies: a door that opens before would refuse calls that its predecessor still
+ * takes. One that waited in vain opens, and answers that it does not know yet.
+ */
+async function untilCurrent(copies: readonly { readonly current: boolean }[], clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + FIRST_COPIES_MS;
+  while (!copies.every(({ current }) => current) && clock.monotonicMs() < endMs)
+    await clock.sleep(FIRST_POLL_MS);
+}
 
 if (import.meta.main) await run([ingressService]);

@@ -8,9 +8,16 @@
  * H4. What has two meanings is refused, and what is sent slowly is cut (packages/shell/src/strict-http.ts).
  */
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import type { BusLog } from '@interlock/bus';
 import { type AgentEntry, Fault, idSchema } from '@interlock/contracts';
-import { cutUnreadRequests, endConnection, headMistake, limitConnections } from '@interlock/shell';
+import {
+  type Clock,
+  cutUnreadRequests,
+  endConnection,
+  headMistake,
+  limitConnections,
+} from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import {
@@ -47,6 +54,8 @@ const DRAIN_MS = 10_000;
 /** After that, how long the last answers may take to be sent, and slow uploads to fail. */
 const CUT_MS = 2_000;
 const SWEEP_MS = 100;
+/** For this long clients may find out from an answer that their connection ends, before idle ones are closed. */
+const FAREWELL_MS = 1_000;
 /** An identifier has 64 characters; a longer one than this gets its own error. */
 const PARAMETER_LENGTH = 256;
 const CONTENT_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
@@ -69,6 +78,7 @@ export interface ServerParts extends AdmissionParts {
   listTools: (agent: AgentEntry) => Promise<object[]>;
   description: object;
   connectionsPerAddress: number;
+  clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
   log: BusLog;
 }
 
@@ -83,8 +93,9 @@ interface AgentRequest extends Admitted {
 export interface Server {
   app: FastifyInstance;
   /**
-   * Accepts no more requests and resolves when the running ones are answered. After `DRAIN_MS` it calls `giveUp`, so
-   * that requests that still wait are answered with what is known; connections that are open even then are cut.
+   * Answers what comes over open connections and closes each with its answer, takes no new ones after `FAREWELL_MS`, and
+   * resolves when all are closed. After `DRAIN_MS` it calls `giveUp`, so that requests that still wait are answered with
+   * what is known, and refuses others; connections that are open even then are cut.
    */
   drain: (giveUp: () => void) => Promise<void>;
 }
@@ -119,7 +130,7 @@ export function buildServer(parts: ServerParts): Server {
   cutUnreadRequests(app.server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  let closing = false;
+  let leaving: 'no' | 'answering' | 'refusing' = 'no';
   app.addHook('onRequest', async (request, reply) => {
     received.set(request, { route: routeOf(request), arrivedMs: parts.clock.monotonicMs() });
     const mistake = headMistake(request.raw); // H4
@@ -129,9 +140,13 @@ export function buildServer(parts: ServerParts): Server {
     }
     // An unknown address is answered before a byte of the body is read.
     if (request.is404) return await answerUnknownRoute(request, reply, parts);
-    if (!closing) return;
-    reply.header('connection', 'close');
-    throw new Fault('dependency_unavailable', { detail: 'This ingress is shutting down. Nothing was done.' });
+    if (leaving === 'refusing')
+      throw new Fault('dependency_unavailable', {
+        detail: 'This ingress is shutting down. Nothing was done.',
+      });
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (leaving !== 'no') reply.header('connection', 'close');
   });
   app.setErrorHandler((thrown, request, reply) => answerThrown(thrown, request, reply, parts));
   app.setNotFoundHandler((request, reply) => answerUnknownRoute(request, reply, parts));
@@ -139,13 +154,19 @@ export function buildServer(parts: ServerParts): Server {
   return {
     app,
     drain: async (giveUp) => {
-      closing = true;
-      await close(app, giveUp);
+      leaving = 'answering';
+      await close(app, parts.clock, () => {
+        leaving = 'refusing';
+        giveUp();
+      });
     },
   };
 }
 
-async function close(app: FastifyInstance, giveUp: () => void): Promise<void> {
+async function close(app: FastifyInstance, clock: ServerParts['clock'], giveUp: () => void): Promise<void> {
+  // A client that is told with an answer that its connection ends sends nothing more over it. One whose connection were
+  // closed without a word might be sending at that very moment.
+  if ((await promisify(app.server.getConnections.bind(app.server))()) > 0) await clock.sleep(FAREWELL_MS);
   // A connection whose last answer was sent after closing began is idle, and would stay open for its keep-alive time.
   const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
   const late = setTimeout(giveUp, DRAIN_MS);
