@@ -2,6 +2,11 @@ import type { Requirement } from './requirement.ts';
 
 /** Secrets, signatures, accounts, and who may do what. */
 export const trustRequirements = {
+  'P-token-console-only': {
+    text: "The command sends a person's token or an agent's key only over a connection whose other end has proved, with the key of that service, that it is the console or ingress at that address.",
+    source: 'packages/cli/README.md',
+    layer: 'unit',
+  },
   'P-secret-nowhere': {
     text: 'A secret never enters an event, a log, a span, an error, an audit record or a response.',
     source: 'architecture: secrets',

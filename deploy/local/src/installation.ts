@@ -133,7 +133,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   // I3
   const ingress = urlOf(children, 'ingress') ?? `http://${HOST}:${ports.ingress}`;
   const console = urlOf(children, 'console') ?? `http://${HOST}:${ports.console}`;
-  const client = managementClient(console, tokenOf(tokens));
+  const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
+  const client = managementClient(console, tokenOf(tokens), trust);
   const policy = await signedBundle(data, bundle, env);
   const resolved = { tools, people, policy };
   await confirmRemovals(await planOf(client, loaded, resolved));
@@ -142,7 +143,6 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   await commands.onlyNow();
   await reportUnsetCredentials(client, loaded, report);
   const keyed = await withAgentKeys(client, tokens, loaded.agents, systemClock.nowMs());
-  const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
   const context = { ...keyed, ingress, console, trust };
   await writeContext(data, context);
   await untilReady(children, signal);

@@ -30,12 +30,25 @@ describe('the exit code', () => {
     const folder = await mkdtemp(path.join(data, 'gone-'));
     await writeContext(folder, {
       console: 'http://127.0.0.1:9',
+      trust: { rootKey: 'x', keyringFile: 'x' },
       people: { alice: 'x' },
       agents: {},
       person: 'alice',
     });
     const gone = await interlock(['tools', '--data', folder]);
     expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('interlock: unreachable: ') });
+  });
+
+  test('[P-token-console-only] is 3 when another program listens at the port of the console or of ingress, which gets no token', async () => {
+    const impostor = { status: 200, body: { tools: [] }, proves: false };
+    for (const [service, ...args] of [
+      ['console', 'tools'],
+      ['ingress', 'call', 'note', '{}'],
+    ]) {
+      const { code, stderr, asked } = await withApi(impostor, args);
+      expect({ code, tokens: asked.map(({ token }) => token) }).toEqual({ code: 3, tokens: [undefined] });
+      expect(stderr).toContain(`did not prove that it is the ${service} of this installation`);
+    }
   });
 
   test('is 1 when the request is refused, and the reason is one line with the next step', async () => {

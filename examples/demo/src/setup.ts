@@ -68,7 +68,8 @@ export async function setUp(owned: AsyncDisposableStack, options: SetupOptions):
     `The API is at ${api.url}: json-server with json-server-auth, which know nothing of Interlock.`,
   );
 
-  const alice = managementClient(installation.console, tokenOf(installation.context, 'alice'));
+  const { trust } = installation.context;
+  const alice = managementClient(installation.console, tokenOf(installation.context, 'alice'), trust);
   await giveCredential(alice, api);
   screen.line(
     `Alice sets the credential ${CREDENTIAL}. It is stored encrypted, and no agent ever receives it.`,
@@ -78,7 +79,7 @@ export async function setUp(owned: AsyncDisposableStack, options: SetupOptions):
   if (key === undefined) throw new Failure('configuration_missing', `The demo has no agent ${AGENT}.`);
   const agent = new Agent({ name: 'clerk', url: wiretap.url, key, signal });
   screen.line('The agent clerk acts for Alice. It has an address and a key, and a tap records its traffic.');
-  const bob = managementClient(installation.console, tokenOf(installation.context, 'bob'));
+  const bob = managementClient(installation.console, tokenOf(installation.context, 'bob'), trust);
   return {
     files: path.join(config, 'files'),
     installation,

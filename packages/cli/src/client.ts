@@ -1,10 +1,11 @@
 /** Clients of the two APIs: the management API for people, the ingress for agents. */
 import { problemSchema } from '@interlock/contracts';
-import { Failure } from '@interlock/shell';
+import { Failure, type KeyringSource } from '@interlock/shell';
 import type { z } from 'zod';
 import { type Context, readContext } from './context.ts';
 import { type FolderOptions, foldersOf } from './folders.ts';
 import { oneLine } from './output.ts';
+import { type Expected, type Sending, sendProven } from './proven-connection.ts';
 
 /** Longer than the longest management operation, which is a check of the whole audit trail. */
 const MANAGEMENT_TIMEOUT_MS = 130_000;
@@ -39,21 +40,27 @@ export async function managementClientOf(options: PersonOptions): Promise<ApiCli
   const { data } = foldersOf(options);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
-  return managementClient(context.console, tokenOf(context, options.as));
+  return managementClient(context.console, tokenOf(context, options.as), context.trust);
 }
 
-/** Returns a client of the management API with a person's token. */
-export function managementClient(url: string, token: string): ApiClient {
-  return clientAt({ url, token, headers: {}, timeoutMs: MANAGEMENT_TIMEOUT_MS });
+/**
+ * Returns a client of the management API with a person's token. The token is sent to nobody but the console: over https
+ * its certificate proves it, over http its own signature, verified with `trust`.
+ */
+export function managementClient(url: string, token: string, trust: KeyringSource | undefined): ApiClient {
+  const expected: Expected = { service: 'console', trust };
+  return clientAt({ url, token, headers: {}, timeoutMs: MANAGEMENT_TIMEOUT_MS, expected });
 }
 
-/** Returns a client of the ingress with an agent's key. */
+/** Returns a client of the ingress with an agent's key, which is likewise sent to nobody else. */
 export function ingressClient(
   url: string,
   key: string,
+  trust: KeyringSource | undefined,
   headers: Readonly<Record<string, string>> = {},
 ): ApiClient {
-  return clientAt({ url, token: key, headers, timeoutMs: INGRESS_TIMEOUT_MS });
+  const expected: Expected = { service: 'ingress', trust };
+  return clientAt({ url, token: key, headers, timeoutMs: INGRESS_TIMEOUT_MS, expected });
 }
 
 /** Returns the token of the person who acts. Throws `person_unknown`. */
@@ -83,6 +90,7 @@ interface Endpoint {
   token: string;
   headers: Readonly<Record<string, string>>;
   timeoutMs: number;
+  expected: Expected;
 }
 
 function clientAt(endpoint: Endpoint): ApiClient {
@@ -166,24 +174,27 @@ function unexpected({ url }: Endpoint, cause: Error): Failure {
 }
 
 async function send(
-  { url, token, headers }: Endpoint,
+  { url, token, headers, expected }: Endpoint,
   { method, path, body }: { method: string; path: string; body?: object },
   signal: AbortSignal,
 ): Promise<Response> {
   const target = new URL(path, url);
+  const sending: Sending = {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal,
+  };
   try {
-    return await fetch(target, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      redirect: 'error',
-      signal,
-    });
+    // Over https the certificate proves who answers.
+    if (target.protocol === 'https:') return await fetch(target, { ...sending, redirect: 'error' });
+    return await sendProven(target, sending, expected);
   } catch (cause) {
+    if (cause instanceof Failure) throw cause;
     throw new Failure('unreachable', `${target.origin} does not answer.`, {
       cause,
       next: 'Start Interlock with interlock up. If it runs, see what interlock doctor reports.',

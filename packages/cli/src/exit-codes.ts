@@ -11,6 +11,7 @@ const exitCodeByFailure: Readonly<Record<string, ExitCode>> = {
   usage: exitCodes.usage,
   not_running: exitCodes.unreachable,
   unreachable: exitCodes.unreachable,
+  service_unproven: exitCodes.unreachable,
   answer_broken: exitCodes.unreachable,
 };
 

@@ -3,6 +3,7 @@ import { limits } from './events.ts';
 import { faultCodes, faultCodesOf } from './faults.ts';
 import { shownHeadersSchema } from './headers.ts';
 import { idSchema, instantMsSchema } from './ids.ts';
+import { signedSchema } from './statements.ts';
 import { jsonSchemaSchema, toolLabelSchema } from './tool.ts';
 
 /** What ingress may answer an agent. */
@@ -143,3 +144,6 @@ export const decisionPointSchema = z.strictObject({
   access_evaluation_endpoint: z.url(),
   access_evaluations_endpoint: z.url(),
 });
+
+/** The answer of a service that proves who it is: a statement `consoleProof` or `ingressProof`. */
+export const proofSchema = z.strictObject({ proof: signedSchema });

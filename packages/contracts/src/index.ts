@@ -13,6 +13,7 @@ export {
   evaluationsSchema,
   type Problem,
   problemSchema,
+  proofSchema,
   toolListSchema,
 } from './api.ts';
 export {

@@ -117,6 +117,17 @@ const bundleSchema = z.strictObject({
   issuedAt: instantMsSchema,
 });
 
+const consoleProofSchema = z.strictObject({
+  type: z.literal('consoleProof'),
+  /** What the asker drew: 32 random bytes. */
+  nonce: z.base64url().length(43),
+  /** The address and port at which the service was asked, with a blank between them. */
+  address: z.string().max(64),
+  issuedAt: instantMsSchema,
+});
+
+const ingressProofSchema = consoleProofSchema.extend({ type: z.literal('ingressProof') });
+
 /** Each type of statement: its shape and the one role that may sign it. */
 export const statements = {
   decision: { schema: decisionSchema, signer: 'decider' },
@@ -125,6 +136,8 @@ export const statements = {
   entry: { schema: entrySchema, signer: 'console' },
   anchor: { schema: anchorSchema, signer: 'auditor' },
   bundle: { schema: bundleSchema, signer: 'author' },
+  consoleProof: { schema: consoleProofSchema, signer: 'console' },
+  ingressProof: { schema: ingressProofSchema, signer: 'ingress' },
 } as const satisfies Record<string, { schema: z.ZodType; signer: KeyHolder }>;
 
 export type StatementType = keyof typeof statements;
@@ -141,4 +154,6 @@ export const statementSchemas = {
   entry: entrySchema,
   anchor: anchorSchema,
   bundle: bundleSchema,
+  consoleProof: consoleProofSchema,
+  ingressProof: ingressProofSchema,
 };

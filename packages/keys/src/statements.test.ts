@@ -33,6 +33,8 @@ const samples: { [T in StatementType]: Statement<T> & { type: T } } = {
     issuedAt: nowMs,
   },
   bundle: { type: 'bundle', digest, bytes: 1, issuedAt: nowMs },
+  consoleProof: { type: 'consoleProof', nonce: 'n'.repeat(43), address: '::1 1', issuedAt: nowMs },
+  ingressProof: { type: 'ingressProof', nonce: 'n'.repeat(43), address: '::1 1', issuedAt: nowMs },
 };
 const types = Object.keys(samples) as StatementType[];
 /** Written out and not derived: a signer added to the code by mistake must fail here. */
@@ -43,6 +45,8 @@ const signers = {
   entry: 'console',
   anchor: 'auditor',
   bundle: 'author',
+  consoleProof: 'console',
+  ingressProof: 'ingress',
 } as const satisfies Record<StatementType, KeyHolder>;
 
 const keys = createTestKeys();

@@ -12,7 +12,7 @@ export {
 export { type DescribedError, describeError } from './describe-error.ts';
 export { Failure, failureOf } from './failure.ts';
 export type { Health, Readiness } from './health.ts';
-export { loadKeyring, loadKeys } from './identity.ts';
+export { type KeyringSource, loadKeyring, loadKeys } from './identity.ts';
 export { createLog, type LogOptions } from './log.ts';
 export { counter, gauge, gauges, histogram } from './metrics.ts';
 export {
@@ -26,6 +26,7 @@ export {
   writeIdentities,
 } from './operator.ts';
 export { readIfPresent, writePrivate } from './private-file.ts';
+export { PROOF_PATH, type ProofParts, proveAddress } from './prove-address.ts';
 export { Queue } from './queue.ts';
 export { type Repeating, type RepeatLog, repeat } from './repeat.ts';
 export { type ReadyMessage, run } from './run.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { connectBus } from '@interlock/bus';
 import { Fault } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
-import { defineService, Queue, run } from '@interlock/shell';
+import { defineService, PROOF_PATH, proveAddress, Queue, run } from '@interlock/shell';
 import { agentRoutes } from './agents.ts';
 import { applyRoutes } from './apply.ts';
 import { approvalRoutes } from './approvals.ts';
@@ -55,6 +55,9 @@ export const consoleService = defineService({
       hosts: config.INTERLOCK_CONSOLE_HOSTS,
       routes: routesOf(management, switches, store),
     });
+    server.get(PROOF_PATH, (request) =>
+      proveAddress(request, { type: 'consoleProof', key: keys.sign, nowMs: clock.nowMs() }),
+    );
     if (traceToken !== undefined) addSpanReceiver(server, store, traceToken);
     owned.defer(() => server.close());
     const url = await listen(server, config.INTERLOCK_CONSOLE_ADDRESS);

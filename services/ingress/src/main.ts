@@ -1,6 +1,6 @@
 import { connectBus } from '@interlock/bus';
 import { outcomeEntrySchema, questionEntrySchema } from '@interlock/contracts';
-import { type Clock, defineService, run } from '@interlock/shell';
+import { type Clock, defineService, proveAddress, run } from '@interlock/shell';
 import { authenticator, currentAgent } from './agents.ts';
 import { describeDecisionPoint, evaluate, evaluateAll } from './authzen.ts';
 import { submit } from './calls.ts';
@@ -66,6 +66,7 @@ export const ingressService = defineService({
       describeDecisionPoint: (listening) => describeDecisionPoint(config.INTERLOCK_PUBLIC_URL ?? listening),
       listTools: (agent) => listOffered(agent, { bus, tools }),
       connectionsPerAddress: config.INTERLOCK_INGRESS_CONNECTIONS_PER_ADDRESS,
+      prove: (asked) => proveAddress(asked, { type: 'ingressProof', key: keys.sign, nowMs: clock.nowMs() }),
       description: describeApi(),
       clock,
       log,

@@ -12,6 +12,7 @@ import {
   type FaultCode,
   faults,
   idSchema,
+  proofSchema,
   toolListSchema,
 } from '@interlock/contracts';
 import { z } from 'zod';
@@ -27,6 +28,7 @@ const schemas = {
   Decision: evaluationDecisionSchema,
   Decisions: evaluationDecisionsSchema,
   DecisionPoint: decisionPointSchema,
+  Proof: proofSchema,
   Problem: agentProblemSchema,
   Id: idSchema,
 };
@@ -67,6 +69,7 @@ export function describeApi(): object {
       '/access/v1/evaluation': { post: postEvaluation() },
       '/access/v1/evaluations': { post: postEvaluations() },
       '/.well-known/authzen-configuration': { get: getDecisionPoint() },
+      '/.well-known/interlock-proof': { get: getProof() },
       '/openapi.json': { get: getDescription() },
     },
     components: {
@@ -149,6 +152,25 @@ function getDecisionPoint(): object {
     summary: 'Returns the addresses of this decision point (AuthZEN 1.0).',
     security: [],
     responses: responsesOf('GET /.well-known/authzen-configuration', { 200: 'DecisionPoint' }),
+  };
+}
+
+function getProof(): object {
+  return {
+    operationId: 'prove',
+    summary:
+      'Proves that this is ingress: a statement, signed with its key, about the question and the address.',
+    security: [],
+    parameters: [
+      {
+        name: 'nonce',
+        in: 'query',
+        required: true,
+        description: 'What the asker drew: 32 random bytes in base64url.',
+        schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
+      },
+    ],
+    responses: responsesOf('GET /.well-known/interlock-proof', { 200: 'Proof' }),
   };
 }
 

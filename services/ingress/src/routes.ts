@@ -53,6 +53,12 @@ export const routes = {
     successes: [200],
     codes: anyCodes,
   },
+  'GET /.well-known/interlock-proof': {
+    method: 'GET',
+    url: '/.well-known/interlock-proof',
+    successes: [200],
+    codes: ['query_invalid', ...anyCodes],
+  },
   'GET /openapi.json': { method: 'GET', url: '/openapi.json', successes: [200], codes: anyCodes },
 } as const satisfies Record<string, Route>;
 export type RouteName = keyof typeof routes;
@@ -65,6 +71,7 @@ export const routeNames = [
   'POST /access/v1/evaluation',
   'POST /access/v1/evaluations',
   'GET /.well-known/authzen-configuration',
+  'GET /.well-known/interlock-proof',
   'GET /openapi.json',
 ] as const satisfies RouteName[];
 

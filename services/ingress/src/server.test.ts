@@ -46,6 +46,7 @@ const parts: ServerParts = {
   evaluate: () => Promise.reject(new Error('a secret of the inside')),
   describeDecisionPoint: (listening) => ({ listening }),
   listTools: async () => [],
+  prove: () => ({}),
   description: describeApi(),
   connectionsPerAddress: CONNECTIONS,
   clock: systemClock,

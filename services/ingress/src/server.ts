@@ -17,6 +17,7 @@ import {
   endConnection,
   headMistake,
   limitConnections,
+  PROOF_PATH,
 } from '@interlock/shell';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
@@ -76,6 +77,8 @@ export interface ServerParts extends AdmissionParts {
   /** The metadata that enforcement points read first, given the address this server listens at. */
   describeDecisionPoint: (listening: string) => object;
   listTools: (agent: AgentEntry) => Promise<object[]>;
+  /** Signs that this is ingress, for who asked over this connection. */
+  prove: (asked: Pick<FastifyRequest, 'query' | 'socket'>) => object;
   description: object;
   connectionsPerAddress: number;
   clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
@@ -233,6 +236,7 @@ function addRoutes(app: FastifyInstance, parts: ServerParts): void {
   app.get('/.well-known/authzen-configuration', (request, reply) =>
     send(request, reply, plain(parts.describeDecisionPoint(listeningAt(app))), parts),
   );
+  app.get(PROOF_PATH, (request, reply) => send(request, reply, plain(parts.prove(request)), parts));
   app.get('/openapi.json', (request, reply) => send(request, reply, plain(parts.description), parts));
 }
 

@@ -52,7 +52,7 @@ async function runApply(
   const bundle = await bundlePolicies(loaded.policies, signal);
   const context = await readContext(data);
   if (context.console === undefined) throw notRunning(data);
-  const client = managementClient(context.console, tokenOf(context, options.as));
+  const client = managementClient(context.console, tokenOf(context, options.as), context.trust);
   const commands = await agreeToCommands(data, loaded, agreeAtTerminal(options));
   const asking = { data, env: { ...env, PATH: searchPath(env) }, report, signal };
   const { tools, warnings } = await resolveTools(loaded, asking);

@@ -53,7 +53,7 @@ async function runCall(tool: string, json: string, options: CallOptions): Promis
     arguments: parameters,
     ...(purpose === undefined ? {} : { purpose }),
   };
-  const client = ingressClient(context.ingress, await keyOf(context, options), headers);
+  const client = ingressClient(context.ingress, await keyOf(context, options), context.trust, headers);
   const first = await client.request({ method: 'POST', path: '/v1/calls', body, reply: answerSchema });
   const answer = options.wait === true ? await untilOver(client, first) : first;
   print(options, answer, textOf(answer));

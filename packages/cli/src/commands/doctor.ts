@@ -64,7 +64,7 @@ async function checkConfiguration(config: string): Promise<Check> {
 
 async function checkManagement(context: Context, data: string): Promise<string> {
   if (context.console === undefined) throw notRunning(data);
-  const client = managementClient(context.console, tokenOf(context));
+  const client = managementClient(context.console, tokenOf(context), context.trust);
   const { people } = await client.request({ method: 'GET', path: '/v1/people', reply: personListSchema });
   return `${context.console}, ${people.length} people`;
 }
@@ -73,7 +73,7 @@ async function checkIngress(context: Context, data: string): Promise<string> {
   if (context.ingress === undefined) throw notRunning(data);
   const [name, key] = Object.entries(context.agents)[0] ?? [];
   if (key === undefined) throw new Error('not checked: the data folder holds no key of an agent');
-  const client = ingressClient(context.ingress, key.key);
+  const client = ingressClient(context.ingress, key.key, context.trust);
   const reply = z.object({ tools: toolListSchema.shape.tools });
   const { tools } = await client.request({ method: 'GET', path: '/v1/tools', reply });
   return `${context.ingress}, ${tools.length} tools for ${name}`;
