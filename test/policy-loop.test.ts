@@ -4,7 +4,7 @@ import path from 'node:path';
 import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { runPolicy } from './command.ts';
+import { runCommand, runPolicy } from './command.ts';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
@@ -221,6 +221,20 @@ test(
         ],
       },
     });
+  },
+  TEST_MS,
+);
+
+test(
+  '[P-agent-grant] whoever creates an agent is told which tools it may ask for, and the grant that is missing where there is none',
+  async () => {
+    const covered = await runCommand(line, 'agent', 'create', 'acme/second', '--user', 'ada');
+    expect(covered).toMatchObject({ code: 0 });
+    expect(covered.stderr).toMatch(/acme\/second may ask for 3 of \d+ tools: /);
+    const uncovered = await runCommand(line, 'agent', 'create', 'other/helper', '--user', 'ada');
+    expect(uncovered).toMatchObject({ code: 0, result: { tenant: 'other', agent: 'helper' } });
+    expect(uncovered.stderr).toContain('no grant covers other/helper yet, so every call of it is denied.');
+    expect(uncovered.stderr).toContain('- { tenants: [other], agents: [helper], tools: [TOOL] }');
   },
   TEST_MS,
 );

@@ -167,6 +167,16 @@ export const operationRequirements = {
     source: 'README.md',
     layer: 'line',
   },
+  'P-up-progress': {
+    text: 'interlock up says what it does while it does it: what it compiles, starts, applies and waits for.',
+    source: 'deploy/local/README.md',
+    layer: 'unit',
+  },
+  'P-agent-grant': {
+    text: 'Whoever creates an agent is told which tools it may ask for and, where there is none, the grant that is missing.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
   'P-up-heals-servers': {
     text: 'A server that interlock up started, and that lives and does not work, is started again by it: one that does not answer, and a NATS whose disk was full. Calls go on without a hand.',
     source: 'deploy/local/README.md',

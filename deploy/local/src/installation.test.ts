@@ -134,6 +134,22 @@ describe('interlock up', () => {
     START_MS,
   );
 
+  test('[P-up-progress] says what it does while it starts, and where it waits', () => {
+    const said = running.stderr().split('\n');
+    const places = [
+      /^interlock: compiling the policies of .*quickstart$/,
+      /^interlock: starting nats-server, redis-server, ferretdb$/,
+      /^interlock: starting provisioner$/,
+      /^interlock: starting .*ingress/,
+      /^interlock: applying the configuration: 3 tool files, 1 agents, 2 people$/,
+      /^interlock: applied: \d+ created, 0 changed, 0 removed$/,
+      /^interlock: every service is ready$/,
+      /^interlock: every decider uses the policy$/,
+    ].map((line) => said.findIndex((one) => line.test(one)));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+  });
+
   test('no service and no server holds a variable of another one or of another program', async () => {
     for (const { name, pid } of [...running.result.services, ...running.result.servers]) {
       const { stdout } = await promisify(execFile)('ps', ['eww', '-o', 'command=', '-p', String(pid)]);

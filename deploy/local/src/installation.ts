@@ -72,8 +72,10 @@ export interface InterlockOptions {
   agree?: Agree;
   /** Asks whether everything of a kind may be removed; without it that may be. */
   confirmRemovals?: ConfirmRemovals;
-  /** Receives progress, a line at a time. */
+  /** Receives what a person should know, a line at a time. */
   report?: (line: string) => void;
+  /** Receives what is being done while it is started, a line at a time. */
+  progress?: (line: string) => void;
   /** Aborted when the start is to be given up. */
   signal?: AbortSignal;
 }
@@ -86,12 +88,14 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
     agree = async () => undefined,
     confirmRemovals = async () => undefined,
     report = () => undefined,
+    progress = () => undefined,
     signal = new AbortController().signal,
   } = options;
   const env = { ...processEnvironment(), ...options.env };
   // I1
   const loaded = await loadConfiguration(config, data, env);
   for (const warning of loaded.warnings) report(`warning: ${issueText(warning)}`);
+  progress(`compiling the policies of ${config}`);
   const bundle = await bundlePolicies(loaded.policies, signal, env);
   await checkDataFolder(data);
   await ensureFormat(data);
@@ -111,6 +115,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   // I2
   const servers = await prepareServers(data, ports, identities, env);
   const known = owned.use(processList(data, report));
+  if (servers.specs.length > 0) progress(`starting ${namesOf(servers.specs)}`);
   const serverChildren = await startServers(servers, owned, { known, report, signal });
   const door = owned.use(holdPort(HOST, ports.ingress));
   const specs = await serviceSpecs({
@@ -127,7 +132,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const children = specs.map((spec) => new SupervisedProcess(spec, report, known.write));
   known.services = children;
   owned.defer(() => stopServices(children));
-  await startServices(children, signal);
+  await startServices(children, progress, signal);
   owned.use(watchServersOf({ servers, serverChildren, children, data, report }));
 
   // I3
@@ -139,14 +144,20 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const resolved = { tools, people, policy };
   await confirmRemovals(await planOf(client, loaded, resolved));
   await commands.list();
-  await applyConfiguration(client, loaded, resolved);
+  progress(
+    `applying the configuration: ${loaded.tools.length} tool files, ${loaded.agents.length} agents, ${people.length} people`,
+  );
+  const { created, changed, removed } = await applyConfiguration(client, loaded, resolved);
+  progress(`applied: ${created.length} created, ${changed.length} changed, ${removed.length} removed`);
   await commands.onlyNow();
   await reportUnsetCredentials(client, loaded, report);
   const keyed = await withAgentKeys(client, tokens, loaded.agents, systemClock.nowMs());
   const context = { ...keyed, ingress, console, trust };
   await writeContext(data, context);
   await untilReady(children, signal);
+  progress('every service is ready');
   await untilPolicyUsed(client);
+  progress('every decider uses the policy');
 
   const running = owned.move();
   return runningInterlock({ data, ingress, console, context, children, serverChildren }, running);
@@ -235,11 +246,17 @@ function watchServersOf({
 }
 
 /** The provisioner makes the streams that the other services bind to. */
-async function startServices(children: readonly SupervisedProcess[], signal: AbortSignal): Promise<void> {
+async function startServices(
+  children: readonly SupervisedProcess[],
+  progress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const [first, ...others] = children;
   if (first === undefined) return;
+  progress(`starting ${first.name}`);
   first.start();
   await untilStarted(first, signal);
+  if (others.length > 0) progress(`starting ${namesOf(others)}`);
   for (const child of others) child.start();
   await Promise.all(others.map((child) => untilStarted(child, signal)));
 }
@@ -255,6 +272,10 @@ async function stopServices(children: readonly SupervisedProcess[]): Promise<voi
   const [first, late, last] = [of('ingress'), of('broker', 'auditor'), of('console')];
   const others = children.filter((child) => ![...first, ...late, ...last].includes(child));
   for (const group of [first, others, late, last]) await Promise.all(group.map((child) => child.stop()));
+}
+
+function namesOf(processes: readonly { name: string }[]): string {
+  return processes.map(({ name }) => name).join(', ');
 }
 
 function urlOf(children: readonly SupervisedProcess[], service: string): string | undefined {

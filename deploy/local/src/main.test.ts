@@ -108,6 +108,35 @@ describe('a configuration mistake', () => {
   });
 });
 
+describe('audit show', () => {
+  test.each([
+    [
+      'policy_default',
+      'decider',
+      'No rule allows this call. The narrowest grant for it: interlock policy explain c_1',
+    ],
+    ['policy_denied', 'decider', 'what would change that: interlock policy explain c_1'],
+    ['rate_limited', 'limiter', undefined],
+  ])(
+    '[P-policy-explain] of a call that was refused as %s by the %s points to its explanation where there is one',
+    async (code, by, pointer) => {
+      const record = {
+        ...{ stream: 'LEDGER', sequence: 7, step: 'refused', call: 'c_1', tenant: 'acme', at: 1 },
+        hash: 'b'.repeat(64),
+        event: { by, code, detail: 'No.' },
+      };
+      const { code: ended, stdout } = await withApi({ status: 200, body: { records: [record] } }, [
+        'audit',
+        'show',
+        'c_1',
+      ]);
+      expect(ended).toBe(0);
+      if (pointer === undefined) expect(stdout).not.toContain('policy explain');
+      else expect(stdout).toContain(pointer);
+    },
+  );
+});
+
 describe('audit search', () => {
   const search = ['audit', 'search', '--step', 'refused'];
 

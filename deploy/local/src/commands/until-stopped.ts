@@ -39,7 +39,7 @@ async function startUnlessStopped(
   // Loaded here: no other command needs what servers and services are started with.
   const { startInterlock } = await import('../installation.ts');
   try {
-    return await startInterlock({ ...options, report, signal });
+    return await startInterlock({ ...options, report, progress: report, signal });
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;

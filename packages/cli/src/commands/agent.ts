@@ -1,9 +1,11 @@
 import { type AgentKey, agentKeySchema, agentListSchema, agentViewSchema } from '@interlock/contracts';
+import { failureOf } from '@interlock/shell';
 import { Command } from 'commander';
-import { managementClientOf } from '../client.ts';
+import { type ApiClient, managementClientOf } from '../client.ts';
 import { readContext, writeContext } from '../context.ts';
 import { foldersOf } from '../folders.ts';
 import { instant, print, report, table } from '../output.ts';
+import { offeredTools } from '../policy/offered-tools.ts';
 import { agentName, type ManagementOptions, managementCommand, wholeNumber } from './options.ts';
 
 interface AgentOptions extends ManagementOptions {
@@ -38,13 +40,13 @@ function createCommand(): Command {
     .option('--roles <role...>', 'its roles')
     .option('--valid-days <days>', 'days until the key expires (default: 90)', wholeNumber)
     .action(async (name: Name, options: AgentOptions) => {
-      const { user, roles } = options;
+      const { user = '', roles } = options;
       const body = { ...name, user, ...(roles === undefined ? {} : { roles }), ...validityOf(options) };
       const client = await managementClientOf(options);
-      await showKey(
-        options,
-        await client.request({ method: 'POST', path: '/v1/agents', body, reply: agentKeySchema }),
-      );
+      const reply = agentKeySchema;
+      const created = await client.request({ method: 'POST', path: '/v1/agents', body, reply });
+      await showKey(options, created);
+      await reportGrants(client, { ...name, user, roles: roles ?? [] }, options);
     });
 }
 
@@ -104,6 +106,38 @@ function named(name: string, description: string, example: string): Command {
 
 function validityOf({ validDays }: AgentOptions): { validMs?: number } {
   return validDays === undefined ? {} : { validMs: validDays * DAY_MS };
+}
+
+/** Says which tools the new agent may ask for; where there is none, how to grant it some. The key is there in any case. */
+async function reportGrants(
+  client: ApiClient,
+  created: Parameters<typeof offeredTools>[1],
+  options: AgentOptions,
+): Promise<void> {
+  const { tenant, agent } = created;
+  const name = `${tenant}/${agent}`;
+  try {
+    const { all, offered } = await offeredTools(client, created, options);
+    if (offered.length > 0) {
+      report(`${name} may ask for ${offered.length} of ${all.length} tools: ${listed(offered)}`);
+      return;
+    }
+    report(`no grant covers ${name} yet, so every call of it is denied. Put the tools that it may call into`);
+    report(
+      'this grant and the grant below config.allow_listed in policies/data.yaml, then run interlock apply:',
+    );
+    report(`    - { tenants: [${tenant}], agents: [${agent}], tools: [TOOL] }`);
+    report(`tools: ${all.length === 0 ? 'none yet' : listed(all)}`);
+  } catch (error) {
+    report(`which tools ${name} may ask for is not known here: ${failureOf(error).detail}`);
+  }
+}
+
+const LISTED_MAX = 20;
+
+function listed(names: readonly string[]): string {
+  const more = names.length > LISTED_MAX ? ` and ${names.length - LISTED_MAX} more` : '';
+  return `${names.slice(0, LISTED_MAX).join(', ')}${more}`;
 }
 
 /** Prints a key and keeps it in the context for `interlock call`: it is not printed again. */

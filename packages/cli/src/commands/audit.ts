@@ -1,6 +1,7 @@
-import { type AuditVerification, rpcSchemas } from '@interlock/contracts';
+import { type AuditRecord, type AuditVerification, rpcSchemas } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { managementClientOf } from '../client.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { instant, print, quoted, table } from '../output.ts';
@@ -39,8 +40,30 @@ function showCommand(): Command {
         const body = quoted(evidence === undefined ? { event } : { event, evidence });
         return `${instant(at)}  ${step}  (${stream} ${sequence})\n${body}`;
       });
-      print(options, shown, records.join('\n\n') || 'No record of this call exists.');
+      print(
+        options,
+        shown,
+        [...records, ...pointerOf(call, shown)].join('\n\n') || 'No record of this call exists.',
+      );
     });
+}
+
+const refusedSchema = z.object({ by: z.literal('decider'), code: z.string() });
+
+/** What policy refused is explained elsewhere: the record has the verdict, and not what would have changed it. */
+function pointerOf(call: string, { records }: { records: readonly AuditRecord[] }): string[] {
+  const refused = records.find(({ step }) => step === 'refused');
+  const code = refusedSchema.safeParse(refused?.event).data?.code;
+  const explain = `interlock policy explain ${call}`;
+  switch (code) {
+    case 'policy_default':
+      return [`No rule allows this call. The narrowest grant for it: ${explain}`];
+    case 'policy_denied':
+    case 'approval_insufficient':
+      return [`What the rules said of it, and what would change that: ${explain}`];
+    default:
+      return [];
+  }
 }
 
 function searchCommand(): Command {

@@ -10,8 +10,8 @@ import type { z } from 'zod';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import { instant, print, report, table } from '../output.ts';
+import { toolsSchema } from '../tools.ts';
 import { agentName, type ManagementOptions, managementCommand } from './options.ts';
-import { toolsSchema } from './tools.ts';
 
 interface KillOptions extends ManagementOptions {
   agent?: ReturnType<typeof agentName>;

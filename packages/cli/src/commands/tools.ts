@@ -1,12 +1,10 @@
 import { digestSchema, type Tool, toolSchema } from '@interlock/contracts';
 import { Failure } from '@interlock/shell';
 import { type Command, InvalidArgumentError } from 'commander';
-import { z } from 'zod';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { print, quoted, table } from '../output.ts';
+import { listTools } from '../tools.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
-
-export const toolsSchema = z.strictObject({ tools: z.array(toolSchema) });
 
 /** `interlock tools`: lists the tools, and pins the definition of an MCP tool. */
 export function toolsCommand(): Command {
@@ -42,11 +40,6 @@ function pinCommand(): Command {
           : await pinTool(client, name, options.digest);
       print(options, tool, definitionText(tool));
     });
-}
-
-/** Lists the tools, whole, as a person sees them. */
-export async function listTools(client: ApiClient): Promise<Tool[]> {
-  return (await client.request({ method: 'GET', path: '/v1/tools', reply: toolsSchema })).tools;
 }
 
 async function findTool(client: ApiClient, name: string): Promise<Tool> {

@@ -1,12 +1,10 @@
-import { agentListSchema, Fault } from '@interlock/contracts';
-import { inputAbout, type Mapping, mappingSchema, merged } from '@interlock/policy';
+import { Fault } from '@interlock/contracts';
+import { type Mapping, mappingSchema, merged } from '@interlock/policy';
 import {
-  createCallCompleter,
   explainablePolicy,
   type ImaginedCall,
   imaginedCall,
   type KnownConfiguration,
-  type KnownTool,
   meantText,
   NOTHING_KNOWN,
   toolsOf,
@@ -14,16 +12,16 @@ import {
 import { Failure, systemClock } from '@interlock/shell';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ApiClient, managementClientOf } from '../../client.ts';
+import { managementClientOf } from '../../client.ts';
 import { folderAround } from '../../configuration-around.ts';
 import { usage } from '../../exit-codes.ts';
 import { foldersOf } from '../../folders.ts';
 import { loadConfiguration } from '../../load-configuration.ts';
 import { print } from '../../output.ts';
 import { entryOf, openCandidate, openPublished, readPolicyState } from '../../policy/bundles.ts';
+import { imaginedInputs, knownThere } from '../../policy/imagined-input.ts';
 import { type AskedPolicy, imaginedText } from '../../policy/imagined-text.ts';
 import { agentName, type ManagementOptions, managementCommand } from '../options.ts';
-import { listTools } from '../tools.ts';
 
 interface EvalOptions extends ManagementOptions {
   agent?: ReturnType<typeof agentName>;
@@ -68,22 +66,17 @@ export function evalCommand(): Command {
 
 async function evaluate(given: Mapping, { policy, bytes, named, known }: Asked): Promise<ImaginedCall> {
   assertKnownTool(given, known);
-  await using completer = createCallCompleter(known);
   const explainable = explainablePolicy(policy, bytes);
   const nowMs = systemClock.nowMs();
-  const ordinary = {
-    context: { time: new Date(nowMs).toISOString() },
-    session: { openedAt: nowMs },
-  };
-  const whole = await completer.complete(merged(ordinary, given));
-  const data = mappingSchema.catch({}).parse(explainable.data);
+  const [input] = await inputsOf([given], { known, data: explainable.data, nowMs });
+  if (input === undefined) throw new TypeError('Each call has an input.');
   const version = named.from === 'published' ? named.version : 1;
-  return imaginedCall(inputOf(whole, data), explainable, { version, digest: named.digest });
+  return imaginedCall(input, explainable, { version, digest: named.digest });
 }
 
-function inputOf(given: Mapping, data: Mapping) {
+async function inputsOf(...asked: Parameters<typeof imaginedInputs>): ReturnType<typeof imaginedInputs> {
   try {
-    return inputAbout(given, data, 'the call');
+    return await imaginedInputs(...asked);
   } catch (error) {
     if (error instanceof Fault && error.code === 'configuration_invalid')
       throw usage(`Policy could see no such call. ${error.detail}`, error);
@@ -115,22 +108,8 @@ async function published(options: EvalOptions): Promise<Asked> {
     named: { from: 'published', version, digest, signature },
     policy: held.policy,
     bytes,
-    known: await knownBy(client),
+    known: await knownThere(client),
   };
-}
-
-async function knownBy(client: ApiClient): Promise<KnownConfiguration> {
-  const [tools, { agents }] = await Promise.all([
-    listTools(client),
-    client.request({ method: 'GET', path: '/v1/agents', reply: agentListSchema }),
-  ]);
-  const asKnown = (tool: (typeof tools)[number]): KnownTool => {
-    const { target } = tool;
-    if (target.kind !== 'mcp') return { ...tool, target };
-    const definition = { pinned: target.pinnedDigest, current: target.definitionDigest };
-    return { ...tool, target, definition };
-  };
-  return { tools: tools.map(asKnown), agents };
 }
 
 const callSchema = mappingSchema.refine(({ tool }) => tool !== undefined, 'name a tool');
