@@ -138,6 +138,7 @@ describe('interlock up', () => {
     const said = running.stderr().split('\n');
     const places = [
       /^interlock: compiling the policies of .*quickstart$/,
+      /^interlock: asking MCP servers for their tools: files$/,
       /^interlock: starting nats-server, redis-server, ferretdb$/,
       /^interlock: starting provisioner$/,
       /^interlock: starting .*ingress/,

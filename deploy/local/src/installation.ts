@@ -106,6 +106,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const commands = await agreeToCommands(data, loaded, agree);
   await reportSandbox(loaded, env, report);
   const asking = { data, env: { ...env, PATH: searchPath(env) }, report, signal };
+  const mcpServers = loaded.tools.flatMap((file) => ('mcp' in file ? [{ name: file.mcp.server }] : []));
+  if (mcpServers.length > 0) progress(`asking MCP servers for their tools: ${namesOf(mcpServers)}`);
   const { tools, warnings } = await resolveTools(loaded, asking);
   for (const warning of warnings) report(`warning: ${issueText(warning)}`);
   const identities = await ensureIdentities(data, systemClock.nowMs());
