@@ -54,6 +54,13 @@ describe('[P-stream-budgets] the table of streams and buckets', () => {
       expect({ name, maxBytes }).toEqual({ name, maxBytes: sizes.get(streamOf(name))?.maxBytes });
   });
 
+  test('is what NATS may store, however little is free on the disk when it starts', async () => {
+    const config = await readFile(path.join(line.interlock.data, 'nats.conf'), 'utf8');
+    const sizes = [...(await observer.sizes()).values()];
+    const together = sizes.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
+    expect(Number(/max_file_store: (\d+)/.exec(config)?.[1])).toBeGreaterThan(together);
+  });
+
   test(
     'says how many calls a day each takes below its alarm, and that is more than fifty a second where every call counts',
     async () => {

@@ -43,6 +43,11 @@ export const HEALTH_SUBJECT = '$SYS.REQ.SERVER.PING.HEALTHZ';
 export const API_PREFIX = 'CORE.API';
 /** Larger than the largest event: 512 KiB of arguments, sealed and in base64, with what each step adds. */
 const MAX_PAYLOAD_BYTES = 2 * 1_024 * 1_024;
+/**
+ * Each stream has its own limit. Without this one the server takes three quarters of what is free on the disk when it starts,
+ * and then makes, or finds again, no streams that together may grow beyond that.
+ */
+const MAX_FILE_STORE_BYTES = 1_024 ** 4;
 /** How many bytes may wait for a slow reader before the server disconnects it. */
 const MAX_PENDING_BYTES = 256 * 1_024 * 1_024;
 
@@ -79,7 +84,7 @@ export function natsServerConfig(options: ServerConfigOptions): string {
     `max_payload: ${MAX_PAYLOAD_BYTES}`,
     `max_pending: ${MAX_PENDING_BYTES}`,
     'ping_interval: "10s"',
-    `jetstream { store_dir: ${JSON.stringify(storeDir)}, sync_interval: always }`,
+    `jetstream { store_dir: ${JSON.stringify(storeDir)}, max_file_store: ${MAX_FILE_STORE_BYTES}, sync_interval: always }`,
     `system_account: ${SYSTEM}`,
     'accounts {',
     `  ${SYSTEM}: { exports: [ { service: ${JSON.stringify(HEALTH_SUBJECT)}, accounts: [CORE] } ] }`,
