@@ -10,7 +10,7 @@
 import { getCACertificates } from 'node:tls';
 import { buildConnector, Pool } from 'undici';
 import type { OpenedAddresses } from './address.ts';
-import { type Answer, Exchange } from './exchange.ts';
+import { type Answer, Exchange, type IsEnough } from './exchange.ts';
 import { EgressFault } from './fault.ts';
 import type { HeaderList } from './headers.ts';
 import { assertLiteral, assertPeer, checkedLookup, type Resolve } from './pin.ts';
@@ -28,6 +28,7 @@ export type ConnectionRequest = {
   compiled: CompiledPolicy;
   signal: AbortSignal;
   mayStart: () => boolean;
+  isEnough: IsEnough | undefined;
 };
 
 /** Long enough for a burst, shorter than the time after which servers commonly close (5 s). */
@@ -70,7 +71,8 @@ export class PinnedAgent {
     this.#inFlight += 1;
     entry.inFlight += 1;
     try {
-      const exchange = new Exchange({ mayStart: request.mayStart, signal: request.signal, maxResponseBytes });
+      const { mayStart, signal, isEnough } = request;
+      const exchange = new Exchange({ mayStart, signal, maxResponseBytes, isEnough });
       dispatch(entry.pool, request, exchange);
       return await exchange.answer;
     } finally {

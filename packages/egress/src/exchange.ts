@@ -18,7 +18,15 @@ export type Answer = { status: number; headers: HeaderList; body: Uint8Array };
 /** The part of an HTTP client's controller that is needed to stop it. */
 export type Controller = { abort(reason: Error): void };
 
-type ExchangeOptions = { mayStart: () => boolean; signal: AbortSignal; maxResponseBytes: number };
+/** Whether an answer is read far enough: called with each chunk as it comes, and the headers. */
+export type IsEnough = (chunk: Uint8Array, headers: HeaderList) => boolean;
+
+type ExchangeOptions = {
+  mayStart: () => boolean;
+  signal: AbortSignal;
+  maxResponseBytes: number;
+  isEnough: IsEnough | undefined;
+};
 
 /** Observes one request of an HTTP client and returns its answer. */
 export class Exchange {
@@ -67,8 +75,12 @@ export class Exchange {
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
     if (this.#over) return;
     this.#receivedBytes += chunk.byteLength;
-    if (this.#receivedBytes <= this.#options.maxResponseBytes) this.#chunks.push(chunk);
-    else this.#fail(tooLarge(this.#options.maxResponseBytes));
+    if (this.#receivedBytes > this.#options.maxResponseBytes) {
+      this.#fail(tooLarge(this.#options.maxResponseBytes));
+      return;
+    }
+    this.#chunks.push(chunk);
+    if (this.#isEnough(chunk)) this.#succeedEarly();
   }
 
   onResponseEnd(): void {
@@ -82,6 +94,19 @@ export class Exchange {
 
   onResponseError(_controller: Controller | undefined, cause: Error): void {
     this.#fail(cause);
+  }
+
+  /** What is encoded cannot be judged before its end. */
+  #isEnough(chunk: Uint8Array): boolean {
+    const { isEnough } = this.#options;
+    if (isEnough === undefined || this.#status > LAST_SUCCESS) return false;
+    return headerValue(this.#headers, 'content-encoding') === undefined && isEnough(chunk, this.#headers);
+  }
+
+  /** The rest of the answer is not read, so its connection is of no further use. */
+  #succeedEarly(): void {
+    this.#succeed(Buffer.concat(this.#chunks));
+    this.#controller?.abort(new Error('Nothing more of the answer is wanted.'));
   }
 
   #succeed(body: Uint8Array): void {
@@ -105,6 +130,8 @@ export class Exchange {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
   }
 }
+
+const LAST_SUCCESS = 299;
 
 /** Headers about the encoded body, which would be wrong about the decoded one. */
 const DESCRIBES_ENCODED: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'content-md5']);

@@ -77,6 +77,27 @@ describe('a redirect', () => {
     expect(upstream.seen.length).toBe(3);
   });
 
+  test('is followed within the origin, method and body kept, where a request stays there', async () => {
+    await using other = await startUpstream((_request, response) => response.end());
+    await using upstream = await startUpstream((request, response) => {
+      const location = request.url === '/mcp' ? '/mcp/' : `http://127.0.0.1:${other.port}/`;
+      response.writeHead(307, { location });
+      response.end();
+    });
+    await using egress = createEgress();
+    const url = `http://127.0.0.1:${upstream.port}`;
+    const policy = loopbackPolicy([url, `http://127.0.0.1:${other.port}`], { redirects: 3 });
+    const request = {
+      ...get(`${url}/mcp`, policy),
+      method: 'POST',
+      body: Buffer.from('x'),
+      withinOrigin: true,
+    };
+    expect(await egress.request(request)).toMatchObject({ status: 307, redirects: 1, url: `${url}/mcp/` });
+    expect(upstream.seen.map((one) => `${one.method} ${one.path}`)).toEqual(['POST /mcp', 'POST /mcp/']);
+    expect(other.seen).toEqual([]);
+  });
+
   test('sends no credential and no identity to another origin', async () => {
     await using target = await startUpstream((_request, response) => response.end('there'));
     await using upstream = await startUpstream(redirectTo(307, `http://127.0.0.1:${target.port}/x`));

@@ -32,6 +32,25 @@ describe('an outbound request', () => {
     expect(upstream.seen).toEqual([]);
   });
 
+  test('reads an answer no further than it is wanted, also one that never ends', async () => {
+    await using upstream = await startUpstream((request, response) => {
+      response.writeHead(request.url === '/fails' ? 500 : 200, { 'content-type': 'text/event-stream' });
+      response.write('data: 1\n\n');
+      setImmediate(() => (request.url === '/fails' ? response.end('end') : response.write('data: 2\n\n')));
+    });
+    await using egress = createEgress();
+    const url = `http://127.0.0.1:${upstream.port}`;
+    const isEnough = (chunk: Uint8Array) => Buffer.from(chunk).includes('2');
+    const ask = (path: string) =>
+      egress.request({
+        ...get(`${url}${path}`, loopbackPolicy([url])),
+        isEnough: path === '/' ? isEnough : () => true,
+      });
+    expect(Buffer.from((await ask('/')).body).toString()).toBe('data: 1\n\ndata: 2\n\n');
+    expect(Buffer.from((await ask('/fails')).body).toString()).toBe('data: 1\n\nend');
+    expect(Buffer.from((await ask('/')).body).toString()).toContain('2');
+  });
+
   test('[P-egress-checked-address] refuses a name of which one address is not allowed', async () => {
     await using upstream = await startUpstream(sayHello);
     await using egress = createEgress({ resolve: async () => ['127.0.0.1', '10.0.0.1'] });

@@ -4,7 +4,7 @@
  */
 import type { Secret } from '@interlock/keys';
 import { type AgentLimits, PinnedAgent } from './agent.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer, IsEnough } from './exchange.ts';
 import { EgressFault } from './fault.ts';
 import { type HeaderList, type HeaderRecord, readRequestHeaders } from './headers.ts';
 import { mentions } from './mentions.ts';
@@ -28,6 +28,10 @@ export type EgressRequest = {
   signal: AbortSignal;
   /** Called when the connection is open and the first byte is next; on `false` nothing is sent. */
   mayStart: () => boolean;
+  /** True for redirects within the origin only: one that leads elsewhere is the answer. */
+  withinOrigin?: boolean;
+  /** Looks at a successful answer as it comes. Where it says that what came is all that is wanted, nothing more is read. */
+  isEnough?: IsEnough;
 };
 
 /** The whole answer: decoded, within its limit, not redacted. */
@@ -111,14 +115,15 @@ type Start = { compiled: CompiledPolicy; first: Leg; signal: AbortSignal };
 
 async function follow(
   agent: PinnedAgent,
-  { policy, sensitiveHeaders, secrets = [], mayStart }: EgressRequest,
+  { policy, sensitiveHeaders, secrets = [], mayStart, withinOrigin = false, isEnough }: EgressRequest,
   { compiled, first, signal }: Start,
 ): Promise<EgressResponse> {
   let leg = first;
   for (let redirects = 0; ; redirects += 1) {
-    const answer = await sendLeg(agent, { ...leg, compiled, signal, mayStart }, redirects);
+    const answer = await sendLeg(agent, { ...leg, compiled, signal, mayStart, isEnough }, redirects);
     const next = redirects < policy.redirects ? nextLeg(leg, answer, sensitiveHeaders) : undefined;
-    if (next === undefined) return { ...answer, url: leg.url.href, redirects };
+    if (next === undefined || (withinOrigin && next.url.origin !== leg.url.origin))
+      return { ...answer, url: leg.url.href, redirects };
     assertNoSecret(leg.url, next.url, secrets);
     leg = { ...next, url: permitAfterSending(next.url, compiled) };
   }
