@@ -92,6 +92,16 @@ export const serviceRequirements = {
     source: 'docs/tools.md',
     layer: 'unit',
   },
+  'P-mcp-in-the-world': {
+    text: 'An MCP server that answers as servers do, by the book or not, is understood: lost sessions, redirects, streams left open or ended early, errors of any shape.',
+    source: 'packages/mcp/README.md',
+    layer: 'unit',
+  },
+  'P-one-odd-tool': {
+    text: 'One odd tool of an MCP server hides only itself.',
+    source: 'packages/mcp/README.md',
+    layer: 'unit',
+  },
   'P-definition-checked': {
     text: 'A definition in which a placeholder has no argument, an argument no place, or a place two fillers is refused before any call.',
     source: 'packages/request/README.md',

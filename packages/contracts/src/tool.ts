@@ -93,7 +93,7 @@ export const mcpTargetSchema = z.strictObject({
 export const toolSchema = z.strictObject({
   name: idSchema,
   title: z.string().max(256).optional(),
-  description: z.string().max(4_096),
+  description: z.string().max(16_384),
   labels: z.array(toolLabelSchema).max(16).default([]),
   inputSchema: jsonSchemaSchema,
   target: z.discriminatedUnion('kind', [httpTargetSchema, mcpTargetSchema]),

@@ -1,4 +1,5 @@
 export type { AgentLimits } from './agent.ts';
+export type { IsEnough } from './exchange.ts';
 export { type EgressCode, EgressFault, type Sent } from './fault.ts';
 export {
   assertHeaderValue,

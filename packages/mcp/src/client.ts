@@ -12,25 +12,21 @@ import type { LocalServer } from '@interlock/sandbox';
 import {
   Client,
   type FetchLike,
-  ProtocolError,
   parseJSONRPCMessage,
   SdkError,
   SdkErrorCode,
   StreamableHTTPClientTransport,
-  type Tool,
   type VersionNegotiationMode,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
-import { answeredBy, type ToolAnswer } from './answer.ts';
+import { answeredBy, listedBy, type ToolAnswer } from './answer.ts';
+import { definitionOf, type McpDefinition } from './definition.ts';
 import { McpLines } from './lines.ts';
-
-/** What a server answered to a call. `error` is an answer, too: the server reports that it did not carry it out. */
-export type McpAnswer = ({ kind: 'result' } & ToolAnswer) | { kind: 'error'; code: number; message: string };
 
 /** One call of one tool. */
 export interface McpCall {
-  definition: Tool;
+  definition: McpDefinition;
   arguments: Readonly<Record<string, unknown>>;
   /** W3C Trace Context for the server. */
   trace: Readonly<Record<string, string>>;
@@ -39,7 +35,7 @@ export interface McpCall {
 }
 
 /** Every tool of a server by its name, as the server describes it. */
-export type McpDefinitions = ReadonlyMap<string, Tool>;
+export type McpDefinitions = ReadonlyMap<string, McpDefinition>;
 
 /** A connection to one upstream server. */
 export interface McpConnection extends AsyncDisposable {
@@ -47,7 +43,7 @@ export interface McpConnection extends AsyncDisposable {
   /** Returns every tool of the server as it describes them now. Throws `upstream_failed`. */
   list(timeoutMs: number): Promise<McpDefinitions>;
   /** Calls a tool. Throws `egress_timeout` or `egress_broken` when there was no answer, or what `fetch` threw. */
-  call(call: McpCall): Promise<McpAnswer>;
+  call(call: McpCall): Promise<ToolAnswer>;
 }
 
 export interface McpOptions {
@@ -62,9 +58,9 @@ export interface McpOptions {
   onClosed: () => void;
 }
 
-/** One page has some dozen tools; a server with more pages than this does not end. */
-const PAGES_MAX = 16;
-const TOOLS_MAX = 512;
+/** One page has some dozen tools, and sometimes one; a server with more pages than this does not end. */
+const PAGES_MAX = 512;
+const TOOLS_MAX = 1_024;
 /** JSON escapes make a result longer on the wire than it is. */
 const MESSAGE_BYTES_MAX = 2 * limits.resultBytes;
 const CAUSES_MAX = 5;
@@ -213,28 +209,33 @@ class LocalTransport extends StdioClientTransport {
 
 async function list(client: Client, timeoutMs: number): Promise<McpDefinitions> {
   try {
-    const { tools } = await client.listTools(undefined, { timeout: timeoutMs, cacheMode: 'refresh' });
+    const tools = await listedBy(() =>
+      client.listTools(undefined, { timeout: timeoutMs, cacheMode: 'refresh' }),
+    );
     if (tools.length > TOOLS_MAX)
       throw new Fault('upstream_failed', { detail: `The upstream server has more than ${TOOLS_MAX} tools.` });
-    return new Map(tools.map((tool) => [tool.name, tool]));
+    const definitions = tools.flatMap((tool) => definitionOf(tool) ?? []);
+    return new Map(definitions.map((definition) => [definition.name, definition]));
   } catch (cause) {
     throw faultOf(cause, 'The upstream server did not list its tools.');
   }
 }
 
-async function callTool(client: Client, call: McpCall): Promise<McpAnswer> {
-  // U2. Without its output schema: an answer that does not fit it is an answer nevertheless, and the effect is done.
-  const { outputSchema: _outputSchema, ...toolDefinition } = call.definition;
+async function callTool(client: Client, { definition, ...call }: McpCall): Promise<ToolAnswer> {
+  const { name, inputSchema } = definition;
   try {
-    const answer = await answeredBy(() =>
+    return await answeredBy(() =>
       client.callTool(
-        { name: toolDefinition.name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
-        { timeout: call.timeoutMs, signal: call.signal, toolDefinition },
+        { name, arguments: { ...call.arguments }, _meta: { ...call.trace } },
+        // U2. Without its output schema: an answer that does not fit is an answer nevertheless, and the effect is done.
+        {
+          timeout: call.timeoutMs,
+          signal: call.signal,
+          toolDefinition: { name, inputSchema: { ...inputSchema, type: 'object' } },
+        },
       ),
     );
-    return { kind: 'result', ...answer };
   } catch (cause) {
-    if (cause instanceof ProtocolError) return { kind: 'error', code: cause.code, message: cause.message };
     throw faultOf(cause, 'The upstream server did not answer the call.');
   }
 }

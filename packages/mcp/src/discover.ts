@@ -4,7 +4,7 @@ import type { Egress } from '@interlock/egress';
 import type { LocalServers } from '@interlock/sandbox';
 import { connectMcp } from './connect.ts';
 import { type DiscoveredTool, discoveredOf } from './definition.ts';
-import { type McpRequest, mcpFetch, refuseFetch } from './fetch.ts';
+import { type McpRequest, mcpFetch, REDIRECTS_MAX, refuseFetch } from './fetch.ts';
 
 /** What servers are reached with. */
 export interface Discovering {
@@ -44,7 +44,7 @@ function fetchFor(
   egress: Discovering['egress'],
 ) {
   const connectTimeoutMs = Math.min(EGRESS_CONNECT_MS, allowed.timeoutMs);
-  const policy = { ...allowed, connectTimeoutMs, redirects: 0 };
+  const policy = { ...allowed, connectTimeoutMs, redirects: REDIRECTS_MAX };
   return mcpFetch(headers, async ({ message: _message, ...request }: McpRequest, signal) => {
     const within = signal ?? AbortSignal.timeout(allowed.timeoutMs);
     return await egress.request({

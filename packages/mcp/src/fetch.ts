@@ -1,21 +1,40 @@
 /**
- * Streamable HTTP as the MCP client speaks it, in the shape of one request.
+ * Streamable HTTP as the MCP client speaks it, in the shape of one request at a time.
  *
- * F1. Answers are read whole, within their limit: there is no standing stream, and GET is answered 405 here.
+ * F1. There is no standing stream: GET is answered 405 here. An answer is read until it is there; what a server keeps open
+ *     after it is closed.
+ * F2. A stream that its server ends before the answer is resumed after its last event (2025-11-25), which sends nothing
+ *     again.
+ * F3. A session that its server forgot did nothing: `SessionLost` says so, and the caller may begin anew.
+ * F4. Redirects within the origin are followed, method and body kept.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
-import { type EgressResponse, headerValue } from '@interlock/egress';
+import { type EgressResponse, type HeaderList, headerValue, type IsEnough } from '@interlock/egress';
 import { z } from 'zod';
-import { type Answered, answerOf, currentSlot, eventsIn, type RequestId } from './answer.ts';
+import { currentSlot, type RequestId, standInFor, standInForError, type Waiting } from './answer.ts';
+import { EventReader } from './events.ts';
 
 /** One request of the client to its server. */
 export interface McpRequest {
-  method: 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'DELETE';
   url: string;
   headers: Record<string, string>;
   body: Uint8Array | undefined;
   /** The method of the JSON-RPC message in the body; undefined for an answer, and where there is none. */
   message: string | undefined;
+  withinOrigin: true;
+  isEnough: IsEnough;
+}
+
+/** How often a request is sent on within its origin. */
+export const REDIRECTS_MAX = 2;
+
+/** The server does not know the session any more. The request was refused, so nothing was done. */
+export class SessionLost extends Fault {
+  constructor() {
+    super('upstream_failed', { detail: 'The upstream server has forgotten its session. Nothing was done.' });
+  }
 }
 
 type Answer = Pick<EgressResponse, 'status' | 'headers' | 'body'>;
@@ -27,9 +46,15 @@ const messageSchema = z.object({
 });
 const JSON_TYPE = 'application/json';
 const STREAM_TYPE = 'text/event-stream';
+const SESSION_HEADER = 'mcp-session-id';
+const BAD_REQUEST = 400;
+const NOT_FOUND = 404;
 const METHOD_NOT_ALLOWED = 405;
 /** Statuses that have no content: `Response` refuses one (Fetch §2.2.3). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
+/** A server that ends its streams without an answer and without a new event is not asked for ever. */
+const RESUMED_MAX = 32;
+const RESUME_MS = { usual: 1_000, most: 10_000 } as const;
 
 /** Makes the `fetch` of one connection with its fixed headers; those of the protocol count. */
 export function mcpFetch(fixed: Readonly<Record<string, string>>, send: Send) {
@@ -45,8 +70,14 @@ export function mcpFetch(fixed: Readonly<Record<string, string>>, send: Send) {
     const headers = { ...lowerCase(fixed), ...Object.fromEntries(new Headers(init.headers).entries()) };
     const message = messageOf(body);
     const request = { method, url: String(url), headers, body, message: message?.method } as const;
-    const answer = await send(request, init.signal ?? undefined);
-    return responseOf(message?.method === 'tools/call' ? withStandIn(answer, message.id) : answer);
+    const signal = init.signal ?? undefined;
+    if (message?.id === undefined || message.method === undefined)
+      return responseOf(await send({ ...request, withinOrigin: true, isEnough: () => false }, signal));
+    return await exchange(request, {
+      id: message.id,
+      waiting: { method: message.method, slot: currentSlot() },
+      ...{ send, signal },
+    });
   };
 }
 
@@ -55,28 +86,94 @@ export function refuseFetch(): Promise<Response> {
   return Promise.reject(new Fault('internal', { detail: 'A local MCP server has no HTTP connection.' }));
 }
 
-/** Keeps the answer to a call as it came, and returns the one that the client gets instead. */
-function withStandIn(answer: Answer, id: RequestId | undefined): Answer {
-  const slot = currentSlot();
-  const answered = id === undefined || slot === undefined ? undefined : answeredIn(answer, id);
-  if (answered === undefined || slot === undefined) return answer;
-  slot.answer = answered.answer;
-  return {
-    status: answer.status,
-    headers: [...answer.headers.filter(([name]) => name !== 'content-type'), ['content-type', JSON_TYPE]],
-    body: Buffer.from(answered.standIn),
-  };
+interface Exchange {
+  id: RequestId;
+  waiting: Waiting;
+  send: Send;
+  signal: AbortSignal | undefined;
 }
 
-/** The answer to a request: the body, or one of the events in it. */
-function answeredIn({ headers, body }: Answer, wanted: RequestId): Answered | undefined {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-  const isStream = headerValue(headers, 'content-type')?.toLowerCase().startsWith(STREAM_TYPE) === true;
-  for (const message of isStream ? eventsIn(text) : [text.replace(/^\uFEFF/, '')]) {
-    const answered = answerOf(message, (id) => id === wanted);
-    if (answered !== undefined) return answered;
+/** Sends a request and returns its answer, with the stand-in in its place. */
+async function exchange(
+  request: Omit<McpRequest, 'withinOrigin' | 'isEnough'>,
+  { id, waiting, send, signal }: Exchange,
+): Promise<Response> {
+  const events = new EventReader();
+  let standIn: string | undefined;
+  const take = (text: string): boolean => {
+    standIn ??= standInFor(text, (other) => (other === id ? waiting : undefined))?.text;
+    return standIn !== undefined || isAnswer(text, id);
+  };
+  const isEnough: IsEnough = (chunk, headers) => isStream(headers) && events.read(chunk).some(take);
+  const answer = await send({ ...request, withinOrigin: true, isEnough }, signal);
+  // F3
+  if (isSessionLost(request, answer)) throw new SessionLost();
+  if (!isStream(answer.headers) || answer.status >= BAD_REQUEST) {
+    const text = textIn(answer.body);
+    take(text);
+    if (answer.status >= BAD_REQUEST && waiting.slot?.kind === 'call')
+      standIn ??= standInForError(text, id, waiting)?.text;
+    return standIn === undefined ? responseOf(asJson(answer)) : jsonResponse(standIn, answer);
   }
-  return undefined;
+  let whole = Buffer.from(answer.body);
+  // A last event without its end counts too.
+  let isOver = events.end().some(take) || standIn !== undefined || isAnsweredIn(whole, id);
+  // F2
+  for (let resumed = 0; !isOver && events.lastId !== undefined && resumed < RESUMED_MAX; resumed += 1) {
+    await delay(Math.min(events.retryMs ?? RESUME_MS.usual, RESUME_MS.most), undefined, { signal });
+    const { body: _body, ...rest } = request;
+    const headers = {
+      ...Object.fromEntries(Object.entries(rest.headers).filter(([name]) => !name.startsWith('content-'))),
+      accept: STREAM_TYPE,
+      'last-event-id': events.lastId,
+    };
+    const again = { ...rest, method: 'GET' as const, headers, body: undefined, message: undefined };
+    const more = await send({ ...again, withinOrigin: true, isEnough }, signal);
+    if (more.status >= BAD_REQUEST || !isStream(more.headers)) break;
+    whole = Buffer.concat([whole, more.body]);
+    isOver = events.end().some(take) || standIn !== undefined || isAnsweredIn(whole, id);
+  }
+  return standIn === undefined ? responseOf({ ...answer, body: whole }) : jsonResponse(standIn, answer);
+}
+
+/** A client that makes no session never loses one. */
+function isSessionLost({ headers }: Pick<McpRequest, 'headers'>, { status, body }: Answer): boolean {
+  if (headers[SESSION_HEADER] === undefined) return false;
+  return status === NOT_FOUND || (status === BAD_REQUEST && /session/i.test(textIn(body)));
+}
+
+function isAnsweredIn(stream: Uint8Array, id: RequestId): boolean {
+  const events = new EventReader();
+  return [...events.read(stream), ...events.end()].some((text) => isAnswer(text, id));
+}
+
+function isAnswer(text: string, id: RequestId): boolean {
+  try {
+    const message: unknown = JSON.parse(text);
+    const { id: said, method } = messageSchema.safeParse(message).data ?? {};
+    return method === undefined && said === id;
+  } catch {
+    return false;
+  }
+}
+
+function isStream(headers: HeaderList): boolean {
+  return headerValue(headers, 'content-type')?.toLowerCase().startsWith(STREAM_TYPE) === true;
+}
+
+/** Servers send messages under other media types, too. */
+function asJson(answer: Answer): Answer {
+  const isMessage = answer.body.byteLength > 0 && messageOf(answer.body) !== undefined;
+  return isMessage ? { ...answer, headers: jsonHeaders(answer.headers) } : answer;
+}
+
+/** The stand-in is a success, whatever status the answer had; the session is in its headers. */
+function jsonResponse(text: string, { headers }: Answer): Response {
+  return responseOf({ status: 200, headers: jsonHeaders(headers), body: Buffer.from(text) });
+}
+
+function jsonHeaders(headers: HeaderList): HeaderList {
+  return [...headers.filter(([name]) => !/^content-(type|length)$/.test(name)), ['content-type', JSON_TYPE]];
 }
 
 function responseOf({ status, headers, body }: Answer): Response {
@@ -93,7 +190,17 @@ function textOf(body: unknown): string {
   throw new Fault('internal', { detail: 'An MCP message is a text.' });
 }
 
+function textIn(body: Uint8Array): string {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  return text.replace(/^\uFEFF/, '');
+}
+
 /** What a JSON-RPC message is about; undefined where there is none. */
 function messageOf(body: Uint8Array | undefined): z.infer<typeof messageSchema> | undefined {
-  return body === undefined ? undefined : messageSchema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
+  if (body === undefined) return undefined;
+  try {
+    return messageSchema.safeParse(JSON.parse(textIn(body))).data;
+  } catch {
+    return undefined;
+  }
 }

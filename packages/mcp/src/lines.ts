@@ -1,5 +1,5 @@
 /** The messages that a local MCP server writes, one a line. Answers to calls are kept as they are written. */
-import { type AnswerSlot, answerOf, currentSlot, type RequestId } from './answer.ts';
+import { currentSlot, type RequestId, standInFor, type Waiting } from './answer.ts';
 
 const LINE_FEED = 0x0a;
 
@@ -12,8 +12,8 @@ interface Sent {
 
 export class McpLines {
   readonly #maxBytes: number;
-  /** Calls without an answer. */
-  readonly #waiting = new Map<RequestId, AnswerSlot>();
+  /** Requests without an answer. */
+  readonly #waiting = new Map<RequestId, Waiting>();
   #chunks: Buffer[] = [];
   #bytes = 0;
 
@@ -21,10 +21,9 @@ export class McpLines {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes note of what the client sends: a call waits for its answer until it is cancelled. */
+  /** Takes note of what the client sends: a request waits for its answer until it is cancelled. */
   sent({ method, id, params }: Sent): void {
-    const slot = currentSlot();
-    if (method === 'tools/call' && id !== undefined && slot !== undefined) this.#waiting.set(id, slot);
+    if (method !== undefined && id !== undefined) this.#waiting.set(id, { method, slot: currentSlot() });
     const cancelled = method === 'notifications/cancelled' ? params?.['requestId'] : undefined;
     if (typeof cancelled === 'string' || typeof cancelled === 'number') this.#waiting.delete(cancelled);
   }
@@ -67,13 +66,14 @@ export class McpLines {
   }
 
   #withStandIn(line: string): string {
-    const answered = this.#waiting.size === 0 ? undefined : answerOf(line, (id) => this.#waiting.has(id));
-    if (answered === undefined) return line;
-    const { id, answer, standIn } = answered;
-    const slot = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (slot !== undefined) slot.answer = answer;
-    return standIn;
+    if (this.#waiting.size === 0) return line;
+    let answered: RequestId | undefined;
+    const standIn = standInFor(line, (id) => {
+      answered = id;
+      return this.#waiting.get(id);
+    });
+    if (answered !== undefined) this.#waiting.delete(answered);
+    return standIn?.text ?? line;
   }
 }
 

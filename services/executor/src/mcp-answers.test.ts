@@ -16,6 +16,7 @@ import { startVerbatim } from './verbatim-server.fixture.ts';
 
 const MODULES = join(import.meta.dirname, '../../../node_modules');
 const DEEP = 50_000;
+const OVER_HTTP = ['json', 'events', 'open', 'resumed', 'moved', 'plain', 'odd', 'refused'];
 const never = new AbortController().signal;
 const stack = new AsyncDisposableStack();
 let pool: McpPool;
@@ -42,7 +43,7 @@ beforeAll(async () => {
     }),
   );
   const policy = { allow: [server.origin], allowPrivate: ['127.0.0.1/32'] };
-  for (const kind of ['json', 'events'])
+  for (const kind of OVER_HTTP)
     connections[kind] = mcpTransportSchema.parse({
       transport: 'http',
       url: `${server.origin}/${kind}`,
@@ -60,7 +61,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-async function say(kind: string, result: string) {
+async function say(kind: string, result: string, error?: string) {
   const connection = connections[kind];
   const offered = connection === undefined ? [] : await discoverTools(connection, discovering);
   const definition = offered.find(({ name }) => name === 'say');
@@ -76,11 +77,19 @@ async function say(kind: string, result: string) {
   });
   const identity = { ...caller, call: 'call_1' };
   const effect = await performMcp(
-    { target, credentials: [], args: { result } },
+    { target, credentials: [], args: error === undefined ? { result } : { error } },
     { identity, tool: 'say', guard, lease: undefined, signal: never },
     pool,
   );
   if (effect.outcome === 'unknown' || effect.body === undefined) return { outcome: effect.outcome };
+  const { upstreamStatus, upstreamHeaders } = effect;
+  if (upstreamStatus !== undefined)
+    return {
+      outcome: effect.outcome,
+      text: Buffer.from(effect.body.bytes).toString('utf8'),
+      upstreamStatus,
+      upstreamHeaders,
+    };
   return { outcome: effect.outcome, text: Buffer.from(effect.body.bytes).toString('utf8') };
 }
 
@@ -106,7 +115,7 @@ describe('[P-result-as-said] what an MCP server answers over', () => {
     ['brackets and quotes in texts', '{"content":[{"type":"text","text":"}]\\\\\\",\\u0022{[:"}]}'],
     ['something from before there was content', '{"toolResult":{"id":12345678901234567890}}'],
   ];
-  for (const kind of ['json', 'events', 'stdio']) {
+  for (const kind of ['json', 'events', 'open', 'stdio']) {
     test.each(answers)(`${kind} is returned as it was written: %s`, async (_what, result) => {
       expect(await say(kind, result)).toEqual({ outcome: 'succeeded', text: result });
     });
@@ -122,4 +131,41 @@ describe('[P-result-as-said] what an MCP server answers over', () => {
       });
     });
   }
+});
+
+const ANSWER = '{"content":[{"type":"text","text":"hi"}],"_meta":{"n":12345678901234567890}}';
+
+test.each([
+  ['in a stream that is left open', 'open'],
+  ['in a stream that was ended before the answer and is asked for again', 'resumed'],
+  ['after a redirect within the origin', 'moved'],
+  ['as plain text', 'plain'],
+  ['beside tools and a handshake that are not by the book', 'odd'],
+])('[P-mcp-in-the-world] an answer %s is the answer, with its `_meta`', async (_title, kind) => {
+  expect(await say(kind, ANSWER)).toEqual({ outcome: 'succeeded', text: ANSWER });
+});
+
+test.each([
+  ['{"code":-32602,"message":"Missing field title"}'],
+  ['{"code":"E_FAIL","message":"string code"}'],
+  ['"plain text error"'],
+])(
+  '[P-mcp-in-the-world] an error of a server is handed out as it is, whatever status it comes with: %s',
+  async (error) => {
+    const text = `{"error":${error}}`;
+    for (const kind of ['json', 'open', 'stdio'])
+      expect(await say(kind, '', error)).toEqual({ outcome: 'failed', text });
+    expect(await say('refused', '', error)).toEqual({
+      ...{ outcome: 'failed', text, upstreamStatus: 400 },
+      upstreamHeaders: { 'retry-after': '7' },
+    });
+  },
+);
+
+test('[P-one-odd-tool] one odd tool hides only itself: each that has a name is offered', async () => {
+  const connection = connections['odd'];
+  if (connection === undefined) throw new TypeError('The server is not there.');
+  const offered = await discoverTools(connection, discovering);
+  expect(offered.map(({ name }) => name)).toEqual(['bare', 'choice', 'nulls', 'output', 'say']);
+  for (const { inputSchema } of offered) expect(inputSchema).toMatchObject({ type: 'object' });
 });

@@ -3,11 +3,11 @@
  * and so its credential and its guard, comes from the asynchronous context it is made in.
  *
  * F1. A credential goes to the origin it was leased for and nowhere else.
- * F2. `tools/call` passes the guard, once per call. A second one is refused.
+ * F2. `tools/call` passes the guard, once per call. A second one is refused, unless the first is proved to have done nothing.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Fault } from '@interlock/contracts';
-import type { EgressPolicy, EgressResponse } from '@interlock/egress';
+import { type EgressPolicy, type EgressResponse, headerValue } from '@interlock/egress';
 import type { Secret } from '@interlock/keys';
 import { type McpRequest, mcpFetch } from '@interlock/mcp';
 import { type HttpParts, headersWith, type ToolRequest } from './http.ts';
@@ -18,8 +18,9 @@ export interface McpExchange {
   toolRequest: ToolRequest;
   /** True once `tools/call` was given to egress. */
   called: boolean;
-  /** Status of the answer to `tools/call`. */
+  /** Status of the answer to `tools/call`, and what it says of when to repeat it. */
   status: number | undefined;
+  retryAfter: string | undefined;
   /** What must be kept out of the answer. */
   secrets: readonly Secret[];
 }
@@ -76,6 +77,9 @@ async function send(
     signal: AbortSignal.any([...(sending.signal === undefined ? [] : [sending.signal]), toolRequest.signal]),
     mayStart: () => !isCall || toolRequest.guard.maySend(),
   });
-  if (isCall) exchange.status = answer.status;
+  if (isCall) {
+    exchange.status = answer.status;
+    exchange.retryAfter = headerValue(answer.headers, 'retry-after');
+  }
   return answer;
 }

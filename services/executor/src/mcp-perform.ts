@@ -1,6 +1,6 @@
-import { Fault, limits } from '@interlock/contracts';
-import { redactBody } from '@interlock/egress';
-import type { McpAnswer } from '@interlock/mcp';
+import { Fault, limits, type ShownHeaders } from '@interlock/contracts';
+import { cleanText, redactBody } from '@interlock/egress';
+import { SessionLost, type ToolAnswer } from '@interlock/mcp';
 import { assertFits, type Body, type Effect } from './effect.ts';
 import type { ToolRequest } from './http.ts';
 import type { McpExchange } from './mcp-fetch.ts';
@@ -9,10 +9,12 @@ import { inSpan, traceHeaders } from './trace.ts';
 
 const JSON_TYPE = 'application/json';
 const ERROR_STATUS_MIN = 400;
+/** Seconds or a date (RFC 9110 §10.2.3). */
+const RETRY_AFTER = /^[\x20-\x7e]{1,64}$/;
 
 /**
  * Calls a tool of an upstream MCP server. Throws Faults; `toolRequest.guard.mayHaveSent` says whether the call may have been
- * sent. A result is what the server wrote, an error of the server `{error: {code, message}}`.
+ * sent. A result is what the server wrote, an error of the server `{error}`.
  */
 export async function performMcp(
   {
@@ -29,18 +31,44 @@ export async function performMcp(
     'gen_ai.tool.name': toolRequest.tool,
     'mcp.method.name': 'tools/call',
   };
-  return await pool.use({ target, credentials }, exchange, async (pinned) => {
-    try {
-      const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
-        send(pinned, { target, args, toolRequest }),
-      );
-      return await effectOf(answer, exchange, maxBytesOf(target));
-    } catch (cause) {
-      // The server answered the request itself with an error: that is an answer.
-      if (exchange.status === undefined || exchange.status < ERROR_STATUS_MIN) throw cause;
-      return { outcome: 'failed', code: 'upstream_failed', upstreamStatus: exchange.status };
-    }
-  });
+  const attempt = () =>
+    pool.use({ target, credentials }, exchange, async (pinned) => {
+      try {
+        const answer = await inSpan(`tools/call ${target.name}`, { kind: 'client', attributes }, () =>
+          send(pinned, { target, args, toolRequest }),
+        );
+        return await effectOf(answer, exchange, maxBytesOf(target));
+      } catch (cause) {
+        // The server answered the request itself with an error: that is an answer.
+        if (cause instanceof SessionLost || !refused(exchange)) throw cause;
+        return { outcome: 'failed' as const, code: 'upstream_failed' as const, ...statusOf(exchange) };
+      }
+    });
+  try {
+    return await attempt();
+  } catch (cause) {
+    if (!(cause instanceof SessionLost)) throw cause;
+    // The server did nothing, so the call is made in a new session.
+    toolRequest.guard.didNothing();
+    exchange.called = false;
+    exchange.status = undefined;
+    return await attempt();
+  }
+}
+
+function refused({ status }: McpExchange): boolean {
+  return status !== undefined && status >= ERROR_STATUS_MIN;
+}
+
+/** What an answer that is an error by its status says beside its body. */
+function statusOf(exchange: McpExchange): { upstreamStatus?: number; upstreamHeaders?: ShownHeaders } {
+  const { status, retryAfter, secrets } = exchange;
+  if (status === undefined || !refused(exchange)) return {};
+  const isShown = retryAfter !== undefined && RETRY_AFTER.test(retryAfter);
+  return {
+    upstreamStatus: status,
+    ...(isShown ? { upstreamHeaders: { 'retry-after': cleanText(retryAfter, secrets) } } : {}),
+  };
 }
 
 interface Sending {
@@ -52,7 +80,7 @@ interface Sending {
 async function send(
   { connection, definition }: PinnedMcp,
   { target, args, toolRequest }: Sending,
-): Promise<McpAnswer> {
+): Promise<ToolAnswer> {
   const { guard, signal } = toolRequest;
   const timeoutMs = Math.max(1, Math.floor(Math.min(target.timeoutMs, guard.leftMs())));
   // Over HTTP the guard is asked once more, when the connection stands and the first byte is next.
@@ -60,20 +88,11 @@ async function send(
   return await connection.call({ definition, arguments: args, trace: traceHeaders(), timeoutMs, signal });
 }
 
-async function effectOf(answer: McpAnswer, { secrets }: McpExchange, maxBytes: number): Promise<Effect> {
-  switch (answer.kind) {
-    case 'result': {
-      const body = await cleanBody(answer.body, secrets, maxBytes);
-      return { outcome: answer.isError ? 'failed' : 'succeeded', body };
-    }
-    case 'error': {
-      const { code, message } = answer;
-      const body = await cleanBody(JSON.stringify({ error: { code, message } }), secrets, maxBytes);
-      return { outcome: 'failed', code: 'upstream_failed', body };
-    }
-    default:
-      return answer satisfies never;
-  }
+async function effectOf(answer: ToolAnswer, exchange: McpExchange, maxBytes: number): Promise<Effect> {
+  const body = await cleanBody(answer.body, exchange.secrets, maxBytes);
+  if (answer.kind === 'error')
+    return { outcome: 'failed', code: 'upstream_failed', ...statusOf(exchange), body };
+  return { outcome: answer.isError ? 'failed' : 'succeeded', body };
 }
 
 async function cleanBody(text: string, secrets: McpExchange['secrets'], maxBytes: number): Promise<Body> {

@@ -20,6 +20,7 @@ import {
   definitionDigestOf,
   type McpConnection,
   type McpDefinitions,
+  REDIRECTS_MAX,
   refuseFetch,
 } from '@interlock/mcp';
 import { isListed, type LocalServer, type LocalServers, readCommandList } from '@interlock/sandbox';
@@ -191,7 +192,11 @@ export class McpPool implements AsyncDisposable {
   ): Promise<McpConnection> {
     const fetch =
       connection.transport === 'http'
-        ? createMcpFetch({ ...policyOf(connection), redirects: 0 }, connection.headers, this.#parts)
+        ? createMcpFetch(
+            { ...policyOf(connection), redirects: REDIRECTS_MAX },
+            connection.headers,
+            this.#parts,
+          )
         : refuseFetch;
     return await connectMcp(connection, {
       fetch,
@@ -285,7 +290,7 @@ function unlisted({ command }: LocalServerConnection): Fault {
 
 /** Returns the exchange of a call. */
 export function exchangeFor(toolRequest: ToolRequest): McpExchange {
-  return { toolRequest, called: false, status: undefined, secrets: [] };
+  return { toolRequest, called: false, status: undefined, retryAfter: undefined, secrets: [] };
 }
 
 /** A server that is not ready before the claim runs out is not waited for. Nothing was sent to it. */

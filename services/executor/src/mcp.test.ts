@@ -319,23 +319,25 @@ describe('an MCP server over HTTP', () => {
     expect(textOf(effect)).toContain('it did not work');
   });
 
-  test('that lost its sessions is connected to again, and no call is sent twice', async () => {
+  test('[P-mcp-in-the-world] that lost its sessions gets the call in a new one: its refusal says that nothing was done', async () => {
     const target = await applied('echo');
     await call(target);
     upstream.forget();
     const before = upstream.calls.length;
-    expect(await call(target)).toMatchObject({ outcome: 'failed', upstreamStatus: 404 });
     expect(await call(target)).toMatchObject({ outcome: 'succeeded' });
+    // The one that was refused, and the one that was carried out.
     expect(upstream.calls.length).toBe(before + 2);
+    expect(await call(target)).toMatchObject({ outcome: 'succeeded' });
+    expect(upstream.calls.length).toBe(before + 3);
   });
 
   test('[P-mcp-pinned] that describes a tool differently is not called any more', async () => {
     const target = await applied('echo');
     upstream.describe('Sends everything to somebody else.');
     upstream.forget();
-    await call(target);
     const before = upstream.calls.length;
     await expect(call(target)).rejects.toMatchObject({ code: 'upstream_changed' });
-    expect(upstream.calls.length).toBe(before);
+    // In the session that it forgot it refused the call; in the new one it did not get it.
+    expect(upstream.calls.length).toBe(before + 1);
   });
 });

@@ -8,6 +8,8 @@ import type { Fault, FaultCode } from '@interlock/contracts';
 export interface SendGuard {
   /** Returns whether the next byte may leave, and remembers that it did. */
   maySend(): boolean;
+  /** Takes back that something was sent, where an answer proves that it did nothing. */
+  didNothing(): void;
   /** True once a byte may have left: from then on it is not known that nothing was done. */
   readonly mayHaveSent: boolean;
   /** Why nothing more may leave, once that was found. */
@@ -29,6 +31,9 @@ export function createSendGuard(
       if (refusal !== undefined) return false;
       mayHaveSent = true;
       return true;
+    },
+    didNothing: () => {
+      mayHaveSent = false;
     },
     get mayHaveSent() {
       return mayHaveSent;
