@@ -150,7 +150,7 @@ test.each([
   ['{"code":"E_FAIL","message":"string code"}'],
   ['"plain text error"'],
 ])(
-  '[P-mcp-in-the-world] an error of a server is handed out as it is, whatever status it comes with: %s',
+  '[P-mcp-in-the-world] an error of a server is returned as it is, whatever status it comes with: %s',
   async (error) => {
     const text = `{"error":${error}}`;
     for (const kind of ['json', 'open', 'stdio'])
