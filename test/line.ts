@@ -40,6 +40,10 @@ export interface LineOptions {
   env?: InterlockOptions['env'];
   serviceEnv?: InterlockOptions['serviceEnv'];
   ports?: InterlockOptions['ports'];
+  /** The data folder; one of its own by default. */
+  data?: string;
+  /** Aborted when the start is to be given up. */
+  signal?: AbortSignal;
 }
 
 export interface CallOptions {
@@ -60,13 +64,19 @@ export interface Person {
 
 export interface Line extends AsyncDisposable {
   readonly upstream: Upstream;
+  /** The installation as it runs now. */
   readonly interlock: RunningInterlock;
+  /** Starts an installation that was stopped again, on the same data. */
+  startAgain(): Promise<void>;
   /** The folder of the configuration, to be changed and applied again. */
   readonly config: string;
   /** `POST /v1/calls`. Rejects when the connection breaks. */
   call(tool: string, args: object, options?: CallOptions): Promise<HttpAnswer>;
   /** `GET /v1/calls/{call}`, waiting for the outcome for up to `waitSeconds`. */
-  getCall(call: string, options?: { agent?: AgentName; waitSeconds?: number }): Promise<HttpAnswer>;
+  getCall(
+    call: string,
+    options?: { agent?: AgentName; waitSeconds?: number; signal?: AbortSignal },
+  ): Promise<HttpAnswer>;
   /** Any request to ingress, with the key of the agent. */
   agent(name: AgentName): { key: string; get(path: string): Promise<HttpAnswer> };
   person(name: string): Person;
@@ -80,22 +90,29 @@ export async function startLine(options: LineOptions = {}): Promise<Line> {
   const upstream = stack.use(await startUpstream({ credential: UPSTREAM_TOKEN }));
   const config = path.join(folder, 'config');
   await writeConfiguration(config, upstream.url, options);
-  const interlock = stack.use(
+  const start = async () =>
     await startInterlock({
       config,
-      data: path.join(folder, 'data'),
+      data: options.data ?? path.join(folder, 'data'),
       ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
       ...(options.serviceEnv === undefined ? {} : { serviceEnv: options.serviceEnv }),
       ...(options.ports === undefined ? {} : { ports: options.ports }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       env: { INTERLOCK_LOG_LEVEL: 'info', ...options.env },
-    }),
-  );
+    });
+  let interlock = await start();
+  stack.defer(() => interlock.stop());
   const person = (name: string) => personAt(interlock, name);
   await person('alice').put(`/v1/credentials/${CREDENTIAL}`, { value: UPSTREAM_TOKEN });
   const owned = stack.move();
   return {
     upstream,
-    interlock,
+    get interlock() {
+      return interlock;
+    },
+    startAgain: async () => {
+      interlock = await start();
+    },
     config,
     person,
     call: async (tool, args, { agent = 'helper', idempotencyKey, signal } = {}) =>
@@ -106,9 +123,10 @@ export async function startLine(options: LineOptions = {}): Promise<Line> {
         ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }),
         ...(signal === undefined ? {} : { signal }),
       }),
-    getCall: async (call, { agent = 'helper', waitSeconds = 0 } = {}) =>
+    getCall: async (call, { agent = 'helper', waitSeconds = 0, signal } = {}) =>
       await send(new URL(`/v1/calls/${call}?wait=${waitSeconds}`, interlock.ingress), {
         token: keyOf(interlock, agent),
+        ...(signal === undefined ? {} : { signal }),
       }),
     agent: (name) => ({
       key: keyOf(interlock, name),

@@ -1,18 +1,32 @@
 /**
- * What must hold of a round, judged from outside: by what agents were told, by what the upstream counted, and by what the
- * audit shows to an operator.
+ * What must hold of a round, from what was seen of it outside: what agents were told, what the upstream was asked for, and
+ * what the audit shows to an operator.
+ *
+ * Where a store was set back to an older copy, what was written after the copy is gone, and no service can know it
+ * (SECURITY.md). Less is promised then, and that is checked:
+ *
+ * B1. NATS: what was carried out after the copy may be carried out once more after it was put back, and once only.
+ * B2. Redis: what was spent after the copy may be spent once more, and once only for each copy.
+ * B3. NATS, FerretDB: records may be missing from the audit, and then its verification says so.
  */
-import { auditRecordSchema, auditVerificationSchema } from '@interlock/contracts';
-import { eventually } from '@interlock/testkit';
-import { z } from 'zod';
 import type { HttpAnswer } from '../http.ts';
-import type { Line } from '../line.ts';
-import { BUDGET } from './installation.ts';
-import type { Outcome, Played } from './play.ts';
+import type { SetBack } from './faults.ts';
+import { BUDGET, RATE, SLOW_AT_ONCE, SLOW_MS } from './installation.ts';
+import type { Effect, Observed } from './observe.ts';
+import type { Played } from './play.ts';
 
-const AUDIT_MS = 20_000;
-
-export type Breach = 'lost' | 'doubled' | 'unlogged' | 'false answer' | 'stuck' | 'over budget' | 'audit';
+export const breaches = [
+  'lost',
+  'doubled',
+  'unlogged',
+  'false answer',
+  'stuck',
+  'unapproved',
+  'over limit',
+  'audit',
+  'not started',
+] as const;
+export type Breach = (typeof breaches)[number];
 
 /** A promise that a round broke, with its story. */
 export interface Finding {
@@ -21,48 +35,156 @@ export interface Finding {
   story: string;
 }
 
+/** Timers of the upstream may end a little early. */
+const TIMER_MS = 15;
+/** These say that Interlock itself failed, which no fault of a round may come to. */
+const OUR_FAULTS = ['internal', 'poison', 'statement_invalid'];
+
 /** Returns what a round broke. */
-export async function findingsOf({ played }: Outcome, line: Line): Promise<Finding[]> {
+export function findingsOf(seen: Observed): Finding[] {
+  return [
+    ...seen.played.flatMap((played) => findingsOfCall(played, seen)),
+    ...overLimit(seen),
+    ...auditFindings(seen),
+    ...seen.notStarted.map((story) => ({ breach: 'not started' as const, text: '', story })),
+  ];
+}
+
+/** Returns the calls of which agents were told how they ended. */
+export function toldCalls(played: readonly Played[]): Set<string> {
+  return new Set(
+    played.flatMap(({ answers }) => answers.filter(tellsEnd).flatMap(({ body }) => body.call ?? [])),
+  );
+}
+
+function findingsOfCall({ call, answers, ended }: Played, seen: Observed): Finding[] {
+  const effects = seen.effects.filter(({ body }) => body.includes(call.text));
+  const story = `${call.tool}${call.keyed ? ' keyed' : ''}: ${storyOf(answers)}; effects: ${effects.length} of ${new Set(effects.map((one) => one.call)).size} calls`;
   const findings: Finding[] = [];
-  for (const one of played) findings.push(...(await findingsOfCall(one, line)));
-  const paid = effectsOf(line, 'call-').filter(({ url }) => url === '/bare').length;
-  if (paid > BUDGET)
-    findings.push({ breach: 'over budget', text: '', story: `${paid} of ${BUDGET} were paid` });
-  const verified = await eventually(async () => {
-    const { status, body } = await line.person('alice').post('/v1/audit/verify', {});
-    return status === 200 && auditVerificationSchema.parse(body);
-  }, AUDIT_MS).catch(() => undefined);
-  if (verified?.intact !== true)
-    findings.push({ breach: 'audit', text: '', story: JSON.stringify(verified?.problems ?? 'no answer') });
+  const found = (breach: Breach, why: string) =>
+    void findings.push({ breach, text: call.text, story: `${why}; ${story}` });
+
+  if (!ended) found('stuck', 'it did not end');
+  if (timesDone(call.tool, effects, seen.setBacks) > 1) found('doubled', 'it was done more than once');
+  if (call.tool === 'ask' && !call.reply.startsWith('approve') && effects.length > 0)
+    found('unapproved', 'nobody approved it');
+  for (const why of new Set(answers.flatMap((answer) => lieOf(answer, answers, call.keyed, effects, seen))))
+    found('false answer', why);
+  const lost = answers.some(({ body }) => body.outcome === 'succeeded') && effects.length === 0;
+  if (lost) found('lost', 'it was told as done');
+  for (const why of new Set([
+    ...answers.flatMap((one) => unloggedAnswer(one, seen)),
+    ...unclaimed(effects, seen),
+  ]))
+    found('unlogged', why);
   return findings;
 }
 
-async function findingsOfCall(played: Played, line: Line): Promise<Finding[]> {
-  const { call, answers, ended } = played;
-  const effects = effectsOf(line, call.text);
-  const calls = new Set(effects.map((effect) => effect.call));
-  const story = `${call.tool}${call.keyed ? ' keyed' : ''}: ${toldIn(answers)}; ${effects.length} effects of ${calls.size} calls`;
-  const found = (breach: Breach): Finding => ({ breach, text: call.text, story });
+/** The upstream of an idempotent tool may be asked again for the same call. */
+function timesDone(tool: string, effects: readonly Effect[], setBacks: readonly SetBack[]): number {
+  const times = (some: readonly Effect[]) =>
+    tool === 'idem' ? new Set(some.map(({ call }) => call)).size : some.length;
+  // B1
+  const back = setBacks.find(
+    ({ server, copiedAtMs, putBackAtMs }) =>
+      server === 'nats-server' && effects.some(({ atMs }) => atMs >= copiedAtMs && atMs <= putBackAtMs),
+  );
+  if (back === undefined) return times(effects);
+  const isBefore = ({ atMs }: Effect) => atMs <= back.putBackAtMs;
+  return Math.max(times(effects.filter(isBefore)), times(effects.filter((one) => !isBefore(one))));
+}
 
+/** Returns what an answer says that is not so. */
+function lieOf(
+  { status, body }: HttpAnswer,
+  all: readonly HttpAnswer[],
+  keyed: boolean,
+  effects: readonly Effect[],
+  { setBacks }: Observed,
+): string[] {
+  const { call, outcome, code = '' } = body;
+  // B1
+  if (setBacks.some(({ server }) => server === 'nats-server')) return [];
+  const own = effects.filter((effect) => call === undefined || effect.call === call);
+  // Under a key, an answer that names no call speaks of its own request alone.
+  const denies = (status === 503 || (status >= 400 && status < 500)) && !(call === undefined && keyed);
+  const outcomes = all.flatMap((one) => (one.body.call === call ? (one.body.outcome ?? []) : []));
+  return [
+    ...(denies && own.length > 0 ? [`${status} ${code} was told of what was done`] : []),
+    ...(outcome === 'failed' && own.length > 0 ? ['it was told as failed, and was done'] : []),
+    ...(call !== undefined && new Set(outcomes).size > 1
+      ? [`one call was told as ${outcomes.join(', ')}`]
+      : []),
+    ...(status === 500 || OUR_FAULTS.includes(code) ? [`${status} ${code} was told`] : []),
+    ...(code === 'call_unknown' ? ['its own agent was told that it is unknown'] : []),
+  ];
+}
+
+/** How a call ended, as an answer tells it: 504 and what is not yet known tell nothing. */
+function tellsEnd({ status, body }: HttpAnswer): boolean {
+  if (status === 200) return body.outcome !== undefined;
+  return status >= 400 && status < 504 && body.code !== 'call_unknown';
+}
+
+/** Returns whether the audit lacks the end that an answer told. */
+function unloggedAnswer(answer: HttpAnswer, seen: Observed): string[] {
+  const { status, body } = answer;
+  if (body.call === undefined || !tellsEnd(answer) || mayLackRecords(seen)) return [];
+  const step = status === 200 ? 'settled' : 'refused';
+  const told = status === 200 ? body.outcome : body.code;
+  const record = seen.records.find((one) => one.call === body.call && one.step === step);
+  const audited = record?.event['outcome'] ?? record?.event['code'];
+  return audited === told ? [] : [`told ${told}, and the audit has ${audited ?? 'nothing'}`];
+}
+
+/** Returns effects without a claim in the audit. */
+function unclaimed(effects: readonly Effect[], seen: Observed): string[] {
+  if (mayLackRecords(seen)) return [];
+  return effects
+    .filter(({ call }) => !seen.records.some((one) => one.call === call && one.step === 'started'))
+    .map(({ call }) => `${call || 'a call without a name'} was done, and the audit has no claim of it`);
+}
+
+/** B3 */
+function mayLackRecords({ setBacks, verification }: Observed): boolean {
+  return setBacks.some(({ server }) => server !== 'redis-server') && verification?.intact === false;
+}
+
+function auditFindings({ verification, setBacks }: Observed): Finding[] {
+  const found = (story: string): Finding[] => [{ breach: 'audit', text: '', story }];
+  if (verification === undefined) return found('it could not be verified');
+  // B3
+  if (verification.intact || setBacks.some(({ server }) => server !== 'redis-server')) return [];
+  return found(`it is not intact: ${verification.problems.join(', ')}`);
+}
+
+function overLimit({ effects, setBacks, tookMs }: Observed): Finding[] {
+  const at = (url: string) => effects.filter((one) => one.url === url && one.body.includes('call-'));
+  const found = (story: string): Finding => ({ breach: 'over limit', text: '', story });
   const findings: Finding[] = [];
-  if (!ended) findings.push(found('stuck'));
-  // The upstream of an idempotent tool may be asked again for the same call.
-  if ((call.tool === 'idem' ? calls.size : effects.length) > 1) findings.push(found('doubled'));
-  for (const answer of answers) {
-    const { call: id, outcome } = answer.body;
-    if (outcome === 'succeeded' && effects.length === 0) findings.push(found('lost'));
-    if (
-      saysNothingWasDone(answer, call.keyed) &&
-      effects.some((effect) => id === undefined || effect.call === id)
-    )
-      findings.push(found('false answer'));
-    if (id !== undefined && !(await isAudited(answer, id, line))) findings.push(found('unlogged'));
-  }
+  // B1, B2
+  const times = 1 + setBacks.filter(({ server }) => server !== 'ferretdb').length;
+  const paid = at('/bare').length;
+  if (paid > BUDGET * times) findings.push(found(`${paid} were paid, and ${BUDGET} may be spent`));
+  const idem = new Set(at('/idem').map(({ call }) => call)).size;
+  const started = RATE.calls * times + Math.ceil((tookMs / RATE.windowMs) * RATE.calls);
+  if (idem > started) findings.push(found(`${idem} of a rate were started, and ${started} may be`));
+  const atOnce = mostWithin(
+    SLOW_MS - TIMER_MS,
+    at('/slow').map(({ atMs }) => atMs),
+  );
+  if (atOnce > SLOW_AT_ONCE * times) findings.push(found(`${atOnce} ran at once, and ${SLOW_AT_ONCE} may`));
   return findings;
+}
+
+/** Returns how many instants at most lie within any span of that length. */
+function mostWithin(spanMs: number, instants: readonly number[]): number {
+  const counts = instants.map((first) => instants.filter((at) => at >= first && at < first + spanMs).length);
+  return Math.max(0, ...counts);
 }
 
 /** Returns what was told, in order, and how often in a row. */
-function toldIn(answers: readonly HttpAnswer[]): string {
+function storyOf(answers: readonly HttpAnswer[]): string {
   const runs: { text: string; times: number }[] = [];
   for (const { status, body } of answers) {
     const text = `${status} ${body.outcome ?? body.code ?? body.state ?? ''}`;
@@ -72,30 +194,4 @@ function toldIn(answers: readonly HttpAnswer[]): string {
   }
   if (runs.length === 0) return 'never answered';
   return `told ${runs.map(({ text, times }) => (times === 1 ? text : `${text} (${times} times)`)).join(', ')}`;
-}
-
-/** Under a key, an answer that names no call speaks of its own request alone. */
-function saysNothingWasDone({ status, body }: HttpAnswer, keyed: boolean): boolean {
-  if (body.call === undefined && keyed) return false;
-  return status === 503 || (status >= 400 && status < 500);
-}
-
-const recordsSchema = z.looseObject({ records: z.array(auditRecordSchema) });
-
-/** Whether the audit has the outcome that was told. */
-async function isAudited({ status, body }: HttpAnswer, id: string, line: Line): Promise<boolean> {
-  const step = status === 200 ? 'settled' : status >= 400 && status < 504 ? 'refused' : undefined;
-  if (step === undefined || (status === 200 && body.outcome === undefined)) return true;
-  if (body.code === 'call_unknown') return true;
-  const told = status === 200 ? body.outcome : body.code;
-  return await eventually(async () => {
-    const answer = await line.person('alice').get(`/v1/audit/calls/${id}`);
-    if (answer.status !== 200) return false;
-    const record = recordsSchema.parse(answer.body).records.find((one) => one.step === step);
-    return record !== undefined && (record.event['outcome'] ?? record.event['code']) === told;
-  }, AUDIT_MS).catch(() => false);
-}
-
-function effectsOf({ upstream }: Line, text: string) {
-  return upstream.requests.filter(({ authorized, body }) => authorized && body.includes(text));
 }

@@ -1,17 +1,23 @@
 /** Plays a schedule on an installation: makes the calls and the faults when they are due, and keeps every answer. */
+import { faults as faultCodes } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
-import { eventually, limitWrites } from '@interlock/testkit';
-import { emptyRedis } from '../faults/redis.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { Line } from '../line.ts';
+import { Faults, type SetBack } from './faults.ts';
 import type { Installation } from './installation.ts';
 import type { PlannedCall, PlannedFault, Schedule } from './schedule.ts';
 
 /** A call may wait for its own limit, a claim's and a question's before it ends. */
 const END_MS = 100_000;
+/** An agent that has a key gives up a request after this long, and sends it again. */
+const PATIENCE_MS = 8_000;
 const RECOVERY_ATTEMPT_MS = 2_000;
 const RECOVERY_GIVE_UP_MS = 30_000;
-const POLL_MS = 100;
+const RECOVERY_POLL_MS = 100;
+const REPEAT_FIRST_MS = 200;
+const REPEAT_MAX_MS = 2_000;
+const REPEATS_AT_ONCE = 16;
+const LOOK_UP_SECONDS = 2;
 
 /** A call that was made, with every answer it got. */
 export interface Played {
@@ -23,136 +29,201 @@ export interface Played {
 
 export interface Outcome {
   played: Played[];
-  /** From the end of the last fault to the first call that succeeded. */
+  /** From the end of the last fault until a call was carried out and another was held. */
   recoveryMs: number;
+  setBacks: readonly SetBack[];
+  /** Faults that this machine cannot make. */
+  leftOut: PlannedFault[];
+  /** What did not start again after a fault that ended it. */
+  notStarted: string[];
+  /** How long the round took, from its first call to its last answer. */
+  tookMs: number;
 }
 
-/** Plays a round to its end: every fault is over, and every call has ended or had its time. */
-export async function play(schedule: Schedule, installation: Installation): Promise<Outcome> {
+/**
+ * Plays a round to its end: every fault is over, and every call has ended or had its time. Where it is given up, it rejects
+ * once nothing of it runs any more.
+ */
+export async function play(
+  schedule: Schedule,
+  installation: Installation,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { line } = installation;
   const startedMs = performance.now();
-  const until = async (atMs: number) =>
-    await systemClock.sleep(Math.max(0, startedMs + atMs - performance.now()));
-  const calls = schedule.calls.map(async (call) => {
+  const until = (atMs: number) => pause(startedMs + atMs - performance.now(), signal);
+  const faults = new Faults(installation, signal);
+  const notStarted: string[] = [];
+  const leftOut: PlannedFault[] = [];
+  const agents = schedule.calls.map(async (call) => {
     await until(call.atMs);
-    return await makeCall(call, installation.line);
+    const played: Played = { call, answers: [], ended: false };
+    await new Agent(line, played, faults, signal).untilEnded();
+    return played;
   });
-  const faults = schedule.faults.map(async (fault) => {
+  const made = schedule.faults.map(async (fault) => {
     await until(fault.atMs);
-    await makeFault(fault, installation);
+    const could = await faults.make(fault).catch((error: unknown) => {
+      signal.throwIfAborted();
+      notStarted.push(`${fault.kind} ${fault.target}: ${error instanceof Error ? error.message : 'failed'}`);
+      return true;
+    });
+    if (!could) leftOut.push(fault);
   });
-  await Promise.all(faults);
+  await settled(made, signal);
   for (const link of installation.links.values()) link.resume();
-  const recoveryMs = await recover(installation.line);
-  const played = await Promise.all(calls);
-  await Promise.all(played.map((one) => end(one, installation.line)));
-  return { played, recoveryMs };
+  faults.over = true;
+  const recoveryMs = await recover(line, signal);
+  const played = await settled(agents, signal);
+  await askAgain(played, line, signal);
+  const tookMs = performance.now() - startedMs;
+  return { played, recoveryMs, setBacks: faults.setBacks, leftOut, notStarted, tookMs };
 }
 
-async function makeCall(call: PlannedCall, line: Line): Promise<Played> {
-  const played: Played = { call, answers: [], ended: false };
-  await Promise.all(Array.from({ length: call.copies }, () => send(played, line)));
-  return played;
+/** Waits for all, also where one fails, and throws what ended the round. */
+async function settled<T>(all: readonly Promise<T>[], signal: AbortSignal): Promise<T[]> {
+  await Promise.allSettled(all);
+  signal.throwIfAborted();
+  return await Promise.all(all);
 }
 
-/** Sends a call once more. A connection that breaks is no answer. */
-async function send({ call, answers }: Played, line: Line): Promise<HttpAnswer | undefined> {
-  const { tool, text, keyed } = call;
-  const args = tool === 'bare' ? { text, amount: 1 } : { text };
-  return await keep(answers, () =>
-    line.call(tool, args, keyed ? { idempotencyKey: text.replace('.', '') } : {}),
-  );
-}
+/** An agent that makes one call, and those who answer its question. */
+class Agent {
+  readonly #line: Line;
+  readonly #played: Played;
+  readonly #faults: Pick<Faults, 'over'>;
+  readonly #signal: AbortSignal;
+  #replied = false;
 
-async function keep(answers: HttpAnswer[], ask: () => Promise<HttpAnswer>): Promise<HttpAnswer | undefined> {
-  try {
-    const answer = await ask();
-    answers.push(answer);
-    return answer;
-  } catch {
-    return undefined;
+  constructor(line: Line, played: Played, faults: Pick<Faults, 'over'>, signal: AbortSignal) {
+    this.#line = line;
+    this.#played = played;
+    this.#faults = faults;
+    this.#signal = signal;
   }
-}
 
-/** Repeats a call under its key, or asks for it by its id, until it has ended. */
-async function end(played: Played, line: Line): Promise<void> {
-  const { call, answers } = played;
-  const replied = new Set<string>();
-  await eventually(async () => {
+  /** Sends the call, and repeats it under its key or asks for it by its id until it has ended. */
+  async untilEnded(): Promise<void> {
+    const { call } = this.#played;
+    const endMs = performance.now() + END_MS;
+    await Promise.all(Array.from({ length: call.copies }, () => this.#send()));
+    for (let waitMs = REPEAT_FIRST_MS; !this.#hasEnded(); waitMs = Math.min(waitMs * 2, REPEAT_MAX_MS)) {
+      if (performance.now() > endMs) return;
+      await this.#reply();
+      await pause(waitMs, this.#signal);
+      await this.#ask();
+    }
+    this.#played.ended = true;
+  }
+
+  #hasEnded(): boolean {
+    const { call, answers } = this.#played;
     const last = answers.at(-1);
-    const id = answers.findLast(({ body }) => body.call !== undefined)?.body.call;
-    if (last !== undefined && isFinal(last)) played.ended = true;
+    if (last !== undefined && isFinal(last, call.keyed)) return true;
     // Without a key nothing more can be asked of a call whose id was never told.
-    else if (!call.keyed && id === undefined) played.ended = true;
-    if (played.ended) return true;
-    if (last?.body.state === 'held' && id !== undefined && call.reply !== 'none' && !replied.has(id)) {
-      replied.add(id);
-      await line
-        .person('bob')
-        .answer(id, call.reply)
-        .catch(() => replied.delete(id));
-    }
-    if (id !== undefined && last?.status === 202)
-      await keep(answers, () => line.getCall(id, { waitSeconds: 2 }));
-    else if (call.keyed) await send(played, line);
-    else if (id !== undefined) await keep(answers, () => line.getCall(id, { waitSeconds: 2 }));
-    await systemClock.sleep(POLL_MS);
-    return false;
-  }, END_MS).catch(() => undefined);
-}
+    return !call.keyed && this.#id() === undefined;
+  }
 
-/** Nothing else can come of a call any more. */
-function isFinal({ status, body }: HttpAnswer): boolean {
-  if (status === 200) return body.outcome !== undefined;
-  return status >= 400 && status < 500 && status !== 429;
-}
+  #id(): string | undefined {
+    return this.#played.answers.findLast(({ body }) => body.call !== undefined)?.body.call;
+  }
 
-async function makeFault({ kind, target, forMs }: PlannedFault, installation: Installation): Promise<void> {
-  const { line, links } = installation;
-  const { interlock } = line;
-  switch (kind) {
-    case 'kill':
-      return signal(line, target, 'SIGKILL');
-    case 'pause':
-      signal(line, target, 'SIGSTOP');
-      await systemClock.sleep(forMs);
-      return signal(line, target, 'SIGCONT');
-    case 'cut':
-      return links.get(target)?.cut();
-    case 'stall':
-      links.get(target)?.stall();
-      await systemClock.sleep(forMs);
-      return links.get(target)?.resume();
-    case 'empty-redis':
-      // A server that is down or paused right now has nothing to forget.
-      return await emptyRedis(line).catch(() => undefined);
-    case 'disk-full': {
-      const pid = interlock.servers.find(({ name }) => name === target)?.pid;
-      if (pid === undefined) return;
-      await limitWrites(pid, 'nothing').catch(() => undefined);
-      await systemClock.sleep(forMs);
-      return await limitWrites(pid, 'everything').catch(() => undefined);
-    }
-    default:
-      return kind satisfies never;
+  async #ask(): Promise<void> {
+    const id = this.#id();
+    const isHeld = this.#played.answers.at(-1)?.status === 202;
+    if (id !== undefined && (isHeld || !this.#played.call.keyed)) await this.#lookUp(id);
+    else await this.#send();
+  }
+
+  async #send(): Promise<void> {
+    const { call, answers } = this.#played;
+    await keep(answers, this.#signal, () => sendCall(call, this.#line, this.#signal));
+  }
+
+  async #lookUp(id: string): Promise<void> {
+    await keep(this.#played.answers, this.#signal, () =>
+      this.#line.getCall(id, { waitSeconds: LOOK_UP_SECONDS, signal: this.#signal }),
+    );
+  }
+
+  /** Answers the question of a held call, once. */
+  async #reply(): Promise<void> {
+    const { call, answers } = this.#played;
+    const [verdict, late] = call.reply.split(' ');
+    const id = this.#id();
+    if (answers.at(-1)?.body.state !== 'held' || id === undefined || this.#replied) return;
+    if ((verdict !== 'approve' && verdict !== 'deny') || (late === 'late' && !this.#faults.over)) return;
+    this.#replied = true;
+    await this.#line
+      .person('bob')
+      .answer(id, verdict)
+      .catch(() => {
+        this.#replied = false;
+      });
   }
 }
 
-/** A process that is just being started again has nothing to be signalled. */
-function signal({ interlock }: Line, name: string, which: NodeJS.Signals): void {
+/** Sends every call that was carried out once more under its key: its outcome is what it was, whatever happened since. */
+async function askAgain(all: readonly Played[], line: Line, signal: AbortSignal): Promise<void> {
+  const waiting = all.filter(({ call, answers }) => call.keyed && answers.at(-1)?.body.outcome !== undefined);
+  const next = async (): Promise<void> => {
+    for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+      const { call, answers } = one;
+      await keep(answers, signal, () => sendCall(call, line, signal));
+    }
+  };
+  await settled(Array.from({ length: REPEATS_AT_ONCE }, next), signal);
+}
+
+async function sendCall(
+  { tool, text, keyed }: PlannedCall,
+  line: Line,
+  round: AbortSignal,
+): Promise<HttpAnswer> {
+  const args = tool === 'bare' ? { text, amount: 1 } : { text };
+  if (!keyed) return await line.call(tool, args, { signal: round });
+  const signal = AbortSignal.any([round, AbortSignal.timeout(PATIENCE_MS)]);
+  return await line.call(tool, args, { idempotencyKey: text.replace('.', ''), signal });
+}
+
+/** Keeps an answer. A connection that breaks is none. */
+async function keep(
+  answers: HttpAnswer[],
+  signal: AbortSignal,
+  ask: () => Promise<HttpAnswer>,
+): Promise<void> {
   try {
-    interlock.signal(name, which);
+    answers.push(await ask());
   } catch {
-    return;
+    signal.throwIfAborted();
   }
 }
 
-async function recover(line: Line): Promise<number> {
+/** Nothing else can come of a call any more; under a key, what may pass by itself is tried again. */
+function isFinal({ status, body }: HttpAnswer, keyed: boolean): boolean {
+  if (status === 200) return body.outcome !== undefined;
+  if (status === 503) return !keyed || !mayPass(body.code);
+  return status >= 400 && status <= 500;
+}
+
+function mayPass(code = ''): boolean {
+  return Object.entries(faultCodes).some(([name, { retryable }]) => name === code && retryable);
+}
+
+async function recover(line: Line, signal: AbortSignal): Promise<number> {
   const startedMs = performance.now();
+  const works = async (tool: 'write' | 'ask', state: 'outcome' | 'state', value: string) => {
+    const attempt = AbortSignal.any([signal, AbortSignal.timeout(RECOVERY_ATTEMPT_MS)]);
+    const answer = await line.call(tool, { text: 'recovered' }, { signal: attempt }).catch(() => undefined);
+    return answer?.body[state] === value;
+  };
   while (performance.now() - startedMs < RECOVERY_GIVE_UP_MS) {
-    const signal = AbortSignal.timeout(RECOVERY_ATTEMPT_MS);
-    const answer = await line.call('write', { text: 'recovered' }, { signal }).catch(() => undefined);
-    if (answer?.body.outcome === 'succeeded') break;
-    await systemClock.sleep(POLL_MS);
+    if ((await works('write', 'outcome', 'succeeded')) && (await works('ask', 'state', 'held'))) break;
+    await pause(RECOVERY_POLL_MS, signal);
   }
   return Math.round(performance.now() - startedMs);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await systemClock.sleep(Math.max(0, ms), signal);
 }

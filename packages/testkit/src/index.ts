@@ -28,7 +28,7 @@ export { connectObserver, type Observer, type Sighting } from './observer.ts';
 export { type OpaServer, startOpa } from './opa.ts';
 export { buildPolicy, type PolicyOverlay } from './policy.ts';
 export { freePort } from './ports.ts';
-export { type ServerProcess, type ServerRecipe, startServer } from './processes.ts';
+export { type ServerProcess, type ServerRecipe, startServer, untilStopped } from './processes.ts';
 export { processorMs } from './processor.ts';
 export { type RedisServer, startRedis } from './redis.ts';
 export { type StreamSizes, startTestBus, type TestBus } from './test-bus.ts';

@@ -91,8 +91,7 @@ class ServerChild implements ServerProcess {
 
   async pause(): Promise<void> {
     this.#running.child.kill('SIGSTOP');
-    // On a busy machine the other threads of the process run on for a while.
-    while (!(await isStopped(this.pid)));
+    await untilStopped(this.pid);
   }
 
   resume(): void {
@@ -206,6 +205,11 @@ async function answers(port: number, greeting: Uint8Array | undefined): Promise<
   } finally {
     socket.destroy();
   }
+}
+
+/** Waits until a process that was sent SIGSTOP does nothing more: on a busy machine its threads run on for a while. */
+export async function untilStopped(pid: number): Promise<void> {
+  while (!(await isStopped(pid)));
 }
 
 /** True when the kernel has stopped every thread of a process. Where there is no `/proc` to read, that is assumed. */

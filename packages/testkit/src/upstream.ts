@@ -16,6 +16,8 @@ export interface UpstreamRequest {
   call: string | undefined;
   /** False when the credential was missing or wrong. */
   authorized: boolean;
+  /** When it had arrived whole, on the monotonic clock. */
+  atMs: number;
 }
 
 /**
@@ -110,6 +112,7 @@ async function read(incoming: IncomingMessage, credential: string | undefined): 
     body: Buffer.concat(chunks).toString('utf8'),
     call: typeof call === 'string' ? call : undefined,
     authorized: credential === undefined || headers.authorization === `Bearer ${credential}`,
+    atMs: performance.now(),
   };
 }
 
