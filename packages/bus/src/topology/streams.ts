@@ -68,7 +68,10 @@ export async function provision(
   return made;
 }
 
-/** Makes the line and its consumers again where they were lost. The ledger is never made again while the services run. */
+/**
+ * Makes the line and its consumers again where they were lost, or where the line lost what its consumers had read. The ledger
+ * is never made again while the services run.
+ */
 export async function repairLine(jsm: JetStreamManager, options: ProvisionOptions): Promise<string[]> {
   const made: string[] = [];
   for (const config of streamConfigs(options)) {
@@ -166,6 +169,7 @@ async function ensureStream(jsm: JetStreamManager, config: NamedStream): Promise
 
 async function ensureConsumer(jsm: JetStreamManager, name: ConsumerName): Promise<boolean> {
   const { stream, ackWaitMs, maxAckPending, headersOnly } = consumers[name];
+  if (stream === 'LINE') await removeIfAhead(jsm, name);
   if (await exists(() => jsm.consumers.info(stream, name))) return false;
   const config: Partial<ConsumerConfig> = {
     durable_name: name,
@@ -179,6 +183,18 @@ async function ensureConsumer(jsm: JetStreamManager, name: ConsumerName): Promis
   };
   await jsm.consumers.add(stream, config);
   return true;
+}
+
+/**
+ * Removes a consumer of the line that is further than the line itself: a power cut takes back events that were not on disk
+ * yet, and not what their consumer had written of itself. It would deliver nothing until the line is as long again.
+ */
+async function removeIfAhead(jsm: JetStreamManager, name: ConsumerName): Promise<void> {
+  const consumer = await presentOr(() => jsm.consumers.info('LINE', name));
+  if (consumer === undefined) return;
+  // Read after the consumer, so that an event between the two readings looks like none that is lost.
+  const { state } = await jsm.streams.info('LINE');
+  if (consumer.delivered.stream_seq > state.last_seq) await jsm.consumers.delete('LINE', name);
 }
 
 async function ensureBucket(
@@ -200,11 +216,14 @@ async function ensureBucket(
 }
 
 async function exists(read: () => Promise<unknown>): Promise<boolean> {
+  return (await presentOr(read)) !== undefined;
+}
+
+async function presentOr<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    await read();
-    return true;
+    return await read();
   } catch (error) {
-    if (isAbsent(error)) return false;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }
