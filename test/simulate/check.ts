@@ -5,12 +5,13 @@
  * Where a store was set back to an older copy, what was written after the copy is gone, and no service can know it
  * (SECURITY.md). Less is promised then, and that is checked:
  *
- * B1. NATS: what was carried out after the copy may be carried out once more after it was put back, and once only.
- * B2. Redis: what was spent after the copy may be spent once more, and once only for each copy.
- * B3. NATS, FerretDB: records may be missing from the audit, and then its verification says so.
+ * B1. NATS: a call that was made before the copy was put back may be carried out once before that and once after it, and
+ *     its answers may differ.
+ * B2. Redis: what was taken from a limit after the copy may be taken once more for each copy.
+ * B3. NATS, FerretDB: records may be missing from the audit, and its verification says so, except for what NATS lost
+ *     before the auditor had it.
  */
 import type { HttpAnswer } from '../http.ts';
-import type { SetBack } from './faults.ts';
 import { BUDGET, RATE, SLOW_AT_ONCE, SLOW_MS } from './installation.ts';
 import type { Effect, Observed } from './observe.ts';
 import type { Played } from './play.ts';
@@ -57,7 +58,10 @@ export function toldCalls(played: readonly Played[]): Set<string> {
   );
 }
 
-function findingsOfCall({ call, answers, ended }: Played, seen: Observed): Finding[] {
+function findingsOfCall(played: Played, seen: Observed): Finding[] {
+  const { call, answers, ended } = played;
+  const putBack = natsPutBackAfter(played, seen);
+  const isWhole = putBack.length === 0;
   const effects = seen.effects.filter(({ body }) => body.includes(call.text));
   const story = `${call.tool}${call.keyed ? ' keyed' : ''}: ${storyOf(answers)}; effects: ${effects.length} of ${new Set(effects.map((one) => one.call)).size} calls`;
   const findings: Finding[] = [];
@@ -65,33 +69,40 @@ function findingsOfCall({ call, answers, ended }: Played, seen: Observed): Findi
     void findings.push({ breach, text: call.text, story: `${why}; ${story}` });
 
   if (!ended) found('stuck', 'it did not end');
-  if (timesDone(call.tool, effects, seen.setBacks) > 1) found('doubled', 'it was done more than once');
+  if (timesDone(call.tool, effects, putBack) > 1) found('doubled', 'it was done more than once');
   if (call.tool === 'ask' && !call.reply.startsWith('approve') && effects.length > 0)
     found('unapproved', 'nobody approved it');
-  for (const why of new Set(answers.flatMap((answer) => lieOf(answer, answers, call.keyed, effects, seen))))
-    found('false answer', why);
+  const lies = answers.flatMap((answer) => lieOf(answer, answers, call.keyed, effects));
+  // B1
+  if (isWhole) for (const why of new Set(lies)) found('false answer', why);
   const lost = answers.some(({ body }) => body.outcome === 'succeeded') && effects.length === 0;
   if (lost) found('lost', 'it was told as done');
-  for (const why of new Set([
-    ...answers.flatMap((one) => unloggedAnswer(one, seen)),
-    ...unclaimed(effects, seen),
-  ]))
-    found('unlogged', why);
+  const missing = [...answers.flatMap((one) => unloggedAnswer(one, seen)), ...unclaimed(effects, seen)];
+  // B3
+  if (isWhole && !mayLackRecords(seen)) for (const why of new Set(missing)) found('unlogged', why);
   return findings;
 }
 
-/** The upstream of an idempotent tool may be asked again for the same call. */
-function timesDone(tool: string, effects: readonly Effect[], setBacks: readonly SetBack[]): number {
-  const times = (some: readonly Effect[]) =>
-    tool === 'idem' ? new Set(some.map(({ call }) => call)).size : some.length;
-  // B1
-  const back = setBacks.find(
-    ({ server, copiedAtMs, putBackAtMs }) =>
-      server === 'nats-server' && effects.some(({ atMs }) => atMs >= copiedAtMs && atMs <= putBackAtMs),
+/** Returns when copies of NATS were put back after a call was made. */
+function natsPutBackAfter({ call }: Played, { setBacks, startedMs }: Observed): number[] {
+  return setBacks
+    .filter(({ server }) => server === 'nats-server')
+    .map(({ putBackAtMs }) => putBackAtMs)
+    .filter((atMs) => startedMs + call.atMs <= atMs);
+}
+
+/** Returns how often a call was done, at most, between two instants at which a copy was put back (B1). */
+function timesDone(tool: string, effects: readonly Effect[], putBack: readonly number[]): number {
+  // The upstream of an idempotent tool may be asked again for the same call.
+  const done = tool === 'idem' ? firstsOf(effects) : effects;
+  const copiesBefore = ({ atMs }: Effect) => putBack.filter((at) => at < atMs).length;
+  return Math.max(
+    ...[0, ...putBack].map((_, copies) => done.filter((effect) => copiesBefore(effect) === copies).length),
   );
-  if (back === undefined) return times(effects);
-  const isBefore = ({ atMs }: Effect) => atMs <= back.putBackAtMs;
-  return Math.max(times(effects.filter(isBefore)), times(effects.filter((one) => !isBefore(one))));
+}
+
+function firstsOf(effects: readonly Effect[]): Effect[] {
+  return effects.filter(({ call }, index) => effects.findIndex((one) => one.call === call) === index);
 }
 
 /** Returns what an answer says that is not so. */
@@ -100,11 +111,8 @@ function lieOf(
   all: readonly HttpAnswer[],
   keyed: boolean,
   effects: readonly Effect[],
-  { setBacks }: Observed,
 ): string[] {
   const { call, outcome, code = '' } = body;
-  // B1
-  if (setBacks.some(({ server }) => server === 'nats-server')) return [];
   const own = effects.filter((effect) => call === undefined || effect.call === call);
   // Under a key, an answer that names no call speaks of its own request alone.
   const denies = (status === 503 || (status >= 400 && status < 500)) && !(call === undefined && keyed);
@@ -129,7 +137,7 @@ function tellsEnd({ status, body }: HttpAnswer): boolean {
 /** Returns whether the audit lacks the end that an answer told. */
 function unloggedAnswer(answer: HttpAnswer, seen: Observed): string[] {
   const { status, body } = answer;
-  if (body.call === undefined || !tellsEnd(answer) || mayLackRecords(seen)) return [];
+  if (body.call === undefined || !tellsEnd(answer)) return [];
   const step = status === 200 ? 'settled' : 'refused';
   const told = status === 200 ? body.outcome : body.code;
   const record = seen.records.find((one) => one.call === body.call && one.step === step);
@@ -139,7 +147,6 @@ function unloggedAnswer(answer: HttpAnswer, seen: Observed): string[] {
 
 /** Returns effects without a claim in the audit. */
 function unclaimed(effects: readonly Effect[], seen: Observed): string[] {
-  if (mayLackRecords(seen)) return [];
   return effects
     .filter(({ call }) => !seen.records.some((one) => one.call === call && one.step === 'started'))
     .map(({ call }) => `${call || 'a call without a name'} was done, and the audit has no claim of it`);
@@ -166,7 +173,7 @@ function overLimit({ effects, setBacks, tookMs }: Observed): Finding[] {
   const times = 1 + setBacks.filter(({ server }) => server !== 'ferretdb').length;
   const paid = at('/bare').length;
   if (paid > BUDGET * times) findings.push(found(`${paid} were paid, and ${BUDGET} may be spent`));
-  const idem = new Set(at('/idem').map(({ call }) => call)).size;
+  const idem = firstsOf(at('/idem')).length;
   const started = RATE.calls * times + Math.ceil((tookMs / RATE.windowMs) * RATE.calls);
   if (idem > started) findings.push(found(`${idem} of a rate were started, and ${started} may be`));
   const atOnce = mostWithin(

@@ -36,7 +36,8 @@ export interface Outcome {
   leftOut: PlannedFault[];
   /** What did not start again after a fault that ended it. */
   notStarted: string[];
-  /** How long the round took, from its first call to its last answer. */
+  /** When the round began, on the monotonic clock, and how long it took until the last answer. */
+  startedMs: number;
   tookMs: number;
 }
 
@@ -77,7 +78,7 @@ export async function play(
   const played = await settled(agents, signal);
   await askAgain(played, line, signal);
   const tookMs = performance.now() - startedMs;
-  return { played, recoveryMs, setBacks: faults.setBacks, leftOut, notStarted, tookMs };
+  return { played, recoveryMs, setBacks: faults.setBacks, leftOut, notStarted, startedMs, tookMs };
 }
 
 /** Waits for all, also where one fails, and throws what ended the round. */
@@ -215,6 +216,8 @@ async function recover(line: Line, signal: AbortSignal): Promise<number> {
   const works = async (tool: 'write' | 'ask', state: 'outcome' | 'state', value: string) => {
     const attempt = AbortSignal.any([signal, AbortSignal.timeout(RECOVERY_ATTEMPT_MS)]);
     const answer = await line.call(tool, { text: 'recovered' }, { signal: attempt }).catch(() => undefined);
+    if (answer?.body[state] !== value)
+      process.stderr.write(`DBG ${tool} ${answer?.status} ${answer?.text?.slice(0, 200)}\n`);
     return answer?.body[state] === value;
   };
   while (performance.now() - startedMs < RECOVERY_GIVE_UP_MS) {

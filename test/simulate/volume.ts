@@ -48,6 +48,10 @@ export async function openVolume(below: string): Promise<Volume> {
   await truncate(image, SIZE_BYTES);
   await run('mkfs.ext4', ['-q', '-F', '-m', '0', '-i', '65536', '-J', 'size=64', image]);
   const mount = () => run('mount', ['-o', 'loop', image, folder]);
+  const clear = async () => {
+    const all = Array.from({ length: FILLS_MAX }, (_, attempt) => `${ballast}-${attempt}`);
+    await Promise.all(all.map((file) => rm(file, { force: true })));
+  };
   const unmount = () => eventually(() => run('umount', [folder]), UNMOUNT_MS);
   await mount();
   return {
@@ -62,15 +66,14 @@ export async function openVolume(below: string): Promise<Volume> {
         );
       }
     },
-    clear: async () => {
-      const all = Array.from({ length: FILLS_MAX }, (_, attempt) => `${ballast}-${attempt}`);
-      await Promise.all(all.map((file) => rm(file, { force: true })));
-    },
+    clear,
     freeze: async (seconds) => void (await run('sh', ['-c', FREEZE, 'sh', folder, String(seconds)])),
     cutPower: async () => void (await run('perl', ['-e', SHUT_DOWN, folder])),
     restorePower: async () => {
       await unmount();
       await mount();
+      // That it was cleared may not have reached the disk either.
+      await clear();
     },
     [Symbol.asyncDispose]: async () => {
       await unmount();
