@@ -44,8 +44,8 @@ export interface Connection extends AsyncDisposable {
   readonly connected: boolean;
   /** Why the connection must not or cannot be used; undefined while it is `connected`. */
   readonly trouble: string | undefined;
-  /** Forbids to use the connection, or allows it again where there is no reason. */
-  forbid(why: string | undefined): void;
+  /** Forbids to use the connection while there is a reason. Asked whenever it is about to be used. */
+  forbid(reason: () => string | undefined): void;
   /**
    * Subscribes to a subject. When it resolves the server has the subscription, so a message that is sent because of it
    * is received. In a queue group, one of the listeners receives each message.
@@ -65,9 +65,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const { log } = options;
   const listeners = new Set<() => void>();
   let connected = true;
-  let forbidden: string | undefined;
+  let forbidden: () => string | undefined = () => undefined;
   const isReachable = () => connected && !nats.isClosed();
-  const troubleOf = () => (isReachable() ? forbidden : 'disconnected from NATS');
+  const troubleOf = () => (isReachable() ? forbidden() : 'disconnected from NATS');
   void (async () => {
     for await (const status of nats.status()) {
       if (status.type === 'disconnect') connected = false;
@@ -90,8 +90,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     get trouble() {
       return troubleOf();
     },
-    forbid: (why) => {
-      forbidden = why;
+    forbid: (reason) => {
+      forbidden = reason;
     },
     listen: async (subject, listener, queue) => {
       nats.subscribe(subject, {

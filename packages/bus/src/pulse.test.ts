@@ -172,6 +172,17 @@ describe('[P-clock-agrees] a service whose clock and the server’s differ', () 
     expect([await messages('LEDGER'), await messages('ANCHORS'), served]).toEqual([1, 1, 2]);
   });
 
+  test('does nothing from the moment at which its clock jumps, before the server was asked again', async () => {
+    const clock = new SetClock();
+    const executor = await busWith('executor', clock);
+    expect(executor.ready).toBe(true);
+    clock.aheadMs = DAY_MS;
+    expect(executor.ready).toBe('the clock of this service jumped by 86400 s');
+    await expect(executor.readCall('acme', 'c_1')).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    clock.aheadMs = 0;
+    await eventually(() => executor.ready === true);
+  });
+
   test('is not told apart from a slow answer', () => {
     const span = { earliestMs: 1_000, latestMs: 9_000 };
     expect([999, 1_000, 9_000, 9_001].map((instant) => beyond(instant, span))).toEqual([-1, 0, 0, 1]);

@@ -6,6 +6,8 @@
  * H2 While the clock of this service differs from the server's by more than `CLOCK_TOLERANCE_MS`, nothing is done over
  *    the connection: the limits of calls, claims and keys are instants. The difference counts only beyond what the way
  *    of question and answer can explain.
+ * H3 Between two answers the wall clock goes as the monotonic one does. Where it jumps, nothing is done until the server
+ *    has said which of the two is right: a service that is stopped by the next answer would have worked until then.
  */
 import { pulseBucket } from '@interlock/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
@@ -45,6 +47,7 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
   const first = Promise.withResolvers<void>();
   const startedAtMs = clock.monotonicMs();
   let last: PulseAnswer | undefined;
+  let agrees = true;
   const loop = startLoop({
     // It goes on while the clocks differ, to see when they agree again.
     connection: {
@@ -54,8 +57,13 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
       },
     },
     turn: async () => {
-      const answer = await ask(at);
+      const { answer, differenceMs } = await ask(at);
       first.resolve();
+      const agreed = agrees;
+      agrees = Math.abs(differenceMs) <= CLOCK_TOLERANCE_MS;
+      if (agreed && !agrees)
+        log.error({ differenceMs }, 'this service does nothing until its clock and that of NATS agree');
+      connection.forbid(reasonOf(differenceMs, clock));
       last = answer;
       for (const listener of listeners) listener(answer);
     },
@@ -80,19 +88,24 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
   };
 }
 
-async function ask({ connection, jsm, clock, log }: PulseContext): Promise<PulseAnswer> {
+async function ask({ jsm, clock }: PulseContext): Promise<{ answer: PulseAnswer; differenceMs: number }> {
   const [askedAtMs, earliestMs] = [clock.monotonicMs(), clock.nowMs()];
-  const answer = await jsm.streams.info(`KV_${pulseBucket}`);
-  const differenceMs = beyond(serverMsOf(answer), { earliestMs, latestMs: clock.nowMs() });
-  // H2
-  const isWrong = Math.abs(differenceMs) > CLOCK_TOLERANCE_MS;
-  const why = isWrong
-    ? `the clock of this service and that of NATS differ by ${words(differenceMs)}`
-    : undefined;
-  if (isWrong && connection.trouble === undefined)
-    log.error({ differenceMs }, 'this service does nothing until its clock and that of NATS agree');
-  connection.forbid(why);
-  return { askedAtMs, lastSequence: answer.state.last_seq };
+  const answered = await jsm.streams.info(`KV_${pulseBucket}`);
+  const differenceMs = beyond(serverMsOf(answered), { earliestMs, latestMs: clock.nowMs() });
+  return { answer: { askedAtMs, lastSequence: answered.state.last_seq }, differenceMs };
+}
+
+/** Returns what says, whenever it is asked until the next answer, why the clock cannot be relied on (H2, H3). */
+function reasonOf(differenceMs: number, clock: PulseContext['clock']): () => string | undefined {
+  const offsetMs = clock.nowMs() - clock.monotonicMs();
+  return () => {
+    if (Math.abs(differenceMs) > CLOCK_TOLERANCE_MS)
+      return `the clock of this service and that of NATS differ by ${words(differenceMs)}`;
+    const jumpMs = clock.nowMs() - clock.monotonicMs() - offsetMs;
+    return Math.abs(jumpMs) > CLOCK_TOLERANCE_MS
+      ? `the clock of this service jumped by ${words(jumpMs)}`
+      : undefined;
+  };
 }
 
 /** Returns how far an instant is outside of a span of time: negative before it, positive after it, 0 within. */
