@@ -5,11 +5,10 @@
  * Where a store was set back to an older copy, what was written after the copy is gone, and no service can know it
  * (SECURITY.md). Less is promised then, and that is checked:
  *
- * B1. NATS: a call that was made before the copy was put back may be carried out once before that and once after it, and
- *     its answers may differ.
+ * B1. NATS: a call that was made before a copy was put back may be carried out once more for each copy, and its answers
+ *     may differ. The audit may lack what happened after the copy was taken.
  * B2. Redis: what was taken from a limit after the copy may be taken once more for each copy.
- * B3. NATS, FerretDB: records may be missing from the audit, and its verification says so, except for what NATS lost
- *     before the auditor had it.
+ * B3. FerretDB: records may be missing from the audit, and its verification says so.
  */
 import type { HttpAnswer } from '../http.ts';
 import { BUDGET, RATE, SLOW_AT_ONCE, SLOW_MS } from './installation.ts';
@@ -26,6 +25,9 @@ export const breaches = [
   'over limit',
   'audit',
   'not started',
+  'doubled after a set back',
+  'over limit after a set back',
+  'unlogged after a set back',
 ] as const;
 export type Breach = (typeof breaches)[number];
 
@@ -60,8 +62,8 @@ export function toldCalls(played: readonly Played[]): Set<string> {
 
 function findingsOfCall(played: Played, seen: Observed): Finding[] {
   const { call, answers, ended } = played;
-  const putBack = natsPutBackAfter(played, seen);
-  const isWhole = putBack.length === 0;
+  // B1
+  const copies = natsPutBackAfter(played, seen);
   const effects = seen.effects.filter(({ body }) => body.includes(call.text));
   const story = `${call.tool}${call.keyed ? ' keyed' : ''}: ${storyOf(answers)}; effects: ${effects.length} of ${new Set(effects.map((one) => one.call)).size} calls`;
   const findings: Finding[] = [];
@@ -69,36 +71,28 @@ function findingsOfCall(played: Played, seen: Observed): Finding[] {
     void findings.push({ breach, text: call.text, story: `${why}; ${story}` });
 
   if (!ended) found('stuck', 'it did not end');
-  if (timesDone(call.tool, effects, putBack) > 1) found('doubled', 'it was done more than once');
+  // The upstream of an idempotent tool may be asked again for the same call.
+  const done = (call.tool === 'idem' ? firstsOf(effects) : effects).length;
+  if (copies === 0 && done > 1) found('doubled', 'it was done more than once');
+  if (copies > 0 && done > 1 + copies)
+    found('doubled after a set back', `it was done ${done} times, and NATS was set back ${copies} times`);
   if (call.tool === 'ask' && !call.reply.startsWith('approve') && effects.length > 0)
     found('unapproved', 'nobody approved it');
   const lies = answers.flatMap((answer) => lieOf(answer, answers, call.keyed, effects));
-  // B1
-  if (isWhole) for (const why of new Set(lies)) found('false answer', why);
+  if (copies === 0) for (const why of new Set(lies)) found('false answer', why);
   const lost = answers.some(({ body }) => body.outcome === 'succeeded') && effects.length === 0;
   if (lost) found('lost', 'it was told as done');
   const missing = [...answers.flatMap((one) => unloggedAnswer(one, seen)), ...unclaimed(effects, seen)];
-  // B3
-  if (isWhole && !mayLackRecords(seen)) for (const why of new Set(missing)) found('unlogged', why);
+  const logged = unloggedAs(seen);
+  if (logged !== undefined) for (const why of new Set(missing)) found(logged, why);
   return findings;
 }
 
-/** Returns when copies of NATS were put back after a call was made. */
-function natsPutBackAfter({ call }: Played, { setBacks, startedMs }: Observed): number[] {
-  return setBacks
-    .filter(({ server }) => server === 'nats-server')
-    .map(({ putBackAtMs }) => putBackAtMs)
-    .filter((atMs) => startedMs + call.atMs <= atMs);
-}
-
-/** Returns how often a call was done, at most, between two instants at which a copy was put back (B1). */
-function timesDone(tool: string, effects: readonly Effect[], putBack: readonly number[]): number {
-  // The upstream of an idempotent tool may be asked again for the same call.
-  const done = tool === 'idem' ? firstsOf(effects) : effects;
-  const copiesBefore = ({ atMs }: Effect) => putBack.filter((at) => at < atMs).length;
-  return Math.max(
-    ...[0, ...putBack].map((_, copies) => done.filter((effect) => copiesBefore(effect) === copies).length),
-  );
+/** Returns how many copies of NATS were put back after a call was made. */
+function natsPutBackAfter({ call }: Played, { setBacks, startedMs }: Observed): number {
+  return setBacks.filter(
+    ({ server, putBackAtMs }) => server === 'nats-server' && startedMs + call.atMs <= putBackAtMs,
+  ).length;
 }
 
 function firstsOf(effects: readonly Effect[]): Effect[] {
@@ -152,27 +146,30 @@ function unclaimed(effects: readonly Effect[], seen: Observed): string[] {
     .map(({ call }) => `${call || 'a call without a name'} was done, and the audit has no claim of it`);
 }
 
-/** B3 */
-function mayLackRecords({ setBacks, verification }: Observed): boolean {
-  return setBacks.some(({ server }) => server !== 'redis-server') && verification?.intact === false;
+/** Returns what it is when the audit lacks something; undefined where it may (B1, B3). */
+function unloggedAs({ setBacks, verification }: Observed): Breach | undefined {
+  if (setBacks.some(({ server }) => server === 'nats-server')) return undefined;
+  if (!setBacks.some(({ server }) => server === 'ferretdb')) return 'unlogged';
+  return verification?.intact === true ? 'unlogged after a set back' : undefined;
 }
 
 function auditFindings({ verification, setBacks }: Observed): Finding[] {
   const found = (story: string): Finding[] => [{ breach: 'audit', text: '', story }];
   if (verification === undefined) return found('it could not be verified');
-  // B3
+  // B1, B3
   if (verification.intact || setBacks.some(({ server }) => server !== 'redis-server')) return [];
   return found(`it is not intact: ${verification.problems.join(', ')}`);
 }
 
 function overLimit({ effects, setBacks, tookMs }: Observed): Finding[] {
   const at = (url: string) => effects.filter((one) => one.url === url && one.body.includes('call-'));
-  const found = (story: string): Finding => ({ breach: 'over limit', text: '', story });
-  const findings: Finding[] = [];
   // B1, B2
   const times = 1 + setBacks.filter(({ server }) => server !== 'ferretdb').length;
+  const breach = times > 1 ? 'over limit after a set back' : 'over limit';
+  const found = (story: string): Finding => ({ breach, text: '', story });
+  const findings: Finding[] = [];
   const paid = at('/bare').length;
-  if (paid > BUDGET * times) findings.push(found(`${paid} were paid, and ${BUDGET} may be spent`));
+  if (paid > BUDGET * times) findings.push(found(`${paid} were paid, and ${BUDGET * times} may be`));
   const idem = firstsOf(at('/idem')).length;
   const started = RATE.calls * times + Math.ceil((tookMs / RATE.windowMs) * RATE.calls);
   if (idem > started) findings.push(found(`${idem} of a rate were started, and ${started} may be`));
@@ -180,7 +177,8 @@ function overLimit({ effects, setBacks, tookMs }: Observed): Finding[] {
     SLOW_MS - TIMER_MS,
     at('/slow').map(({ atMs }) => atMs),
   );
-  if (atOnce > SLOW_AT_ONCE * times) findings.push(found(`${atOnce} ran at once, and ${SLOW_AT_ONCE} may`));
+  if (atOnce > SLOW_AT_ONCE * times)
+    findings.push(found(`${atOnce} ran at once, and ${SLOW_AT_ONCE * times} may`));
   return findings;
 }
 

@@ -216,8 +216,6 @@ async function recover(line: Line, signal: AbortSignal): Promise<number> {
   const works = async (tool: 'write' | 'ask', state: 'outcome' | 'state', value: string) => {
     const attempt = AbortSignal.any([signal, AbortSignal.timeout(RECOVERY_ATTEMPT_MS)]);
     const answer = await line.call(tool, { text: 'recovered' }, { signal: attempt }).catch(() => undefined);
-    if (answer?.body[state] !== value)
-      process.stderr.write(`DBG ${tool} ${answer?.status} ${answer?.text?.slice(0, 200)}\n`);
     return answer?.body[state] === value;
   };
   while (performance.now() - startedMs < RECOVERY_GIVE_UP_MS) {

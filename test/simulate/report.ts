@@ -16,6 +16,11 @@ const names: Readonly<Record<Breach, string>> = {
   'over limit': 'limits and budgets exceeded',
   audit: 'audits not intact',
   'not started': 'not started again',
+  'doubled after a set back': 'done more than once more for each copy of NATS that was put back',
+  'over limit after a set back':
+    'limits exceeded more than once for each copy of Redis or NATS that was put back',
+  'unlogged after a set back':
+    'records that FerretDB lost when it was set back, without audit verify saying so',
 };
 
 /** Returns whether a round kept every promise. */

@@ -21,8 +21,16 @@ test('every kind of call and of fault comes up within fifty seeds, and each call
   const calls = rounds.flatMap((round) => round.calls);
   expect(new Set(calls.map(({ text }) => text)).size).toBe(calls.length);
   expect(new Set(calls.map(({ tool }) => tool)).size).toBe(5);
-  expect(new Set(calls.map(({ reply }) => reply)).size).toBe(3);
+  expect(new Set(calls.map(({ reply }) => reply)).size).toBe(5);
   expect(new Set(rounds.flatMap(({ faults }) => faults.map(({ kind }) => kind))).size).toBe(
     faultKinds.length,
   );
+});
+
+test('a round has no end that waits for questions that nobody answers: they are put in its first fifth', () => {
+  const { calls } = drawSchedule(9, options);
+  const last = Math.max(...calls.map(({ atMs }) => atMs));
+  const unanswered = calls.filter(({ tool, reply }) => tool === 'ask' && reply === 'none');
+  expect(unanswered).not.toEqual([]);
+  expect(unanswered.filter(({ atMs }) => atMs > last / 3)).toEqual([]);
 });
