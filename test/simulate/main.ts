@@ -57,7 +57,9 @@ async function main(): Promise<void> {
     const report = reportOf(rounds, options.repeating);
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : textOf(report));
     process.exitCode = report.passed ? 0 : 1;
-  } catch (error) {
+  } catch (failure) {
+    // Whatever was under way ends with an error of its own.
+    const error: unknown = interrupt.signal.aborted ? interrupt.signal.reason : failure;
     process.exitCode = interrupt.signal.aborted ? INTERRUPTED : 1;
     process.stderr.write(`simulate: ${error instanceof Error ? error.message : 'failed'}\n`);
   } finally {
