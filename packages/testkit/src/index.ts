@@ -15,9 +15,12 @@ export { limitWrites } from './disk.ts';
 export { eventually } from './eventually.ts';
 export {
   type HttpCase,
+  type HttpExpectation,
   type HttpReply,
   type HttpSender,
+  misfitOf,
   sendHttpCase,
+  servedHttpCases,
   strictHttpCases,
   testbedCases,
 } from './http-cases.ts';

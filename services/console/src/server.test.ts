@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Fault, type PersonEntry, sha256 } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { readConfig } from '@interlock/shell';
-import { sendHttpCase, strictHttpCases } from '@interlock/testkit';
+import { misfitOf, sendHttpCase, servedHttpCases, strictHttpCases } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { consoleConfigSchema } from './config.ts';
 import { addSpanReceiver } from './otlp.ts';
@@ -140,8 +140,23 @@ describe('the management API', () => {
       expect([0, 400, 404, 413], `${one.id}: ${answer}`).toContain(status);
       if (status !== 0) expect(answer, one.id).toContain('application/problem+json');
     }
-    const control = { id: 'control', payload: 'GET / HTTP/1.1\r\nHost: <HOST>\r\n\r\n' };
-    expect((await sendHttpCase(control, sender)).status).toBe(200);
+  });
+
+  test('[P-http-strict] refuses nothing that is well-formed: it reads bodies as they are meant, switches to no other protocol, and closes when it is asked to', async () => {
+    const sender = {
+      url,
+      routes: { GET: '/v1/operation', POST: '/v1/operation' },
+      headers: `Authorization: ${as('alice').authorization}\r\nContent-Type: application/json\r\n`,
+    };
+    const misfits = [];
+    for (const one of servedHttpCases()) {
+      const misfit = misfitOf(one, await sendHttpCase(one, sender));
+      if (misfit !== undefined) misfits.push({ id: one.id, misfit });
+    }
+    // An empty body is no JSON, which the console says.
+    expect(
+      misfits.filter(({ id }) => !/^COMP-(POST-CL-ZERO|POST-NO-CL-NO-TE|CHUNKED-EMPTY)$/.test(id)),
+    ).toEqual([]);
   });
 
   test('answers an unknown address, and a body that is not JSON, with a problem document', async () => {

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { agentEntrySchema, Fault, problemSchema, sha256 } from '@interlock/contracts';
 import { systemClock } from '@interlock/shell';
-import { eventually, sendHttpCase, strictHttpCases, testbedCases } from '@interlock/testkit';
+import {
+  eventually,
+  misfitOf,
+  sendHttpCase,
+  servedHttpCases,
+  strictHttpCases,
+  testbedCases,
+} from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentKeys, authenticator } from './agents.ts';
 import { Capacity } from './capacity.ts';
@@ -12,8 +19,8 @@ import { buildServer, type ServerParts } from './server.ts';
 
 /** Connections that one address may hold here. */
 const CONNECTIONS = 64;
-/** Strict cases in the public collection. */
-const TESTBED_CASES = 37;
+/** Cases with bytes in the public collection. */
+const TESTBED_CASES = 94;
 const key = `ilk_${'a'.repeat(43)}`;
 const cappedKey = `ilk_${'b'.repeat(43)}`;
 const known = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
@@ -182,10 +189,30 @@ describe("the server of the agents' API refuses", () => {
       if (status !== 0) expect(text, one.id).toContain('application/problem+json');
     }
     expect(reached).toEqual([]);
-    const control = { id: 'control', payload: 'GET / HTTP/1.1\r\nHost: <HOST>\r\n\r\n' };
-    expect((await sendHttpCase(control, sender)).status).toBe(200);
+    const [control] = servedHttpCases();
+    expect(await sendHttpCase(control ?? expect.unreachable(), sender)).toMatchObject({ status: 200 });
     expect(reached).toEqual(['a list']);
     await strict.app.close();
+  });
+
+  test('[P-http-strict] nothing that is well-formed: it reads bodies as they are meant, switches to no other protocol, and closes when it is asked to', async () => {
+    const mediaType = 'application/json' as const;
+    const evaluate = async (body: Buffer) => ({
+      ...{ status: 200, mediaType, headers: {}, body: { echo: body.toString('latin1') } },
+    });
+    const echoing = buildServer({ ...parts, evaluate });
+    const sender = {
+      url: await echoing.app.listen({ host: '127.0.0.1', port: 0 }),
+      routes: { GET: '/v1/tools', POST: '/access/v1/evaluation' },
+      headers: `Authorization: Bearer ${key}\r\nContent-Type: application/json\r\n`,
+    };
+    const misfits = [];
+    for (const one of servedHttpCases()) {
+      const misfit = misfitOf(one, await sendHttpCase(one, sender));
+      if (misfit !== undefined) misfits.push({ id: one.id, misfit });
+    }
+    expect(misfits).toEqual([]);
+    await echoing.app.close();
   });
 
   test('[P-http-strict] to wait for the body of a request that it has answered', async () => {
