@@ -1,7 +1,10 @@
 /** Applying a configuration to a line that runs: what is shown, asked and warned about before and after. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { services } from '@interlock/contracts';
+import { eventually } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { runCommand } from './command.ts';
 import { type Line, startLine } from './line.ts';
 
@@ -135,6 +138,11 @@ test(
       async () => {
         expect((await apply('--dry-run')).stderr).toMatch(warning);
         expect((await apply()).stderr).toMatch(warning);
+        const { result } = await runCommand(line, 'doctor');
+        expect(doctorSchema.parse(result).checks.find(({ check }) => check === 'credentials')).toMatchObject({
+          found: expect.stringMatching(warning),
+          next: 'Set them: interlock credential set nobody-set.',
+        });
         await line.person('alice').put('/v1/credentials/nobody-set', { value: 'x' });
         expect((await apply()).stderr).not.toContain('nobody-set');
       },
@@ -167,3 +175,43 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  '[P-doctor] doctor asks every service of the installation, and names the one that hangs',
+  async () => {
+    const asked = async () => {
+      const { code, result } = await runCommand(line, 'doctor');
+      const { checks } = doctorSchema.parse(result);
+      return { code, wrong: checks.filter(({ ok }) => !ok), names: checks.map(({ check }) => check) };
+    };
+    const before = await eventually(async () => {
+      const now = await asked();
+      return now.code === 0 && now;
+    }, TEST_MS);
+    expect(before.wrong).toEqual([]);
+    expect(before.names).toEqual(
+      expect.arrayContaining([
+        ...services.map((service) => `service ${service}`),
+        ...['NATS', 'Redis', 'MongoDB', 'policy', 'limits', 'approvals', 'credentials', 'configuration'],
+      ]),
+    );
+    line.interlock.signal('limiter', 'SIGSTOP');
+    try {
+      const { code, wrong } = await asked();
+      expect(code).toBe(1);
+      expect(wrong).toContainEqual({
+        ...{ check: 'service limiter', ok: false, found: 'its readiness probe does not answer' },
+        next: expect.stringContaining('interlock logs limiter'),
+      });
+    } finally {
+      line.interlock.signal('limiter', 'SIGCONT');
+    }
+  },
+  TEST_MS,
+);
+
+const doctorSchema = z.object({
+  checks: z.array(
+    z.object({ check: z.string(), ok: z.boolean(), found: z.string(), next: z.string().optional() }),
+  ),
+});

@@ -112,6 +112,11 @@ export const operationRequirements = {
     source: 'packages/cli/README.md',
     layer: 'line',
   },
+  'P-doctor': {
+    text: 'doctor asks every readiness probe and what was applied, says for each thing that is wrong what it is and what to do, and ends with 1.',
+    source: 'packages/cli/README.md',
+    layer: 'line',
+  },
   'P-discover-command': {
     text: 'What an MCP server offers is looked at by the command itself, in the sandbox where there is one, and by no running service.',
     source: 'packages/cli/README.md',

@@ -19,6 +19,7 @@ export function dataFiles(data: string) {
     ports: path.join(data, 'ports.json'),
     commands: commandsFile(data),
     lock: path.join(data, 'up.json'),
+    services: path.join(data, 'services.json'),
     sockets: path.join(data, 'sockets'),
     logs: path.join(data, 'logs'),
   };

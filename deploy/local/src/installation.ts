@@ -5,7 +5,7 @@
  * I2. Servers start before services, the provisioner before the others; stopping goes the other way.
  * I3. Deciders are ready only once a policy is published, so the configuration is applied as soon as the console runs.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import {
   type Agree,
   agreeToCommands,
@@ -49,6 +49,7 @@ import { pidsOf, type RunningInterlock, runningInterlock } from './running.ts';
 import { reportSandbox } from './sandbox-check.ts';
 import { searchPath } from './search-path.ts';
 import { prepareServers, type Servers, untilListening } from './servers.ts';
+import { writeServiceList } from './service-list.ts';
 import { serviceSpecs, servicesOf } from './services.ts';
 import { SupervisedProcess } from './supervise.ts';
 import { watchServers } from './watch-servers.ts';
@@ -195,9 +196,17 @@ function processList(data: string, report: (line: string) => void): ProcessList 
     servers: [],
     write: () =>
       void writes
-        .run(() => writeLock(data, { services: pidsOf(list.services), servers: pidsOf(list.servers) }))
-        .catch((error: unknown) => report(`the lock file is out of date: ${failureOf(error).detail}`)),
-    [Symbol.asyncDispose]: () => writes.idle(),
+        .run(async () => {
+          await writeLock(data, { services: pidsOf(list.services), servers: pidsOf(list.servers) });
+          await writeServiceList(data, list.services);
+        })
+        .catch((error: unknown) =>
+          report(`the list of processes is out of date: ${failureOf(error).detail}`),
+        ),
+    [Symbol.asyncDispose]: async () => {
+      await writes.idle();
+      await rm(dataFiles(data).services, { force: true });
+    },
   };
   return list;
 }

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Check, checked } from '@interlock/cli';
+import { Failure } from '@interlock/shell';
 import { dataFiles } from './installation-files.ts';
 
 /** Bits by which others than the owner could read or write. */
@@ -17,7 +18,8 @@ export async function checkKeyFiles(data: string): Promise<Check[]> {
       checked(`only its owner reads ${path.relative(data, file)}`, async () => {
         const { mode } = await stat(file);
         const text = `mode ${(mode & 0o777).toString(8).padStart(4, '0')}`;
-        if ((mode & OTHERS) !== 0) throw new Error(text);
+        if ((mode & OTHERS) !== 0)
+          throw new Failure('file_open', text, { next: `Others can read it: chmod go= ${file}` });
         return text;
       }),
     ),

@@ -11,6 +11,7 @@ import { upCommand } from './commands/up.ts';
 import { checkKeyFiles } from './key-checks.ts';
 import { checkSandbox } from './sandbox-check.ts';
 import { searchPath } from './search-path.ts';
+import { checkServices } from './service-checks.ts';
 
 /** Returns the `interlock` program: the commands that need the installation itself, and those that send requests to one. */
 export function interlockProgram() {
@@ -27,7 +28,11 @@ export function interlockProgram() {
 }
 
 async function checkInstallation(data: string) {
-  return [...(await checkKeyFiles(data)), await checkSandbox(processEnvironment())];
+  return [
+    ...(await checkKeyFiles(data)),
+    await checkSandbox(processEnvironment()),
+    ...(await checkServices(data)),
+  ];
 }
 
 if (import.meta.main) {

@@ -82,7 +82,7 @@ export interface ProcessSpec {
 export class SupervisedProcess {
   readonly spec: ProcessSpec;
   readonly #report: (line: string) => void;
-  readonly #onStart: () => void;
+  readonly #onChange: () => void;
   readonly #ready = new Map<string, Ready>();
   #child: ChildProcess | undefined;
   /** Processes whose place another one takes (S4), until they have ended. */
@@ -92,10 +92,11 @@ export class SupervisedProcess {
   #lastEnd = 'has not started';
   #running: Repeating | undefined;
 
-  constructor(spec: ProcessSpec, report: (line: string) => void, onStart: () => void = () => undefined) {
+  /** `onChange` is told when it was started, and when one of its services is ready. */
+  constructor(spec: ProcessSpec, report: (line: string) => void, onChange: () => void = () => undefined) {
     this.spec = spec;
     this.#report = report;
-    this.#onStart = onStart;
+    this.#onChange = onChange;
   }
 
   get name(): string {
@@ -198,7 +199,7 @@ export class SupervisedProcess {
       });
       this.#child = child;
       if (lowPriority === true && child.pid !== undefined) lowerPriority(child.pid);
-      this.#onStart();
+      this.#onChange();
       child.on('message', (message) => {
         if (child === this.#child) this.#receive(message);
       });
@@ -228,6 +229,7 @@ export class SupervisedProcess {
     if (parsed?.type !== 'ready') return;
     this.#ready.set(parsed.service, parsed);
     for (const child of this.#outgoing) void end(child);
+    this.#onChange();
   }
 }
 

@@ -1,7 +1,7 @@
 export { applyConfiguration, bundlePolicies, signedBundle, withAgentKeys } from './applying.ts';
 export { authorKeyFile } from './author.ts';
+export { type Check, checked } from './check.ts';
 export { type ApiClient, managementClient, tokenOf } from './client.ts';
-export { type Check, checked } from './commands/doctor.ts';
 export { type CommonOptions, command, portNumber } from './commands/options.ts';
 export { treesOf } from './commands/trace.ts';
 export { type Agree, agreeAtTerminal, agreeToCommands, commandsFile } from './commands-file.ts';

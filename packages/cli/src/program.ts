@@ -1,12 +1,13 @@
 import { type Environment, failureOf } from '@interlock/shell';
 import { Command, CommanderError } from 'commander';
+import type { Check } from './check.ts';
 import { agentCommand } from './commands/agent.ts';
 import { applyCommand } from './commands/apply.ts';
 import { approvalsCommand, approveCommand, denyCommand } from './commands/approvals.ts';
 import { auditCommand } from './commands/audit.ts';
 import { callCommand } from './commands/call.ts';
 import { credentialCommand } from './commands/credential.ts';
-import { type Check, doctorCommand } from './commands/doctor.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { killCommand } from './commands/kill.ts';
 import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';

@@ -186,6 +186,8 @@ export {
   questionStateSchema,
   type ReplayEnd,
   replayEndSchema,
+  type Settings,
+  settingsSchema,
   switchListSchema,
   switchTargetSchema,
   type TraceSpan,

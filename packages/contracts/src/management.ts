@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { agentFileSchema, signedBundleSchema } from './configuration.ts';
 import {
   agentEntrySchema,
+  approvalsEntrySchema,
   callLabelEntrySchema,
   emergencyEntrySchema,
+  limitsEntrySchema,
   personEntrySchema,
   policyEntrySchema,
   switchEntrySchema,
@@ -61,6 +63,13 @@ export const agentListSchema = z.strictObject({ agents: z.array(agentViewSchema)
 export const personListSchema = z.strictObject({
   people: z.array(personEntrySchema.omit({ tokenHash: true })),
 });
+
+/** `GET /v1/settings`: what was applied; absent where none ever was. */
+export const settingsSchema = z.strictObject({
+  limits: limitsEntrySchema.optional(),
+  approvals: approvalsEntrySchema.optional(),
+});
+export type Settings = z.infer<typeof settingsSchema>;
 
 /** `PUT /v1/credentials/{name}`. */
 export const credentialSetSchema = z.strictObject({ value: z.string().min(1).max(16_384) });

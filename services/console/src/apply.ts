@@ -2,14 +2,10 @@ import type { Buckets } from '@interlock/bus';
 import {
   type Applied,
   type ApplyPlan,
-  type ApprovalsEntry,
-  approvalsEntrySchema,
   type Configuration,
   configurationSchema,
   type EntryBucket,
   Fault,
-  type LimitsEntry,
-  limitsEntrySchema,
   newId,
   type PolicyEntry,
 } from '@interlock/contracts';
@@ -25,6 +21,7 @@ import { requireEveryTenant } from './people.ts';
 import { isWhole, knownBundle, nextVersion, publish, readPolicies, type StoredPolicies } from './policy.ts';
 import { faultOf, parseInput } from './problem.ts';
 import type { Route } from './server.ts';
+import { readSettings } from './settings.ts';
 import { writeEntry } from './write-entry.ts';
 
 /** A whole configuration: the policy bundle is the bulk of it. */
@@ -136,25 +133,16 @@ async function readStored(bus: Buckets, policy: PolicyEntry | undefined): Promis
     bus.entries('tools').list(),
     bus.entries('agents').list(),
     bus.entries('people').list(),
-    bus.entries('settings').list(),
+    readSettings(bus),
   ]);
-  const setting = (name: string) => settings.find(({ key }) => key === name)?.value;
   return {
     tools: new Map(tools.map(({ key, value }) => [key, value])),
     agents: new Map(agents.map(({ key, value }) => [key, value])),
     people: new Map(people.map(({ key, value }) => [key, value])),
-    limits: limitsOf(setting('limits')),
-    approvals: approvalsOf(setting('approvals')),
+    limits: settings.limits,
+    approvals: settings.approvals,
     policy,
   };
-}
-
-function limitsOf(value: unknown): LimitsEntry | undefined {
-  return value === undefined ? undefined : limitsEntrySchema.parse(value);
-}
-
-function approvalsOf(value: unknown): ApprovalsEntry | undefined {
-  return value === undefined ? undefined : approvalsEntrySchema.parse(value);
 }
 
 function appliedOf({ changes, unchanged, unlisted }: ConfigurationChanges): Applied {

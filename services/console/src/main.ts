@@ -19,6 +19,7 @@ import { personRoutes } from './people-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { replayRoutes } from './replay.ts';
 import { buildServer, listen } from './server.ts';
+import { settingRoutes } from './settings.ts';
 import { openSwitches, type Switches } from './switches.ts';
 import { toolRoutes } from './tools.ts';
 import { traceRoutes } from './trace-routes.ts';
@@ -82,6 +83,7 @@ function routesOf(management: Management, switches: Switches, store: TraceStore)
     ...auditRoutes(management),
     ...replayRoutes(management),
     ...labelRoutes(management),
+    ...settingRoutes(management),
     ...traceRoutes(management, store),
   ];
 }
