@@ -42,6 +42,11 @@ export const operationRequirements = {
     source: 'deploy/local/README.md',
     layer: 'fault',
   },
+  'P-holds-under-faults': {
+    text: 'Whatever fails while calls are made (a process, a network, a disk, a clock, the power, a store that is set back), nothing that was told as done is lost, nothing is done twice or without approval, every outcome is in the audit, no answer denies what was done, and every call ends.',
+    source: 'test/simulate/README.md',
+    layer: 'line',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',
