@@ -47,6 +47,16 @@ export const operationRequirements = {
     source: 'test/simulate/README.md',
     layer: 'line',
   },
+  'P-console-bounded': {
+    text: 'What the console keeps of recent calls has a limit in calls and in bytes, however many calls there are.',
+    source: 'services/console/README.md',
+    layer: 'unit',
+  },
+  'P-verify-progress': {
+    text: 'A check of the audit trail says how far it is while it runs, and ends for whoever asks again, however long it takes.',
+    source: 'services/auditor/README.md',
+    layer: 'unit',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',

@@ -1,6 +1,11 @@
 /** Steps about what the calls left: on the agent's wire, in the audit trail, in the trace. */
 import { instant, treesOf } from '@interlock/cli';
-import { type AuditRecord, callTracesSchema, rpcSchemas } from '@interlock/contracts';
+import {
+  type AuditRecord,
+  auditVerificationSchema,
+  callTracesSchema,
+  rpcSchemas,
+} from '@interlock/contracts';
 import { SMALL } from './calls.ts';
 import { check, expectEqual } from './expect.ts';
 import { MEDIUM } from './people.ts';
@@ -60,7 +65,7 @@ export async function auditTrail(setup: Setup, run: Run, call: string): Promise<
 
 /** The audit trail is intact. */
 export async function verification({ alice }: Setup, { screen }: Run): Promise<string> {
-  const reply = rpcSchemas['auditor.verify'].reply;
+  const reply = auditVerificationSchema;
   const found = await alice.request({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
   const { LEDGER, APPROVALS, CONTROL } = found.checked;
   screen.line(

@@ -43,7 +43,7 @@ describe('a request to another service', () => {
     expect(serves).toBe(false);
     testBus.nats.server.resume();
     await noted;
-    const verified = console.ask('auditor.verify', {}, TIMEOUT_MS);
+    const verified = console.ask('auditor.verify', { waitMs: 0 }, TIMEOUT_MS);
     await expect(verified).rejects.toMatchObject({ code: 'name_unknown' });
   });
 

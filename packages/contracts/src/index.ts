@@ -234,6 +234,9 @@ export {
   type RpcRequest,
   recordedCallSchema,
   rpcSchemas,
+  runningVerificationSchema,
+  type VerificationProgress,
+  verificationRequestSchema,
 } from './rpc.ts';
 export { type Sealed, sealedSchema } from './sealed.ts';
 export {

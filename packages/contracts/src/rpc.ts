@@ -61,6 +61,9 @@ export const auditProblemSchema = z.strictObject({
   detail: z.string(),
 });
 
+/** Below the time limits of those who ask. */
+const VERIFY_WAIT_MAX_MS = 100_000;
+
 export const auditVerificationSchema = z.strictObject({
   intact: z.boolean(),
   /** How many records were checked, by stream. */
@@ -69,6 +72,19 @@ export const auditVerificationSchema = z.strictObject({
   problems: z.array(auditProblemSchema).max(100),
 });
 export type AuditVerification = z.infer<typeof auditVerificationSchema>;
+
+/** How far a check of the audit trail is: records that were checked, and about how many there are. */
+const progressMembers = { checked: z.int().nonnegative(), expected: z.int().nonnegative() };
+export type VerificationProgress = z.infer<z.ZodObject<typeof progressMembers>>;
+
+/** A check that is still under way. Whoever asks again names it, and gets its result. */
+export const runningVerificationSchema = z.strictObject({ run: idSchema, ...progressMembers });
+
+/** Asks for a check of the audit trail, or for the one with an id, and waits for its result for so long. */
+export const verificationRequestSchema = z.strictObject({
+  run: idSchema.optional(),
+  waitMs: z.int().nonnegative().max(VERIFY_WAIT_MAX_MS).default(VERIFY_WAIT_MAX_MS),
+});
 
 /** The request and the reply of every verb. */
 export const rpcSchemas = {
@@ -162,8 +178,8 @@ export const rpcSchemas = {
     reply: z.strictObject({ records: z.array(auditRecordSchema.omit({ evidence: true })) }),
   },
   'auditor.verify': {
-    request: z.strictObject({}),
-    reply: auditVerificationSchema,
+    request: verificationRequestSchema,
+    reply: z.union([auditVerificationSchema, runningVerificationSchema]),
   },
 } as const satisfies Record<RpcName, { request: z.ZodType; reply: z.ZodType }>;
 

@@ -1,6 +1,13 @@
 /** A test bus with a real MongoDB-wire server and an auditor, and the means to tamper with its records. */
 import type { Bus } from '@interlock/bus';
-import { type AuditVerification, canonicalJson, type EventBody, newId, sha256 } from '@interlock/contracts';
+import {
+  type AuditVerification,
+  auditVerificationSchema,
+  canonicalJson,
+  type EventBody,
+  newId,
+  sha256,
+} from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { systemClock } from '@interlock/shell';
 import {
@@ -69,7 +76,10 @@ export async function startAuditedBus(sizes: StreamSizes = {}): Promise<AuditedB
     refuse: async (call, argument = {}, at = Date.now()) => {
       await ingress.refuse(refusal(testBus, call, argument, at));
     },
-    verify: () => console.ask('auditor.verify', {}, ASK_TIMEOUT_MS),
+    verify: async () =>
+      auditVerificationSchema.parse(
+        await console.ask('auditor.verify', { waitMs: ASK_TIMEOUT_MS }, 2 * ASK_TIMEOUT_MS),
+      ),
     async settle() {
       await eventually(async () => {
         const { lastSequence } = await auditor.streamState('LEDGER');

@@ -5,6 +5,7 @@ import {
   auditedStreams,
   Fault,
   outcomeEntrySchema,
+  type VerificationProgress,
 } from '@interlock/contracts';
 import type { Keyring } from '@interlock/keys';
 import { defineService, run, type ServiceContext } from '@interlock/shell';
@@ -17,7 +18,8 @@ import { openStore, type RecordStore } from './mongo.ts';
 import { startPurging } from './purge.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { createReplays } from './replay.ts';
-import { verifyStream } from './verify.ts';
+import { createVerifications } from './verifications.ts';
+import { StreamCheck } from './verify.ts';
 
 /** The auditor: records the durable streams, signs checkpoints, answers what happened and whether the record is whole. */
 export const auditorService = defineService({
@@ -50,10 +52,10 @@ export const auditorService = defineService({
         );
     }
     const replays = stack.use(createReplays({ store, clock }));
-    const verify = oneAtATime(() => verifyAll(recorders, parts));
+    const verifications = createVerifications((progress) => verifyAll(recorders, parts, progress));
     await bus.serve('auditor.show', (request) => show(request, store));
     await bus.serve('auditor.search', (request) => search(request, store));
-    await bus.serve('auditor.verify', () => verify());
+    await bus.serve('auditor.verify', (request) => verifications.answer(request));
     await bus.serve('auditor.replay', (request) => replays.answer(request));
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -104,25 +106,38 @@ async function lastAnchorOf(stream: AuditedStream, { bus, keyring, clock }: Part
   }
 }
 
-/** Verifies every stream, one after the other: each is one long read of the store. */
+/** Verifies every stream in one pass through the store: reading it is what takes long. */
 async function verifyAll(
   recorders: Record<AuditedStream, Recorder>,
-  parts: Parts,
+  { bus, store, keyring, clock }: Parts,
+  onProgress: (progress: VerificationProgress) => void,
 ): Promise<AuditVerification> {
-  const { bus, store, keyring, clock } = parts;
+  const checks = new Map<AuditedStream, StreamCheck>();
+  const progress = { checked: 0, expected: 0 };
+  for (const stream of auditedStreams) {
+    const reach = await recorders[stream].catchUp();
+    progress.expected += reach.sequence;
+    checks.set(
+      stream,
+      new StreamCheck({
+        stream,
+        anchors: await bus.anchors(stream),
+        readAnchor: (jws) => readAnchor(jws, keyring, clock.nowMs()),
+        reach,
+        bus,
+      }),
+    );
+  }
+  onProgress({ ...progress });
+  for await (const page of store.everything()) {
+    for (const check of checks.values()) progress.checked += await check.page(page);
+    onProgress({ ...progress });
+  }
   const checked = { LEDGER: 0, APPROVALS: 0, CONTROL: 0 };
   const problems: AuditVerification['problems'] = [];
   let anchors = 0;
-  for (const stream of auditedStreams) {
-    const reach = await recorders[stream].catchUp();
-    const found = await verifyStream({
-      stream,
-      records: store.all(stream),
-      anchors: await bus.anchors(stream),
-      readAnchor: (jws) => readAnchor(jws, keyring, clock.nowMs()),
-      reach,
-      bus,
-    });
+  for (const [stream, check] of checks) {
+    const found = await check.finish();
     checked[stream] = found.checked;
     anchors += found.anchors;
     problems.push(...found.problems);
@@ -132,16 +147,5 @@ async function verifyAll(
 
 /** A person reads the report, and its schema takes no more. */
 const PROBLEMS_MAX = 100;
-
-/** Whoever asks while the work is under way gets its result. */
-function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  return () => {
-    running ??= work().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
-}
 
 if (import.meta.main) await run([auditorService]);

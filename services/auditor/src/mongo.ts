@@ -27,11 +27,12 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const HEARTBEAT_MS = 1_000;
 /** An insert with an fsync on a busy disk. */
 const WRITE_TIMEOUT_MS = 5_000;
-/** A first page may take a whole sorted read on a server without indexes. */
+/** A first page of a replay may take a whole sorted read on a server without indexes. */
 const READ_TIMEOUT_MS = 100_000;
 /** A look-up that somebody waits for. */
 const LOOK_UP_TIMEOUT_MS = 9_000;
-const PAGE_RECORDS = 200;
+/** Some milliseconds of hashing, between which other work has its turn. */
+const PAGE_RECORDS = 250;
 /** About a megabyte of usual calls: each page is a round trip, and is held whole in memory. */
 const REPLAY_PAGE_RECORDS = 500;
 const POOL_MAX = 4;
@@ -82,8 +83,8 @@ export interface RecordStore extends AsyncDisposable {
   read(id: string): Promise<unknown>;
   /** Reads the last record of a stream that was created at an instant, as it is stored. */
   last(stream: AuditedStream, created: string): Promise<unknown>;
-  /** Reads all records of a stream in the order of their ids, page by page, as they are stored. */
-  all(stream: AuditedStream): AsyncIterable<unknown>;
+  /** Reads everything that is stored, page by page, in the order in which it lies there. */
+  everything(): AsyncIterable<unknown[]>;
   /** Reads all records of a call, as they are stored. */
   ofCall(call: string, tenants: string[] | undefined): Promise<unknown[]>;
   /** Reads the newest records that match, newest first. */
@@ -126,7 +127,7 @@ export async function openStore(options: StoreOptions): Promise<RecordStore> {
           .limit(1)
           .next(),
       ),
-    all: (stream) => pages(reading, stream),
+    everything: () => everything(reading),
     ofCall: (call, tenants) => read((records) => lookUp(records, { call, ...anyOf('tenant', tenants) })),
     search: (filter) => read((records) => search(records, filter)),
     replay: (filter) => replay(reading, filter),
@@ -265,14 +266,15 @@ function isRefusal(error: unknown): boolean {
   return error instanceof MongoServerError && typeof error.code === 'number' && REFUSED.includes(error.code);
 }
 
-async function* pages(reading: Client, stream: AuditedStream): AsyncGenerator<unknown> {
+/** One read without a filter or an order: what a server without indexes does in one pass and without holding it all. */
+async function* everything(reading: Client): AsyncGenerator<unknown[]> {
   const records = await orUnavailable(() => reading.records());
-  yield* drained(
-    records
-      .find({ _id: within(`${stream}:`) })
-      .sort({ _id: 1 })
-      .batchSize(PAGE_RECORDS),
-  );
+  const cursor = records.find().batchSize(PAGE_RECORDS);
+  try {
+    while (await orUnavailable(() => cursor.hasNext())) yield cursor.readBufferedDocuments();
+  } finally {
+    await cursor.close().catch(() => undefined);
+  }
 }
 
 async function* replay(reading: Client, wanted: ReplayFilter): AsyncGenerator<unknown> {

@@ -5,23 +5,23 @@
  * V1. Nothing counts because it is in the store: hashes are computed again, and checkpoints are verified.
  * V2. Checkpoints cannot be removed from their stream, so they show that a tail was cut. If the last of them is lost,
  *     the stream still shows how far it reaches.
- * V3. Records are read in pages and not kept: memory does not grow with their number.
+ * V3. Records come in any order, page by page, and are not kept: sorting is what takes a store longest. Of records that follow
+ *     each other only the ends are remembered (runs.ts), so memory grows with the gaps and not with the records.
  */
 import type { AuditStreams } from '@interlock/bus';
 import type { AuditedStream, AuditVerification, Statement } from '@interlock/contracts';
 import { z } from 'zod';
-import { faultOf, genesisOf, type Head, headAfter } from './chain.ts';
+import { faultOf, genesisOf } from './chain.ts';
 import { type ChainRecord, chainRecordSchema, MISSING, messageDigest, recordId } from './record.ts';
+import { Runs } from './runs.ts';
 
 /** A person reads the report. */
 const PROBLEMS_MAX = 100;
 
 export type Problem = AuditVerification['problems'][number];
 
-export interface VerifyOptions {
+export interface CheckOptions {
   stream: AuditedStream;
-  /** All stored records of the stream in the order of their ids, as they are stored. */
-  records: AsyncIterable<unknown>;
   /** All checkpoints of the stream as signed, oldest first. */
   anchors: string[];
   /** Verifies a checkpoint, or throws. */
@@ -37,96 +37,106 @@ export interface StreamVerification {
   problems: Problem[];
 }
 
-/** Verifies one stream. */
-export async function verifyStream(options: VerifyOptions): Promise<StreamVerification> {
-  const { stream, records, reach } = options;
-  const report = new Report(stream);
-  const checkpoints = readCheckpoints(options, report);
-  let chain: Chain | undefined;
-  let checked = 0;
-  for await (const stored of records) {
-    checked += 1;
-    const position = positionOf(stored, stream);
-    if (position === undefined) {
-      report.add('unexpected', 0, 'The store has a document that is not a record.');
-      continue;
-    }
-    if (chain?.created !== position.created) {
-      if (chain !== undefined) finish(chain, checkpoints, reach, report);
-      chain = { ...position, sequence: 0, before: undefined };
-      checkpoints.read.add(position.created);
-    }
-    chain = await checkOne(stored, position, chain, { options, checkpoints, report });
+/** Verifies one stream. Documents of other streams are left out. */
+export class StreamCheck {
+  readonly #options: CheckOptions;
+  readonly #report: Report;
+  readonly #checkpoints: Checkpoints;
+  /** By the stream's creation. */
+  readonly #chains = new Map<string, Runs>();
+  #checked = 0;
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+    this.#report = new Report(options.stream);
+    this.#checkpoints = readCheckpoints(options, this.#report);
   }
-  if (chain !== undefined) finish(chain, checkpoints, reach, report);
-  for (const created of new Set([...checkpoints.last.keys(), reach.created]))
-    if (!checkpoints.read.has(created))
-      finish({ created, sequence: 0, before: undefined }, checkpoints, reach, report);
-  await checkEnd(chain, checkpoints, options, report);
-  return { checked, anchors: options.anchors.length, problems: report.problems };
-}
 
-/** How far one chain was read. */
-interface Chain {
-  created: string;
-  /** The last sequence that had a document; 0 before the first. */
-  sequence: number;
-  /** The head that the next record must follow; undefined when that is not known. */
-  before: Head | undefined;
-}
+  /** Verifies a page of documents, as they are stored. */
+  async page(documents: readonly unknown[]): Promise<number> {
+    const before = this.#checked;
+    for (const stored of documents) {
+      const { data } = idSchema.safeParse(stored);
+      if (data?._id.startsWith(`${this.#options.stream}:`) === true) await this.#checkOne(stored, data._id);
+    }
+    return this.#checked - before;
+  }
 
-interface Position {
-  created: string;
-  sequence: number;
-}
+  /** Returns what was found, when every document of the store was given to `page`. */
+  async finish(): Promise<StreamVerification> {
+    const { anchors, reach } = this.#options;
+    for (const created of new Set([...this.#chains.keys(), ...this.#checkpoints.last.keys(), reach.created]))
+      this.#finishChain(created);
+    await this.#checkEnd();
+    const problems = this.#report.problems.toSorted((left, right) => left.sequence - right.sequence);
+    return { checked: this.#checked, anchors: anchors.length, problems };
+  }
 
-/** The position of a record is that of its id, whatever its fields say. */
-function positionOf(stored: unknown, stream: AuditedStream): Position | undefined {
-  const { data } = z.object({ _id: z.string() }).safeParse(stored);
-  const found = /^([A-Z]+):(.+):([0-9]{16})$/.exec(data?._id ?? '');
-  const [, name, created, digits] = found ?? [];
-  return name === stream && created !== undefined ? { created, sequence: Number(digits) } : undefined;
-}
+  /** Verifies the document at one position: that of its id, whatever its fields say. */
+  async #checkOne(stored: unknown, id: string): Promise<void> {
+    this.#checked += 1;
+    const report = this.#report;
+    const [, created, digits] = /^[A-Z]+:(.+):([0-9]{16})$/.exec(id) ?? [];
+    if (created === undefined)
+      return report.add('unexpected', 0, 'The store has a document that is not a record.');
+    const sequence = Number(digits);
+    const runs = this.#runsOf(created);
+    const record = chainRecordSchema.safeParse(stored).data;
+    if (record === undefined) {
+      runs.add(sequence, UNKNOWN);
+      return report.add('edited', sequence, 'The document does not have the shape of a record.');
+    }
+    if (record.step === MISSING)
+      report.add('missing', sequence, 'The stream had lost this message before it was recorded.');
+    const fault = faultOf(record, undefined);
+    if (fault !== undefined) report.add(fault.kind, sequence, fault.detail);
+    if (fault?.kind === 'reordered') return runs.add(sequence, UNKNOWN);
+    // What does not match its hash says nothing of what it followed.
+    runs.add(sequence, { previous: fault === undefined ? record.previous : undefined, hash: record.hash });
+    checkCheckpoint(record, this.#checkpoints, report);
+    await compare(record, this.#options, this.#checkpoints, report);
+  }
 
-interface Checking {
-  options: VerifyOptions;
-  checkpoints: Checkpoints;
-  report: Report;
-}
-
-/** Verifies the document at one position, and returns the chain as it goes on from there. */
-async function checkOne(
-  stored: unknown,
-  position: Position,
-  chain: Chain,
-  checking: Checking,
-): Promise<Chain> {
-  const { options, checkpoints, report } = checking;
-  const { created, sequence } = position;
-  const gap = sequence - chain.sequence - 1;
-  if (gap > 0)
-    report.add(
-      'missing',
-      chain.sequence + 1,
-      gap === 1 ? 'The record is missing.' : `${gap} records are missing.`,
+  #runsOf(created: string): Runs {
+    const known = this.#chains.get(created);
+    if (known !== undefined) return known;
+    const { stream } = this.#options;
+    const runs = new Runs(genesisOf(stream, created), (sequence, detail) =>
+      this.#report.add('edited', sequence, detail),
     );
-  const record = chainRecordSchema.safeParse(stored).data;
-  if (record === undefined) {
-    report.add('edited', sequence, 'The document does not have the shape of a record.');
-    return { created, sequence, before: undefined };
+    this.#chains.set(created, runs);
+    return runs;
   }
-  if (record.step === MISSING)
-    report.add('missing', sequence, 'The stream had lost this message before it was recorded.');
-  const fault = faultOf(
-    record,
-    gap === 0 ? (chain.before ?? beginningOf(options.stream, position)) : undefined,
-  );
-  if (fault !== undefined) report.add(fault.kind, sequence, fault.detail);
-  if (fault?.kind === 'reordered') return { created, sequence, before: undefined };
-  checkCheckpoint(record, checkpoints, report);
-  await compare(record, options, checkpoints, report);
-  return { created, sequence, before: headAfter(record) };
+
+  /** A chain has no gap, and reaches its last checkpoint; that of the present stream reaches its end (V2). */
+  #finishChain(created: string): void {
+    const { reach } = this.#options;
+    const runs = this.#chains.get(created);
+    for (const { from, to } of runs?.gaps() ?? [])
+      this.#report.add(
+        'missing',
+        from,
+        from === to ? 'The record is missing.' : `${to - from + 1} records are missing.`,
+      );
+    const sequence = runs?.last() ?? 0;
+    const anchored = this.#checkpoints.last.get(created) ?? 0;
+    const missing = (created === reach.created ? Math.max(anchored, reach.sequence) : anchored) - sequence;
+    if (missing > 0) this.#report.add('truncated', sequence + 1, `The last records are missing: ${missing}.`);
+  }
+
+  /** Neither a record nor a checkpoint may be beyond the end of the stream. */
+  async #checkEnd(): Promise<void> {
+    const { stream, bus } = this.#options;
+    const { created, lastSequence } = await bus.streamState(stream);
+    const recorded = this.#chains.get(created)?.last() ?? 0;
+    const furthest = Math.max(recorded, this.#checkpoints.last.get(created) ?? 0);
+    if (furthest > lastSequence)
+      this.#report.add('unexpected', furthest, 'A record or a checkpoint is beyond the end of the stream.');
+  }
 }
+
+const idSchema = z.object({ _id: z.string() });
+const UNKNOWN = { previous: undefined, hash: undefined };
 
 class Report {
   readonly problems: Problem[] = [];
@@ -148,12 +158,10 @@ interface Checkpoints {
   hashes: Map<string, string[]>;
   /** The last sequence under a checkpoint, by the stream's creation. */
   last: Map<string, number>;
-  /** The chains of which documents were read, by the stream's creation. */
-  read: Set<string>;
 }
 
-function readCheckpoints({ stream, anchors, readAnchor }: VerifyOptions, report: Report): Checkpoints {
-  const checkpoints: Checkpoints = { hashes: new Map(), last: new Map(), read: new Set() };
+function readCheckpoints({ stream, anchors, readAnchor }: CheckOptions, report: Report): Checkpoints {
+  const checkpoints: Checkpoints = { hashes: new Map(), last: new Map() };
   for (const [index, jws] of anchors.entries()) {
     const anchor = attempt(() => readAnchor(jws));
     if (anchor === undefined || anchor.stream !== stream) {
@@ -170,10 +178,6 @@ function readCheckpoints({ stream, anchors, readAnchor }: VerifyOptions, report:
   return checkpoints;
 }
 
-function beginningOf(stream: AuditedStream, { created, sequence }: Position): Head | undefined {
-  return sequence === 1 ? { stream, created, sequence: 0, hash: genesisOf(stream, created) } : undefined;
-}
-
 function checkCheckpoint(record: ChainRecord, checkpoints: Checkpoints, report: Report): void {
   const signed = checkpoints.hashes.get(record._id) ?? [];
   if (signed.some((hash) => hash !== record.hash))
@@ -183,7 +187,7 @@ function checkCheckpoint(record: ChainRecord, checkpoints: Checkpoints, report: 
 /** Compares a record that is under no checkpoint with the stream, which still holds its message. */
 async function compare(
   record: ChainRecord,
-  { stream, reach, bus }: VerifyOptions,
+  { stream, reach, bus }: CheckOptions,
   checkpoints: Checkpoints,
   report: Report,
 ): Promise<void> {
@@ -203,32 +207,6 @@ async function compare(
     );
   if (message !== undefined && messageDigest(message) !== digest)
     report.add('edited', sequence, 'The record is not the one of the message that the stream holds.');
-}
-
-/** A chain must reach its last checkpoint, and the chain of the present stream also the end of the stream (V2). */
-function finish(
-  { created, sequence }: Chain,
-  checkpoints: Checkpoints,
-  reach: VerifyOptions['reach'],
-  report: Report,
-): void {
-  const anchored = checkpoints.last.get(created) ?? 0;
-  const missing = (created === reach.created ? Math.max(anchored, reach.sequence) : anchored) - sequence;
-  if (missing > 0) report.add('truncated', sequence + 1, `The last records are missing: ${missing}.`);
-}
-
-/** Neither a record nor a checkpoint may be beyond the end of the stream. */
-async function checkEnd(
-  chain: Chain | undefined,
-  checkpoints: Checkpoints,
-  { stream, bus }: VerifyOptions,
-  report: Report,
-): Promise<void> {
-  const { created, lastSequence } = await bus.streamState(stream);
-  const recorded = chain?.created === created ? chain.sequence : 0;
-  const furthest = Math.max(recorded, checkpoints.last.get(created) ?? 0);
-  if (furthest > lastSequence)
-    report.add('unexpected', furthest, 'A record or a checkpoint is beyond the end of the stream.');
 }
 
 function attempt<T>(work: () => T): T | undefined {

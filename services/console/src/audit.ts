@@ -1,4 +1,4 @@
-import { idSchema, rpcSchemas } from '@interlock/contracts';
+import { idSchema, rpcSchemas, verificationRequestSchema } from '@interlock/contracts';
 import { z } from 'zod';
 import type { Management } from './management.ts';
 import { requireEveryTenant } from './people.ts';
@@ -51,9 +51,11 @@ export function auditRoutes({ bus }: Management): Route[] {
       method: 'POST',
       url: '/v1/audit/verify',
       roles: ['operator', 'reader'],
-      answer: async ({ person }) => {
+      // A check that is still under way when the wait ends is answered with how far it is.
+      answer: async ({ person, body }) => {
         requireEveryTenant(person);
-        return await bus.ask('auditor.verify', {}, VERIFY_TIMEOUT_MS);
+        const request = parseInput(verificationRequestSchema, body ?? {});
+        return await bus.ask('auditor.verify', request, VERIFY_TIMEOUT_MS);
       },
     },
   ];

@@ -85,6 +85,24 @@ describe('the store of traces', () => {
     expect(store.find('call_1')).toBeUndefined();
     expect(store.find('call_3')).toBeDefined();
   });
+
+  test('[P-console-bounded] is kept of some thousand calls, however many there are', () => {
+    const store = new TraceStore();
+    const steps = Array.from({ length: 12 }, (_, step) => `step-${step}`);
+    const calls = Array.from({ length: 6_000 }, (_, index) => `call_${index}`);
+    for (const call of calls)
+      for (const step of steps)
+        store.add(
+          span(step, {
+            traceId: call,
+            attributes: { 'interlock.call': call, 'interlock.tenant': 'acme', 'messaging.system': 'nats' },
+          }),
+        );
+    const kept = calls.flatMap((call) => store.find(call)?.traces.flatMap(({ spans }) => spans) ?? []);
+    expect(kept.length).toBeGreaterThan(20_000);
+    expect(kept.length).toBeLessThan(45_000);
+    expect(store.find('call_5999')?.traces[0]?.spans).toHaveLength(steps.length);
+  });
 });
 
 describe('OTLP', () => {

@@ -26,8 +26,11 @@ export interface TraceLimits {
   spansPerTrace: number;
 }
 
-/** Enough for a day on a laptop: 64 MiB at most, and no trace so long that it displaces the others. */
-export const traceLimits: TraceLimits = { traces: 20_000, bytes: 64 * 1_048_576, spansPerTrace: 512 };
+/**
+ * Some two thousand calls, which is a day on a laptop, and no trace so long that it displaces the others. Under load a store
+ * is always full: what it may hold is what the process grows by.
+ */
+export const traceLimits: TraceLimits = { traces: 4_000, bytes: 16 * 1_048_576, spansPerTrace: 512 };
 
 const CALL_ATTRIBUTE = 'interlock.call';
 /** Memory of a span besides its text: objects, map entries, numbers. */

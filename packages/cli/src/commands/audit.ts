@@ -2,9 +2,10 @@ import { type AuditRecord, type AuditVerification, rpcSchemas } from '@interlock
 import { systemClock } from '@interlock/shell';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { managementClientOf } from '../client.ts';
+import { type ApiClient, managementClientOf } from '../client.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { instant, print, quoted, table } from '../output.ts';
+import { openProgress } from '../policy/progress.ts';
 import { namedSpanOf, type SpanOptions, withSpan } from '../span.ts';
 import { type ManagementOptions, managementCommand, wholeNumber } from './options.ts';
 
@@ -103,13 +104,27 @@ function verifyCommand(): Command {
     'check that no record was edited, dropped, reordered or cut off',
     'interlock audit verify',
   ).action(async (options: AuditOptions) => {
-    const client = await managementClientOf(options);
-    const reply = rpcSchemas['auditor.verify'].reply;
-    const verification = await client.request({ method: 'POST', path: '/v1/audit/verify', body: {}, reply });
+    const verification = await verify(await managementClientOf(options));
     print(options, verification, verdictOf(verification));
     if (!verification.intact) process.exitCode = exitCodes.failed;
   });
 }
+
+/** Asks for a check again and again until it has ended, and shows on a terminal how far it is. */
+async function verify(client: ApiClient): Promise<AuditVerification> {
+  using progress = openProgress();
+  const { reply } = rpcSchemas['auditor.verify'];
+  for (let run: string | undefined; ; ) {
+    const body = { waitMs: PROGRESS_MS, ...(run === undefined ? {} : { run }) };
+    const answer = await client.request({ method: 'POST', path: '/v1/audit/verify', body, reply });
+    if ('intact' in answer) return answer;
+    run = answer.run;
+    progress.show(`checked ${answer.checked} of about ${answer.expected} records`);
+  }
+}
+
+/** As often as a person wants to know whether something still happens. */
+const PROGRESS_MS = 1_000;
 
 function verdictOf({ intact, checked, anchors, problems }: AuditVerification): string {
   const { LEDGER, APPROVALS, CONTROL } = checked;
