@@ -124,7 +124,9 @@ async function ferretdbSpec(data: string, socket: string, env: Environment) {
     '--telemetry=disable',
     '--log-level=WARN',
   ];
-  return serverSpec('ferretdb', 'INTERLOCK_FERRETDB_BIN', args, { data, listening: socket, env });
+  const spec = serverSpec('ferretdb', 'INTERLOCK_FERRETDB_BIN', args, { data, listening: socket, env });
+  // A check of the audit trail reads everything: collecting half as often takes a fifth off, for some 15 MB.
+  return { ...spec, env: { ...spec.env, GOGC: '200' } };
 }
 
 function serverSpec(
