@@ -155,9 +155,9 @@ describe('[P-clock-agrees] a service whose clock and the server’s differ', () 
       () => auditor.streamState('LEDGER'),
       () => auditor.handledUpTo(),
       () => auditor.lastAnchor('LEDGER'),
-      () => console.ask('auditor.verify', {}, ASK_MS),
+      () => console.ask('auditor.verify', { waitMs: 0 }, ASK_MS),
       // Whoever asks has the right time: who is asked has not.
-      () => consoleBus.ask('auditor.verify', {}, ASK_MS),
+      () => consoleBus.ask('auditor.verify', { waitMs: 0 }, ASK_MS),
     ];
     clock.aheadMs = DAY_MS;
     await eventually(() => !ingress.connected && !auditor.connected && !console.connected);
