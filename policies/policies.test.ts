@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -70,6 +70,13 @@ describe('the policies', () => {
     for (const rule of rules) {
       const files = await readdir(path.join(folder, 'rules', rule));
       expect(files.sort()).toEqual([`${rule}.rego`, `${rule}_cases.yaml`, `${rule}_test.rego`]);
+    }
+  });
+
+  test('have cases about whole answers, so that no rule says more than is expected', async () => {
+    for (const rule of rules) {
+      const cases = await readFile(path.join(folder, 'rules', rule, `${rule}_cases.yaml`), 'utf8');
+      expect(cases, rule).toMatch(/^whole: true$/m);
     }
   });
 
