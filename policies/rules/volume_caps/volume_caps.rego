@@ -165,10 +165,10 @@ _is_budget(budget) if {
 	budget.amount > 0
 	is_array(budget.per)
 	count(budget.per) > 0
+	_has_window(budget)
 	every dimension in budget.per {
 		dimension in {"tenant", "agent", "user", "session", "tool"}
 	}
-	_has_window(budget)
 }
 
 _has_window(budget) if {
