@@ -12,6 +12,7 @@ import { malformedDecisions, uncitedDecisions, unlistedDecisions } from './docs/
 import { unmarkedLimits, wrongLimits } from './docs/limits.ts';
 import { readPages } from './docs/pages.ts';
 import { deadLinks, unknownMessages, unknownPaths, unknownSymbols } from './docs/references.ts';
+import { unheldThreats } from './docs/threats.ts';
 import { requirements } from './requirements.ts';
 import { readSources, root } from './tidy/sources.ts';
 
@@ -79,6 +80,28 @@ describe('[P-docs-true] a promise', () => {
     );
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((anchor) => architecture?.anchors.has(anchor) !== true)).toEqual([]);
+  });
+});
+
+describe('[P-docs-true] the threat model', () => {
+  const page = pages.find(({ path }) => path === 'docs/threat-model.md') ?? { text: '' };
+
+  test('names for everything that an actor cannot do the tests that hold it', () => {
+    expect(unheldThreats(page, requirements, sources)).toEqual([]);
+  });
+
+  test('is refused with a promise, a test or a table that is not there', () => {
+    const broken = page.text
+      .replace('`P-default-deny`', '`P-default-dny`')
+      .replace('a data folder that others may write is refused', 'a data folder is refused')
+      .replace('`P-secret-files`', '')
+      .replace('## Operator', '## Operators');
+    expect(unheldThreats({ text: broken }, requirements, sources)).toEqual([
+      expect.stringContaining('Agent: call what no grant covers'),
+      'Local user: nothing is named that holds: read a key, token or password',
+      expect.stringMatching(/^Local user: have `up` use .*: there is no .*: a data folder is refused$/),
+      'Operator: no table of what it cannot do',
+    ]);
   });
 });
 
