@@ -34,6 +34,24 @@ const filePartSchema = z.strictObject({
   mediaType: templateSchema.default('application/octet-stream'),
 });
 
+/** A mail (RFC 5322): addresses are texts or lists of texts. */
+const mailSchema = z.strictObject({
+  to: templateSchema,
+  cc: templateSchema.optional(),
+  bcc: templateSchema.optional(),
+  from: templateSchema.optional(),
+  replyTo: templateSchema.optional(),
+  subject: templateSchema,
+  text: templateSchema,
+});
+export type MailTemplate = z.infer<typeof mailSchema>;
+
+/** One part of a body whose parts have no names: JSON, or bytes given as base64. */
+const relatedPartSchema = z.union([
+  z.strictObject({ json: jsonTemplateSchema }),
+  filePartSchema.omit({ filename: true }),
+]);
+
 /** What a request carries. `all` is every argument that nothing else in the request names. */
 export const requestBodySchema = z.union([
   z.enum(['all', 'none']),
@@ -53,6 +71,9 @@ export const requestBodySchema = z.union([
       z.record(nameSchema, z.union([filePartSchema, jsonTemplateSchema])),
     ]),
   }),
+  /** RFC 2387: what a file is, and the file. */
+  z.strictObject({ related: z.array(relatedPartSchema).min(1).max(16) }),
+  z.strictObject({ mail: mailSchema }),
   z.strictObject({ text: templateSchema, mediaType: mediaTypeSchema.default('text/plain; charset=utf-8') }),
   z.strictObject({ base64: templateSchema, mediaType: mediaTypeSchema.default('application/octet-stream') }),
 ]);

@@ -113,6 +113,7 @@ export {
   httpTargetSchema,
   type ListStyle,
   listStyleSchema,
+  type MailTemplate,
   type RequestBody,
   requestBodySchema,
 } from './http-target.ts';

@@ -12,7 +12,7 @@ export interface AwsSigning {
   now: Date;
 }
 
-/** Returns the headers that sign a request: its host, its media type and its body are covered. */
+/** Returns the headers that sign a request: its host, its media type, its `x-amz-` headers and its body are covered. */
 export async function signAws(
   { method, url, headers, body }: HttpRequest,
   { accessKeyId, secretAccessKey, sessionToken, region, service, now }: AwsSigning,
@@ -25,7 +25,8 @@ export async function signAws(
     uriEscapePath: service !== 's3',
     applyChecksum: true,
   });
-  const covered = Object.entries(headers).filter(([name]) => name.toLowerCase() === 'content-type');
+  // AWS refuses a header of its own that no signature covers.
+  const covered = Object.entries(headers).filter(([name]) => /^(content-type|x-amz-.*)$/i.test(name));
   const query: Record<string, string[]> = {};
   for (const [name, value] of searchParams) query[name] = [...(query[name] ?? []), value];
   const signed = await signer.sign(

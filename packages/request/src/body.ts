@@ -1,6 +1,7 @@
 /** The body of a request, as its definition says and the arguments fill it. */
 import { createHash } from 'node:crypto';
 import type { HttpTarget, Json, RequestBody } from '@interlock/contracts';
+import { writeMail } from './mail.ts';
 import { pairsOf, writeForm } from './pairs.ts';
 import {
   type Arguments,
@@ -19,6 +20,7 @@ export interface Body {
 }
 
 type MultipartBody = Extract<RequestBody, { multipart: unknown }>['multipart'];
+type RelatedBody = Extract<RequestBody, { related: unknown }>['related'];
 type PartTemplate = Exclude<MultipartBody, 'all'>[string];
 type FilePart = { file: string; filename: string; mediaType: string };
 
@@ -53,6 +55,8 @@ export function buildBody(
     return { bytes: Buffer.from(writeForm(pairs)), mediaType: 'application/x-www-form-urlencoded' };
   }
   if ('multipart' in body) return multipartBody(body.multipart, args, named);
+  if ('related' in body) return relatedBody(body.related, args);
+  if ('mail' in body) return { bytes: writeMail(body.mail, args), mediaType: 'message/rfc822' };
   if ('text' in body) {
     const text = fillText(body.text, args);
     return text === undefined ? undefined : { bytes: Buffer.from(text), mediaType: body.mediaType };
@@ -103,6 +107,24 @@ function multipartBody(template: MultipartBody, args: Arguments, named: Readonly
       : Object.entries(template).flatMap(([name, part]) =>
           isFile(part) ? filePart(name, part, args) : fieldParts(name, fillJson(part, args)),
         );
+  return joined(parts, 'form-data');
+}
+
+/** RFC 2387 */
+function relatedBody(template: RelatedBody, args: Arguments): Body {
+  const parts = template.flatMap((part, index): Part[] => {
+    if ('json' in part) {
+      const bytes = Buffer.from(JSON.stringify(fillJson(part.json, args) ?? null));
+      return [{ head: 'Content-Type: application/json; charset=UTF-8', bytes }];
+    }
+    const bytes = decode(part.file, args);
+    if (bytes === undefined) return [];
+    return [{ head: `Content-Type: ${mediaTypeOf(part.mediaType, args, String(index))}`, bytes }];
+  });
+  return joined(parts, 'related');
+}
+
+function joined(parts: readonly Part[], subtype: 'form-data' | 'related'): Body {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part.head).update(part.bytes);
   const boundary = `interlock-${hash.digest('hex').slice(0, BOUNDARY_DIGITS)}`;
@@ -113,7 +135,7 @@ function multipartBody(template: MultipartBody, args: Arguments, named: Readonly
   ]);
   return {
     bytes: Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]),
-    mediaType: `multipart/form-data; boundary=${boundary}`,
+    mediaType: `multipart/${subtype}; boundary=${boundary}`,
   };
 }
 
@@ -134,11 +156,16 @@ function fieldParts(name: string, value: unknown): Part[] {
 function filePart(name: string, { file, filename, mediaType }: FilePart, args: Arguments): Part[] {
   const bytes = decode(file, args);
   if (bytes === undefined) return [];
-  const type = fillText(mediaType, args) ?? 'application/octet-stream';
-  if (!MEDIA_TYPE.test(type)) throw refused(wholeArgument(mediaType) ?? name, 'This is no media type.');
+  const type = mediaTypeOf(mediaType, args, name);
   const shown = fillText(filename, args) ?? 'file';
   const head = `Content-Disposition: form-data; name="${quoted(name)}"; filename="${quoted(shown)}"`;
   return [{ head: `${head}\r\nContent-Type: ${type}`, bytes }];
+}
+
+function mediaTypeOf(template: string, args: Arguments, name: string): string {
+  const type = fillText(template, args) ?? 'application/octet-stream';
+  if (!MEDIA_TYPE.test(type)) throw refused(wholeArgument(template) ?? name, 'This is no media type.');
+  return type;
 }
 
 /** Escapes what would end a quoted name or its line, as browsers do (WHATWG HTML, multipart/form-data). */

@@ -117,10 +117,11 @@ describe('a request to AWS', () => {
   const secret = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
   const aws = { as: 'aws-sigv4', region: 'eu-central-1', service: 's3' } as const;
 
-  test('is signed over its host, path, query, media type and body', async () => {
+  test('is signed over its host, path, query, media type, own headers and body', async () => {
     const target = {
       method: 'PUT',
       url: 'https://bucket.s3.example.com/{+key}',
+      headers: { 'X-Amz-Acl': 'private', 'X-Other': 'left out' },
       query: { tagging: '{tag}' },
       egress: { allow: ['bucket.s3.example.com'] },
       body: { text: '{text}' },
@@ -137,11 +138,12 @@ describe('a request to AWS', () => {
       ...['PUT', '/a%20b/c.txt', 'tagging=x%20y'],
       'content-type:text/plain; charset=utf-8',
       'host:bucket.s3.example.com',
+      'x-amz-acl:private',
       `x-amz-content-sha256:${bodyDigest}`,
       'x-amz-date:20261128T070000Z',
       'x-amz-security-token:session/token+1',
       '',
-      'content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token',
+      'content-type;host;x-amz-acl;x-amz-content-sha256;x-amz-date;x-amz-security-token',
       bodyDigest,
     ].join('\n');
     const scope = '20261128/eu-central-1/s3/aws4_request';
@@ -151,7 +153,7 @@ describe('a request to AWS', () => {
       `AWS4${secret}`,
     );
     expect(headers['authorization']).toBe(
-      `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature=${hmac(key, toSign).toString('hex')}`,
+      `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=content-type;host;x-amz-acl;x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature=${hmac(key, toSign).toString('hex')}`,
     );
   });
 

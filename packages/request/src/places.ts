@@ -12,6 +12,9 @@ export interface Place {
   takes: 'json' | 'list' | 'text';
 }
 
+/** Members of a mail that take several addresses. */
+const LISTED: ReadonlySet<string> = new Set(['to', 'cc', 'bcc', 'replyTo']);
+
 type Templates = Pick<HttpTarget, 'url' | 'headers' | 'query' | 'body'>;
 
 /** Returns the places of arguments outside of the body. Throws `configuration_invalid` for a URL that is no template. */
@@ -40,6 +43,12 @@ function placesInBody({ body }: Pick<Templates, 'body'>): Place[] {
   if ('form' in body) return body.form === 'all' ? [] : placesOfJson(body.form, ['body', 'form']);
   if ('multipart' in body)
     return body.multipart === 'all' ? [] : placesOfJson(body.multipart as Json, ['body', 'multipart']);
+  if ('related' in body)
+    return body.related.flatMap((part, index) => placesOfJson(part as Json, ['body', 'related', index]));
+  if ('mail' in body)
+    return Object.entries(body.mail).flatMap(([member, text = '']) =>
+      placesOfText(text, ['body', 'mail', member], LISTED.has(member) ? 'list' : 'text'),
+    );
   if ('text' in body) return placesOfText(body.text, ['body', 'text'], 'text');
   return placesOfText(body.base64, ['body', 'base64'], 'text');
 }

@@ -270,6 +270,31 @@ describe('a body is', () => {
     expect(upload.name).toBe('x".csv\r\nX: y');
   });
 
+  test('JSON beside a file, in parts without names', () => {
+    const related = [
+      { json: { name: '{name}', parents: '{parents}' } },
+      { file: '{content}', mediaType: '{type}' },
+    ];
+    const args = { name: 'Zoë "1"', content: 'YSxiDQo=', type: 'text/csv' };
+    const { headers, body } = build({ body: { related } }, args);
+    const [, boundary = ''] =
+      /^multipart\/related; boundary=(.+)$/.exec(String(headers['content-type'])) ?? [];
+    expect(body).toBe(
+      [
+        `--${boundary}`,
+        'Content-Type: application/json; charset=UTF-8',
+        '',
+        '{"name":"Zoë \\"1\\""}',
+        `--${boundary}`,
+        'Content-Type: text/csv',
+        '',
+        'a,b\r\n',
+        `--${boundary}--`,
+        '',
+      ].join('\r\n'),
+    );
+  });
+
   test('a form or multipart from which every value comes back, whatever it is', async () => {
     const values = fc.dictionary(
       fc.string({ minLength: 1, maxLength: 8 }).filter((name) => !/[[\]]/.test(name) && name !== '__proto__'),
