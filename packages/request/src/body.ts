@@ -46,7 +46,8 @@ export function buildBody(
   if (body === 'all') return jsonBody(others(args, named));
   if (Array.isArray(body)) return jsonBody(picked(args, body));
   if ('json' in body) {
-    const value = body.json === 'all' ? others(args, named) : fillJson(body.json, args);
+    const value =
+      body.json === 'all' ? others(args, named) : (fillJson(body.json, args) ?? emptyOf(body.json));
     return value === undefined ? undefined : jsonBody(value, body.mediaType);
   }
   if ('form' in body) {
@@ -78,6 +79,12 @@ export function takesOthers({ body, method }: Pick<HttpTarget, 'body' | 'method'
 
 function jsonBody(value: unknown, mediaType = 'application/json'): Body {
   return { bytes: Buffer.from(JSON.stringify(value)), mediaType };
+}
+
+/** Returns what a whole body is that has lost everything: without an argument that it is, there is none. */
+function emptyOf(template: Json): Json | undefined {
+  if (Array.isArray(template)) return [];
+  return typeof template === 'object' ? {} : undefined;
 }
 
 function others(args: Arguments, named: ReadonlySet<string>): Record<string, unknown> {

@@ -91,6 +91,24 @@ describe('[P-definition-checked] a definition is refused', () => {
       /plain values/,
     ],
     [
+      'that repeats what is no list',
+      { body: { json: { all: '{id}', n: ['{n*}'], t: '{tags}', a: '{about}' } } },
+      ['body', 'json', 'n', 0],
+      /only a list/,
+    ],
+    [
+      'that repeats outside of a list',
+      { body: { json: { id: '{id}', n: '{n}', t: '{tags*}', a: '{about}' } } },
+      ['body', 'json', 't'],
+      /stands in none/,
+    ],
+    [
+      'that repeats one element for two arguments',
+      { body: { json: [{ a: '{tags*}', b: '{about*}' }, '{id}', '{n}'] } },
+      ['body', 'json', 0, 'b'],
+      /repeated for \{tags\*\} already/,
+    ],
+    [
       'with a brace that begins nothing',
       { headers: { 'X-A': 'a {b' } },
       ['headers', 'X-A'],

@@ -32,6 +32,7 @@ export function checkDefinition({ target, inputSchema, credential }: Definition)
     ...bracesLeft(target),
     ...headersTwice(target),
     ...credentialMistakes({ target, inputSchema, credential }, places),
+    ...repeatedWrongly(places),
     ...places.flatMap((place) => unfit(place, inputSchema)),
     ...dropped(target, inputSchema, new Set(places.map(({ name }) => name))),
   ];
@@ -145,12 +146,29 @@ function placesOfInjection(inject: Injection): string[] {
 function unfit({ name, path, takes }: Place, schema: Definition['inputSchema']): DefinitionMistake[] {
   if (takes === 'json') return [];
   const types = typesOf(schema, name);
+  const isList = (type: string) => type === 'array' && takes !== 'text';
   const fits =
-    types === undefined ||
-    types.some((type) => !COMPOUND.has(type) || (takes === 'list' && type === 'array'));
-  return fits
-    ? []
+    types === undefined || types.some((type) => isList(type) || (takes !== 'each' && !COMPOUND.has(type)));
+  if (fits) return [];
+  return takes === 'each'
+    ? [{ path, text: `{${name}*} is ${types.join(' or ')} by the schema, and only a list can be repeated` }]
     : [{ path, text: `{${name}} is ${types.join(' or ')} by the schema, and only plain values fit here` }];
+}
+
+/** An argument is repeated in an element of a list, and an element for one argument. */
+function repeatedWrongly(places: readonly Place[]): DefinitionMistake[] {
+  const repeated = new Map<string, string>();
+  return places.flatMap(({ name, path, takes }) => {
+    if (takes !== 'each') return [];
+    const last = path.findLastIndex((step) => typeof step === 'number');
+    if (last < 0) return [{ path, text: `{${name}*} repeats an element of a list, and stands in none` }];
+    const element = JSON.stringify(path.slice(0, last + 1));
+    const other = repeated.get(element) ?? name;
+    repeated.set(element, other);
+    return other === name
+      ? []
+      : [{ path, text: `the element is repeated for {${other}*} already, so {${name}*} has no place in it` }];
+  });
 }
 
 function typesOf(schema: Definition['inputSchema'], name: string): string[] | undefined {

@@ -1,15 +1,15 @@
 /** Where the arguments of a call go in a request: for building it, for policy's facts and for checking a definition. */
 import type { HttpTarget, Json } from '@interlock/contracts';
 import { takesOthers } from './body.ts';
-import { namesOf, textsOf } from './template.ts';
+import { argumentName, isRepeated, namesOf, textsOf } from './template.ts';
 import { namesInUrl } from './url.ts';
 
 /** The use of an argument by name, and where it stands below the target. */
 export interface Place {
   name: string;
   path: readonly PropertyKey[];
-  /** `json` takes any value, `list` also a list of scalars, `text` a scalar. */
-  takes: 'json' | 'list' | 'text';
+  /** `json` takes any value, `each` a list, `list` also a list of scalars, `text` a scalar. */
+  takes: 'json' | 'each' | 'list' | 'text';
 }
 
 /** Members of a mail that take several addresses. */
@@ -66,7 +66,12 @@ export function carriesAny(target: HttpTarget, names: readonly string[]): boolea
 }
 
 function placesOfJson(template: Json, path: readonly PropertyKey[]): Place[] {
-  return textsOf(template, path).flatMap((found) => placesOfText(found.text, found.path, 'json'));
+  return textsOf(template, path).flatMap((found) =>
+    placesOfText(found.text, found.path, 'json').map(
+      (place): Place =>
+        isRepeated(place.name) ? { ...place, name: argumentName(place.name), takes: 'each' } : place,
+    ),
+  );
 }
 
 /** A text of several pieces takes scalars only, whatever stands where it goes. */

@@ -106,6 +106,13 @@ describe('[P-http-escaping] no request is built', () => {
       '/q',
     ],
     [
+      'from one value where a list is repeated',
+      { body: { json: { to: ['{q*}'] } } },
+      { q: 'a' },
+      'template_argument_refused',
+      '/q',
+    ],
+    [
       'from a line end in the media type of a file',
       { body: { multipart: { f: { file: '{q}', mediaType: '{t}' } } } },
       { q: 'YQ==', t: 'a/b\r\nX: y' },
@@ -157,7 +164,7 @@ describe('a request holds', () => {
     const request = build(target, { r: 1, c: null });
     expect(request.url).toBe('https://api.example.com/x');
     expect(request.headers).toEqual({ 'content-type': 'application/json' });
-    expect(request.body).toBe('{"in":{},"list":[]}');
+    expect(request.body).toBe('{}');
   });
 
   test("the call's id as the upstream's idempotency key", () => {
@@ -217,6 +224,27 @@ describe('a body is', () => {
       '{"fields":{"project":{"key":"P"},"n":1,"text":"n=1","on":true,"o":{"a":[1]}},"query":"query($o: String!) { repository(owner: $o) { id } }"}',
       'application/json',
     ],
+    [
+      'JSON with an element for each of a list',
+      {
+        json: {
+          to: [{ email: '{to*}', by: '{by}' }, { email: 'all@example.com' }],
+          ids: ['id-{ids*}'],
+          none: ['{none*}'],
+        },
+      },
+      { to: ['a@b.example', '{to*}'], by: 'me', ids: [1, 2], none: [] },
+      '{"to":[{"email":"a@b.example","by":"me"},{"email":"{to*}","by":"me"},{"email":"all@example.com"}],"ids":["id-1","id-2"],"none":[]}',
+      'application/json',
+    ],
+    [
+      'JSON without objects and lists that have lost everything',
+      { json: { start: { at: '{start}', zone: '{zone}' }, to: [{ email: '{to*}' }], fixed: {}, list: [] } },
+      {},
+      '{"fixed":{},"list":[]}',
+      'application/json',
+    ],
+    ['an empty object where every member is absent', { json: { a: '{a}' } }, {}, '{}', 'application/json'],
     [
       'one argument as the whole body',
       { json: '{commands}' },

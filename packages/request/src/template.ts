@@ -5,6 +5,8 @@
  *     template again.
  * T2. Braces around nothing, blanks or quotes are text: queries in GraphQL are full of them.
  * T3. An argument that is absent or null has no value, and neither has a text that needs it.
+ * T4. An object or a list of a template that has lost everything is without a value itself. The whole body is not.
+ * T5. In an element of a list, `{name*}` repeats the element for each element of the argument.
  */
 import { Fault, type Json, pointerOf } from '@interlock/contracts';
 
@@ -72,19 +74,55 @@ export function fillText(template: string, args: Arguments): string | undefined 
 }
 
 /**
- * Returns JSON with its arguments in it. A text that is one placeholder becomes the argument with its type. Members
- * without a value (T3) are left out, and so are elements of lists.
+ * Returns JSON with its arguments in it. A text that is one placeholder becomes the argument with its type. Members and
+ * elements without a value (T3) are left out, and so are objects and lists that have nothing else (T4).
  */
 export function fillJson(template: Json, args: Arguments): Json | undefined {
   if (typeof template === 'string') {
     const whole = wholeArgument(template);
     return whole === undefined ? fillText(template, args) : (argumentOf(args, whole) as Json | undefined);
   }
-  if (Array.isArray(template))
-    return template.map((element) => fillJson(element, args)).filter((element) => element !== undefined);
+  if (Array.isArray(template)) {
+    const filled = template.map((element) => fillElement(element, args));
+    return filled.length > 0 && filled.every((elements) => elements === undefined)
+      ? undefined
+      : filled.flatMap((elements) => elements ?? []);
+  }
   if (typeof template !== 'object' || template === null) return template;
   const members = Object.entries(template).map(([name, value]) => [name, fillJson(value, args)] as const);
-  return Object.fromEntries(members.filter((member): member is [string, Json] => member[1] !== undefined));
+  const left = members.filter((member): member is [string, Json] => member[1] !== undefined);
+  return members.length > 0 && left.length === 0 ? undefined : Object.fromEntries(left);
+}
+
+/** Returns what an element of a list becomes: as many as its repeated argument has elements (T5), else one, or undefined. */
+function fillElement(template: Json, args: Arguments): Json[] | undefined {
+  const repeated = repeatedIn(template);
+  if (repeated === undefined) {
+    const filled = fillJson(template, args);
+    return filled === undefined ? undefined : [filled];
+  }
+  const list = argumentOf(args, argumentName(repeated));
+  if (list === undefined) return undefined;
+  if (!Array.isArray(list)) throw refused(argumentName(repeated), 'Only a list fits here.');
+  return list.flatMap((one) => fillJson(template, { ...args, [repeated]: one }) ?? []);
+}
+
+/** Returns the placeholder that repeats an element of a list, as it is written: `name*`. Lists inside have their own. */
+function repeatedIn(template: Json): string | undefined {
+  return textsOf(template)
+    .filter(({ path }) => path.every((step) => typeof step === 'string'))
+    .flatMap(({ text }) => namesOf(text))
+    .find(isRepeated);
+}
+
+/** Whether a placeholder is written `name*`. */
+export function isRepeated(name: string): boolean {
+  return name.length > 1 && name.endsWith('*');
+}
+
+/** Returns the argument that a placeholder of a JSON template stands for. */
+export function argumentName(name: string): string {
+  return isRepeated(name) ? name.slice(0, -1) : name;
 }
 
 /** Returns every text of a JSON template with its path. */
