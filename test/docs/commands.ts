@@ -32,6 +32,8 @@ export const commandLines: Readonly<Record<string, string>> = {
   'node one-process.ts limiter broker': 'deploy/local/src/one-process.test.ts',
   'node deploy/local/src/one-process.ts limiter': 'deploy/local/src/one-process.test.ts',
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
+  'interlock tools add --list': 'test/catalog-commands.test.ts',
+  'interlock tools add github --only list_issues create_issue': 'test/catalog-commands.test.ts',
   'interlock policy test policies --coverage-min 90': 'test/docs.test.ts',
   'interlock policy test --mine --markdown >> "$GITHUB_STEP_SUMMARY"': 'deploy/local/src/policy-test.test.ts',
   'interlock policy simulate --since 7d --fail-on wider --markdown >> "$GITHUB_STEP_SUMMARY"':

@@ -102,6 +102,16 @@ export const serviceRequirements = {
     source: 'packages/mcp/README.md',
     layer: 'unit',
   },
+  'P-catalog': {
+    text: 'Every operation of the catalogue becomes, to the byte, the request that its vendor describes, with the credential in it.',
+    source: 'examples/catalog/README.md',
+    layer: 'line',
+  },
+  'P-catalog-add': {
+    text: 'A definition of the catalogue is copied into a configuration by one command, which replaces nothing.',
+    source: 'docs/tools.md',
+    layer: 'line',
+  },
   'P-definition-checked': {
     text: 'A definition in which a placeholder has no argument, an argument no place, or a place two fillers is refused before any call.',
     source: 'packages/request/README.md',

@@ -158,6 +158,7 @@ const fences: readonly { vendor: RegExp; files: RegExp }[] = [
   { vendor: /^libpg-query$/, files: /^packages\/facts\/src\/postgresql\.ts$/ },
   { vendor: /^unbash$/, files: /^packages\/facts\/src\/shell(-word)?\.ts$/ },
   { vendor: /^node-sql-parser$/, files: /^packages\/facts\/src\/mysql-sqlite\.ts$/ },
+  { vendor: /^emulate$/, files: /^test\/catalog\.test\.ts$/ },
   { vendor: /^email-addresses$/, files: /^packages\/facts\/src\/recipients\.ts$/ },
   { vendor: /^@modelcontextprotocol\/client$/, files: /^packages\/mcp\/src\/client\.ts$/ },
   {

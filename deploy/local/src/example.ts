@@ -2,15 +2,13 @@
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pointingAtSchemas } from '@interlock/cli';
 import { Failure } from '@interlock/shell';
 
 export const examples = ['quickstart'] as const;
 export type Example = (typeof examples)[number];
 
 const FOLDER = fileURLToPath(new URL('../../../examples', import.meta.url));
-const SCHEMAS = fileURLToPath(new URL('../../../packages/contracts/schemas', import.meta.url));
-/** What editors read: the JSON Schema of a file, relative to it. */
-const SCHEMA_LINE = /^\$schema: .*\/(?=[^/\n]+$)/m;
 /** What belongs to the example and not to a copy of it: its page, and what a run left. */
 const LEFT_OUT: readonly string[] = ['README.md', '.interlock'];
 
@@ -35,9 +33,7 @@ export async function copyExample(
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => path.join(parentPath, name));
   for (const file of files.filter((name) => name.endsWith('.yaml'))) {
-    const text = await readFile(file, 'utf8');
-    const schemas = path.relative(path.dirname(file), SCHEMAS);
-    await writeFile(file, text.replace(SCHEMA_LINE, `$schema: ${schemas.split(path.sep).join('/')}/`));
+    await writeFile(file, pointingAtSchemas(await readFile(file, 'utf8'), file));
   }
   return { folder, from: example, files: files.sort() };
 }

@@ -1,5 +1,6 @@
 export { applyConfiguration, bundlePolicies, signedBundle, withAgentKeys } from './applying.ts';
 export { authorKeyFile } from './author.ts';
+export { addFromCatalog, readCatalog } from './catalog.ts';
 export { type Check, checked } from './check.ts';
 export { type ApiClient, managementClient, tokenOf } from './client.ts';
 export { type CommonOptions, command, portNumber } from './commands/options.ts';
@@ -15,4 +16,5 @@ export { type ConfirmRemovals, confirmRemovals, planOf } from './plan.ts';
 export { untilPolicyUsed } from './policy/publishing.ts';
 export { buildProgram, runProgram } from './program.ts';
 export { resolveTools } from './resolve-tools.ts';
+export { pointingAtSchemas } from './schema-line.ts';
 export { withTokens } from './tokens.ts';

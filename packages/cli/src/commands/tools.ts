@@ -5,12 +5,14 @@ import { type ApiClient, managementClientOf } from '../client.ts';
 import { print, quoted, table } from '../output.ts';
 import { listTools } from '../tools.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
+import { addCommand } from './tools-add.ts';
 
-/** `interlock tools`: lists the tools, and pins the definition of an MCP tool. */
+/** `interlock tools`: lists the tools, pins the definition of an MCP tool, and copies those of the catalogue. */
 export function toolsCommand(): Command {
   return managementCommand('tools', 'list the tools', 'interlock tools')
     .enablePositionalOptions()
     .addCommand(pinCommand())
+    .addCommand(addCommand())
     .action(async (options: ManagementOptions) => {
       const tools = await listTools(await managementClientOf(options));
       const rows = tools.map(({ name, target, labels, description }) => [
