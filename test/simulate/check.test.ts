@@ -21,6 +21,7 @@ function keptRound(): Observed {
   return {
     played: [...done, refused],
     recoveryMs: 100,
+    recovering: [],
     setBacks: [],
     notStarted: [],
     startedMs: 0,
@@ -177,7 +178,16 @@ test('after Redis was set back, a budget may be spent once more and no more', ()
 });
 
 test('a report names the seed of what broke with the command that repeats it, and is passed only when nothing did', () => {
-  const round = { seed: 3, calls: 9, recoveryMs: 10, faults: [], kinds: [], leftOut: [], findings: [] };
+  const round = {
+    seed: 3,
+    calls: 9,
+    recoveryMs: 10,
+    recovery: '',
+    faults: [],
+    kinds: [],
+    leftOut: [],
+    findings: [],
+  };
   expect(reportOf([round], ['--calls 9'])).toMatchObject({ passed: true, broken: [] });
   const slow = { ...round, seed: 4, recoveryMs: 10_001 };
   const lost = { ...round, seed: 5, findings: [{ breach: 'lost' as const, text: 'call-5-1.', story: '' }] };

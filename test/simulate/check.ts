@@ -189,7 +189,7 @@ function mostWithin(spanMs: number, instants: readonly number[]): number {
 }
 
 /** Returns what was told, in order, and how often in a row. */
-function storyOf(answers: readonly HttpAnswer[]): string {
+export function storyOf(answers: readonly HttpAnswer[]): string {
   const runs: { text: string; times: number }[] = [];
   for (const { status, body } of answers) {
     const text = `${status} ${body.outcome ?? body.code ?? body.state ?? ''}`;

@@ -3,7 +3,7 @@ import { cp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { services } from '@interlock/contracts';
 import { Queue, systemClock } from '@interlock/shell';
-import { limitWrites, untilStopped } from '@interlock/testkit';
+import { eventually, limitWrites, untilStopped } from '@interlock/testkit';
 import { emptyRedis } from '../faults/redis.ts';
 import type { Line } from '../line.ts';
 import { endAll, type Installation, SERVERS, type Server, signalTo } from './installation.ts';
@@ -13,6 +13,9 @@ import type { Volume } from './volume.ts';
 /** On a slow disk what is written waits most of the time. */
 const HELD_MS = 250;
 const FREE_MS = 60;
+/** A server that is just being started again has nothing that stands still. */
+const COPIES_MAX = 40;
+const RUNS_MS = 60_000;
 
 /** A store that was set back: what was written between the two instants is gone. */
 export interface SetBack {
@@ -139,12 +142,7 @@ export class Faults {
     if (server === undefined) throw new TypeError(`${target} has no store.`);
     const store = path.join(data, server.replace('-server', ''));
     const copy = `${store}.copy`;
-    // A copy of one instant: the server writes nothing while it is taken.
-    await stop(line, server);
-    const copiedAtMs = performance.now();
-    await cp(store, copy, { recursive: true, preserveTimestamps: true }).finally(() =>
-      signalTo(line, server, 'SIGCONT'),
-    );
+    const copiedAtMs = await this.#copy(server, store, copy);
     await systemClock.sleep(forMs, this.#signal);
     await stop(line, server);
     await rename(store, `${store}.before`);
@@ -153,10 +151,37 @@ export class Faults {
     this.setBacks.push({ server, copiedAtMs, putBackAtMs: performance.now() });
     await rm(`${store}.before`, { recursive: true });
   }
+
+  /** Copies a store as it is at one instant: the server does nothing while it is copied. Returns when that was. */
+  async #copy(server: Server, store: string, copy: string): Promise<number> {
+    const { line } = this.#at;
+    for (let attempt = 1; ; attempt += 1) {
+      const pid = await stop(line, server);
+      const copiedAtMs = performance.now();
+      try {
+        await cp(store, copy, { recursive: true, preserveTimestamps: true });
+        // One that was killed, or found to do nothing, and started again meanwhile did something.
+        if (pidOf(line, server) === pid) return copiedAtMs;
+      } catch (error) {
+        if (attempt === COPIES_MAX) throw error;
+      } finally {
+        signalTo(line, server, 'SIGCONT');
+      }
+      if (attempt === COPIES_MAX) throw new Error(`The store of ${server} could not be copied.`);
+      await rm(copy, { recursive: true, force: true });
+      await systemClock.sleep(HELD_MS, this.#signal);
+    }
+  }
 }
 
-async function stop(line: Line, server: Server): Promise<void> {
-  const pid = line.interlock.servers.find(({ name }) => name === server)?.pid;
+/** Has a server do nothing more, once it runs. Returns its process id. */
+async function stop(line: Line, server: Server): Promise<number> {
+  const pid = await eventually(() => pidOf(line, server), RUNS_MS);
   signalTo(line, server, 'SIGSTOP');
-  if (pid !== undefined) await untilStopped(pid);
+  await untilStopped(pid);
+  return pid;
+}
+
+function pidOf({ interlock }: Line, server: Server): number | undefined {
+  return interlock.servers.find(({ name }) => name === server)?.pid;
 }

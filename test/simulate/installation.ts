@@ -12,7 +12,7 @@ const SHIFT = new URL('./shift-clock.mjs', import.meta.url);
 /** A call that nobody settles is settled by another executor soon, so that a round need not wait for minutes. */
 const CLAIM_MS = 4_000;
 /** Longer than the faults of a round, so that questions are answered across them; short enough to see them expire. */
-const QUESTION_MS = 25_000;
+const QUESTION_MS = 20_000;
 /** What `bare` may spend in a round: it spends 1 a call. */
 export const BUDGET = 10;
 /** How many calls of `slow` the upstream may have at once, and how long it takes for each. */

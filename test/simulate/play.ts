@@ -31,6 +31,8 @@ export interface Outcome {
   played: Played[];
   /** From the end of the last fault until a call was carried out and another was held. */
   recoveryMs: number;
+  /** What was told until then. */
+  recovering: HttpAnswer[];
   setBacks: readonly SetBack[];
   /** Faults that this machine cannot make. */
   leftOut: PlannedFault[];
@@ -74,11 +76,11 @@ export async function play(
   await settled(made, signal);
   for (const link of installation.links.values()) link.resume();
   faults.over = true;
-  const recoveryMs = await recover(line, signal);
+  const recovery = await recover(line, signal);
   const played = await settled(agents, signal);
   await askAgain(played, line, signal);
   const tookMs = performance.now() - startedMs;
-  return { played, recoveryMs, setBacks: faults.setBacks, leftOut, notStarted, startedMs, tookMs };
+  return { played, ...recovery, setBacks: faults.setBacks, leftOut, notStarted, startedMs, tookMs };
 }
 
 /** Waits for all, also where one fails, and throws what ended the round. */
@@ -94,7 +96,8 @@ class Agent {
   readonly #played: Played;
   readonly #faults: Pick<Faults, 'over'>;
   readonly #signal: AbortSignal;
-  #replied = false;
+  /** The calls whose question was answered: under a key a call that was refused for a while is followed by another. */
+  readonly #replied = new Set<string>();
 
   constructor(line: Line, played: Played, faults: Pick<Faults, 'over'>, signal: AbortSignal) {
     this.#line = line;
@@ -147,20 +150,18 @@ class Agent {
     );
   }
 
-  /** Answers the question of a held call, once. */
+  /** Answers the question of a held call, once. An answer that was not taken is given again. */
   async #reply(): Promise<void> {
     const { call, answers } = this.#played;
     const [verdict, late] = call.reply.split(' ');
     const id = this.#id();
-    if (answers.at(-1)?.body.state !== 'held' || id === undefined || this.#replied) return;
+    if (answers.at(-1)?.body.state !== 'held' || id === undefined || this.#replied.has(id)) return;
     if ((verdict !== 'approve' && verdict !== 'deny') || (late === 'late' && !this.#faults.over)) return;
-    this.#replied = true;
+    this.#replied.add(id);
     await this.#line
       .person('bob')
       .answer(id, verdict)
-      .catch(() => {
-        this.#replied = false;
-      });
+      .catch(() => this.#replied.delete(id));
   }
 }
 
@@ -211,18 +212,20 @@ function mayPass(code = ''): boolean {
   return Object.entries(faultCodes).some(([name, { retryable }]) => name === code && retryable);
 }
 
-async function recover(line: Line, signal: AbortSignal): Promise<number> {
+async function recover(line: Line, signal: AbortSignal): Promise<Pick<Outcome, 'recoveryMs' | 'recovering'>> {
   const startedMs = performance.now();
+  const recovering: HttpAnswer[] = [];
   const works = async (tool: 'write' | 'ask', state: 'outcome' | 'state', value: string) => {
     const attempt = AbortSignal.any([signal, AbortSignal.timeout(RECOVERY_ATTEMPT_MS)]);
-    const answer = await line.call(tool, { text: 'recovered' }, { signal: attempt }).catch(() => undefined);
-    return answer?.body[state] === value;
+    const told = recovering.length;
+    await keep(recovering, signal, () => line.call(tool, { text: 'recovered' }, { signal: attempt }));
+    return recovering[told]?.body[state] === value;
   };
   while (performance.now() - startedMs < RECOVERY_GIVE_UP_MS) {
     if ((await works('write', 'outcome', 'succeeded')) && (await works('ask', 'state', 'held'))) break;
     await pause(RECOVERY_POLL_MS, signal);
   }
-  return Math.round(performance.now() - startedMs);
+  return { recoveryMs: Math.round(performance.now() - startedMs), recovering };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -45,10 +45,10 @@ export function reportOf(rounds: readonly Round[], options: readonly string[]) {
       met: slowest <= RECOVERY_MS,
     },
   ];
-  const broken = rounds.filter(isBroken).map(({ seed, recoveryMs, faults, findings: found }) => ({
+  const broken = rounds.filter(isBroken).map(({ seed, recoveryMs, recovery, faults, findings: found }) => ({
     seed,
     repeat: ['npm run simulate --', `--seed ${seed}`, ...options].join(' '),
-    ...{ recoveryMs, faults, findings: found },
+    ...{ recoveryMs, recovery, faults, findings: found },
   }));
   return {
     name: 'simulate',
@@ -90,7 +90,7 @@ export function textOf({ checks, broken, calls, faults, leftOut }: ReturnType<ty
     ...broken.flatMap((round) => [
       `seed ${round.seed}: repeat with ${round.repeat}`,
       ...round.faults.map((fault) => `  ${fault}`),
-      `  recovered in ${round.recoveryMs} ms`,
+      `  recovered in ${round.recoveryMs} ms: ${round.recovery}`,
       ...round.findings.map(({ breach, text, story }) => `  ${breach} ${text} ${story}`),
     ]),
   ].join('\n')}\n`;

@@ -1,5 +1,5 @@
 /** One round: starts an installation, plays what the seed draws, and finds what broke. */
-import { type Finding, findingsOf, toldCalls } from './check.ts';
+import { type Finding, findingsOf, storyOf, toldCalls } from './check.ts';
 import { startInstallation } from './installation.ts';
 import { observe } from './observe.ts';
 import { play } from './play.ts';
@@ -9,6 +9,8 @@ export interface Round {
   seed: number;
   calls: number;
   recoveryMs: number;
+  /** What was told until then; attempts without an answer are not in it. */
+  recovery: string;
   faults: string[];
   kinds: FaultKind[];
   /** Kinds of faults that this machine cannot make. */
@@ -26,6 +28,7 @@ export async function playRound(schedule: Schedule, signal: AbortSignal): Promis
     seed: schedule.seed,
     calls: schedule.calls.length,
     recoveryMs: outcome.recoveryMs,
+    recovery: storyOf(outcome.recovering),
     faults: made.map(textOf),
     kinds: made.map(({ kind }) => kind),
     leftOut: outcome.leftOut.map(({ kind }) => kind),
