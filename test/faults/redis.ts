@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -12,10 +11,11 @@ export async function emptyRedis({ interlock }: Line): Promise<void> {
   const socket = connect({ path: socketPath });
   socket.write(`AUTH ${password}\r\nFLUSHALL\r\n`);
   let answer = '';
-  while (!answer.endsWith('+OK\r\n+OK\r\n')) {
-    const [piece] = await once(socket, 'data');
+  // Leaving the loop destroys the socket. A Redis that is ended meanwhile closes it.
+  for await (const piece of socket) {
     answer += String(piece);
     if (answer.includes('-')) throw new Error(`Redis answered ${answer}`);
+    if (answer.endsWith('+OK\r\n+OK\r\n')) return;
   }
-  socket.destroy();
+  throw new Error(`Redis closed the connection after ${answer}`);
 }
