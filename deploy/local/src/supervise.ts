@@ -31,8 +31,6 @@ const READY_PAUSE_MAX_MS = 500;
 const STABLE_MS = 30_000;
 /** Longer than services take to drain and flush (15 s and 4 s). */
 export const STOP_MS = 22_000;
-/** A server has nothing to finish: what it acknowledged is on the disk. */
-const RESTART_STOP_MS = 3_000;
 /** S3. Node itself cannot set a limit of its children. */
 const SHELL = '/bin/sh';
 const WITHOUT_CORE = 'ulimit -c 0 && exec "$@"';
@@ -130,15 +128,6 @@ export class SupervisedProcess {
   /** Sends a signal to the running process. Returns false when none runs. */
   signal(signal: NodeJS.Signals): boolean {
     return this.#child?.kill(signal) ?? false;
-  }
-
-  /** Ends a process that does not work, by force where it does not end by itself; it is started again like any that ended. */
-  restart(): void {
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill('SIGTERM');
-    const force = setTimeout(() => child.kill('SIGKILL'), RESTART_STOP_MS);
-    child.once('exit', () => clearTimeout(force));
   }
 
   /** Starts a successor, and asks the process to end when that one is ready (S4). */

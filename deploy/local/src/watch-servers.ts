@@ -6,6 +6,8 @@
  *     also when there is room again. While the disk is full it stays as it is: what is stored can be read, and a restart
  *     would help nothing.
  * W3. The pauses between two such restarts of one server grow, until it works.
+ * W4. It is ended by force. What a server acknowledged is on its disk; a NATS that ends in order would write down that it
+ *     had stored what the disk did not take, and leave a hole in the stream.
  */
 import { statfs } from 'node:fs/promises';
 import { BackOff, type Clock, repeat } from '@interlock/shell';
@@ -18,8 +20,9 @@ const CHECK_EVERY_MS = 500;
 const SILENT_MS = 8_000;
 /** A server with a large store reads it before it answers. */
 const START_MS = 120_000;
-const AGAIN_FIRST_MS = 5_000;
-const AGAIN_MAX_MS = 60_000;
+const AGAIN_FIRST_MS = 1_000;
+/** No longer than everything may take to recover. */
+const AGAIN_MAX_MS = 8_000;
 /** NATS with less room than this would be where it was after a few calls. */
 const ROOM_MIN_BYTES = 16 * 1_048_576;
 const READINESS_TIMEOUT_MS = 2_000;
@@ -33,7 +36,7 @@ interface NatsFacts {
 
 /** A server that was started here. */
 export interface WatchedServer {
-  child: Pick<SupervisedProcess, 'name' | 'starts' | 'pid' | 'restart'>;
+  child: Pick<SupervisedProcess, 'name' | 'starts' | 'pid' | 'signal'>;
   server: ServerName;
   listening: Listening;
 }
@@ -113,8 +116,9 @@ function watchOf({ child, server, listening }: WatchedServer, options: WatchServ
     restartedAtMs = clock.monotonicMs();
     pauseMs = backOff.next();
     silent = undefined;
-    report(`${child.name} runs, and ${why}; it is stopped and started again`);
-    child.restart();
+    report(`${child.name} runs, and ${why}; it is ended and started again`);
+    // W4
+    child.signal('SIGKILL');
   };
 }
 

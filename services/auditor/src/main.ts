@@ -115,15 +115,16 @@ async function verifyAll(
   const checks = new Map<AuditedStream, StreamCheck>();
   const progress = { checked: 0, expected: 0 };
   for (const stream of auditedStreams) {
-    const reach = await recorders[stream].catchUp();
-    progress.expected += reach.sequence;
+    const { created, lastSequence } = await bus.streamState(stream);
+    await recorders[stream].catchUp();
+    progress.expected += lastSequence;
     checks.set(
       stream,
       new StreamCheck({
         stream,
         anchors: await bus.anchors(stream),
         readAnchor: (jws) => readAnchor(jws, keyring, clock.nowMs()),
-        reach,
+        reach: { created, sequence: lastSequence },
         bus,
       }),
     );

@@ -186,6 +186,26 @@ describe('[P-streams-bounded] the ledger', () => {
   );
 });
 
+test('[P-auditor-catches-up] what is absent at the end of a stream is told of, and recorded as missing only when something came after it', async () => {
+  const missing = () => audited.records.countDocuments({ step: 'missing' });
+  for (const virgin of [true, false]) {
+    const recorder = recorderOf('LEDGER');
+    if (!virgin) await audited.refuse(newCall());
+    const { sequence } = await recorder.catchUp();
+    await audited.refuse(newCall());
+    await audited.auditor.purgeBelow('LEDGER', sequence + 2);
+    // As another auditor, started meanwhile, finds it.
+    for (const one of [recorder, recorderOf('LEDGER')]) expect((await one.catchUp()).sequence).toBe(sequence);
+    expect(await missing()).toBe(virgin ? 0 : 1);
+    await using _auditor = await audited.start();
+    expect((await audited.verify()).problems).toContainEqual(
+      expect.objectContaining({ kind: 'truncated', sequence: sequence + 1 }),
+    );
+    await audited.refuse(newCall());
+    await eventually(async () => (await missing()) === (virgin ? 1 : 2));
+  }
+});
+
 describe('[P-streams-bounded] the stream of approvals', () => {
   test('loses what is recorded and was handled, and nothing that a service has yet to handle', async () => {
     const approver = await audited.testBus.busOf('approver');

@@ -93,11 +93,27 @@ export function createRecorder(options: RecorderOptions): Recorder {
       queue.run(() => record(batch.toSorted((left, right) => left.sequence - right.sequence))),
     catchUp: () =>
       queue.run(async () => {
-        const { created, lastSequence } = await options.bus.streamState(options.stream);
-        await fill(created, lastSequence);
+        const { created, firstSequence, lastSequence } = await options.bus.streamState(options.stream);
+        const head = await headOf(created);
+        const range = { from: Math.max(head.sequence + 1, firstSequence), upTo: lastSequence };
+        await fill(created, (await lastPresent(options, range)) ?? head.sequence);
         return await headOf(created);
       }),
   };
+}
+
+/**
+ * Returns the last sequence of a range that the stream holds; undefined where it holds none. A server that could not write
+ * counts a message that it did not store, and gives its sequence to another one after it was started again: what is absent
+ * at the end of a stream is recorded as missing only when a later message shows that it was lost.
+ */
+async function lastPresent(
+  { stream, bus }: Pick<RecorderOptions, 'stream' | 'bus'>,
+  { from, upTo }: { from: number; upTo: number },
+): Promise<number | undefined> {
+  for (let sequence = upTo; sequence >= from; sequence -= 1)
+    if ((await bus.readSequence(stream, sequence)) !== undefined) return sequence;
+  return undefined;
 }
 
 /** A message, or the position of one that the stream no longer holds. */
@@ -147,8 +163,10 @@ async function loadHead(options: RecorderOptions, created: string): Promise<Head
     onStored(headAfter(stored), 0);
     return headAfter(stored);
   }
-  const { firstSequence } = await bus.streamState(stream);
-  return { stream, created, sequence: Math.max(0, firstSequence - 1), hash: genesisOf(stream, created) };
+  const { firstSequence, lastSequence } = await bus.streamState(stream);
+  // An empty stream proves nothing about what it held: `lastPresent`.
+  const before = firstSequence > lastSequence ? 0 : Math.max(0, firstSequence - 1);
+  return { stream, created, sequence: before, hash: genesisOf(stream, created) };
 }
 
 interface Range {
