@@ -1,4 +1,4 @@
-/** Ingress is started again while agents call: none of them is refused or cut off. */
+/** Ingress, and NATS, are started again while agents call. */
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -98,6 +98,43 @@ test(
     expect(await statusOf('write', 'between', false)).toBe(200);
   },
   RUN_MS,
+);
+
+/** What docs/clients.md says to send again, under the same key. */
+const AGAIN: readonly number[] = [408, 429, 500, 503, 504];
+
+/** Makes a call as a client that follows the rules, and resolves when it has an outcome. */
+async function callByTheRules(key: string): Promise<void> {
+  await eventually(async () => {
+    const status = await statusOf('write', key, false);
+    if (status !== 200) expect(AGAIN, key).toContain(status);
+    return status === 200;
+  }, RUN_MS);
+}
+
+test(
+  '[P-retry-rules] over a restart of NATS, a client that sends again what the rules name gets an outcome of each call, and none is carried out twice',
+  async () => {
+    const restarted = { done: false };
+    const keys: string[] = [];
+    const call = async () => {
+      for (let left = AFTERWARDS; left > 0; left -= restarted.done ? 1 : 0) {
+        const key = `again-${keys.length}.`;
+        keys.push(key);
+        await callByTheRules(key);
+      }
+    };
+    const calls = Promise.all(Array.from({ length: CLIENTS }, call));
+    await line.interlock.restart('nats-server');
+    await line.interlock.ready();
+    restarted.done = true;
+    await calls;
+    const twice = keys.filter(
+      (key) => line.upstream.requests.filter(({ body }) => body.includes(key)).length > 1,
+    );
+    expect(twice).toEqual([]);
+  },
+  2 * RUN_MS,
 );
 
 function isSuccessorOf(before: number) {

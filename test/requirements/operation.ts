@@ -57,6 +57,11 @@ export const operationRequirements = {
     source: 'services/auditor/README.md',
     layer: 'unit',
   },
+  'P-retry-rules': {
+    text: 'A client that sends again, under the same Idempotency-Key, what the rules for clients name gets an outcome of each of its calls over a restart of NATS, and none is carried out twice.',
+    source: 'docs/clients.md',
+    layer: 'fault',
+  },
   'P-kill-survives': {
     text: 'The kill switch survives restarts.',
     source: 'services/console/README.md',
