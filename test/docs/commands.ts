@@ -24,7 +24,7 @@ export const commandLines: Readonly<Record<string, string>> = {
   'npm run bench -- [--json] [--quick] [--rates 100,500,1000] [--only line|policy]': 'its usage',
   'npm run bench -- --only policy': 'it takes minutes; its quick form is run by test/readme.test.ts',
   'npm run simulate': 'it takes minutes',
-  'npm run simulate -- --seeds 20 --calls 200': 'it takes minutes',
+  'npm run simulate -- --seeds 20 --calls 500 --json': 'it takes minutes',
   'npm run lint:rego': 'deploy/local/set-up/run.test.ts',
   'npm run sbom': 'test/docs.test.ts',
   'npm run --silent sbom > sbom.spdx.json': 'test/docs.test.ts',

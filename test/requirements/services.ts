@@ -92,6 +92,11 @@ export const serviceRequirements = {
     source: 'docs/tools.md',
     layer: 'unit',
   },
+  'P-upstream-alone': {
+    text: 'An MCP server that is down, missing, slow or odd makes its own tools unavailable, says why, and stops nothing else; they work by themselves once it answers.',
+    source: 'packages/mcp/README.md',
+    layer: 'line',
+  },
   'P-mcp-in-the-world': {
     text: 'An MCP server that answers as servers do, by the book or not, is understood: lost sessions, redirects, streams left open or ended early, errors of any shape.',
     source: 'packages/mcp/README.md',

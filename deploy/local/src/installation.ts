@@ -14,6 +14,7 @@ import {
   type ConfirmRemovals,
   issueText,
   type LoadedConfiguration,
+  listTools,
   loadConfiguration,
   managementClient,
   planOf,
@@ -24,6 +25,7 @@ import {
   tokenOf,
   untilPolicyUsed,
   withAgentKeys,
+  withKnown,
   withTokens,
   writeContext,
 } from '@interlock/cli';
@@ -42,6 +44,7 @@ import { ensureFormat } from './format.ts';
 import { holdPort } from './held-port.ts';
 import { ensureIdentities } from './identities.ts';
 import { dataFiles } from './installation-files.ts';
+import { keepAsking } from './keep-asking.ts';
 import { takeLock, writeLock } from './lock.ts';
 import { type Ports, takePorts } from './ports.ts';
 import { untilReady, untilStarted } from './readiness.ts';
@@ -55,6 +58,8 @@ import { SupervisedProcess } from './supervise.ts';
 import { watchServers } from './watch-servers.ts';
 
 const HOST = '127.0.0.1';
+/** A server that needs longer is asked again once everything runs. */
+const FIRST_ASK_MS = 5_000;
 
 export interface InterlockOptions {
   /** Folder of the configuration. */
@@ -109,7 +114,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const asking = { data, env: { ...env, PATH: searchPath(env) }, report, signal };
   const mcpServers = loaded.tools.flatMap((file) => ('mcp' in file ? [{ name: file.mcp.server }] : []));
   if (mcpServers.length > 0) progress(`asking MCP servers for their tools: ${namesOf(mcpServers)}`);
-  const { tools, warnings } = await resolveTools(loaded, asking);
+  const { tools, warnings } = await resolveTools(loaded, { ...asking, limitMs: FIRST_ASK_MS });
   for (const warning of warnings) report(`warning: ${issueText(warning)}`);
   const identities = await ensureIdentities(data, systemClock.nowMs());
   const ports = await takePorts(dataFiles(data).ports, options.ports ?? {});
@@ -144,7 +149,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
   const client = managementClient(console, tokenOf(tokens), trust);
   const policy = await signedBundle(data, bundle, env);
-  const resolved = { tools, people, policy };
+  const resolved = { tools: withKnown(tools, await listTools(client)), people, policy };
   await confirmRemovals(await planOf(client, loaded, resolved));
   await commands.list();
   progress(
@@ -162,6 +167,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   await untilPolicyUsed(client);
   progress('every decider uses the policy');
 
+  owned.use(keepAsking(client, { ...asking, report }));
   const running = owned.move();
   return runningInterlock({ data, ingress, console, context, children, serverChildren }, running);
 }

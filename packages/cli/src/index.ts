@@ -15,6 +15,7 @@ export { instant, plain, print, report, table } from './output.ts';
 export { type ConfirmRemovals, confirmRemovals, planOf } from './plan.ts';
 export { untilPolicyUsed } from './policy/publishing.ts';
 export { buildProgram, runProgram } from './program.ts';
-export { resolveTools } from './resolve-tools.ts';
+export { type Asking, askAgain, resolveTools, withKnown } from './resolve-tools.ts';
 export { pointingAtSchemas } from './schema-line.ts';
 export { withTokens } from './tokens.ts';
+export { listTools } from './tools.ts';

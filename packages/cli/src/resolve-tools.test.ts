@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { localServerSchema, mcpToolFileSchema } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigurationFailure, issueText, loadConfiguration } from './load-configuration.ts';
-import { pinnedTools, resolveTools } from './resolve-tools.ts';
+import { pinnedTools, resolveTools, withKnown } from './resolve-tools.ts';
 
 const MODULES = path.resolve(import.meta.dirname, '../../../node_modules');
 const FILESYSTEM = path.join(
@@ -67,11 +67,20 @@ async function refusals(): Promise<string[]> {
 }
 
 describe('[P-discover-command] what a server offers is looked at by the command itself', () => {
-  test('a tool that it does not offer is refused with its line and what was meant', async () => {
-    await writeServer('read_txt_file: {}');
-    expect(await refusals()).toEqual([
+  test('[P-upstream-alone] a tool that it does not offer is unavailable, with its line and what was meant', async () => {
+    await writeServer('read_txt_file: {}', 'write_file: {}');
+    const { tools, warnings } = await resolved();
+    expect(warnings.map(issueText)).toEqual([
       'tools/files.yaml:10:5: /mcp/tools/read_txt_file: the MCP server files offers no tool read_txt_file; did you mean read_text_file?',
     ]);
+    expect(tools).toMatchObject([
+      {
+        name: 'files_read_txt_file',
+        unavailable: { reason: expect.stringMatching(/^The MCP server files offers no/) },
+      },
+      { name: 'files_write_file', inputSchema: { properties: { path: {} } } },
+    ]);
+    expect(tools[1]?.unavailable).toBeUndefined();
   });
 
   test('[P-config-names] an argument that its tool does not have is refused, in its own file and in a setting', async () => {
@@ -90,17 +99,60 @@ describe('[P-discover-command] what a server offers is looked at by the command 
     ]);
   });
 
-  test('a server that cannot be started stops the command, and is named with its file', async () => {
+  test.each([
+    ['that is no program', '/nowhere/node', [], /\/nowhere\/node/],
+    [
+      'that ends at once',
+      process.execPath,
+      ['-e', 'console.error("Error: API key missing\\u001b[2J");process.exit(1)'],
+      /Its last words: .*API key missing/,
+    ],
+    [
+      'that says nothing',
+      process.execPath,
+      ['-e', 'console.error("loading");setInterval(() => {}, 1000)'],
+      /did not answer in time.*"loading"/,
+    ],
+  ] as const)(
+    '[P-upstream-alone] a server %s makes its own tools unavailable and says why, and the others go on',
+    async (_title, command, args, reason) => {
+      await writeServer('read_text_file: {}');
+      await write('tools/dead.yaml', [
+        'mcp:',
+        '  server: dead',
+        '  connection:',
+        '    transport: stdio',
+        `    command: ${command}`,
+        `    args: ${JSON.stringify(args)}`,
+        '    startMs: 2000',
+        '  tools:',
+        '    a: { labels: [writes] }',
+      ]);
+      const { tools, warnings } = await resolved();
+      expect(warnings).toMatchObject([{ file: 'tools/dead.yaml', line: 3 }]);
+      const [dead, files] = tools;
+      expect(dead).toMatchObject({
+        name: 'a',
+        labels: ['writes'],
+        unavailable: { reason: expect.stringMatching(reason) },
+      });
+      expect(dead?.unavailable?.reason).toMatch(/^The MCP server dead \(/);
+      expect(dead?.unavailable?.reason).not.toMatch(/\p{Cc}/u);
+      expect(files).toMatchObject({ name: 'files_read_text_file' });
+      expect(files?.unavailable).toBeUndefined();
+    },
+  );
+
+  test('[P-upstream-alone] a definition that was known before stays, for the same tool of the same server only', async () => {
     await writeServer('read_text_file: {}');
-    const file = path.join(folder, 'tools/files.yaml');
-    await writeFile(file, (await readFile(file, 'utf8')).replace(process.execPath, '/nowhere/node'));
-    await expect(resolved()).rejects.toMatchObject({
-      code: 'upstream_failed',
-      detail: expect.stringMatching(
-        /^tools\/files\.yaml:4: the MCP server files was asked .*\/nowhere\/node/,
-      ),
-      next: expect.stringContaining('Nothing of the configuration was applied.'),
-    });
+    const { tools: before } = await resolved();
+    const gone = before.map((tool) => ({ ...tool, description: '', unavailable: { reason: 'gone' } }));
+    expect(withKnown(gone, before)).toEqual(before);
+    expect(withKnown(gone, gone)).toEqual(gone);
+    const elsewhere = before.map((tool) =>
+      tool.target.kind === 'mcp' ? { ...tool, target: { ...tool.target, server: 'other' } } : tool,
+    );
+    expect(withKnown(gone, elsewhere)).toEqual(gone);
   });
 
   test('the tools it has are pinned to their definitions, and nothing is left behind', async () => {
@@ -138,14 +190,17 @@ describe('tools of an MCP server', () => {
 
   test('whose name with its prefix is none are refused', () => {
     const strange = { ...offered, name: 'read file' };
-    const { tools, mistakes } = pinnedTools({ ...server, tools: { 'read file': use } }, [strange]);
+    const { tools, mistakes } = pinnedTools(
+      { ...server, tools: { 'read file': use } },
+      { offered: [strange] },
+    );
     expect(tools).toEqual([]);
     expect(mistakes).toMatchObject([{ path: ['mcp', 'tools', 'read file'] }]);
   });
 
   test('[P-mcp-pinned] are exposed only where they are listed, and pinned to their definition', () => {
     const other = { ...offered, name: 'delete' };
-    const { tools } = pinnedTools({ ...server, tools: { read: use } }, [offered, other]);
+    const { tools } = pinnedTools({ ...server, tools: { read: use } }, { offered: [offered, other] });
     expect(tools.map(({ name, target }) => [name, target])).toMatchObject([
       ['files_read', { kind: 'mcp', name: 'read', definitionDigest: digest, pinnedDigest: digest }],
     ]);

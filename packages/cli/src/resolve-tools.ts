@@ -3,12 +3,21 @@
  * and through egress, without a credential. No running service takes part: docs/decisions/035.
  */
 import { readFile } from 'node:fs/promises';
-import { Fault, type HttpToolFile, idSchema, type McpServer, type Tool } from '@interlock/contracts';
+import {
+  digestOf,
+  Fault,
+  type HttpToolFile,
+  idSchema,
+  type McpServer,
+  type McpTransport,
+  sha256,
+  type Tool,
+} from '@interlock/contracts';
 import { createEgress } from '@interlock/egress';
 import { type DiscoveredTool, discoverTools } from '@interlock/mcp';
 import { type Finding, meantText } from '@interlock/policy-analysis';
 import { LocalServers } from '@interlock/sandbox';
-import { type Environment, Failure, failureOf } from '@interlock/shell';
+import { type Environment, failureOf } from '@interlock/shell';
 import { ConfigurationFailure, type LoadedConfiguration } from './load-configuration.ts';
 import type { ConfigurationIssue } from './yaml-file.ts';
 
@@ -20,6 +29,8 @@ export interface Asking {
   env: Environment;
   report: (line: string) => void;
   signal: AbortSignal;
+  /** How long a server is waited for, where that is less than its file says. */
+  limitMs?: number;
 }
 
 export interface ResolvedTools {
@@ -28,24 +39,38 @@ export interface ResolvedTools {
   warnings: ConfigurationIssue[];
 }
 
+/** What is said of a server is longer than anybody reads. */
+const REASON_LENGTH = 2_000;
+
 type Where = Pick<Finding, 'path' | 'isKey' | 'text'>;
 
 /**
- * Asks the MCP servers of a configuration and returns its tools, those of a server pinned to their present definitions.
- * Throws `ConfigurationFailure` for what a server does not offer and for arguments that its tools do not have, and what
- * asking a server throws.
+ * Asks the MCP servers of a configuration and returns its tools, those of a server pinned to their present definitions. A
+ * server that does not answer, or does not offer a tool, makes unavailable what it should have described, and nothing else.
+ * Throws `ConfigurationFailure` for arguments that tools do not have and for names that are none.
  */
 export async function resolveTools(loaded: LoadedConfiguration, asking: Asking): Promise<ResolvedTools> {
-  const offered = await askServers(loaded, asking);
+  const asked = await askServers(loaded, asking);
   const refused: ConfigurationIssue[] = [];
+  const unavailable: ConfigurationIssue[] = [];
   const tools = loaded.tools.flatMap((file, index) => {
     if (!('mcp' in file)) return [httpTool(file)];
-    const pinned = pinnedTools(file.mcp, offered.get(index) ?? []);
+    const answer = asked.get(index) ?? { offered: [] };
+    if ('reason' in answer)
+      unavailable.push(
+        loaded.toolIssue(index, {
+          path: ['mcp', 'connection'],
+          isKey: true,
+          text: `${answer.reason} Until it can be, calls of its tools are refused`,
+        }),
+      );
+    const pinned = pinnedTools(file.mcp, answer);
     refused.push(...pinned.mistakes.map((mistake) => loaded.toolIssue(index, mistake)));
+    unavailable.push(...pinned.missing.map((missing) => loaded.toolIssue(index, missing)));
     return pinned.tools;
   });
   const schemas = tools
-    .filter(({ target }) => target.kind === 'mcp')
+    .filter(({ target, unavailable: reason }) => target.kind === 'mcp' && reason === undefined)
     .map(({ name, inputSchema }) => [name, inputSchema] as const);
   const further = loaded.checkWith(new Map(schemas));
   refused.push(...further.refused);
@@ -55,41 +80,52 @@ export async function resolveTools(loaded: LoadedConfiguration, asking: Asking):
   );
   const isNew = ({ file, pointer, expected }: ConfigurationIssue) =>
     !known.has(`${file} ${pointer} ${expected}`);
-  return { tools, warnings: further.warnings.filter(isNew) };
+  return { tools, warnings: [...unavailable, ...further.warnings.filter(isNew)] };
 }
 
-/** Returns what each server offers, by the index of its file. */
-async function askServers(
-  loaded: LoadedConfiguration,
-  { data, env, report, signal }: Asking,
-): Promise<ReadonlyMap<number, DiscoveredTool[]>> {
-  const offered = new Map<number, DiscoveredTool[]>();
-  if (!loaded.tools.some((file) => 'mcp' in file)) return offered;
-  await using egress = createEgress({ ca: await certificatesOf(env) });
-  await using servers = await LocalServers.open({ env, forbidden: [data], report });
-  for (const [index, file] of loaded.tools.entries()) {
-    if (!('mcp' in file)) continue;
-    const { server, connection } = file.mcp;
-    try {
-      offered.set(index, await discoverTools(connection, { egress, servers, signal }));
-    } catch (error) {
-      signal.throwIfAborted();
-      throw unanswered(
-        server,
-        loaded.toolIssue(index, { path: ['mcp', 'connection'], isKey: true, text: '' }),
-        error,
-      );
-    }
-  }
-  return offered;
+/** What a server offers, or why it could not be asked. */
+type Asked = { offered: readonly DiscoveredTool[] } | { reason: string };
+
+/** Asks each server, all at once: none waits for another. Returns what each said, by the index of its file. */
+async function askServers(loaded: LoadedConfiguration, asking: Asking): Promise<ReadonlyMap<number, Asked>> {
+  const servers = loaded.tools.flatMap((file, index) => ('mcp' in file ? [{ index, mcp: file.mcp }] : []));
+  if (servers.length === 0) return new Map();
+  await using asker = await openAsker(asking);
+  const answers = await Promise.all(
+    servers.map(async ({ index, mcp }) => [index, await asker.ask(mcp.server, mcp.connection)] as const),
+  );
+  return new Map(answers);
 }
 
-function unanswered(server: string, { file, line }: ConfigurationIssue, cause: unknown): Failure {
-  const { code, detail } = failureOf(cause);
-  return new Failure(code, `${file}:${line}: the MCP server ${server} was asked for its tools. ${detail}`, {
-    next: 'See that the server runs, or starts as its tool file says, and repeat the command. Nothing of the configuration was applied.',
-    cause,
-  });
+interface Asker extends AsyncDisposable {
+  ask(server: string, connection: McpTransport): Promise<Asked>;
+}
+
+async function openAsker({ data, env, report, signal, limitMs }: Asking): Promise<Asker> {
+  await using stack = new AsyncDisposableStack();
+  const egress = stack.use(createEgress({ ca: await certificatesOf(env) }));
+  const servers = stack.use(await LocalServers.open({ env, forbidden: [data], report }));
+  const parts = { egress, servers, signal, ...(limitMs === undefined ? {} : { limitMs }) };
+  const owned = stack.move();
+  return {
+    ask: async (server, connection) => {
+      try {
+        return { offered: await discoverTools(connection, parts) };
+      } catch (error) {
+        signal.throwIfAborted();
+        const { detail } = failureOf(error);
+        return {
+          reason: `The MCP server ${server} (${addressOf(connection)}) could not be asked for its tools. ${detail}`,
+        };
+      }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What a person calls the server by. Arguments may be long, and are in the tool file. */
+function addressOf(connection: McpTransport): string {
+  return connection.transport === 'http' ? connection.url : connection.command;
 }
 
 async function certificatesOf({ INTERLOCK_EGRESS_CA_FILE: file }: Environment): Promise<string[]> {
@@ -106,45 +142,124 @@ function httpTool({ http, $schema: _schema, ...tool }: HttpToolFile): Tool {
   return { ...tool, target: { kind: 'http', ...http } };
 }
 
-/** Returns the listed tools of a server, each pinned to its present definition, and what is wrong with the others. */
+/** Returns the listed tools of a server, each pinned to its present definition or unavailable, and what is wrong with others. */
 export function pinnedTools(
   server: McpServer,
-  offered: readonly DiscoveredTool[],
-): { tools: Tool[]; mistakes: Where[] } {
+  asked: Asked,
+): { tools: Tool[]; mistakes: Where[]; missing: Where[] } {
   const mistakes: Where[] = [];
+  const missing: Where[] = [];
   const tools = Object.entries(server.tools).flatMap(([upstreamName, use]) => {
-    const mistake = (text: string) =>
-      mistakes.push({ path: ['mcp', 'tools', upstreamName], isKey: true, text });
-    const definition = offered.find(({ name }) => name === upstreamName);
-    if (definition === undefined) {
-      // A server's own words are shown only where they are a name.
-      const names = offered.map(({ name }) => name).filter((name) => idSchema.safeParse(name).success);
-      mistake(
-        `the MCP server ${server.server} offers no tool ${upstreamName}${meantText(upstreamName, names)}`,
-      );
-      return [];
-    }
+    const at = { path: ['mcp', 'tools', upstreamName], isKey: true };
     const name = idSchema.safeParse(`${server.prefix}${upstreamName}`);
     if (!name.success) {
-      mistake(`the tool's name ${name.error.issues[0]?.message ?? 'is not valid'}`);
+      mistakes.push({ ...at, text: `the tool's name ${name.error.issues[0]?.message ?? 'is not valid'}` });
       return [];
     }
-    return [toolOf(server, { name: name.data, use, definition })];
+    const named = { upstreamName, name: name.data, use };
+    if ('reason' in asked) return [unavailableTool(server, named, asked.reason)];
+    const definition = asked.offered.find((one) => one.name === upstreamName);
+    if (definition !== undefined) return [toolOf(server, named, definition)];
+    // A server's own words are shown only where they are a name.
+    const names = asked.offered.map((one) => one.name).filter((one) => idSchema.safeParse(one).success);
+    const text = `the MCP server ${server.server} offers no tool ${upstreamName}${meantText(upstreamName, names)}`;
+    missing.push({ ...at, text });
+    return [unavailableTool(server, named, `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`)];
   });
-  return { tools, mistakes };
+  return { tools, mistakes, missing };
 }
 
-interface PinnedTool {
+/**
+ * Returns tools in which what is unavailable now is as it was known before, where that is the same tool of the same server:
+ * its definition stays pinned, and a call finds out whether the server answers.
+ */
+export function withKnown(tools: readonly Tool[], stored: readonly Tool[]): Tool[] {
+  const known = new Map(stored.map((tool) => [tool.name, tool]));
+  return tools.map((tool) => {
+    const before = known.get(tool.name);
+    if (tool.unavailable === undefined || before === undefined || before.unavailable !== undefined)
+      return tool;
+    return describedBy(tool, before) ?? tool;
+  });
+}
+
+/** Returns a tool with the definition of another, where both are the same tool of the same server. */
+function describedBy({ unavailable: _unavailable, ...tool }: Tool, before: Tool): Tool | undefined {
+  const { target } = tool;
+  if (target.kind !== 'mcp' || before.target.kind !== 'mcp') return undefined;
+  const { server, name, connection, definitionDigest, pinnedDigest } = before.target;
+  const isSame = server === target.server && name === target.name;
+  if (!isSame || digestOf(connection) !== digestOf(target.connection)) return undefined;
+  const { title, description, inputSchema } = before;
+  return {
+    ...tool,
+    ...(title === undefined ? {} : { title }),
+    ...{ description, inputSchema },
+    target: { ...target, definitionDigest, pinnedDigest },
+  };
+}
+
+/** Asks the servers of unavailable tools again, and returns every tool as it is then; undefined where nothing changed. */
+export async function askAgain(stored: readonly Tool[], asking: Asking): Promise<Tool[] | undefined> {
+  const waiting = new Map<string, { server: string; connection: McpTransport }>();
+  for (const { unavailable, target } of stored)
+    if (unavailable !== undefined && target.kind === 'mcp')
+      waiting.set(digestOf(target.connection), { server: target.server, connection: target.connection });
+  if (waiting.size === 0) return undefined;
+  await using asker = await openAsker(asking);
+  const answers = new Map(
+    await Promise.all(
+      [...waiting].map(
+        async ([key, { server, connection }]) => [key, await asker.ask(server, connection)] as const,
+      ),
+    ),
+  );
+  let changed = false;
+  const tools = stored.map((tool) => {
+    const { unavailable, target, ...rest } = tool;
+    if (unavailable === undefined || target.kind !== 'mcp') return tool;
+    const answer = answers.get(digestOf(target.connection));
+    const definition =
+      answer !== undefined && 'offered' in answer
+        ? answer.offered.find(({ name }) => name === target.name)
+        : undefined;
+    if (definition === undefined) return tool;
+    changed = true;
+    const { title, description, inputSchema, definitionDigest } = definition;
+    return {
+      ...rest,
+      ...(title === undefined ? {} : { title }),
+      ...{ description, inputSchema },
+      target: { ...target, definitionDigest, pinnedDigest: definitionDigest },
+    };
+  });
+  return changed ? tools : undefined;
+}
+
+interface NamedUse {
+  upstreamName: string;
   name: string;
   use: McpServer['tools'][string];
-  definition: DiscoveredTool;
 }
 
+/** Digest of the definition that nobody knows. */
+const UNKNOWN = sha256('');
+
+/** Returns a tool of which only the tool file says anything: nobody can call it. */
+function unavailableTool(server: McpServer, named: NamedUse, reason: string): Tool {
+  const definition = {
+    ...{ name: named.upstreamName, description: '', inputSchema: { type: 'object' } },
+    definitionDigest: UNKNOWN,
+  };
+  return { ...toolOf(server, named, definition), unavailable: { reason: reason.slice(0, REASON_LENGTH) } };
+}
+
+/** Returns a tool as its file and its server describe it. */
 function toolOf(
   { server, connection, timeoutMs, credential }: McpServer,
-  { name, use, definition }: PinnedTool,
+  { name, use }: NamedUse,
+  { name: upstreamName, title, description, inputSchema, definitionDigest }: DiscoveredTool,
 ): Tool {
-  const { name: upstreamName, title, description, inputSchema, definitionDigest } = definition;
   return {
     ...use,
     name,

@@ -18,7 +18,7 @@ const annotation = { $schema: z.string().max(2_048).optional() };
 /** `tools/*.yaml`: one tool that is one HTTP request. */
 export const httpToolFileSchema = z.strictObject({
   ...annotation,
-  ...toolSchema.omit({ target: true }).shape,
+  ...toolSchema.omit({ target: true, unavailable: true }).shape,
   http: httpTargetSchema.omit({ kind: true }),
 });
 export type HttpToolFile = z.infer<typeof httpToolFileSchema>;

@@ -58,6 +58,8 @@ export const localServerSchema = z.strictObject({
       outputBytes: limitSchema(localLimits.outputBytes),
     })
     .prefault({}),
+  /** How long it may take until it answers: programs that are fetched or compiled first need a minute and more. */
+  startMs: z.int().min(1_000).max(600_000).default(60_000),
   /** True when one process may serve every user and tenant. Otherwise each user has one of its own. */
   shared: z.boolean().default(false),
 });
@@ -107,6 +109,8 @@ export const toolSchema = z.strictObject({
   /** The environment it acts in, such as `production`. */
   environment: idSchema.optional(),
   claimMs: z.int().min(500).max(limits.claimMs).default(30_000),
+  /** Why nobody can call it now: its server could not be asked what the tool is. */
+  unavailable: z.strictObject({ reason: z.string().max(4_000) }).optional(),
 });
 export type Tool = z.infer<typeof toolSchema>;
 

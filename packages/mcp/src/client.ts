@@ -22,6 +22,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
 import { answeredBy, listedBy, type ToolAnswer } from './answer.ts';
 import { definitionOf, type McpDefinition } from './definition.ts';
+import { LastWords } from './last-words.ts';
 import { McpLines } from './lines.ts';
 
 /** One call of one tool. */
@@ -90,10 +91,9 @@ export async function connectMcp(connection: McpTransport, options: McpOptions):
 
 /** A local server that ended while its version was negotiated. */
 class EndedEarly extends Fault {
-  constructor(cause: unknown) {
+  constructor(words: string, cause: unknown) {
     super('upstream_failed', {
-      detail:
-        'The local MCP server ended before it could be used. It has only the folders, the environment and the network that its tool file declares.',
+      detail: `The local MCP server ended before it could be used. It has only the folders, the environment and the network that its tool file declares.${words}`,
       cause,
     });
   }
@@ -122,6 +122,7 @@ async function connectOnce(
   let closed = false;
   try {
     await client.connect(transport, { signal, timeout: timeoutMs });
+    if (transport instanceof LocalTransport) transport.ready();
     client.onclose = () => {
       closed = true;
       options.onClosed();
@@ -134,8 +135,10 @@ async function connectOnce(
     const isEarly =
       cause instanceof SdkError &&
       (cause.code === SdkErrorCode.EraNegotiationFailed || cause.code === SdkErrorCode.ConnectionClosed);
-    if (isLocal && isEarly) throw new EndedEarly(cause);
-    throw faultOf(cause, 'The upstream server could not be reached.');
+    const words = transport instanceof LocalTransport ? transport.lastWords() : '';
+    if (isLocal && isEarly) throw new EndedEarly(words, cause);
+    const fault = faultOf(cause, 'The upstream server could not be reached.');
+    throw words === '' ? fault : new Fault(fault.code, { detail: `${fault.detail}${words}`, cause: fault });
   }
   return {
     get closed() {
@@ -162,14 +165,18 @@ async function transportOf(connection: McpTransport, { fetch, prepare }: McpOpti
   }
 }
 
-/** The pipes of a local server. What it writes to its standard error may hold a call's arguments, so it is not kept. */
+/**
+ * The pipes of a local server. What it writes to its standard error before it can be used says why it cannot; later that
+ * may hold a call's arguments, and is not kept.
+ */
 class LocalTransport extends StdioClientTransport {
   readonly #server: LocalServer;
   readonly #lines = new McpLines(MESSAGE_BYTES_MAX);
+  readonly #words = new LastWords();
 
   constructor(server: LocalServer) {
     const { command, args, env, cwd } = server;
-    super({ command, args, env, cwd, stderr: 'ignore', maxBufferSize: MESSAGE_BYTES_MAX });
+    super({ command, args, env, cwd, stderr: 'pipe', maxBufferSize: MESSAGE_BYTES_MAX });
     this.#server = server;
     const lines = this.#lines;
     // The transport reads its messages from this member, and there is no other place where they can be seen as written.
@@ -185,7 +192,17 @@ class LocalTransport extends StdioClientTransport {
     });
   }
 
+  /** Returns what the server said last before it was ready, as text to be put behind an error; empty where it said nothing. */
+  lastWords(): string {
+    return this.#words.text();
+  }
+
+  ready(): void {
+    this.#words.forget();
+  }
+
   override async start(): Promise<void> {
+    this.stderr?.on('data', (chunk: Buffer) => this.#words.add(chunk));
     await super.start();
     if (this.pid !== null) this.#server.watch(this.pid);
   }

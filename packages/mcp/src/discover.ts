@@ -11,9 +11,11 @@ export interface Discovering {
   egress: Pick<Egress, 'request'>;
   servers: Pick<LocalServers, 'prepare'>;
   signal: AbortSignal;
+  /** How long a server is waited for, where that is less than its file says. */
+  limitMs?: number;
 }
 
-/** Starting a local server means loading a program. */
+/** Of a server over HTTP; a local one says itself how long it takes to start. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const LIST_TIMEOUT_MS = 10_000;
 /** Of the timeout of one request. */
@@ -22,7 +24,7 @@ const EGRESS_CONNECT_MS = 5_000;
 /** Connects, lists every tool and closes. Throws what connecting throws. */
 export async function discoverTools(
   connection: McpTransport,
-  { egress, servers, signal }: Discovering,
+  { egress, servers, signal, limitMs = Number.POSITIVE_INFINITY }: Discovering,
 ): Promise<DiscoveredTool[]> {
   await using opened = await connectMcp(connection, {
     fetch: connection.transport === 'http' ? fetchFor(connection, egress) : refuseFetch,
@@ -31,11 +33,11 @@ export async function discoverTools(
       throw new Fault('internal', { detail: 'A server over HTTP has no process here.' });
     },
     signal,
-    timeoutMs: CONNECT_TIMEOUT_MS,
+    timeoutMs: Math.min(limitMs, connection.transport === 'stdio' ? connection.startMs : CONNECT_TIMEOUT_MS),
     onToolsChanged: () => {},
     onClosed: () => {},
   });
-  const definitions = await opened.list(LIST_TIMEOUT_MS);
+  const definitions = await opened.list(Math.min(limitMs, LIST_TIMEOUT_MS));
   return [...definitions.values()].flatMap((definition) => discoveredOf(definition) ?? []);
 }
 

@@ -121,6 +121,8 @@ function stillPinned(tool: Tool, before: Tool | undefined): Tool {
   const { target } = tool;
   if (target.kind !== 'mcp' || before?.target.kind !== 'mcp') return tool;
   const { server, name, pinnedDigest } = before.target;
+  // What was never known was never pinned.
+  if (before.unavailable !== undefined || tool.unavailable !== undefined) return tool;
   if (server !== target.server || name !== target.name) return tool;
   return { ...tool, target: { ...target, pinnedDigest } };
 }

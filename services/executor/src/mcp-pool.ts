@@ -202,7 +202,7 @@ export class McpPool implements AsyncDisposable {
       fetch,
       prepare: () => this.#prepare(connection),
       signal,
-      timeoutMs: CONNECT_TIMEOUT_MS,
+      timeoutMs: connection.transport === 'stdio' ? connection.startMs : CONNECT_TIMEOUT_MS,
       onToolsChanged: changed,
       onClosed: closed,
     });

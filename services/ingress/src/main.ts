@@ -45,6 +45,7 @@ export const ingressService = defineService({
     await bus.onResult(replica, (call, body) => waits.deliverBody(call, body));
 
     const tools = watchTools(toolEntries);
+    health.addFact('toolsUnavailable', tools.unavailable);
     const questions = bus.records('questions', questionEntrySchema);
     const outcomes = bus.records('outcomes', outcomeEntrySchema);
     const doubts = stack.use(new Doubts({ bus, questions, outcomes, keyring, clock, log }));

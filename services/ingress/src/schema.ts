@@ -21,17 +21,19 @@ const MESSAGE_LENGTH = 500;
 export interface KnownTool {
   tool: Tool;
   version: string;
-  /** Throws `arguments_invalid` with a pointer, or `tool_unusable` when the schema itself is at fault. */
+  /** Throws `arguments_invalid` with a pointer, `tool_unusable` when the schema itself is at fault, or `tool_unavailable`. */
   check: (argumentsValue: JsonObject) => void;
 }
 
 /** Prepares a tool; its schema is compiled at the first call. */
 export function knowTool(tool: Tool): KnownTool {
   let check: ((argumentsValue: JsonObject) => void) | undefined;
+  const { unavailable } = tool;
   return {
     tool,
     version: versionOf(tool),
     check: (argumentsValue) => {
+      if (unavailable !== undefined) throw new Fault('tool_unavailable', { detail: unavailable.reason });
       check ??= compileCheck(tool.inputSchema);
       check(argumentsValue);
     },

@@ -5,8 +5,10 @@ import { type KnownTool, knowTool } from './schema.ts';
 export interface Tools {
   /** Throws `dependency_unavailable` while the copy may be behind. */
   get(name: string): KnownTool | undefined;
-  /** What agents may read of the tools of these names: each with its schema as its author wrote it, in their order. */
+  /** What agents may read of the tools of these names that can be called: each with its schema as its author wrote it, in their order. */
   list(names: readonly string[]): object[];
+  /** The names of tools that nobody can call now, for a person who looks at the readiness; undefined where there are none. */
+  unavailable(): string | undefined;
 }
 
 /** Keeps a live copy of the tools; each version is prepared once. */
@@ -22,13 +24,21 @@ export function watchTools(watch: Pick<EntryWatch<'tools'>, 'current' | 'onChang
   };
   return {
     get: (name) => current().get(name),
+    unavailable: () => {
+      const names = [...tools.values()].flatMap(({ tool }) =>
+        tool.unavailable === undefined ? [] : [tool.name],
+      );
+      return names.length === 0 ? undefined : names.slice(0, NAMES_MAX).join(', ');
+    },
     list: (names) =>
       names.flatMap((name) => {
         const known = current().get(name);
-        return known === undefined ? [] : [listed(known.tool)];
+        return known === undefined || known.tool.unavailable !== undefined ? [] : [listed(known.tool)];
       }),
   };
 }
+
+const NAMES_MAX = 50;
 
 /** A list is made in milliseconds, and up to a second where there are many tools; after this, no decider is running. */
 const OFFER_TIMEOUT_MS = 5_000;

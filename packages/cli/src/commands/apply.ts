@@ -12,8 +12,9 @@ import { issueText, type LoadedConfiguration, loadConfiguration } from '../load-
 import { print, report } from '../output.ts';
 import { confirmRemovals, type Plan, planOf, removalText } from '../plan.ts';
 import { untilPolicyUsed } from '../policy/publishing.ts';
-import { resolveTools } from '../resolve-tools.ts';
+import { resolveTools, withKnown } from '../resolve-tools.ts';
 import { withTokens } from '../tokens.ts';
+import { listTools } from '../tools.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 
 interface ApplyOptions extends ManagementOptions, ConfirmOptions {
@@ -58,7 +59,8 @@ async function runApply(
   const { tools, warnings } = await resolveTools(loaded, asking);
   for (const warning of warnings) report(`warning: ${issueText(warning)}`);
   const { people, added } = await peopleOf(client, context, loaded);
-  const resolved: Resolved = { tools, people, policy: await signedBundle(data, bundle) };
+  const known = withKnown(tools, await listTools(client));
+  const resolved: Resolved = { tools: known, people, policy: await signedBundle(data, bundle) };
 
   const plan = await planOf(client, loaded, resolved);
   if (options.dryRun === true) {

@@ -15,11 +15,13 @@ export function toolsCommand(): Command {
     .addCommand(addCommand())
     .action(async (options: ManagementOptions) => {
       const tools = await listTools(await managementClientOf(options));
-      const rows = tools.map(({ name, target, labels, description }) => [
+      const rows = tools.map(({ name, target, labels, description, unavailable }) => [
         name,
         target.kind === 'mcp' ? `mcp ${target.server}` : `${target.method} ${target.url}`,
         labels.join(','),
-        description.split('\n')[0]?.slice(0, 60),
+        unavailable === undefined
+          ? description.split('\n')[0]?.slice(0, 60)
+          : `unavailable: ${unavailable.reason}`,
       ]);
       print(options, { tools }, table(['tool', 'target', 'labels', 'description'], rows));
     });
