@@ -18,7 +18,7 @@ export function keepAsking(client: ApiClient, asking: Omit<Asking, 'signal'>): A
     for (let pauseMs = FIRST_MS; !signal.aborted; ) {
       await systemClock.sleep(pauseMs, signal);
       const found = await askOnce(client, { ...asking, signal }).catch((error: unknown) => {
-        // The console may be away for a moment. What is wrong with a server stands in its tools.
+        // The console may not answer for a moment. What is wrong with a server stands in its tools.
         if (!signal.aborted)
           asking.report(`MCP servers could not be asked again: ${failureOf(error).detail}`);
         return 'none' as const;
