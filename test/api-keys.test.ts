@@ -7,7 +7,9 @@ import { filesBelow, joinBus } from './inside.ts';
 import { type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
-const SHORT_MS = 4_000;
+/** Long enough for a busy machine to use a key before it expires, short enough to be waited out. */
+const SHORT_MS = 12_000;
+const OVER_MS = 60_000;
 
 let line: Line;
 beforeAll(async () => {
@@ -67,7 +69,7 @@ describe('an API key', () => {
     expect(await call(made)).toBe('succeeded');
     for (const key of [made.key.slice(0, -1), `${made.key}A`, made.key.toLowerCase(), made.keyId])
       expect(await call({ ...made, key })).toBe('key_invalid');
-    await eventually(async () => (await call(made)) === 'key_invalid', 2 * SHORT_MS);
+    await eventually(async () => (await call(made)) === 'key_invalid', OVER_MS);
     expect(Date.now()).toBeGreaterThanOrEqual(made.notAfter);
   });
 
@@ -80,7 +82,7 @@ describe('an API key', () => {
     expect(fresh.key).not.toBe(old.key);
     await eventually(async () => (await call(fresh)) === 'succeeded');
     expect(await call(old)).toBe('succeeded');
-    await eventually(async () => (await call(old)) === 'key_invalid', 2 * SHORT_MS);
+    await eventually(async () => (await call(old)) === 'key_invalid', OVER_MS);
     expect(await call(fresh)).toBe('succeeded');
   });
 
@@ -102,7 +104,9 @@ describe('an API key', () => {
     const alice = line.person('alice');
     const state = async () => {
       const read = ['tools', 'policy', 'credentials', 'approvals', 'kill', 'agents', 'people', 'emergencies'];
-      return (await Promise.all(read.map((name) => alice.get(`/v1/${name}`)))).map(({ text }) => text);
+      const answers = await Promise.all(read.map((name) => alice.get(`/v1/${name}`)));
+      // Deciders say twice a minute what they have loaded, and when they said it.
+      return answers.map(({ body }) => ({ ...body, deciders: undefined }));
     };
     const before = await state();
     const operations = await operationsOfConsole();

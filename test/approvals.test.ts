@@ -6,7 +6,8 @@ import { type CallOptions, type Line, startLine } from './line.ts';
 
 const START_MS = 100_000;
 const DAY_MS = 86_400_000;
-const SOON_MS = 4_000;
+/** Long enough for a busy machine to list the question, and well within the time that a look-up waits. */
+const SOON_MS = 10_000;
 const WAIT_SECONDS = 20;
 
 let line: Line;
