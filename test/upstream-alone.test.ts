@@ -70,7 +70,7 @@ test(
   TEST_MS,
 );
 
-const messageSchema = z.object({ id: z.unknown(), method: z.string() });
+const messageSchema = z.object({ id: z.unknown().optional(), method: z.string() });
 
 /** A server of few words: it speaks what a client asks before it calls. */
 async function startReports(port: number): Promise<AsyncDisposable> {
