@@ -32,6 +32,7 @@ export const commandLines: Readonly<Record<string, string>> = {
   'node one-process.ts limiter broker': 'deploy/local/src/one-process.test.ts',
   'node deploy/local/src/one-process.ts limiter': 'deploy/local/src/one-process.test.ts',
   'node packages/contracts/src/write-schemas.ts': 'test/how-to.test.ts',
+  'interlock tools try read-note \'{"id": 1}\' --dry-run': 'deploy/local/src/try-tool.test.ts',
   'interlock tools add --list': 'test/catalog-commands.test.ts',
   'interlock tools add github --only list_issues create_issue': 'test/catalog-commands.test.ts',
   'interlock policy test policies --coverage-min 90': 'test/docs.test.ts',

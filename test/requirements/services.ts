@@ -117,6 +117,11 @@ export const serviceRequirements = {
     source: 'docs/tools.md',
     layer: 'line',
   },
+  'P-tools-try': {
+    text: 'The request that a call would become is shown from the folder alone, with marks for secrets, and refused as the line refuses it.',
+    source: 'docs/tools.md',
+    layer: 'unit',
+  },
   'P-definition-checked': {
     text: 'A definition in which a placeholder has no argument, an argument no place, or a place two fillers is refused before any call.',
     source: 'packages/request/README.md',

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { buildProgram, runProgram } from '@interlock/cli';
+import { buildProgram, runProgram, type TryTool } from '@interlock/cli';
 import { demoCommand } from '@interlock/demo';
 import { processEnvironment } from '@interlock/shell';
 import { devCommand } from './commands/dev.ts';
@@ -24,8 +24,11 @@ export function interlockProgram() {
     devCommand(),
     demoCommand(async () => (await import('./demo-machine.ts')).machine),
   ];
-  return buildProgram({ commands, searchPath, check: checkInstallation });
+  return buildProgram({ commands, searchPath, tryTool, check: checkInstallation });
 }
+
+/** The code of the services is loaded only where it is needed. */
+const tryTool: TryTool = async (tool, args) => await (await import('./try-tool.ts')).tryTool(tool, args);
 
 async function checkInstallation(data: string) {
   return [

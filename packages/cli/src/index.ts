@@ -19,3 +19,4 @@ export { type Asking, askAgain, resolveTools, withKnown } from './resolve-tools.
 export { pointingAtSchemas } from './schema-line.ts';
 export { withTokens } from './tokens.ts';
 export { listTools } from './tools.ts';
+export type { TriedRequest, TryTool } from './tried-request.ts';

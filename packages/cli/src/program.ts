@@ -13,6 +13,7 @@ import { policyCommand } from './commands/policy/index.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { traceCommand } from './commands/trace.ts';
 import { type ExitCode, exitCodeOf, exitCodes, failureText } from './exit-codes.ts';
+import type { TryTool } from './tried-request.ts';
 
 const NOTES = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Interlock cannot be reached.
@@ -25,6 +26,8 @@ export interface InstallationParts {
   commands: readonly Command[];
   /** Where its executor finds the programs of local MCP servers. */
   searchPath(env: Environment): string;
+  /** Makes the request of a call, for `interlock tools try`. */
+  tryTool: TryTool;
   /** Checks of `interlock doctor` in a data folder. */
   check(data: string): Promise<Check[]>;
 }
@@ -41,7 +44,7 @@ export function buildProgram(installation: InstallationParts): Command {
   const commands = [
     ...installation.commands,
     applyCommand(installation.searchPath),
-    toolsCommand(),
+    toolsCommand(installation.tryTool),
     callCommand(),
     agentCommand(),
     credentialCommand(),

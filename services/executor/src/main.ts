@@ -17,6 +17,9 @@ import { recover } from './recover.ts';
 import { Semaphore } from './semaphore.ts';
 import type { Parts } from './task.ts';
 
+export { headersWith } from './http.ts';
+export { buildHttpRequest } from './http-request.ts';
+
 /**
  * Calls checked and claimed at once. A claim is one write, so a few keep the ledger busy, and what waits does so at the
  * server, for any executor. How many are carried out at once is another bound.

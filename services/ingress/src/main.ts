@@ -16,6 +16,8 @@ import { listOffered, watchTools } from './tools.ts';
 import { Volumes } from './volume.ts';
 import { Waits } from './waits.ts';
 
+export { compileCheck } from './schema.ts';
+
 /** Bodies that are handled at once; read and parsed, a body takes several times its size. */
 const IN_FLIGHT_BYTES = 64 * 1_048_576;
 /** A store that does not answer is awaited this long before the door opens. */

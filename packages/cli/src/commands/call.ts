@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { callOutcomeSchema, callPendingSchema } from '@interlock/contracts';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { readArguments } from '../call-arguments.ts';
 import { type ApiClient, ingressClient, notRunning } from '../client.ts';
 import { type Context, readContext } from '../context.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
@@ -20,7 +20,6 @@ interface CallOptions extends CommonOptions {
 
 /** How long one request waits for the outcome; `--wait` repeats it until the call is over. */
 const WAIT_SECONDS = 30;
-const argumentsSchema = z.record(z.string(), z.json());
 const answerSchema = z.union([callOutcomeSchema, callPendingSchema]);
 type Answer = z.infer<typeof answerSchema>;
 
@@ -59,14 +58,6 @@ async function runCall(tool: string, json: string, options: CallOptions): Promis
   print(options, answer, textOf(answer));
   const hasFailed = 'outcome' in answer && answer.outcome !== 'succeeded';
   if (hasFailed) process.exitCode = exitCodes.failed;
-}
-
-async function readArguments(json: string): Promise<z.infer<typeof argumentsSchema>> {
-  try {
-    return argumentsSchema.parse(JSON.parse(json === '-' ? await text(process.stdin) : json));
-  } catch (cause) {
-    throw usage('The arguments must be a JSON object.', cause);
-  }
 }
 
 async function keyOf(context: Context, { agent, keyFile }: CallOptions): Promise<string> {

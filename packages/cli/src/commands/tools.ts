@@ -4,15 +4,18 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiClient, managementClientOf } from '../client.ts';
 import { print, quoted, table } from '../output.ts';
 import { listTools } from '../tools.ts';
+import type { TryTool } from '../tried-request.ts';
 import { type ManagementOptions, managementCommand } from './options.ts';
 import { addCommand } from './tools-add.ts';
+import { tryCommand } from './tools-try.ts';
 
-/** `interlock tools`: lists the tools, pins the definition of an MCP tool, and copies those of the catalogue. */
-export function toolsCommand(): Command {
+/** `interlock tools`: lists the tools, pins the definition of an MCP tool, copies those of the catalogue, and tries one. */
+export function toolsCommand(tryTool: TryTool): Command {
   return managementCommand('tools', 'list the tools', 'interlock tools')
     .enablePositionalOptions()
     .addCommand(pinCommand())
     .addCommand(addCommand())
+    .addCommand(tryCommand(tryTool))
     .action(async (options: ManagementOptions) => {
       const tools = await listTools(await managementClientOf(options));
       const rows = tools.map(({ name, target, labels, description, unavailable }) => [
