@@ -131,6 +131,26 @@ describe('[P-config-names] a name is refused', () => {
     expect((await found()).refused).toEqual([expect.stringContaining('there is no tool pya')]);
   });
 
+  test('in Rego of the folder’s own, wherever it is compared with a tool or its labels', async () => {
+    const rego = [
+      'package interlock.rules.own',
+      '',
+      '# input.tool.name == "nothing" in a comment is text.',
+      'deny contains "No." if input.tool.name == "pya"',
+      'deny contains "No." if "list_paymnts" == input.tool.name',
+      'deny contains "No." if input.tool.name in {"pay", "pyy"}',
+      'deny contains "No." if "destrutive" in input.tool.labels',
+      'deny contains "No." if { input.tool.name != "pay"; "spends" in input.tool.labels }',
+    ];
+    await write('policies/rules/own/own.rego', `${rego.join('\n')}\n`);
+    expect((await found()).refused).toEqual([
+      'policies/rules/own/own.rego:4:24: there is no tool pya; did you mean pay?',
+      'policies/rules/own/own.rego:5:24: there is no tool list_paymnts; did you mean list_payments?',
+      'policies/rules/own/own.rego:6:24: there is no tool pyy; did you mean pay?',
+      'policies/rules/own/own.rego:7:24: there is no label destrutive; did you mean destructive?',
+    ]);
+  });
+
   test('in a time zone that no machine knows', async () => {
     await edit('policies/data.yaml', 'config:', 'config:\n  zones: [Europe/Berln]');
     expect((await found()).refused).toEqual([
@@ -196,6 +216,13 @@ describe('[P-config-names] what can only refuse calls is warned about', () => {
     const { refused, warned } = await found();
     expect(refused).toEqual([]);
     expect(warned).toContainEqual(expect.stringContaining(expected));
+  });
+
+  test('a role of a person that looks like one that is known', async () => {
+    await edit('people.yaml', 'roles: [approver]', 'roles: [aprover, treasurer]');
+    expect((await found()).warned).toContainEqual(
+      expect.stringMatching(/^people\.yaml:\d+:\d+: .*the role aprover; did you mean approver\?/),
+    );
   });
 
   test('limits and approvals that are missing, and a role that nobody has', async () => {

@@ -25,6 +25,7 @@ import {
   type Finding,
   type KnownSchemas,
   opaProgram,
+  type RegoFile,
 } from '@interlock/policy-analysis';
 import { type Environment, Failure, processEnvironment } from '@interlock/shell';
 import { z } from 'zod';
@@ -117,7 +118,7 @@ export async function loadConfiguration(
     tools: tools.map(({ name, value }) => ({ file: name, tool: value })),
     agents: agents.map(({ value }) => value),
     ...{ people: people.people, limits, approvals, data: settings },
-    ...{ rules: await rulesFor(policies, settings, env), ownRego: own.join('\n') },
+    ...{ rules: await rulesFor(policies, settings, env), ownRules: own },
   };
   const checkWith = (schemas: KnownSchemas) => reader.together(checkFolder({ ...contents, schemas }));
   const { refused, warnings } = checkWith(new Map());
@@ -148,12 +149,18 @@ async function rulesFor(policies: string, data: readonly DataFile[], env: Enviro
   return rules.flat();
 }
 
-/** Returns the text of each file of the user's own rules. */
-async function ownRules(policies: string): Promise<string[]> {
+/** Returns each file of the user's own rules. */
+async function ownRules(policies: string): Promise<RegoFile[]> {
   if (!(await exists(policies))) return [];
   const names = await readdir(policies, { recursive: true });
   return await Promise.all(
-    names.filter((name) => REGO.test(name)).map((name) => readFile(path.join(policies, name), 'utf8')),
+    names
+      .filter((name) => REGO.test(name))
+      .sort()
+      .map(async (name) => ({
+        file: `policies/${name}`,
+        text: await readFile(path.join(policies, name), 'utf8'),
+      })),
   );
 }
 
@@ -228,8 +235,8 @@ class FolderReader {
     };
   }
 
-  issueOf({ file, path: where, isKey, text }: Omit<Finding, 'refused'>): ConfigurationIssue {
-    const nowhere = { file, line: 1, column: 1, pointer: '', expected: text };
+  issueOf({ file, path: where, isKey, text, at }: Omit<Finding, 'refused'>): ConfigurationIssue {
+    const nowhere = { file, ...(at ?? { line: 1, column: 1 }), pointer: '', expected: text };
     return this.#places.get(file)?.(where, isKey, text) ?? nowhere;
   }
 

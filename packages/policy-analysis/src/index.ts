@@ -18,6 +18,7 @@ export {
 export { type Finding, meantText } from './folder/finding.ts';
 export { checkFolder, type FolderContents } from './folder/folder-check.ts';
 export { type KnownSchemas, toolsOf } from './folder/folder-names.ts';
+export type { RegoFile } from './folder/rego-check.ts';
 export type { DataFile } from './folder/settings-check.ts';
 export type { ToolFileFound } from './folder/tool-check.ts';
 export {

@@ -9,6 +9,8 @@ export interface Finding {
   isKey: boolean;
   refused: boolean;
   text: string;
+  /** In a file that is not YAML, where a path says nothing. */
+  at?: { line: number; column: number };
 }
 
 /** Returns the question that follows an unknown name, or nothing. */

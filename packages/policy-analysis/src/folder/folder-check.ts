@@ -5,6 +5,7 @@ import { type Finding, meantText } from './finding.ts';
 import { type FolderNames, folderNames, type KnownSchemas, type NameKind } from './folder-names.ts';
 import { checkGrants } from './grant-check.ts';
 import { isRecord } from './records.ts';
+import { checkRego, type RegoFile } from './rego-check.ts';
 import { checkSettings, type DataFile, unknownName } from './settings-check.ts';
 import { checkTools, type ToolFileFound } from './tool-check.ts';
 
@@ -17,14 +18,14 @@ export interface FolderContents {
   approvals: ApprovalsEntry | undefined;
   data: readonly DataFile[];
   rules: readonly RuleDescription[];
-  /** The text of the user's own rules. */
-  ownRego: string;
+  /** The user's own rules. */
+  ownRules: readonly RegoFile[];
   schemas: KnownSchemas;
 }
 
 /** Returns the mistakes of a whole folder. */
 export function checkFolder(contents: FolderContents): Finding[] {
-  const { tools, agents, people, limits, approvals, data, rules, ownRego, schemas } = contents;
+  const { tools, agents, people, limits, approvals, data, rules, ownRules, schemas } = contents;
   const files = tools.map(({ tool }) => tool);
   const names = folderNames({ tools: files, agents, people, zones: zonesOf(data), schemas });
   return [
@@ -32,7 +33,9 @@ export function checkFolder(contents: FolderContents): Finding[] {
     ...checkLimits(limits, names),
     ...checkApprovals(approvals, names),
     ...checkPeople(people, names),
-    ...checkSettings(data, { names, rules, ownRego }),
+    ...checkPersonRoles(people, approvals),
+    ...checkSettings(data, { names, rules, ownRego: ownRules.map(({ text }) => text).join('\n') }),
+    ...checkRego(ownRules, names),
     ...checkGrants(data, names),
   ];
 }
@@ -101,6 +104,30 @@ function checkPeople(people: readonly ConfiguredPerson[], names: FolderNames): F
         ...{ refused: false, text },
       })),
     ),
+  );
+}
+
+/** Roles of the console. */
+const CONSOLE_ROLES = ['admin', 'operator', 'approver', 'reader'];
+
+/** Policy can ask people with any role, so a role that nothing here names is a mistake only where it looks like one. */
+function checkPersonRoles(
+  people: readonly ConfiguredPerson[],
+  approvals: ApprovalsEntry | undefined,
+): Finding[] {
+  const asked = [approvals?.roles ?? [], ...(approvals?.rules ?? []).map(({ roles = [] }) => roles)].flat();
+  const known = new Set([...CONSOLE_ROLES, ...asked]);
+  return people.flatMap(({ roles }, person) =>
+    roles.flatMap((role, index) => {
+      const meant = known.has(role) ? '' : meantText(role, known);
+      if (meant === '') return [];
+      return [
+        {
+          ...{ file: 'people.yaml', path: ['people', person, 'roles', index], isKey: false, refused: false },
+          text: `neither the console nor approvals.yaml knows the role ${role}${meant}`,
+        },
+      ];
+    }),
   );
 }
 
