@@ -57,9 +57,9 @@ async function state() {
 test(
   '[P-apply-plan] --dry-run prints what would change, also in the policy, and changes nothing',
   async () => {
-    const files = ['tools/bare.yaml', 'people.yaml', 'policies/data.yaml'];
+    const files = ['tools/slow.yaml', 'people.yaml', 'policies/data.yaml'];
     const change = async () => {
-      await rm(path.join(line.config, 'tools/bare.yaml'));
+      await rm(path.join(line.config, 'tools/slow.yaml'));
       await write('people.yaml', {
         people: [
           { person: 'alice', roles: ['admin', 'operator', 'approver'] },
@@ -78,7 +78,7 @@ test(
           dryRun: true,
           created: ['person/carol'],
           changed: ['policy/current'],
-          removed: ['tool/bare', 'person/bob'],
+          removed: ['tool/slow', 'person/bob'],
           policy: { data: { added: ['config.hours'], changed: ['config.allow_listed'] } },
           emptied: [],
         },
