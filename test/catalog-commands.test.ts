@@ -2,10 +2,11 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { loadConfiguration } from '@interlock/cli';
+import { addFromCatalog, loadConfiguration } from '@interlock/cli';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { interlock } from '../deploy/local/src/command.fixture.ts';
+import { copyExample } from '../deploy/local/src/example.ts';
 
 let parent: string;
 let config: string;
@@ -13,7 +14,7 @@ let config: string;
 beforeEach(async () => {
   parent = await mkdtemp(path.join(tmpdir(), 'interlock-add-'));
   config = path.join(parent, 'my-interlock');
-  expect((await interlock(['init', config])).code).toBe(0);
+  await copyExample('quickstart', config);
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
@@ -33,32 +34,32 @@ const addedSchema = z.strictObject({
 });
 
 describe('[P-catalog-add] a definition of the catalogue', () => {
-  test('is refused where a vendor, an operation, a prefix or a configuration is not there', async () => {
+  test.each([
+    ['a vendor', { vendor: 'gitlab' }, 'catalog_unknown', /nothing of gitlab/, /github, .*twilio/],
+    ['an operation', { only: ['fork'] }, 'catalog_unknown', /no fork of github/, /list_issues/],
+    ['a short name', { prefix: 'x'.repeat(60) }, 'name_too_long', /64 characters/, /Nothing was copied/],
+    ['a configuration', { config: '..' }, 'configuration_missing', /no people\.yaml/, /interlock init/],
+  ])('is refused where there is not %s', async (_title, wrong, code, detail, next) => {
     const before = await toolFiles();
-    const refusals = [
-      [await add('gitlab'), 1, /catalog_unknown: The catalogue has nothing of gitlab\.\n {2}It has .*github/],
-      [
-        await add('github', '--only', 'fork'),
-        1,
-        /catalog_unknown: The catalogue has no fork of github\.\n.*list_issues/,
-      ],
-      [await add('github', '--prefix', 'a b'), 2, /usage: A prefix/],
-      [await add(), 2, /usage: Name a vendor/],
-      [
-        await interlock(['tools', 'add', 'github', '--config', parent]),
-        1,
-        /configuration_missing: .*people\.yaml/,
-      ],
-    ] as const;
-    for (const [{ code, stdout, stderr }, expected, words] of refusals) {
-      expect({ code, stdout }, stderr).toEqual({ code: expected, stdout: '' });
-      expect(stderr).toMatch(words);
-    }
+    const { config: where, ...chosen } = { config: '.', vendor: 'github', only: [], prefix: '', ...wrong };
+    await expect(addFromCatalog(path.join(config, where), chosen)).rejects.toMatchObject({
+      ...{ code, detail: expect.stringMatching(detail), next: expect.stringMatching(next) },
+    });
     expect(await toolFiles()).toEqual(before);
   });
 
+  test.each([
+    ['without a vendor', [], /^interlock: usage: Name a vendor/],
+    ['with a prefix that no name can have', ['github', '--prefix', 'a b'], /^interlock: usage: A prefix/],
+  ])('is refused %s as wrong usage', async (_title, args, words) => {
+    const { code, stderr } = await add(...args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(words);
+  });
+
   test('replaces nothing, and of several none is copied then', async () => {
-    expect((await add('github', '--only', 'list_issues')).code).toBe(0);
+    const chosen = { vendor: 'github', prefix: '' };
+    await addFromCatalog(config, { ...chosen, only: ['list_issues'] });
     const file = path.join(config, 'tools/github_list_issues.yaml');
     await writeFile(file, `${await readFile(file, 'utf8')}# mine\n`);
     const before = await toolFiles();
@@ -76,10 +77,13 @@ describe('[P-catalog-add] a definition of the catalogue', () => {
     expect((await add('--list')).stdout).toMatch(
       /^github +create_issue +writes,sends-external +Files an issue/m,
     );
+    expect(await toolFiles()).toEqual(before);
+  });
+
+  test('is shown as JSON, with the credentials that it needs', async () => {
     const { tools } = listSchema.parse(JSON.parse((await add('twilio', '--list', '--json')).stdout));
     expect(new Set(tools.map(({ vendor }) => vendor))).toEqual(new Set(['twilio']));
     expect(tools[0]?.credentials).toEqual(['twilio-account-sid', 'twilio-auth-token']);
-    expect(await toolFiles()).toEqual(before);
   });
 
   test('becomes a tool of the configuration, with a word about what it still needs', async () => {
