@@ -16,7 +16,7 @@ import { killableStore } from './killed-process.fixture.ts';
 import { CLOSED_KEPT_MS, putAnswer, putQuestion, type QuestionParts, questionKey } from './questions.ts';
 import { sealHeldCall } from './seal-call.ts';
 import { Shares } from './shares.ts';
-import { type Sweep, startSweep } from './sweep.ts';
+import { type Sweep, type SweepOptions, startSweep } from './sweep.ts';
 
 const petra: PersonEntry = { person: 'petra', roles: ['approver'], tokenHash: sha256('token') };
 const everybody = (person: string) => (person === 'petra' ? petra : undefined);
@@ -148,6 +148,27 @@ describe('time', () => {
     expect(resolutions(store.published)).toMatchObject([{ resolution: 'expired' }]);
   });
 
+  test('expires a question though the clock was a day ahead when it was handled and could not be stored', async () => {
+    const { parts, entry, store, clock } = await asked();
+    let aheadMs = 24 * 3_600_000;
+    const wall = {
+      nowMs: () => clock.nowMs() + aheadMs,
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms, signal),
+    };
+    const failed = store.killAt(1, 'before');
+    await using _ = await sweepOver({ ...parts, clock: wall }, entry);
+    await failed;
+    aheadMs = 0;
+    store.restart();
+    await clock.advance(entry.question.expiresAt - NOW_MS);
+    await eventually(async () => {
+      await clock.advance(1_000);
+      return resolutions(store.published).length > 0;
+    });
+    expect(resolutions(store.published)).toMatchObject([{ resolution: 'expired' }]);
+  });
+
   test.each(writes)(
     'expires a question though a replica is killed $when write $write of it',
     async ({ write, when }) => {
@@ -191,7 +212,7 @@ async function asked() {
 
 /** Starts the sweep of one replica, and waits until it knows the question. */
 async function sweepOver(
-  parts: QuestionParts & { clock: FakeClock },
+  parts: QuestionParts & Pick<SweepOptions, 'clock'>,
   { question }: QuestionEntry,
 ): Promise<Sweep> {
   const sweep = await sweepOf(parts);
@@ -199,7 +220,7 @@ async function sweepOver(
   return sweep;
 }
 
-function sweepOf(parts: QuestionParts & { clock: FakeClock }): Promise<Sweep> {
+function sweepOf(parts: QuestionParts & Pick<SweepOptions, 'clock'>): Promise<Sweep> {
   return startSweep({ ...parts, log: { info() {}, warn() {} } });
 }
 

@@ -3,7 +3,9 @@
  *
  * W1. The sweep knows the questions from the watch on their bucket, so every replica sweeps all of them, also after a
  *     restart.
- * W2. Two replicas may handle the same question: it is expired and published once all the same (`questions.ts`).
+ * W2. What a question waits for is an instant of its record, on the wall clock. What a failure waits for is on the monotonic
+ *     clock: a wall clock that was ahead for a moment must not put a question off for as long as it was ahead.
+ * W3. Two replicas may handle the same question: it is expired and published once all the same (`questions.ts`).
  */
 import type { QuestionEntry } from '@interlock/contracts';
 import { type Clock, type RepeatLog, repeat } from '@interlock/shell';
@@ -19,7 +21,7 @@ const SLEEP_MAX_MS = 10_000;
 const BATCH = 32;
 
 export interface SweepOptions extends QuestionParts {
-  clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
   log: RepeatLog;
 }
 
@@ -34,6 +36,8 @@ export interface Sweep extends AsyncDisposable {
 export async function startSweep(options: SweepOptions): Promise<Sweep> {
   const { records, shares, clock, log } = options;
   const due = new Map<string, number>();
+  // W2
+  const resting = new Map<string, number>();
   const entries = new Map<string, QuestionEntry>();
   const published = new Set<string>();
 
@@ -48,6 +52,7 @@ export async function startSweep(options: SweepOptions): Promise<Sweep> {
     if (entry?.sealed === undefined) entries.delete(key);
     else entries.set(key, entry);
     if (entry?.state !== 'open') published.delete(key);
+    resting.delete(key);
     if (at === undefined) due.delete(key);
     else due.set(key, at);
     sweeping.wake();
@@ -64,22 +69,31 @@ export async function startSweep(options: SweepOptions): Promise<Sweep> {
       // The watch has set the next time of a record that changed.
       if (entries.get(key) !== entry) return;
       if (at === undefined) due.delete(key);
-      else due.set(key, Math.max(at, clock.nowMs() + RETRY_MS));
+      else due.set(key, at);
+      rest(key);
     } catch (error) {
       log.warn({ err: error, question: key }, 'a question was not handled; it is handled again in a second');
-      due.set(key, clock.nowMs() + RETRY_MS);
+      rest(key);
     }
   }
 
+  function rest(key: string): void {
+    if (due.has(key)) resting.set(key, clock.monotonicMs() + RETRY_MS);
+    else resting.delete(key);
+  }
+
+  /** Returns how long it is until a question is to be handled. */
+  function waitOf(key: string, at: number): number {
+    return Math.max(at - clock.nowMs(), (resting.get(key) ?? 0) - clock.monotonicMs());
+  }
+
   async function sweep(): Promise<void> {
-    const now = clock.nowMs();
-    const ready = [...due].filter(([, at]) => at <= now).slice(0, BATCH);
+    const ready = [...due].filter(([key, at]) => waitOf(key, at) <= 0).slice(0, BATCH);
     await Promise.all(ready.map(([key]) => sweepOne(key)));
   }
 
   function untilNextMs(): number {
-    const now = clock.nowMs();
-    return [...due.values()].reduce((least, at) => Math.min(least, at - now), SLEEP_MAX_MS);
+    return [...due].reduce((least, [key, at]) => Math.min(least, waitOf(key, at)), SLEEP_MAX_MS);
   }
 
   const owned = stack.move();
