@@ -5,6 +5,7 @@ import { type ServiceName, services } from '@interlock/contracts';
 import { Secret } from '@interlock/keys';
 import { type NatsServer, selfSigned, startNats } from '@interlock/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { reconnectPace } from './connection.ts';
 import { connectProvisioner, createBusKeys, type NatsAddress, natsServerConfig } from './index.ts';
 
 const busKeys = createBusKeys();
@@ -83,4 +84,17 @@ test('[P-nats-tls] a file of authorities that cannot be read ends the start, and
     code: 'configuration_invalid',
     detail: expect.stringContaining('INTERLOCK_NATS_CA_FILE'),
   });
+});
+
+test('[P-recovers] the client tries again by the time that has passed, whatever the clock on the wall said at its last attempt', () => {
+  let nowMs = 5;
+  const pace = reconnectPace(
+    () => nowMs,
+    () => 250,
+  );
+  const waits = [0, 249, 1, 100].map((ms) => {
+    nowMs += ms;
+    return pace();
+  });
+  expect(waits).toEqual([Number.NEGATIVE_INFINITY, 250, Number.NEGATIVE_INFINITY, 250]);
 });

@@ -129,13 +129,31 @@ async function clientOptions({ service, server, seed }: ConnectionOptions): Prom
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
     inboxPrefix: inboxPrefix(service),
     maxReconnectAttempts: -1,
-    reconnectTimeWait: RECONNECT_WAIT_MS,
-    reconnectJitter: RECONNECT_JITTER_MS,
+    reconnectDelayHandler: reconnectPace(
+      () => performance.now(),
+      () => RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS,
+    ),
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: PINGS_OUT_MAX,
     timeout: CONNECT_TIMEOUT_MS,
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
+  };
+}
+
+/**
+ * Returns how long the client waits between two attempts. The client compares the wall clock with that of its last attempt,
+ * so that one whose clock was ahead for a moment would try again only when that time has come. A wait of minus infinity has
+ * it try at once: here the monotonic clock says when.
+ */
+export function reconnectPace(monotonicMs: () => number, nextWaitMs: () => number): () => number {
+  let dueMs = Number.NEGATIVE_INFINITY;
+  let waitMs = 0;
+  return () => {
+    if (monotonicMs() < dueMs) return waitMs;
+    waitMs = nextWaitMs();
+    dueMs = monotonicMs() + waitMs;
+    return Number.NEGATIVE_INFINITY;
   };
 }
 
