@@ -103,8 +103,7 @@ describe('[P-broker-lease] the broker leases nothing for', () => {
 describe('a claimed and decided call', () => {
   test('gets its credential for the origin of the pinned tool and no other', () => {
     expect(decide()).toEqual({
-      credential: 'blog',
-      inject: { as: 'bearer' },
+      credentials: [{ name: 'blog', inject: { as: 'bearer' } }],
       leaseKey,
       origin: 'https://api.example.com',
       notAfter: claim.at + claim.claimMs,
