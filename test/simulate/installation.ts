@@ -46,6 +46,9 @@ export async function startInstallation(signal: AbortSignal): Promise<Installati
   const data = path.join(volume?.folder ?? folder, 'data');
   const clocks = path.join(folder, 'clocks');
   await mkdir(clocks);
+  // A process that is killed leaves what it made there.
+  const temporary = path.join(folder, 'tmp');
+  await mkdir(temporary);
   const setClock = (service: string, offsetMs: number) =>
     writeFile(path.join(clocks, service), String(offsetMs));
 
@@ -55,7 +58,11 @@ export async function startInstallation(signal: AbortSignal): Promise<Installati
   const envOf = (service: string) => {
     const shift = new URL(SHIFT);
     shift.searchParams.set('file', path.join(clocks, service));
-    return { NATS_URL: `nats://127.0.0.1:${links.get(service)?.port}`, NODE_OPTIONS: `--import=${shift}` };
+    return {
+      NATS_URL: `nats://127.0.0.1:${links.get(service)?.port}`,
+      NODE_OPTIONS: `--import=${shift}`,
+      TMPDIR: temporary,
+    };
   };
   for (const service of services) await setClock(service, 0);
   const line = owned.use(

@@ -15,7 +15,7 @@ const STARTED_MS = 60_000;
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'interlock-simulated-'));
+  folder = await mkdtemp(path.join(tmpdir(), 'il-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -61,16 +61,16 @@ test.each([
   expect(err).toContain(why);
 });
 
-test(
-  'ends every process and leaves no folder behind when it is interrupted',
-  async () => {
-    const child = simulate('--seeds', '2', '--calls', '50', '--at-once', '1');
+test.each<[when: string, begun: () => Promise<boolean>]>([
+  ['it starts', async () => (await processesIn(folder)).some((line) => line.includes('nats.conf'))],
+  // Only a fault of this round writes a copy of a store: calls are made, and others wait for their time.
+  ['calls and faults are under way', async () => (await copiesIn(folder)).length > 0],
+])(
+  'ends every process and leaves no folder behind when it is interrupted while %s',
+  async (_when, begun) => {
+    const child = simulate('--seed', '1', '--calls', '2000', '--faults', 'set-back');
     const err = text(child.stderr);
-    // The round's installation is starting: its NATS server runs.
-    await eventually(
-      async () => (await processesIn(folder)).some((line) => line.includes('nats.conf')),
-      STARTED_MS,
-    );
+    await eventually(begun, STARTED_MS);
     child.kill('SIGTERM');
     const [code] = await once(child, 'close');
     expect({ code, err: await err }).toEqual({ code: 130, err: 'simulate: interrupted by SIGTERM\n' });
@@ -79,6 +79,11 @@ test(
   },
   LONG_MS,
 );
+
+/** Returns the copies of stores below a folder. */
+async function copiesIn(below: string): Promise<string[]> {
+  return (await readdir(below, { recursive: true })).filter((name) => name.endsWith('.copy'));
+}
 
 /** Returns the command lines that have a path below a folder. */
 async function processesIn(below: string): Promise<string[]> {

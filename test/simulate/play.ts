@@ -73,6 +73,8 @@ export async function play(
     });
     if (!could) leftOut.push(fault);
   });
+  // Those that are waited for later may fail now, where the round is given up.
+  for (const one of agents) one.catch(() => undefined);
   await settled(made, signal);
   for (const link of installation.links.values()) link.resume();
   faults.over = true;
