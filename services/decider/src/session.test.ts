@@ -1,8 +1,8 @@
-import { sessionSchema, sha256 } from '@interlock/contracts';
+import { type Session, sessionSchema, sha256 } from '@interlock/contracts';
 import { eventually, startTestBus, type TestBus } from '@interlock/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nowMs } from './decision.fixture.ts';
-import { openSessions, type Sessions } from './session.ts';
+import { openSessions, type SessionRecords, type Sessions } from './session.ts';
 
 const DEADLINE_MS = 5_000;
 let testBus: TestBus;
@@ -133,4 +133,25 @@ test('[P-unsure-means-no] no session is returned while its store does not answer
   }, DEADLINE_MS);
   await expect(sessions.deny(named('lost'), denial(nowMs), nowMs)).rejects.toThrow(away);
   await lost[Symbol.asyncDispose]();
+});
+
+test('a session goes on from what the leader has when its store was set back', async () => {
+  let stored: { value: Session; revision: number } | undefined;
+  const records: SessionRecords = {
+    get: async () => stored,
+    put: async (_key, value, expected) => {
+      if ((stored?.revision ?? 0) !== expected) return undefined;
+      const revision = Number(expected) + 1;
+      stored = { value, revision };
+      return revision;
+    },
+    watch: async () => ({ current: true, [Symbol.asyncDispose]: async () => undefined }),
+  };
+  await using sessions = await openSessions(records);
+  await sessions.of(named('back'), nowMs);
+  const copy = stored;
+  await sessions.use(named('back'), { tool: 'read', destinations: [] }, nowMs);
+  stored = copy;
+  await sessions.use(named('back'), { tool: 'pay', destinations: [] }, nowMs);
+  expect(stored?.value.used.tools).toEqual(['pay']);
 });

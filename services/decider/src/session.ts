@@ -3,7 +3,8 @@
  *
  * M1. A session is durable before the first call in it is decided.
  * M2. Memory only grows, and every write expects the revision it was made from: no replica overwrites another's.
- * M3. A cached session counts only while the watch on the bucket is current; otherwise the leader is read.
+ * M3. A cached session counts only while the watch on the bucket is current; otherwise the leader is read. After a write
+ *     that was rejected the leader is right, also where it has less than is cached: its store was set back.
  */
 import type { Records, RecordWatch, StoredRecord } from '@interlock/bus';
 import { type Call, Fault, type Session } from '@interlock/contracts';
@@ -42,9 +43,12 @@ export interface Sessions extends AsyncDisposable {
   deny(call: Named, denial: Denial, nowMs: number): Promise<void>;
 }
 
+/** The bucket, as far as sessions use it. */
+export type SessionRecords = Pick<Records<Session>, 'get' | 'put' | 'watch'>;
+
 /** Opens the memory of sessions and watches what other replicas write. */
 export async function openSessions(
-  records: Records<Session>,
+  records: SessionRecords,
   capacity: number = CACHED_MAX,
 ): Promise<Sessions> {
   const sessions = new StoredSessions(records, capacity);
@@ -53,14 +57,14 @@ export async function openSessions(
 }
 
 class StoredSessions implements Sessions {
-  readonly #records: Records<Session>;
+  readonly #records: SessionRecords;
   readonly #cache: LRUCache<string, StoredRecord<Session>>;
   #watch: RecordWatch | undefined;
   readonly #opening = new Map<string, Promise<StoredRecord<Session>>>();
   /** The writes of each session that has any: one replica's calls do not race each other. */
   readonly #writes = new Map<string, Queue>();
 
-  constructor(records: Records<Session>, capacity: number) {
+  constructor(records: SessionRecords, capacity: number) {
     this.#records = records;
     this.#cache = new LRUCache({ max: capacity });
   }
@@ -146,9 +150,12 @@ class StoredSessions implements Sessions {
   }
 
   async #readAgain(key: string): Promise<StoredRecord<Session>> {
+    const known = this.#cache.peek(key);
     const stored = await this.#records.get(key);
     if (stored === undefined)
       throw new Fault('dependency_unavailable', { detail: 'The session cannot be read.' });
+    // The leader has at least what was known before it was asked, unless its store was set back: then it counts.
+    if (known !== undefined && known.revision > stored.revision) this.#cache.delete(key);
     return this.#keep(key, stored);
   }
 
