@@ -6,7 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, type BusClock, connectBus, connectProvisioner, type Provisioner } from './index.ts';
 import { join } from './inside.fixture.ts';
-import { beyond } from './pulse.ts';
+import { beyond, startPulse } from './pulse.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const on = { on: true, by: 'ann', at: 1 };
@@ -181,6 +181,25 @@ describe('[P-clock-agrees] a service whose clock and the server’s differ', () 
     await expect(executor.readCall('acme', 'c_1')).rejects.toMatchObject({ code: 'dependency_unavailable' });
     clock.aheadMs = 0;
     await eventually(() => executor.ready === true);
+  });
+
+  test('is noticed also where the clock jumps while the server is asked', async () => {
+    const clock = new SetClock();
+    const { nats, jsm } = await core();
+    const info = async (name: string) => {
+      const answered = await jsm.streams.info(name);
+      clock.aheadMs = DAY_MS;
+      return answered;
+    };
+    const reasons: (string | undefined)[] = [];
+    const connection = {
+      nats,
+      reachable: true,
+      forbid: (why: () => string | undefined) => void reasons.push(why()),
+    };
+    const jumping = Object.create(jsm, { streams: { value: { info } } });
+    stack.use(await startPulse({ connection, jsm: jumping, clock, log: silent }));
+    expect(reasons[0]).toBe('the clock of this service jumped by 86400 s');
   });
 
   test('is not told apart from a slow answer', () => {

@@ -38,7 +38,10 @@ export interface Pulse extends AsyncDisposable {
 }
 
 /** What asking needs. `jsm` gives up soon, so that the next question is asked soon. */
-type PulseContext = Pick<BusOptions, 'clock' | 'log'> & { connection: Connection; jsm: JetStreamManager };
+type PulseContext = Pick<BusOptions, 'clock' | 'log'> & {
+  connection: Pick<Connection, 'nats' | 'reachable' | 'forbid'>;
+  jsm: JetStreamManager;
+};
 
 /** Starts asking, and returns when the first question was answered or failed. */
 export async function startPulse(at: PulseContext): Promise<Pulse> {
@@ -57,13 +60,13 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
       },
     },
     turn: async () => {
-      const { answer, differenceMs } = await ask(at);
+      const { answer, differenceMs, offsetMs } = await ask(at);
       first.resolve();
       const agreed = agrees;
       agrees = Math.abs(differenceMs) <= CLOCK_TOLERANCE_MS;
       if (agreed && !agrees)
         log.error({ differenceMs }, 'this service does nothing until its clock and that of NATS agree');
-      connection.forbid(reasonOf(differenceMs, clock));
+      connection.forbid(reasonOf({ differenceMs, offsetMs }, clock));
       last = answer;
       for (const listener of listeners) listener(answer);
     },
@@ -88,16 +91,29 @@ export async function startPulse(at: PulseContext): Promise<Pulse> {
   };
 }
 
-async function ask({ jsm, clock }: PulseContext): Promise<{ answer: PulseAnswer; differenceMs: number }> {
+/** How the clock of this service stands to that of the server, and the wall clock to the monotonic one. */
+interface Agreement {
+  differenceMs: number;
+  offsetMs: number;
+}
+
+/** What passed is measured by the monotonic clock: the wall clock may jump while the server is asked. */
+async function ask({ jsm, clock }: PulseContext): Promise<{ answer: PulseAnswer } & Agreement> {
   const [askedAtMs, earliestMs] = [clock.monotonicMs(), clock.nowMs()];
   const answered = await jsm.streams.info(`KV_${pulseBucket}`);
-  const differenceMs = beyond(serverMsOf(answered), { earliestMs, latestMs: clock.nowMs() });
-  return { answer: { askedAtMs, lastSequence: answered.state.last_seq }, differenceMs };
+  const latestMs = earliestMs + clock.monotonicMs() - askedAtMs;
+  return {
+    answer: { askedAtMs, lastSequence: answered.state.last_seq },
+    differenceMs: beyond(serverMsOf(answered), { earliestMs, latestMs }),
+    offsetMs: earliestMs - askedAtMs,
+  };
 }
 
 /** Returns what says, whenever it is asked until the next answer, why the clock cannot be relied on (H2, H3). */
-function reasonOf(differenceMs: number, clock: PulseContext['clock']): () => string | undefined {
-  const offsetMs = clock.nowMs() - clock.monotonicMs();
+function reasonOf(
+  { differenceMs, offsetMs }: Agreement,
+  clock: PulseContext['clock'],
+): () => string | undefined {
   return () => {
     if (Math.abs(differenceMs) > CLOCK_TOLERANCE_MS)
       return `the clock of this service and that of NATS differ by ${words(differenceMs)}`;
