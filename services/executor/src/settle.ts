@@ -1,21 +1,29 @@
+import type { Bus } from '@interlock/bus';
 import { Fault, limits, type Settled, sealContext } from '@interlock/contracts';
 import { seal } from '@interlock/keys';
 import { BackOff } from '@interlock/shell';
 import { type Body, type Effect, settledOf } from './effect.ts';
 import type { Parts, Task } from './task.ts';
 
+/** What of a task settling it needs. */
+type SettledTask = Pick<Task, 'claim' | 'tool' | 'sequence' | 'guard'>;
+
 /** Waits between attempts to settle: NATS answers again within seconds or not before the limit. */
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 2_000;
 
-type SettleParts = Pick<Parts, 'bus' | 'keyring' | 'clock' | 'log' | 'orphans'>;
+interface SettleParts extends Pick<Parts, 'keyring' | 'clock'> {
+  log: Pick<Parts['log'], 'warn'>;
+  bus: Pick<Bus, 'sendResult' | 'blobs' | 'settle' | 'readStep'>;
+  orphans: Pick<Parts['orphans'], 'settled'>;
+}
 
 /**
  * Publishes a call's body, keeps it where asked for, and settles the claim. The body goes first: whoever reads the
  * outcome has it already. Throws `dependency_unavailable` when the claim's limit passed and it is not known
  * whether the outcome was stored; then the call settles as an orphan.
  */
-export async function settleTask(task: Task, effect: Effect, parts: SettleParts): Promise<void> {
+export async function settleTask(task: SettledTask, effect: Effect, parts: SettleParts): Promise<void> {
   const { claim, tool } = task;
   const body = effect.outcome === 'unknown' ? undefined : effect.body;
   if (body !== undefined && body.bytes.byteLength > 0)
@@ -27,7 +35,7 @@ export async function settleTask(task: Task, effect: Effect, parts: SettleParts)
 
 /** Keeps a body for a later request, encrypted for ingress alone. A second run writes the same body again. */
 async function keep(
-  { claim: { tenant, call } }: Task,
+  { claim: { tenant, call } }: SettledTask,
   { bytes }: Body,
   parts: SettleParts,
 ): Promise<boolean> {
@@ -43,11 +51,12 @@ async function keep(
   }
 }
 
-async function settleUntilLimit(task: Task, settled: Settled, parts: SettleParts): Promise<void> {
+async function settleUntilLimit(task: SettledTask, settled: Settled, parts: SettleParts): Promise<void> {
   const backOff = new BackOff({ firstMs: RETRY_MS, maxMs: RETRY_MAX_MS });
   for (;;) {
     try {
-      const { stored } = await parts.bus.settle(settled, task.sequence);
+      // The instant of this attempt: the clock may have been wrong at an earlier one, which the bus refused for that.
+      const { stored } = await parts.bus.settle({ ...settled, at: parts.clock.nowMs() }, task.sequence);
       if (!stored) await logOtherOutcome(task, settled, parts);
       parts.orphans.settled(task.claim);
       return;
@@ -60,7 +69,11 @@ async function settleUntilLimit(task: Task, settled: Settled, parts: SettleParts
 }
 
 /** The call is settled: by our own earlier attempt whose acknowledgement was lost, or by another executor. */
-async function logOtherOutcome({ claim }: Task, settled: Settled, { bus, log }: SettleParts): Promise<void> {
+async function logOtherOutcome(
+  { claim }: SettledTask,
+  settled: Settled,
+  { bus, log }: SettleParts,
+): Promise<void> {
   const stands = await bus.readStep('settled', claim.tenant, claim.call);
   if (stands?.body.executor === settled.executor && stands.body.outcome === settled.outcome) return;
   log.warn(
