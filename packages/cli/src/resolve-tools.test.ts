@@ -5,8 +5,9 @@ import path from 'node:path';
 import { localServerSchema, mcpToolFileSchema } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { agreeToCommands } from './commands-file.ts';
 import { ConfigurationFailure, issueText, loadConfiguration } from './load-configuration.ts';
-import { pinnedTools, resolveTools, withKnown } from './resolve-tools.ts';
+import { askAgain, pinnedTools, resolveTools, withKnown } from './resolve-tools.ts';
 
 const MODULES = path.resolve(import.meta.dirname, '../../../node_modules');
 const FILESYSTEM = path.join(
@@ -47,13 +48,14 @@ async function writeServer(...tools: string[]): Promise<void> {
   ]);
 }
 
+function asking(data: string) {
+  const { signal } = new AbortController();
+  return { data, env: processEnvironment(), report: () => undefined, signal };
+}
+
 async function resolved() {
   const data = path.join(folder, '.interlock');
-  const asking = {
-    ...{ data, env: processEnvironment(), report: () => undefined },
-    signal: new AbortController().signal,
-  };
-  return await resolveTools(await loadConfiguration(folder, data), asking);
+  return await resolveTools(await loadConfiguration(folder, data), asking(data));
 }
 
 async function refusals(): Promise<string[]> {
@@ -142,6 +144,18 @@ describe('[P-discover-command] what a server offers is looked at by the command 
       expect(files?.unavailable).toBeUndefined();
     },
   );
+
+  test('[P-mcp-listed] a server that did not answer is started again only where a person at this machine agreed to it', async () => {
+    await writeServer('read_text_file: {}');
+    const { tools } = await resolved();
+    const stored = tools.map((tool) => ({ ...tool, description: '', unavailable: { reason: 'gone' } }));
+    const data = path.join(folder, '.interlock');
+    expect(await askAgain(stored, asking(data))).toBeUndefined();
+    const loaded = await loadConfiguration(folder, data);
+    await (await agreeToCommands(data, loaded, async () => undefined)).list();
+    expect(await askAgain(stored, asking(data))).toEqual(tools);
+    expect(await askAgain(tools, asking(data))).toBeUndefined();
+  });
 
   test('[P-upstream-alone] a definition that was known before stays, for the same tool of the same server only', async () => {
     await writeServer('read_text_file: {}');

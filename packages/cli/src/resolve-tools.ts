@@ -16,8 +16,9 @@ import {
 import { createEgress } from '@interlock/egress';
 import { type DiscoveredTool, discoverTools } from '@interlock/mcp';
 import { type Finding, meantText } from '@interlock/policy-analysis';
-import { LocalServers } from '@interlock/sandbox';
+import { type CommandList, isListed, LocalServers, readCommandList } from '@interlock/sandbox';
 import { type Environment, failureOf } from '@interlock/shell';
+import { commandsFile } from './commands-file.ts';
 import { ConfigurationFailure, type LoadedConfiguration } from './load-configuration.ts';
 import type { ConfigurationIssue } from './yaml-file.ts';
 
@@ -42,6 +43,7 @@ export interface ResolvedTools {
 /** What is said of a server is longer than anybody reads. */
 const REASON_LENGTH = 2_000;
 
+type McpTarget = Extract<Tool['target'], { kind: 'mcp' }>;
 type Where = Pick<Finding, 'path' | 'isKey' | 'text'>;
 
 /**
@@ -184,27 +186,44 @@ export function withKnown(tools: readonly Tool[], stored: readonly Tool[]): Tool
 }
 
 /** Returns a tool with the definition of another, where both are the same tool of the same server. */
-function describedBy({ unavailable: _unavailable, ...tool }: Tool, before: Tool): Tool | undefined {
+function describedBy(tool: Tool, { target: known, title, description, inputSchema }: Tool): Tool | undefined {
   const { target } = tool;
-  if (target.kind !== 'mcp' || before.target.kind !== 'mcp') return undefined;
-  const { server, name, connection, definitionDigest, pinnedDigest } = before.target;
-  const isSame = server === target.server && name === target.name;
-  if (!isSame || digestOf(connection) !== digestOf(target.connection)) return undefined;
-  const { title, description, inputSchema } = before;
+  if (target.kind !== 'mcp' || known.kind !== 'mcp') return undefined;
+  const isSame = known.server === target.server && known.name === target.name;
+  if (!isSame || digestOf(known.connection) !== digestOf(target.connection)) return undefined;
+  const { definitionDigest, pinnedDigest } = known;
+  return withDefinition(tool, target, { title, description, inputSchema, definitionDigest, pinnedDigest });
+}
+
+type Definition = Pick<DiscoveredTool, 'description' | 'inputSchema' | 'definitionDigest'> & {
+  title: string | undefined;
+  pinnedDigest: string;
+};
+
+/** Returns an unavailable tool as it is when its definition is known. */
+function withDefinition(
+  { unavailable: _unavailable, ...tool }: Tool,
+  target: McpTarget,
+  { title, description, inputSchema, ...digests }: Definition,
+): Tool {
   return {
     ...tool,
     ...(title === undefined ? {} : { title }),
     ...{ description, inputSchema },
-    target: { ...target, definitionDigest, pinnedDigest },
+    target: { ...target, ...digests },
   };
 }
 
-/** Asks the servers of unavailable tools again, and returns every tool as it is then; undefined where nothing changed. */
+/**
+ * Asks the servers of unavailable tools again, and returns every tool as it is then; undefined where nothing changed. Tools
+ * come from whoever may write them, so a local server is started only where a person at this machine agreed to it.
+ */
 export async function askAgain(stored: readonly Tool[], asking: Asking): Promise<Tool[] | undefined> {
-  const waiting = new Map<string, { server: string; connection: McpTransport }>();
+  const commands = await readCommandList(commandsFile(asking.data));
+  const waiting = new Map<string, McpTarget>();
   for (const { unavailable, target } of stored)
-    if (unavailable !== undefined && target.kind === 'mcp')
-      waiting.set(digestOf(target.connection), { server: target.server, connection: target.connection });
+    if (unavailable !== undefined && target.kind === 'mcp' && mayAsk(target.connection, commands))
+      waiting.set(digestOf(target.connection), target);
   if (waiting.size === 0) return undefined;
   await using asker = await openAsker(asking);
   const answers = new Map(
@@ -214,26 +233,22 @@ export async function askAgain(stored: readonly Tool[], asking: Asking): Promise
       ),
     ),
   );
-  let changed = false;
   const tools = stored.map((tool) => {
-    const { unavailable, target, ...rest } = tool;
+    const { unavailable, target } = tool;
     if (unavailable === undefined || target.kind !== 'mcp') return tool;
     const answer = answers.get(digestOf(target.connection));
-    const definition =
-      answer !== undefined && 'offered' in answer
-        ? answer.offered.find(({ name }) => name === target.name)
-        : undefined;
+    const offered = answer !== undefined && 'offered' in answer ? answer.offered : [];
+    const definition = offered.find(({ name }) => name === target.name);
     if (definition === undefined) return tool;
-    changed = true;
     const { title, description, inputSchema, definitionDigest } = definition;
-    return {
-      ...rest,
-      ...(title === undefined ? {} : { title }),
-      ...{ description, inputSchema },
-      target: { ...target, definitionDigest, pinnedDigest: definitionDigest },
-    };
+    const digests = { definitionDigest, pinnedDigest: definitionDigest };
+    return withDefinition(tool, target, { title, description, inputSchema, ...digests });
   });
-  return changed ? tools : undefined;
+  return tools.some((tool, index) => tool !== stored[index]) ? tools : undefined;
+}
+
+function mayAsk(connection: McpTransport, commands: CommandList): boolean {
+  return connection.transport === 'http' || isListed(commands, connection);
 }
 
 interface NamedUse {
