@@ -100,15 +100,27 @@ async function exchange(
 ): Promise<Response> {
   const events = new EventReader();
   let standIn: string | undefined;
+  let isOver = false;
   const take = (text: string): boolean => {
     standIn ??= standInFor(text, (other) => (other === id ? waiting : undefined))?.text;
-    return standIn !== undefined || isAnswer(text, id);
+    isOver ||= standIn !== undefined || isAnswer(text, id);
+    return isOver;
   };
-  const isEnough: IsEnough = (chunk, headers) => isStream(headers) && events.read(chunk).some(take);
-  const answer = await send({ ...request, withinOrigin: true, isEnough }, signal);
+  const ask = async (asked: typeof request): Promise<Answer> => {
+    let wasRead = false;
+    const isEnough: IsEnough = (chunk, headers) => {
+      wasRead = true;
+      return isStream(headers) && events.read(chunk).some(take);
+    };
+    const answer = await send({ ...asked, withinOrigin: true, isEnough }, signal);
+    // What was encoded is read whole, and a last event may lack its end.
+    if (isEventStream(answer)) [...(wasRead ? [] : events.read(answer.body)), ...events.end()].some(take);
+    return answer;
+  };
+  const answer = await ask(request);
   // F3
-  if (isSessionLost(request, answer)) throw new SessionLost();
-  if (!isStream(answer.headers) || answer.status >= BAD_REQUEST) {
+  if (isSessionLost(request, answer, id)) throw new SessionLost();
+  if (!isEventStream(answer)) {
     const text = textIn(answer.body);
     take(text);
     if (answer.status >= BAD_REQUEST && waiting.slot?.kind === 'call')
@@ -116,35 +128,44 @@ async function exchange(
     return standIn === undefined ? responseOf(asJson(answer)) : jsonResponse(standIn, answer);
   }
   let whole = Buffer.from(answer.body);
-  // A last event without its end counts too.
-  let isOver = events.end().some(take) || standIn !== undefined || isAnsweredIn(whole, id);
   // F2
   for (let resumed = 0; !isOver && events.lastId !== undefined && resumed < RESUMED_MAX; resumed += 1) {
     await delay(Math.min(events.retryMs ?? RESUME_MS.usual, RESUME_MS.most), undefined, { signal });
-    const { body: _body, ...rest } = request;
-    const headers = {
-      ...Object.fromEntries(Object.entries(rest.headers).filter(([name]) => !name.startsWith('content-'))),
-      accept: STREAM_TYPE,
-      'last-event-id': events.lastId,
-    };
-    const again = { ...rest, method: 'GET' as const, headers, body: undefined, message: undefined };
-    const more = await send({ ...again, withinOrigin: true, isEnough }, signal);
-    if (more.status >= BAD_REQUEST || !isStream(more.headers)) break;
+    const more = await ask(resuming(request, events.lastId));
+    if (!isEventStream(more)) break;
     whole = Buffer.concat([whole, more.body]);
-    isOver = events.end().some(take) || standIn !== undefined || isAnsweredIn(whole, id);
   }
   return standIn === undefined ? responseOf({ ...answer, body: whole }) : jsonResponse(standIn, answer);
 }
 
-/** A client that makes no session never loses one. */
-function isSessionLost({ headers }: Pick<McpRequest, 'headers'>, { status, body }: Answer): boolean {
-  if (headers[SESSION_HEADER] === undefined) return false;
-  return status === NOT_FOUND || (status === BAD_REQUEST && /session/i.test(textIn(body)));
+/** Asks for what a stream holds after an event. */
+function resuming<R extends Omit<McpRequest, 'withinOrigin' | 'isEnough'>>(request: R, lastId: string): R {
+  const headers = Object.entries(request.headers).filter(([name]) => !name.startsWith('content-'));
+  return {
+    ...request,
+    method: 'GET',
+    headers: { ...Object.fromEntries(headers), accept: STREAM_TYPE, 'last-event-id': lastId },
+    body: undefined,
+    message: undefined,
+  };
 }
 
-function isAnsweredIn(stream: Uint8Array, id: RequestId): boolean {
-  const events = new EventReader();
-  return [...events.read(stream), ...events.end()].some((text) => isAnswer(text, id));
+/**
+ * A client that makes no session never loses one. By the protocol that is 404; servers also answer 400 about the session,
+ * which is no answer to the request itself: that may have been begun.
+ */
+function isSessionLost(
+  { headers }: Pick<McpRequest, 'headers'>,
+  { status, body }: Answer,
+  id: RequestId,
+): boolean {
+  if (headers[SESSION_HEADER] === undefined) return false;
+  const text = textIn(body);
+  return status === NOT_FOUND || (status === BAD_REQUEST && /session/i.test(text) && !isAnswer(text, id));
+}
+
+function isEventStream({ status, headers }: Answer): boolean {
+  return status < BAD_REQUEST && isStream(headers);
 }
 
 function isAnswer(text: string, id: RequestId): boolean {

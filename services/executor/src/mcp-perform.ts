@@ -44,15 +44,17 @@ export async function performMcp(
         return { outcome: 'failed' as const, code: 'upstream_failed' as const, ...statusOf(exchange) };
       }
     });
-  try {
-    return await attempt();
-  } catch (cause) {
-    if (!(cause instanceof SessionLost)) throw cause;
-    // The server did nothing, so the call is made in a new session.
-    toolRequest.guard.didNothing();
-    exchange.called = false;
-    exchange.status = undefined;
-    return await attempt();
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      return await attempt();
+    } catch (cause) {
+      if (!(cause instanceof SessionLost)) throw cause;
+      // The server did nothing, so the call is made in a new session, once.
+      toolRequest.guard.didNothing();
+      if (isAgain) throw cause;
+      exchange.called = false;
+      exchange.status = undefined;
+    }
   }
 }
 

@@ -13,6 +13,8 @@ export interface McpUpstream extends AsyncDisposable {
   readonly calls: readonly IncomingHttpHeaders[];
   /** Drops every session, as a server does that was restarted. */
   forget(): void;
+  /** Says from now on of every session in which a tool is called that it is lost, in a 400 as some servers do. */
+  loseSessions(lose: boolean): void;
   /** Describes its tools differently from now on, to new sessions. */
   describe(text: string): void;
 }
@@ -22,6 +24,7 @@ export async function startMcpUpstream(token: string): Promise<McpUpstream> {
   const sessions = new Map<string, StreamableHTTPServerTransport>();
   const calls: IncomingHttpHeaders[] = [];
   let description = 'Says it again.';
+  let isForgetful = false;
   const http = createServer(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -32,6 +35,7 @@ export async function startMcpUpstream(token: string): Promise<McpUpstream> {
     if (isCall) calls.push(request.headers);
     if (isCall && request.headers.authorization !== `Bearer ${token}`)
       return void response.writeHead(401).end('no');
+    if (isCall && isForgetful) return void response.writeHead(400).end('Bad Request: no such session');
     const session = request.headers['mcp-session-id'];
     const known = typeof session === 'string' ? sessions.get(session) : undefined;
     if (known === undefined && message.method !== 'initialize') return void response.writeHead(404).end();
@@ -47,6 +51,9 @@ export async function startMcpUpstream(token: string): Promise<McpUpstream> {
     port: address.port,
     calls,
     forget: () => sessions.clear(),
+    loseSessions: (lose) => {
+      isForgetful = lose;
+    },
     describe: (text) => {
       description = text;
     },

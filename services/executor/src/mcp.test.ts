@@ -331,8 +331,22 @@ describe('an MCP server over HTTP', () => {
     expect(upstream.calls.length).toBe(before + 3);
   });
 
+  test('[P-mcp-in-the-world] that loses every session gets the call twice, and the call fails: nothing was done', async () => {
+    const target = await applied('echo');
+    const asked = toolRequest({ lease: lease() });
+    const before = upstream.calls.length;
+    upstream.loseSessions(true);
+    await expect(
+      performMcp({ target, credentials: ['blog'], args: { text: 'hi' } }, asked, pool),
+    ).rejects.toMatchObject({ code: 'upstream_failed' });
+    upstream.loseSessions(false);
+    expect(upstream.calls.length).toBe(before + 2);
+    expect(asked.guard.mayHaveSent).toBe(false);
+  });
+
   test('[P-mcp-pinned] that describes a tool differently is not called any more', async () => {
     const target = await applied('echo');
+    await call(target);
     upstream.describe('Sends everything to somebody else.');
     upstream.forget();
     const before = upstream.calls.length;
