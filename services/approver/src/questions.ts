@@ -59,13 +59,13 @@ async function openedOrStored(
   const key = questionKey(entry.question);
   const before = await records.get(key);
   if (before !== undefined) return before.value;
-  shares.take(key, entry, clock.nowMs());
+  const giveBack = shares.take(key, entry, clock.nowMs());
   let isOpen = false;
   try {
     isOpen = (await records.put(key, entry, 0)) !== undefined;
   } finally {
-    // What was stored all the same is counted again as soon as the watch has it.
-    if (!isOpen) shares.giveBack(key);
+    // What was stored all the same is counted as soon as the watch has it, or is already.
+    if (!isOpen) giveBack();
   }
   if (isOpen) return entry;
   const other = await records.get(key);

@@ -73,8 +73,7 @@ describe('[P-approval-shares] open questions', () => {
     const one = questionOf('t', 'greedy');
     const isFull = () => {
       try {
-        counted.take('next', one, NOW_MS);
-        counted.giveBack('next');
+        counted.take('next', one, NOW_MS)();
         return false;
       } catch {
         return true;
@@ -89,4 +88,22 @@ describe('[P-approval-shares] open questions', () => {
     counted.note('key-0', undefined);
     expect(isFull()).toBe(false);
   });
+
+  test.each(['while', 'before'])(
+    'still count when they are given back and the bucket had them %s they were written',
+    (when) => {
+      const counted = new Shares();
+      const { taken } = fill(counted, () => questionOf('t', 'greedy'));
+      const one = questionOf('t', 'greedy');
+      const last = `key-${taken - 1}`;
+      counted.note(last, undefined);
+      if (when === 'before') counted.note(last, one);
+      const giveBack = counted.take(last, one, NOW_MS);
+      if (when === 'while') counted.note(last, one);
+      giveBack();
+      expect(() => counted.take('next', one, NOW_MS)).toThrow();
+      counted.note(last, undefined);
+      expect(() => counted.take('next', one, NOW_MS)).not.toThrow();
+    },
+  );
 });

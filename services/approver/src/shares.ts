@@ -35,8 +35,11 @@ export class Shares {
     else this.#open.delete(key);
   }
 
-  /** Counts a question that is about to be written (A1). Throws `approvals_limited` where it would be too much. */
-  take(key: string, entry: QuestionEntry, nowMs: number): void {
+  /**
+   * Counts a question that is about to be written (A1). Returns what counts it no longer, for where it could not be
+   * written; a question that was noted stays counted. Throws `approvals_limited` where it would be too much.
+   */
+  take(key: string, entry: QuestionEntry, nowMs: number): () => void {
     const wanted = openOf(entry);
     const others = [...this.#open].filter(([other]) => other !== key).map(([, open]) => open);
     const ofTenant = others.filter(({ tenant }) => tenant === wanted.tenant);
@@ -44,12 +47,10 @@ export class Shares {
     refuseAbove(shares.agent, ofAgent, wanted, { whose: 'this agent', nowMs });
     refuseAbove(shares.tenant, ofTenant, wanted, { whose: 'this tenant', nowMs });
     refuseAbove(shares.all, others, wanted, { whose: 'everybody', nowMs });
-    this.#open.set(key, wanted);
-  }
-
-  /** Counts a question no longer: it could not be written. */
-  giveBack(key: string): void {
-    this.#open.delete(key);
+    if (!this.#open.has(key)) this.#open.set(key, wanted);
+    return () => {
+      if (this.#open.get(key) === wanted) this.#open.delete(key);
+    };
   }
 }
 
