@@ -149,7 +149,7 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   const trust = { rootKey: identities.rootKey, keyringFile: dataFiles(data).keyring };
   const client = managementClient(console, tokenOf(tokens), trust);
   const policy = await signedBundle(data, bundle, env);
-  const resolved = { tools: withKnown(tools, await listTools(client)), people, policy };
+  const resolved = { tools: withKnown(loaded, tools, await listTools(client)), people, policy };
   await confirmRemovals(await planOf(client, loaded, resolved));
   await commands.list();
   progress(
@@ -167,7 +167,8 @@ export async function startInterlock(options: InterlockOptions): Promise<Running
   await untilPolicyUsed(client);
   progress('every decider uses the policy');
 
-  owned.use(keepAsking(client, { ...asking, report }));
+  const load = async () => await loadConfiguration(config, data, env);
+  owned.use(keepAsking({ client, load, asking: { data, env: asking.env, report } }));
   const running = owned.move();
   return runningInterlock({ data, ingress, console, context, children, serverChildren }, running);
 }

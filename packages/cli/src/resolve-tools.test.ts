@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { localServerSchema, mcpToolFileSchema } from '@interlock/contracts';
+import { localServerSchema, mcpToolFileSchema, unknownDefinition } from '@interlock/contracts';
 import { processEnvironment } from '@interlock/shell';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { agreeToCommands } from './commands-file.ts';
@@ -160,13 +160,46 @@ describe('[P-discover-command] what a server offers is looked at by the command 
   test('[P-upstream-alone] a definition that was known before stays, for the same tool of the same server only', async () => {
     await writeServer('read_text_file: {}');
     const { tools: before } = await resolved();
+    const loaded = await loadConfiguration(folder, path.join(folder, '.interlock'));
     const gone = before.map((tool) => ({ ...tool, description: '', unavailable: { reason: 'gone' } }));
-    expect(withKnown(gone, before)).toEqual(before);
-    expect(withKnown(gone, gone)).toEqual(gone);
+    expect(withKnown(loaded, gone, before)).toEqual(before);
+    expect(withKnown(loaded, gone, gone)).toEqual(gone);
     const elsewhere = before.map((tool) =>
       tool.target.kind === 'mcp' ? { ...tool, target: { ...tool.target, server: 'other' } } : tool,
     );
-    expect(withKnown(gone, elsewhere)).toEqual(gone);
+    expect(withKnown(loaded, gone, elsewhere)).toEqual(gone);
+  });
+
+  test('[P-config-names] a tool that is known from before is held to the arguments that it has, like one whose server answers', async () => {
+    await writeServer('write_file: {}');
+    const { tools: before } = await resolved();
+    const gone = before.map((tool) => ({ ...tool, unavailable: { reason: 'gone' } }));
+    await write('policies/data.yaml', [
+      'config:',
+      '  templates: { files_write_file: [{ at: /pth, any_of: [] }] }',
+    ]);
+    const loaded = await loadConfiguration(folder, path.join(folder, '.interlock'));
+    expect(() => withKnown(loaded, gone, before)).toThrow(ConfigurationFailure);
+    expect(withKnown(loaded, gone, gone)).toEqual(gone);
+  });
+
+  test('[P-mcp-pinned] a tool that was pinned stays pinned through a time in which its server did not answer', async () => {
+    await writeServer('read_text_file: {}');
+    const { tools } = await resolved();
+    const data = path.join(folder, '.interlock');
+    const loaded = await loadConfiguration(folder, data);
+    await (await agreeToCommands(data, loaded, async () => undefined)).list();
+    const pinnedTo = (pinnedDigest: string) =>
+      tools.map((tool) =>
+        tool.target.kind === 'mcp'
+          ? { ...tool, unavailable: { reason: 'gone' }, target: { ...tool.target, pinnedDigest } }
+          : tool,
+      );
+    const pinned = 'a'.repeat(64);
+    expect(await askAgain(pinnedTo(pinned), asking(data))).toMatchObject([
+      { target: { pinnedDigest: pinned } },
+    ]);
+    expect(await askAgain(pinnedTo(unknownDefinition), asking(data))).toEqual(tools);
   });
 
   test('the tools it has are pinned to their definitions, and nothing is left behind', async () => {

@@ -10,8 +10,8 @@ import {
   idSchema,
   type McpServer,
   type McpTransport,
-  sha256,
   type Tool,
+  unknownDefinition,
 } from '@interlock/contracts';
 import { createEgress } from '@interlock/egress';
 import { type DiscoveredTool, discoverTools } from '@interlock/mcp';
@@ -71,10 +71,7 @@ export async function resolveTools(loaded: LoadedConfiguration, asking: Asking):
     unavailable.push(...pinned.missing.map((missing) => loaded.toolIssue(index, missing)));
     return pinned.tools;
   });
-  const schemas = tools
-    .filter(({ target, unavailable: reason }) => target.kind === 'mcp' && reason === undefined)
-    .map(({ name, inputSchema }) => [name, inputSchema] as const);
-  const further = loaded.checkWith(new Map(schemas));
+  const further = loaded.checkWith(schemasOf(tools));
   refused.push(...further.refused);
   if (refused.length > 0) throw new ConfigurationFailure(refused);
   const known = new Set(
@@ -83,6 +80,14 @@ export async function resolveTools(loaded: LoadedConfiguration, asking: Asking):
   const isNew = ({ file, pointer, expected }: ConfigurationIssue) =>
     !known.has(`${file} ${pointer} ${expected}`);
   return { tools, warnings: [...unavailable, ...further.warnings.filter(isNew)] };
+}
+
+/** Returns the schemas of the MCP tools that can be called. */
+function schemasOf(tools: readonly Tool[]): ReadonlyMap<string, Tool['inputSchema']> {
+  const described = tools.filter(
+    ({ target, unavailable }) => target.kind === 'mcp' && unavailable === undefined,
+  );
+  return new Map(described.map(({ name, inputSchema }) => [name, inputSchema]));
 }
 
 /** What a server offers, or why it could not be asked. */
@@ -172,17 +177,25 @@ export function pinnedTools(
 }
 
 /**
- * Returns tools in which what is unavailable now is as it was known before, where that is the same tool of the same server:
- * its definition stays pinned, and a call finds out whether the server answers.
+ * Returns tools in which what is unavailable is as another list knows it, where that is the same tool of the same server: its
+ * definition stays pinned, and a call finds out whether the server answers. Throws `ConfigurationFailure` for arguments that
+ * such tools do not have, as `resolveTools` does for tools of servers that answered.
  */
-export function withKnown(tools: readonly Tool[], stored: readonly Tool[]): Tool[] {
-  const known = new Map(stored.map((tool) => [tool.name, tool]));
-  return tools.map((tool) => {
+export function withKnown(
+  { checkWith }: Pick<LoadedConfiguration, 'checkWith'>,
+  tools: readonly Tool[],
+  knowing: readonly Tool[],
+): Tool[] {
+  const known = new Map(knowing.map((tool) => [tool.name, tool]));
+  const whole = tools.map((tool) => {
     const before = known.get(tool.name);
     if (tool.unavailable === undefined || before === undefined || before.unavailable !== undefined)
       return tool;
     return describedBy(tool, before) ?? tool;
   });
+  const { refused } = checkWith(schemasOf(whole));
+  if (refused.length > 0) throw new ConfigurationFailure(refused);
+  return whole;
 }
 
 /** Returns a tool with the definition of another, where both are the same tool of the same server. */
@@ -241,7 +254,9 @@ export async function askAgain(stored: readonly Tool[], asking: Asking): Promise
     const definition = offered.find(({ name }) => name === target.name);
     if (definition === undefined) return tool;
     const { title, description, inputSchema, definitionDigest } = definition;
-    const digests = { definitionDigest, pinnedDigest: definitionDigest };
+    // What was pinned stays pinned: docs/decisions/029.
+    const isFirst = target.pinnedDigest === unknownDefinition;
+    const digests = { definitionDigest, pinnedDigest: isFirst ? definitionDigest : target.pinnedDigest };
     return withDefinition(tool, target, { title, description, inputSchema, ...digests });
   });
   return tools.some((tool, index) => tool !== stored[index]) ? tools : undefined;
@@ -257,14 +272,11 @@ interface NamedUse {
   use: McpServer['tools'][string];
 }
 
-/** Digest of the definition that nobody knows. */
-const UNKNOWN = sha256('');
-
 /** Returns a tool of which only the tool file says anything: nobody can call it. */
 function unavailableTool(server: McpServer, named: NamedUse, reason: string): Tool {
   const definition = {
     ...{ name: named.upstreamName, description: '', inputSchema: { type: 'object' } },
-    definitionDigest: UNKNOWN,
+    definitionDigest: unknownDefinition,
   };
   return { ...toolOf(server, named, definition), unavailable: { reason: reason.slice(0, REASON_LENGTH) } };
 }

@@ -284,4 +284,5 @@ export {
   toolLabelSchema,
   toolSchema,
   toolVersionOf,
+  unknownDefinition,
 } from './tool.ts';

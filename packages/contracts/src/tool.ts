@@ -5,7 +5,7 @@ import { limits } from './events.ts';
 import { headerNameSchema } from './headers.ts';
 import { httpTargetSchema } from './http-target.ts';
 import { digestSchema, idSchema } from './ids.ts';
-import { digestOf } from './json.ts';
+import { digestOf, sha256 } from './json.ts';
 import { jsonPointerSchema, parseSchema } from './policy.ts';
 
 /** A JSON Schema as a tool declares it; it is checked where it is compiled. */
@@ -113,6 +113,9 @@ export const toolSchema = z.strictObject({
   unavailable: z.strictObject({ reason: z.string().max(4_000) }).optional(),
 });
 export type Tool = z.infer<typeof toolSchema>;
+
+/** Digest in the place of a definition that was never known. */
+export const unknownDefinition = sha256('');
 
 /** Returns a tool's version: the digest of its whole definition. */
 export function toolVersionOf(tool: Tool): string {

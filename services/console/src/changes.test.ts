@@ -5,6 +5,7 @@ import {
   type PersonEntry,
   type Tool,
   toolSchema,
+  unknownDefinition,
 } from '@interlock/contracts';
 import { describe, expect, test } from 'vitest';
 import { compareConfiguration, type StoredConfiguration, type WantedConfiguration } from './changes.ts';
@@ -141,6 +142,15 @@ test('[P-mcp-pinned] applying pins the first definition of a tool and no later o
   });
   const elsewhere = described('Reads and reports.', other, 'other');
   expect(compareConfiguration(wanted({ tools: [elsewhere] }), stored, facts).changes).toMatchObject([
+    { value: { target: { pinnedDigest: other } } },
+  ]);
+  // A server that does not answer takes no pin away, and what was never described has none.
+  const unknown = { ...described('', unknownDefinition), unavailable: { reason: 'It does not answer.' } };
+  expect(compareConfiguration(wanted({ tools: [unknown] }), stored, facts).changes).toMatchObject([
+    { value: { target: { pinnedDigest: HASH } } },
+  ]);
+  const never = { ...nothing, tools: new Map([['files_read', unknown]]) };
+  expect(compareConfiguration(wanted({ tools: [later] }), never, facts).changes).toMatchObject([
     { value: { target: { pinnedDigest: other } } },
   ]);
 });

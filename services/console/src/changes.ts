@@ -22,6 +22,7 @@ import {
   type PersonEntry,
   type PolicyEntry,
   type Tool,
+  unknownDefinition,
 } from '@interlock/contracts';
 
 /** One entry to be written, or removed where the value is undefined. */
@@ -121,9 +122,7 @@ function stillPinned(tool: Tool, before: Tool | undefined): Tool {
   const { target } = tool;
   if (target.kind !== 'mcp' || before?.target.kind !== 'mcp') return tool;
   const { server, name, pinnedDigest } = before.target;
-  // What was never known was never pinned.
-  if (before.unavailable !== undefined || tool.unavailable !== undefined) return tool;
-  if (server !== target.server || name !== target.name) return tool;
+  if (server !== target.server || name !== target.name || pinnedDigest === unknownDefinition) return tool;
   return { ...tool, target: { ...target, pinnedDigest } };
 }
 

@@ -59,7 +59,7 @@ async function runApply(
   const { tools, warnings } = await resolveTools(loaded, asking);
   for (const warning of warnings) report(`warning: ${issueText(warning)}`);
   const { people, added } = await peopleOf(client, context, loaded);
-  const known = withKnown(tools, await listTools(client));
+  const known = withKnown(loaded, tools, await listTools(client));
   const resolved: Resolved = { tools: known, people, policy: await signedBundle(data, bundle) };
 
   const plan = await planOf(client, loaded, resolved);
