@@ -121,14 +121,11 @@ describe('[P-config-names] a name that nothing has is refused, with its line and
 });
 
 describe('[P-config-names] a name is refused', () => {
-  test('in the data of a folder below policies/config', async () => {
-    await write('policies/config/amount_cap/data.yaml', '[{tools: [pya]}]\n');
-    await edit(
-      'policies/data.yaml',
-      '  amount_cap:\n    - tools: [pay]\n      ask_above: 100\n      deny_above: 1000\n',
-      '',
-    );
-    expect((await found()).refused).toEqual([expect.stringContaining('there is no tool pya')]);
+  test('in data.json as in data.yaml', async () => {
+    await write('policies/data.json', '{"config": {"hours": [{"tools": ["payy"], "open": []}]}}');
+    expect((await found()).refused).toEqual([
+      expect.stringMatching(/^policies\/data\.json:1:\d+: \/config\/hours\/0\/.*did you mean pay\?/),
+    ]);
   });
 
   test('in Rego of the folder’s own, wherever it is compared with a tool or its labels', async () => {
@@ -189,6 +186,17 @@ describe('[P-config-names] a name is refused', () => {
       expect.stringContaining('already defines the tool list_payments'),
     ]);
   });
+});
+
+test.each([
+  'policies/data.yml',
+  'policies/config/data.json',
+  'policies/config/amount_cap/data.yaml',
+  'policies/rules/own/data.yaml',
+])('[P-config-mistake] data that no bundle would have is refused: %s', async (file) => {
+  await write(file, '{}\n');
+  const text = 'only policies/data.yaml and policies/data.json are part of the policy';
+  expect((await found()).refused).toEqual([`${file}:1:1: another place for this data: ${text}`]);
 });
 
 describe('[P-config-names] what can only refuse calls is warned about', () => {

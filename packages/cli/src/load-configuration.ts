@@ -17,7 +17,7 @@ import {
   peopleFileSchema,
   type ToolFile,
 } from '@interlock/contracts';
-import { describeRules, exists } from '@interlock/policy';
+import { DATA_FILES, describeRules, exists } from '@interlock/policy';
 import {
   BASE_POLICIES,
   checkFolder,
@@ -36,6 +36,7 @@ import { type ConfigurationIssue, type IssueAt, type Read, readYaml } from './ya
 const DATA = '.interlock';
 const FILES_MAX = 1_000;
 const YAML = /\.ya?ml$/;
+/** What looks like data of the policy. */
 const DATA_FILE = /^data\.(ya?ml|json)$/;
 const REGO = /(?<!_test)\.rego$/;
 /** A catalogue of prices is data too; a bundle takes no more. */
@@ -200,7 +201,7 @@ class FolderReader {
     return found;
   }
 
-  /** Returns `config` of each data file: OPA puts a file's content below the folders that it is in. */
+  /** Returns `config` of the policy's data. Data that no bundle has is refused: it would limit nothing. */
   async dataIn(folder: string): Promise<DataFile[]> {
     const root = path.join(this.#folder, folder);
     if (!(await exists(root))) return [];
@@ -210,19 +211,16 @@ class FolderReader {
     const found: DataFile[] = [];
     for (const inside of names.sort()) {
       const file = `${folder}/${inside}`;
+      if (!DATA_FILES.includes(inside)) {
+        const parts = DATA_FILES.map((name) => `${folder}/${name}`).join(' and ');
+        this.#add(file, `another place for this data: only ${parts} are part of the policy`);
+        continue;
+      }
       const read = await readYaml(path.join(root, inside), file, () => z.json(), DATA_LENGTH_MAX);
       const value = this.#keep(file, read);
-      const [first, ...below] = inside.split(path.sep).slice(0, -1);
       if (value === undefined) continue;
-      if (first === undefined) {
-        const config =
-          typeof value === 'object' && value !== null && 'config' in value ? value['config'] : {};
-        found.push({ file, prefix: ['config'], config });
-      } else if (first === 'config')
-        found.push({
-          ...{ file, prefix: [], above: below.length },
-          config: below.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
-        });
+      const config = typeof value === 'object' && value !== null && 'config' in value ? value['config'] : {};
+      found.push({ file, config });
     }
     return found;
   }

@@ -2,12 +2,12 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exists, namesIn } from '@interlock/policy';
+import { DATA_FILES, exists, namesIn } from '@interlock/policy';
 import { Failure } from '@interlock/shell';
 
 /** The rules that come with Interlock; a configuration adds data and rules of its own. */
 export const BASE_POLICIES = fileURLToPath(new URL('../../../policies', import.meta.url));
-const POLICY_ENTRIES: readonly string[] = ['main', 'rules', 'data.yaml', 'data.json'];
+const POLICY_ENTRIES: readonly string[] = ['main', 'rules', ...DATA_FILES];
 /** A policy may have as many files. */
 const RULES_MAX = 5_000;
 

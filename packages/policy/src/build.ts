@@ -25,6 +25,9 @@ const RULE_MODULE = /^interlock\.rules\.(.+)$/;
 /** The name of a rule is also the name of its folder and its package. */
 const RULE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
+/** The data of a policy folder: no other file of it is data. */
+export const DATA_FILES: readonly string[] = ['data.yaml', 'data.json'];
+
 export interface BundleOptions {
   /** The `opa` program. */
   opaBin: string;
@@ -148,7 +151,7 @@ interface PolicyFile {
 
 async function filesOf(folder: string): Promise<PolicyFile[]> {
   const files: PolicyFile[] = [];
-  for (const name of ['data.yaml', 'data.json']) {
+  for (const name of DATA_FILES) {
     const file = path.join(folder, name);
     if (await exists(file)) files.push({ file });
   }

@@ -1,4 +1,4 @@
-export { type BundleOptions, buildBundle } from './build.ts';
+export { type BundleOptions, buildBundle, DATA_FILES } from './build.ts';
 export {
   BUNDLE_MAX_BYTES,
   type LoadedPolicy,

@@ -2,21 +2,20 @@
 import type { Finding } from './finding.ts';
 import type { FolderNames } from './folder-names.ts';
 import { isRecord } from './records.ts';
-import { type DataFile, pathIn } from './settings-check.ts';
+import type { DataFile } from './settings-check.ts';
 
 const WHO = ['tenants', 'agents', 'users', 'roles'];
 const WHAT = ['tools', 'labels'];
 const MEMBERS = [...WHO, ...WHAT, 'where'];
 
 export function checkGrants(data: readonly DataFile[], names: FolderNames): Finding[] {
-  return data.flatMap((one) => {
-    const { file, config } = one;
+  return data.flatMap(({ file, config }) => {
     const grants = isRecord(config) && Array.isArray(config['allow_listed']) ? config['allow_listed'] : [];
     return grants.flatMap((grant: unknown, index) => {
       const why = isRecord(grant) ? coversNothing(grant, names) : 'it is not an object';
       if (why === undefined) return [];
       const text = `this grant covers nothing: ${why}`;
-      return [{ file, path: pathIn(one, ['allow_listed', index]), isKey: false, refused: false, text }];
+      return [{ file, path: ['config', 'allow_listed', index], isKey: false, refused: false, text }];
     });
   });
 }

@@ -16,10 +16,7 @@ import { lackingText } from './tool-check.ts';
 /** One file of a policy's data. */
 export interface DataFile {
   file: string;
-  /** Where `config` is in the file: empty where the file's folder is `config` itself, or below it. */
-  prefix: readonly PropertyKey[];
-  /** How many members of `config` its folders stand for. */
-  above?: number;
+  /** The member `config` of the file. */
   config: unknown;
 }
 
@@ -51,7 +48,7 @@ function settingMistakes(file: DataFile, name: string, facts: SettingsFacts): Fi
       namesIn(file.config, [name, ...pattern.split('/').slice(1)]).flatMap((found) =>
         mistakeOf(found, kind, facts.names).map(({ text, isUnknown }) => ({
           file: file.file,
-          path: pathIn(file, found.path),
+          path: ['config', ...found.path],
           isKey: found.isKey,
           refused: effect === 'restricts' && isUnknown,
           text,
@@ -66,21 +63,15 @@ function unreadSetting(file: DataFile, name: string, { rules, ownRego }: Setting
   if (read.includes(name)) return [];
   const known = [...rules.map((rule) => rule.name), 'zones'];
   const text = `no rule reads the setting ${name}${meantText(name, known)}`;
-  return [{ file: file.file, path: pathIn(file, [name]), isKey: true, refused: true, text }];
+  return [{ file: file.file, path: ['config', name], isKey: true, refused: true, text }];
 }
 
-/** Returns the place in a file of a path in `config`. */
-export function pathIn({ prefix, above = 0 }: DataFile, inConfig: readonly PropertyKey[]): PropertyKey[] {
-  return [...prefix, ...inConfig.slice(above)];
-}
-
-function unknownZones(data: DataFile): Finding[] {
-  const { file, config } = data;
+function unknownZones({ file, config }: DataFile): Finding[] {
   const zones = isRecord(config) && Array.isArray(config['zones']) ? config['zones'] : [];
   return zones.flatMap((zone: unknown, index) => {
     if (typeof zone === 'string' && isZone(zone)) return [];
     const text = `${JSON.stringify(zone)} is no time zone${meantText(String(zone), Intl.supportedValuesOf('timeZone'))}`;
-    return [{ file, path: pathIn(data, ['zones', index]), isKey: false, refused: true, text }];
+    return [{ file, path: ['config', 'zones', index], isKey: false, refused: true, text }];
   });
 }
 
