@@ -170,6 +170,17 @@ describe('[P-discover-command] what a server offers is looked at by the command 
     expect(withKnown(loaded, gone, elsewhere)).toEqual(gone);
   });
 
+  test('[P-upstream-alone] what was applied while servers were asked stays: of an older list only descriptions count', async () => {
+    await writeServer('read_text_file: { labels: [reads-private] }', 'write_file: {}');
+    const { tools: older } = await resolved();
+    const loaded = await loadConfiguration(folder, path.join(folder, '.interlock'));
+    const [read] = older;
+    if (read === undefined) throw new TypeError('There is a tool.');
+    const narrowed = { ...read, labels: [], description: '', unavailable: { reason: 'gone' } };
+    const added = { ...read, name: 'added', description: 'As it is now.' };
+    expect(withKnown(loaded, [narrowed, added], older)).toEqual([{ ...read, labels: [] }, added]);
+  });
+
   test('[P-config-names] a tool that is known from before is held to the arguments that it has, like one whose server answers', async () => {
     await writeServer('write_file: {}');
     const { tools: before } = await resolved();
