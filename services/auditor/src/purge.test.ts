@@ -146,6 +146,22 @@ describe('[P-streams-bounded] the ledger', () => {
     expect(await executor.claim('started', claim, 0)).toEqual({ stored: false });
   });
 
+  test('keeps an end that it cannot read, and what came after it, and says so', async () => {
+    const odd = newCall();
+    await audited.refuse(newCall());
+    await carryOut(odd, { redactions: -1 });
+    await carryOut(newCall(), {});
+    const errors: object[] = [];
+    const log = { ...silent, error: (fields: object) => void errors.push(fields) };
+    const head = await recorderOf('LEDGER').catchUp();
+    expect(await purgeUpTo('LEDGER', head, { log })).toBe(2);
+    expect(errors).toMatchObject([{ sequence: 3, call: `${TENANT}.${odd}` }]);
+    expect(await purgeUpTo('LEDGER', head)).toBe(0);
+    expect(await firstSequence('LEDGER')).toBe(3);
+    const claim = makeClaim(makeCall({ tenant: TENANT, call: odd }), audited.testBus.keyring);
+    expect(await executor.claim('started', claim, 0)).toEqual({ stored: false });
+  });
+
   test(
     'goes on for ever: several times what it holds is recorded, purged and verified, and it is never as full as its alarm',
     async () => {

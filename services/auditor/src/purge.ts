@@ -4,7 +4,8 @@
  * P1. What is purged is recorded, under a checkpoint that this process signed, and older than `limits.eventsKeptMs` by the
  *     clock of the NATS server, which dates the events too: the clock of this service does not matter.
  * P2. A call leaves the ledger only once it has ended, and its outcome is kept before (`outcomes`): an Idempotency-Key is
- *     valid for longer than the ledger holds its call. The first outcome that is kept stays.
+ *     valid for longer than the ledger holds its call. The first outcome that is kept stays. An end that cannot be read
+ *     stays in the ledger, with what came after it.
  * P3. An event leaves the approvals only once the service that waits for it has handled it.
  */
 import type { AuditStreams, BusLog, Ledger, Records, StreamRecord } from '@interlock/bus';
@@ -90,7 +91,7 @@ async function handled(below: number, bus: AuditStreams): Promise<number> {
   return Math.min(below, (await bus.handledUpTo()) + 1);
 }
 
-/** Keeps the outcomes of the calls in a range (P2). Returns the end of the range, or the first claim in it that has not ended. */
+/** Keeps the outcomes of the calls in a range. Returns from which sequence on the ledger keeps what it has (P2). */
 async function keepOutcomes(
   from: number,
   below: number,
@@ -98,7 +99,7 @@ async function keepOutcomes(
 ): Promise<number> {
   const events = await inParallel(range(from, below), async (sequence) => {
     const message = await bus.readSequence('LEDGER', sequence);
-    return message && eventOf(message, log);
+    return message && eventOf(message);
   });
   const open = new Map<string, LedgerEvent>();
   for (const event of events) {
@@ -110,6 +111,14 @@ async function keepOutcomes(
   for (const { address, sequence } of open.values()) {
     const last = await bus.readCall(address.tenant, address.call);
     if (last?.step === 'started' || last?.step === 'restarted') keepFrom = Math.min(keepFrom, sequence);
+  }
+  const unread = events.find((event) => event?.unreadable !== undefined);
+  if (unread !== undefined && unread.sequence < keepFrom) {
+    keepFrom = unread.sequence;
+    log.error(
+      { err: unread.unreadable, sequence: keepFrom, call: unread.key },
+      'purging of the ledger stops here: this end of a call does not have its shape, so its outcome cannot be kept',
+    );
   }
   await inParallel(events, async (event) => {
     if (event?.outcome !== undefined && event.sequence < keepFrom)
@@ -125,10 +134,12 @@ interface LedgerEvent {
   key: string;
   isEnd: boolean;
   /** Absent of a claim, and of what no agent can ask for. */
-  outcome: OutcomeEntry | undefined;
+  outcome?: OutcomeEntry | undefined;
+  /** Why an end cannot be read. */
+  unreadable?: unknown;
 }
 
-function eventOf(message: StreamRecord, log: BusLog): LedgerEvent | undefined {
+function eventOf(message: StreamRecord): LedgerEvent | undefined {
   const address = parseSubject(message.subject)?.address;
   if (address === undefined) return undefined;
   const key = `${address.tenant}.${address.call}`;
@@ -136,25 +147,24 @@ function eventOf(message: StreamRecord, log: BusLog): LedgerEvent | undefined {
   switch (message.step) {
     case 'started':
     case 'restarted':
-      return { ...common, isEnd: false, outcome: undefined };
+      return { ...common, isEnd: false };
     case 'settled':
     case 'refused':
-      return { ...common, isEnd: true, outcome: outcomeOf(message, log) };
+      return { ...common, isEnd: true, ...outcomeOf(message) };
     default:
       return undefined;
   }
 }
 
-function outcomeOf({ step, data, sequence }: StreamRecord, log: BusLog): OutcomeEntry | undefined {
+function outcomeOf({ step, data }: StreamRecord): Pick<LedgerEvent, 'outcome' | 'unreadable'> {
   try {
     const body: unknown = JSON.parse(Buffer.from(data).toString('utf8'));
-    if (step === 'settled') return outcomeOfSettled(eventSchemas.settled.parse(body));
+    if (step === 'settled') return { outcome: outcomeOfSettled(eventSchemas.settled.parse(body)) };
     const refused = eventSchemas.refused.parse(body);
     // A record of many requests has an id that nobody knows.
-    return refused.count === undefined ? outcomeOfRefused(refused) : undefined;
+    return refused.count === undefined ? { outcome: outcomeOfRefused(refused) } : {};
   } catch (error) {
-    log.error({ err: error, step, sequence }, 'kept no outcome of a call: its end does not have its shape');
-    return undefined;
+    return { unreadable: error };
   }
 }
 
