@@ -67,6 +67,18 @@ describe('a credential', () => {
     expect(basic.request.headers).toHaveProperty('authorization', `Basic ${btoa('ada:pw')}`);
   });
 
+  test('in the query leaves what stands there as it is', async () => {
+    const target = {
+      url: 'https://api.example.com/x{?fields}',
+      query: { q: 'a b', $filter: '1', tags: { value: '{tags}', lists: 'comma' } },
+    };
+    const args = { fields: ['x,y', 'z'], tags: ['a,b', 'c'] };
+    const { request } = await inject(target, [['k &+1', { as: 'query', parameter: 'key' }]], args);
+    expect(request.url).toBe(
+      'https://api.example.com/x?fields=x%2Cy,z&q=a%20b&$filter=1&tags=a%2Cb,c&key=k%20%26%2B1',
+    );
+  });
+
   test('makes basic authentication with another one', async () => {
     const { request, secrets } = await inject({}, [
       ['pw', { as: 'basic-password' }],

@@ -8,6 +8,7 @@ import { Fault, type Injection } from '@interlock/contracts';
 import { assertHeaderValue, basicSecrets } from '@interlock/egress';
 import { Secret } from '@interlock/keys';
 import { signAws } from './aws-sigv4.ts';
+import { escapePair } from './pairs.ts';
 import type { HttpRequest } from './request.ts';
 import { addHeader } from './request.ts';
 
@@ -60,7 +61,8 @@ export async function injectCredentials(
         break;
       case 'query': {
         if (url.searchParams.has(inject.parameter)) throw taken(inject.parameter);
-        url.searchParams.append(inject.parameter, value.reveal());
+        // As text: `searchParams` would write the whole query again, as a form.
+        url.search += `${url.search === '' ? '' : '&'}${escapePair(inject.parameter, [value.reveal()])}`;
         break;
       }
       case 'basic-password':
