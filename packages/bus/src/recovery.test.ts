@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault } from '@interlock/contracts';
 import { executorService } from '@interlock/executor';
 import { eventually, makeCall, makeClaim, makeRefused, startTestBus, type TestBus } from '@interlock/testkit';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, connectProvisioner, type Provisioner } from './index.ts';
@@ -142,4 +143,13 @@ describe('a stream that is lost', () => {
     });
     await eventually(async () => !(await isReady()), NOTICED_MS);
   });
+});
+
+test('a bucket that a provisioner made in part, before it was killed, is made whole by the next one', async () => {
+  const hasMessageTtl = async () => (await jsm.streams.info('KV_questions')).config.allow_msg_ttl === true;
+  await jsm.streams.delete('KV_questions');
+  await new Kvm(jetstream(core)).create('questions');
+  expect(await hasMessageTtl()).toBe(false);
+  expect(await provisioner.provision()).toEqual([]);
+  expect(await hasMessageTtl()).toBe(true);
 });

@@ -52,7 +52,10 @@ export interface ProvisionOptions {
   anchorsMaxBytes?: number;
 }
 
-/** Makes every stream, consumer and bucket that is missing, and changes none that exists. Returns the names of those it made. */
+/**
+ * Makes every stream, consumer and bucket that is missing, and changes none that exists, but for a bucket that an earlier
+ * provisioner had not made whole. Returns the names of those it made.
+ */
 export async function provision(
   connection: NatsConnection,
   jsm: JetStreamManager,
@@ -203,16 +206,19 @@ async function ensureBucket(
   name: BucketName,
   replicas: number,
 ): Promise<boolean> {
-  if (await exists(() => jsm.streams.info(`KV_${name}`))) return false;
   const { maxAgeMs, removedMs, maxBytes } = buckets[name];
-  await kvm.create(name, {
-    history: 1,
-    replicas,
-    max_bytes: maxBytes,
-    ...(maxAgeMs === 0 ? {} : { ttl: maxAgeMs }),
-  });
-  if (removedMs > 0) await jsm.streams.update(`KV_${name}`, { allow_msg_ttl: true });
-  return true;
+  const found = await presentOr(() => jsm.streams.info(`KV_${name}`));
+  if (found === undefined)
+    await kvm.create(name, {
+      history: 1,
+      replicas,
+      max_bytes: maxBytes,
+      ...(maxAgeMs === 0 ? {} : { ttl: maxAgeMs }),
+    });
+  // Creating cannot ask for it, and whoever created the bucket may have been killed before this.
+  if (removedMs > 0 && found?.config.allow_msg_ttl !== true)
+    await jsm.streams.update(`KV_${name}`, { allow_msg_ttl: true });
+  return found === undefined;
 }
 
 async function exists(read: () => Promise<unknown>): Promise<boolean> {
