@@ -55,6 +55,33 @@ describe('[P-approval-shown] approve', () => {
     });
   });
 
+  test('[P-approval-ending] says that the answer counted where its ending cannot be read, and ends with 0', async () => {
+    const at = { '/v1/approvals/default/c_1': {} };
+    const { code, stdout } = await withApi({ ...api, at }, ['approve', 'c_1', '--as', 'bob', '--yes']);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout:
+        'c_1 was approved by bob. What became of the call is not recorded yet: see interlock audit show.\n',
+    });
+  });
+
+  test('[P-approval-ending] asks once a second how the call ended', async () => {
+    const path = '/v1/approvals/default/c_1';
+    const settled = api.at[path];
+    let settledAtMs: number | undefined;
+    const at = {
+      get [path]() {
+        settledAtMs ??= performance.now() + 500;
+        return performance.now() < settledAtMs ? { ...settled, ending: { step: 'started' } } : settled;
+      },
+    };
+    const { code, asked } = await withApi({ ...api, at }, ['approve', 'c_1', '--as', 'bob', '--yes']);
+    expect({ code, asked: asked.filter(({ url }) => url === path).map(({ method }) => method) }).toEqual({
+      code: 0,
+      asked: ['POST', 'GET', 'GET'],
+    });
+  });
+
   test('is what `approvals` shows in the same words', async () => {
     const { stdout } = await withApi(api, ['approvals', '--as', 'bob']);
     expect(stdout).toContain('\\u200b');
@@ -90,6 +117,27 @@ describe('[P-kill-names] kill', () => {
     const { code, stderr, asked } = await withApi(api, ['kill', kind, name]);
     expect({ code, method: asked[0]?.method }).toEqual({ code: 1, method: 'POST' });
     expect(stderr).toContain(said);
+  });
+
+  test.each([[[]], [['--json']]])(
+    'whose name cannot be looked up shows what is set, and warns: %s',
+    async (json) => {
+      const list = { switches: [{ key: 'tool.pay', ...on }] };
+      const api = { status: 200, body: list, at: { '/v1/tools': {} } };
+      const { code, stdout, stderr } = await withApi(api, ['kill', '--tool', 'pay', ...json]);
+      expect(code).toBe(0);
+      expect(stdout).toContain('tool.pay');
+      if (json.length > 0) expect(JSON.parse(stdout)).toEqual(list);
+      expect(stderr).toMatch(/warning: .* whether any tool has that name/);
+    },
+  );
+
+  test('that is turned off looks no name up, and ends with 0', async () => {
+    const api = { status: 200, body: { switches: [] }, at };
+    const { code, stderr, asked } = await withApi(api, ['kill', '--tool', 'pya', '--off']);
+    expect({ code, stderr, methods: asked.map(({ method }) => method) }).toEqual({
+      ...{ code: 0, stderr: '', methods: ['POST'] },
+    });
   });
 
   test.each([

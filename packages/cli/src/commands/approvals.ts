@@ -81,18 +81,23 @@ function answerCommand(verdict: 'approve' | 'deny', description: string, example
 
 /** An approved call is decided once more, and carried out: most have ended by then. */
 const ENDING_WAIT_MS = 20_000;
-const POLL_MS = 200;
+const POLL_MS = 1_000;
 
 type Ending = QuestionState['ending'];
 
-/** Returns how an approved call ended, or how far it got in that time. */
+/** Returns how an approved call ended, or how far it got in that time. The answer counts, also where that cannot be read. */
 async function untilEnded(client: ApiClient, path: string): Promise<Ending> {
   const endMs = systemClock.monotonicMs() + ENDING_WAIT_MS;
-  for (;;) {
-    const { ending } = await client.request({ method: 'GET', path, reply: questionStateSchema });
-    const isOver = ending !== undefined && ending.step !== 'started';
-    if (isOver || systemClock.monotonicMs() > endMs) return ending;
-    await systemClock.sleep(POLL_MS);
+  try {
+    for (;;) {
+      const { ending } = await client.request({ method: 'GET', path, reply: questionStateSchema });
+      const isOver = ending !== undefined && ending.step !== 'started';
+      const leftMs = endMs - systemClock.monotonicMs();
+      if (isOver || leftMs <= 0) return ending;
+      await systemClock.sleep(Math.min(POLL_MS, leftMs));
+    }
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   switchListSchema,
 } from '@interlock/contracts';
 import { meantText } from '@interlock/policy-analysis';
+import { failureOf } from '@interlock/shell';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { type ApiClient, managementClientOf } from '../client.ts';
@@ -55,20 +56,28 @@ async function runKill(options: KillOptions): Promise<void> {
           body: { target, on: off !== true, ...(reason === undefined ? {} : { reason }) },
           reply: switchListSchema,
         });
-  const unknown = target === undefined ? undefined : await unknownText(client, target);
-  print(options, unknown === undefined ? list : { ...list, unknown }, textOf(list));
+  // The switch is set: a person sees that before anything else is asked. A document also has what is known of the name.
+  if (options.json !== true) print(options, list, textOf(list));
+  const unknown = target === undefined || off === true ? undefined : await unknownText(client, target);
+  if (options.json === true) print(options, unknown === undefined ? list : { ...list, unknown }, '');
   if (unknown === undefined) return;
   // The switch is set all the same: it would hold for what gets this name.
   process.exitCode = exitCodes.failed;
   report(unknown);
 }
 
-/** Returns what to say about a target that does not exist: nothing was stopped by its switch. */
+/** Returns what to say about a target that does not exist: nothing was stopped by its switch. Warns where that cannot be determined. */
 async function unknownText(client: ApiClient, target: SwitchTarget): Promise<string | undefined> {
   if (target.kind === 'all') return undefined;
-  const { name, known } = await namesFor(client, target);
-  if (known.includes(name)) return undefined;
-  return `No ${target.kind} has the name ${name}${meantText(name, known) || '.'} The switch concerns nothing that exists.`;
+  try {
+    const { name, known } = await namesFor(client, target);
+    if (known.includes(name)) return undefined;
+    return `No ${target.kind} has the name ${name}${meantText(name, known) || '.'} The switch concerns nothing that exists.`;
+  } catch (error) {
+    const { detail } = failureOf(error);
+    report(`warning: the switch is set; whether any ${target.kind} has that name is not known: ${detail}`);
+    return undefined;
+  }
 }
 
 async function namesFor(
