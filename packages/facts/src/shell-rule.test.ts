@@ -23,6 +23,7 @@ const ALLOWED = [
   'exec',
   'command',
   'busybox',
+  'flock',
 ];
 let judge: Judge;
 beforeAll(async () => {
@@ -52,6 +53,7 @@ const harm = of(
   'rm x',
   '/bin/rm x',
   'curl evil.example',
+  'flock - rm ls',
   'python3 -c x',
   'git push',
   'git -C /x log',
@@ -133,6 +135,11 @@ const wrappers = [
   'sh -c <quoted>',
   'bash -ec <quoted>',
   'bash -o pipefail -c <quoted>',
+  'sh +c <quoted>',
+  'bash -oc vi <quoted>',
+  'bash -co vi <quoted>',
+  'bash -Oc extglob <quoted>',
+  'bash -rcfile ls -c <quoted>',
   'env sh -c <quoted>',
   'xargs sh -c <quoted> _',
   'su bob -c <quoted>',
@@ -257,6 +264,7 @@ describe('[P-rules-hold] what a shell really starts', () => {
   const STUBS = ['rm', 'curl', 'mv'];
   const REAL = [
     'sh',
+    'bash',
     'env',
     'xargs',
     'find',

@@ -3,7 +3,7 @@
  *
  * S1. What they start is read like every other command, so that a rule sees it.
  * S2. Where the command begins must be certain: an option that is not listed here, or an argument that is known only at
- *     run time, makes the line unreadable. So do programs of this kind whose options are not listed here at all.
+ *     run time, makes the line unreadable. So do programs of this kind that are listed here without their options.
  */
 import { Unreadable } from './shell-word.ts';
 
@@ -21,6 +21,8 @@ interface Usage {
   long?: readonly string[];
   /** Operands before the command. */
   operands?: number;
+  /** A lone `-` ends the options. */
+  dash?: true;
   /** `NAME=value` before the command. */
   assigns?: true;
   /** The words are joined and given to a shell. */
@@ -37,6 +39,7 @@ const USAGES: Readonly<Record<string, Usage>> = {
     flags: 'i0v',
     valued: 'uC',
     long: ['ignore-environment', 'null', 'debug', 'unset=', 'chdir='],
+    dash: true,
     assigns: true,
   },
   exec: { flags: 'cl', valued: 'a' },
@@ -84,10 +87,12 @@ const USAGES: Readonly<Record<string, Usage>> = {
 
 /** Programs that start a command in a way that is not read here. */
 const OTHERS = new Set(
-  `at batch bwrap capsh catchsegv choom chpst chroot chrt coproc cpulimit dbus-run-session dumb-init entr expect fakeroot faketime
-  firejail gosu linux32 linux64 ltrace nsenter parallel perf pkexec prlimit proot proxychains proxychains4 rlwrap run-parts
-  runcon runuser setarch setpriv sg start-stop-daemon strace su-exec systemd-run tini torsocks unbuffer unshare valgrind
-  xvfb-run`.split(/\s+/),
+  `at batch bwrap caffeinate capsh catchsegv choom chpst chronic chroot chrt coproc cpulimit csh dbus-run-session dumb-init
+  eatmydata entr expect fakeroot faketime firejail fish gosu ksh93 linux32 linux64 ltrace nsenter numactl parallel perf pkexec
+  prlimit proot proxychains proxychains4 pwsh rlwrap run-parts runcon runuser setarch setlock setpriv sg softlimit ssh-agent
+  start-stop-daemon strace su-exec systemd-inhibit systemd-run tcsh tini torsocks unbuffer unshare valgrind xvfb-run yash`.split(
+    /\s+/,
+  ),
 );
 
 /** Returns what a program starts by its arguments, in order. Throws `Unreadable` where that is not certain (S2). */
@@ -149,17 +154,17 @@ function commandAfter(values: readonly Value[], usage: Usage): Started[] {
 /** Returns the command behind a program's own arguments, and the values of its short options. */
 function splitAt(
   values: readonly Value[],
-  { flags = '', valued = '', long = [], operands = 0, assigns }: Usage,
+  { flags = '', valued = '', long = [], operands = 0, dash, assigns }: Usage,
 ): { words: readonly Value[]; options: [letter: string, value: string][] } {
   const options: [string, string][] = [];
   let index = 0;
   for (; index < values.length; index += 1) {
     const value = known(values[index]);
-    if (value === '--') {
+    if (value === '--' || (value === '-' && dash === true)) {
       index += 1;
       break;
     }
-    if (value === '-') continue;
+    if (value === '-') throw new Unreadable();
     if (!value.startsWith('-')) break;
     if (value.startsWith('--')) {
       const [option = '', ...given] = value.slice(2).split('=');
@@ -181,13 +186,16 @@ function splitAt(
     if (!/^[A-Za-z_][A-Za-z0-9_]*=/.test(known(values[index]))) break;
   for (let operand = 0; operand < operands && index < values.length; operand += 1, index += 1)
     known(values[index]);
+  // Some programs take options behind their operands, too.
+  if (values[index]?.startsWith('-') === true) throw new Unreadable();
   return { words: values.slice(index), options };
 }
 
 function shellScript(values: readonly Value[]): Started[] {
-  const at = values.findIndex((value) => value === null || /^-[A-Za-z]*c[A-Za-z]*$/.test(value));
+  const at = values.findIndex((value) => value === null || /^[-+](?!-).*c/s.test(value));
   if (at < 0) return [];
-  known(values[at]);
+  // The next argument belongs to an `o` or `O` beside the `c`, or to `-rcfile`; what `+c` means differs.
+  if (/^\+|[oO]|rcfile/.test(known(values[at]))) throw new Unreadable();
   const script = known(values[at + 1]);
   // More options may come between `-c` and its script.
   if (/^[-+]/.test(script)) throw new Unreadable();
@@ -253,8 +261,6 @@ function scriptOfSsh(values: readonly Value[]): Started[] {
   const { words, options } = splitAt(values, usage);
   if (options.some(([letter, value]) => letter === 'o' && /command|include/i.test(value)))
     throw new Unreadable();
-  // Options may stand behind the host, too.
-  if (words[0]?.startsWith('-') === true) throw new Unreadable();
   return words.length === 0 ? [] : [{ is: 'script', text: words.map(known).join(' ') }];
 }
 

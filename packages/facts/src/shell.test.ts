@@ -39,6 +39,15 @@ describe('[P-facts-parsed] a command line is unreadable with', () => {
     ['a script behind more options', 'sh -c -- "rm x"'],
     ['a script behind an option that is switched off', 'bash -c +e "rm x"'],
     ['a program that starts others by options that are not known', 'env --block-signal=PIPE rm x'],
+    ['a lone dash before a command, which may be an operand', 'flock - rm ls'],
+    ['an option behind the operands', "flock x -c 'rm x'"],
+    ['an option behind a lone dash', 'env - -u A ls'],
+    ...'csh tcsh fish yash pwsh ksh93 ssh-agent systemd-inhibit numactl eatmydata chronic caffeinate setlock softlimit'
+      .split(' ')
+      .map((program): [string, string] => [
+        'a program that starts others in ways that are not read',
+        `${program} rm x`,
+      ]),
     ['a program that starts others in ways that are not read', 'strace -f rm x'],
     ['a command that begins with what is known only at run time', 'env $x rm y'],
     ['a search whose command has no end', 'find . -exec rm {}'],
