@@ -198,18 +198,24 @@ interface ProcessList extends AsyncDisposable {
 
 function processList(data: string, report: (line: string) => void): ProcessList {
   const writes = new Queue();
+  /** A write reads the lists when it runs, so that one in waiting is enough. */
+  let waiting = false;
   const list: ProcessList = {
     services: [],
     servers: [],
-    write: () =>
+    write: () => {
+      if (waiting) return;
+      waiting = true;
       void writes
         .run(async () => {
+          waiting = false;
           await writeLock(data, { services: pidsOf(list.services), servers: pidsOf(list.servers) });
           await writeServiceList(data, list.services);
         })
         .catch((error: unknown) =>
           report(`the list of processes is out of date: ${failureOf(error).detail}`),
-        ),
+        );
+    },
     [Symbol.asyncDispose]: async () => {
       await writes.idle();
       await rm(dataFiles(data).services, { force: true });
