@@ -41,7 +41,7 @@ test(
       result: { created: expect.arrayContaining(['tool/count']) },
     });
     expect(await line.call('read', { id: 1 })).toMatchObject({ status: 200 });
-    const refused = await line.call('count', { of: 'x' });
+    const refused = await line.call('count', { of: 'x' }, { idempotencyKey: 'later' });
     expect(refused).toMatchObject({ status: 503, body: { code: 'tool_unavailable' } });
     expect(JSON.stringify(refused.body)).toMatch(/MCP server reports \(http.*could not be asked/);
     expect((await line.agent('helper').get('/v1/tools')).body).not.toMatchObject({
@@ -63,7 +63,7 @@ test(
       const { body } = await line.person('alice').get('/v1/tools');
       return !JSON.stringify(body).includes('"unavailable"');
     }, ANSWERED_MS);
-    expect(await line.call('count', { of: 'x' })).toMatchObject({
+    expect(await line.call('count', { of: 'x' }, { idempotencyKey: 'later' })).toMatchObject({
       body: { outcome: 'succeeded', result: { content: [{ type: 'text', text: '7' }] } },
     });
   },

@@ -106,11 +106,11 @@ export const faults = {
     'The tool changed after policy decided about this call.',
     'read the tool again at /v1/tools, then make a new call',
   ),
-  tool_unavailable: refusal(
+  tool_unavailable: passing(
     503,
     AGENTS,
     'The server of this tool could not be asked what the tool is, so the tool cannot be called now.',
-    'make the call later: the tool can be called as soon as its server answers',
+    'later, with the same Idempotency-Key if it had one: the tool can be called as soon as its server answers',
   ),
   tool_unusable: refusal(
     503,
