@@ -1,7 +1,8 @@
 /**
  * Who may open an emergency. It answers every question about an agent's calls beforehand, so it takes somebody who may
  * answer them, and by default nobody who could send them: not the person the agent acts for, not who made the agent, and
- * not who made a key of it. An admin may hold keys: the first start makes them in an admin's name.
+ * not who made a key of it. An admin may hold keys: the first start makes them in an admin's name. Who may answer is read
+ * from `approvals.yaml`: roles that a rule names for a single call are not known before there is a call.
  */
 import {
   type AgentEntry,
