@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -36,10 +36,11 @@ afterEach(async () => {
 });
 
 /** Runs doctor against these answers, and returns what it said about one thing. */
-async function doctor(answers: Record<string, object>, name: string) {
+async function doctor(answers: Record<string, object>, name: string, ...options: string[]) {
   const ended = await withApi({ status: 200, body: {}, at: { ...healthy, ...answers } }, [
     'doctor',
     '--json',
+    ...options,
   ]);
   const { checks } = JSON.parse(ended.stdout);
   return { code: ended.code, check: checks.find((one: Check) => one.check === name) };
@@ -109,6 +110,35 @@ describe('[P-doctor] doctor says what is wrong and what to do', () => {
       ok: true,
       found: 'nobody has set notes-token: note cannot be called',
       next: 'Set them: interlock credential set notes-token.',
+    });
+  });
+
+  test('a credential of applied tools and of files, for each tool once', async () => {
+    const config = await mkdtemp(path.join(tmpdir(), 'interlock-doctor-'));
+    stack.push(() => rm(config, { recursive: true }));
+    await mkdir(path.join(config, 'tools'));
+    await writeFile(path.join(config, 'people.yaml'), 'people: [{person: alice, roles: [admin]}]');
+    const { target, ...tool } = note;
+    const { kind: _, ...http } = target;
+    const uses = (name: string) => ({ credential: { name, inject: { as: 'bearer' } } });
+    const files = { note: uses('notes-token'), more: uses('more-token') };
+    for (const [name, credential] of Object.entries(files))
+      await writeFile(
+        path.join(config, `tools/${name}.yaml`),
+        JSON.stringify({ ...tool, name, http, ...credential }),
+      );
+    const tools = ['note', 'other'].map((name) => ({ ...note, name, ...uses('notes-token') }));
+    const applied = { '/v1/tools': { tools } };
+    expect((await doctor(applied, 'credentials', '--config', config)).check).toEqual({
+      check: 'credentials',
+      ok: true,
+      found: expect.stringMatching(
+        /^nobody has set notes-token: other cannot be called; tools\/more\.yaml:[^;]+more-token is set: more [^;]+; tools\/note\.yaml:[^;]+notes-token is set: note [^;]+$/,
+      ),
+      next: 'Set them: interlock credential set notes-token, interlock credential set more-token.',
+    });
+    expect((await doctor({}, 'credentials', '--config', config)).check).toMatchObject({
+      next: 'Set them: interlock credential set more-token, interlock credential set notes-token.',
     });
   });
 

@@ -1,14 +1,22 @@
 /** Credentials that tools need and nobody has set: until then every call of such a tool fails. */
 import { credentialListSchema } from '@interlock/contracts';
+import { toolsOf } from '@interlock/policy-analysis';
 import type { ApiClient } from './client.ts';
 import { issueText, type LoadedConfiguration } from './load-configuration.ts';
 import type { ConfigurationIssue } from './yaml-file.ts';
+
+/** A credential that nobody has set, the tools of one file that need it, and the warning about them. */
+export interface UnsetCredential {
+  credential: string;
+  tools: string[];
+  issue: ConfigurationIssue;
+}
 
 /** Returns a warning for each tool file whose credential is not among those that are set. */
 export function unsetCredentials(
   loaded: Pick<LoadedConfiguration, 'tools' | 'toolIssue'>,
   set: ReadonlySet<string>,
-): ConfigurationIssue[] {
+): UnsetCredential[] {
   return loaded.tools.flatMap((file, index) => {
     const isMcp = 'mcp' in file;
     const uses = (isMcp ? file.mcp : file).credential;
@@ -17,7 +25,8 @@ export function unsetCredentials(
       if (set.has(name)) return [];
       const text = `no credential ${name} is set: ${what} until interlock credential set ${name}`;
       const path = [...(isMcp ? ['mcp'] : []), 'credential', ...(uses.length > 1 ? [position, 'name'] : [])];
-      return [loaded.toolIssue(index, { path, isKey: false, text })];
+      const issue = loaded.toolIssue(index, { path, isKey: false, text });
+      return [{ credential: name, tools: toolsOf(file).map((tool) => tool.name), issue }];
     });
   });
 }
@@ -35,6 +44,6 @@ export async function reportUnsetCredentials(
   loaded: LoadedConfiguration,
   report: (line: string) => void,
 ): Promise<void> {
-  for (const issue of unsetCredentials(loaded, await setCredentials(client)))
+  for (const { issue } of unsetCredentials(loaded, await setCredentials(client)))
     report(`warning: ${issueText(issue)}`);
 }

@@ -103,19 +103,22 @@ function checkCredentials(
   loaded: LoadedConfiguration | undefined,
 ): Check {
   const check = 'credentials';
+  const inFiles = loaded === undefined ? [] : unsetCredentials(loaded, set);
+  const isInFile = (name: string, tool: string) =>
+    inFiles.some((unset) => unset.credential === name && unset.tools.includes(tool));
   const missing = new Map<string, string[]>();
   for (const { name, credential } of tools)
     for (const use of credential)
-      if (!set.has(use.name)) missing.set(use.name, [...(missing.get(use.name) ?? []), name]);
-  const inFiles = loaded === undefined ? [] : unsetCredentials(loaded, set).map(issueText);
-  if (missing.size === 0 && inFiles.length === 0)
-    return { check, ok: true, found: `${set.size} set; no tool lacks one` };
+      if (!set.has(use.name) && !isInFile(use.name, name))
+        missing.set(use.name, [...(missing.get(use.name) ?? []), name]);
+  const names = new Set([...missing.keys(), ...inFiles.map(({ credential }) => credential)]);
+  if (names.size === 0) return { check, ok: true, found: `${set.size} set; no tool lacks one` };
   const applied = [...missing].map(
     ([name, users]) => `nobody has set ${name}: ${users.join(', ')} cannot be called`,
   );
   return {
-    ...{ check, ok: true, found: [...applied, ...inFiles].join('; ') },
-    next: `Set them: ${[...new Set([...missing.keys()])].map((name) => `interlock credential set ${name}`).join(', ')}.`,
+    ...{ check, ok: true, found: [...applied, ...inFiles.map(({ issue }) => issueText(issue))].join('; ') },
+    next: `Set them: ${[...names].map((name) => `interlock credential set ${name}`).join(', ')}.`,
   };
 }
 
