@@ -60,6 +60,18 @@ describe('[P-catalog] the catalogue', () => {
     ).toEqual([]);
   });
 
+  test.each(vendors)('of $folder leads to the origins of its vendor and nowhere else', (vendor) => {
+    const names = new Set(vendor.operations.map(({ tool }) => tool));
+    const leads = tools
+      .filter(({ name }) => names.has(name))
+      .map(({ name, http }) => ({
+        ...{ name, origin: originOf(http.url) },
+        allowed: http.egress.allow.map((host) => `https://${host}`),
+      }));
+    expect(leads).toEqual(leads.map(({ name, origin }) => ({ name, origin, allowed: [origin] })));
+    expect([...new Set(leads.map(({ origin }) => origin))].sort()).toEqual([...vendor.origins].sort());
+  });
+
   test.each(vendors)(
     'of $folder makes of each call the request that its vendor describes',
     async (vendor) => {
@@ -74,7 +86,7 @@ describe('[P-catalog] the catalogue', () => {
           if (file === undefined) throw new TypeError(`There is no ${operation.tool}.`);
           const args = fill(operation.args ?? {}, known);
           compileCheck(file.inputSchema)(args as Record<string, Json>);
-          recorder.prefix = paths[new URL(file.http.url.replaceAll(/[{}]/g, '')).host] ?? '';
+          recorder.prefix = paths[new URL(originOf(file.http.url)).host] ?? '';
           const { credentials } = vendor;
           const answer = await callTool(file, args, { origin: recorder.origin, call, credentials });
           const request = recorder.requests.at(-1);
@@ -92,6 +104,10 @@ describe('[P-catalog] the catalogue', () => {
     },
   );
 });
+
+function originOf(template: string): string {
+  return new URL(template.replaceAll(/[{}]/g, '')).origin;
+}
 
 /** A boundary is made of the content; where it stands is what counts. */
 const BOUNDARY = /interlock-[0-9a-f]{32}/g;

@@ -16,6 +16,7 @@ function operation({ body, headers = {}, ...more }: Operation): Operation {
 
 export const awsS3: Vendor = {
   folder: 'aws-s3',
+  origins: ['https://s3.us-east-1.amazonaws.com'],
   service: 'aws',
   seed: { s3: { buckets: [{ name: 'reports' }] } },
   credentials: { 'aws-key': 'AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },

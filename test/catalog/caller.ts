@@ -19,7 +19,7 @@ const TIMEOUT_MS = 20_000;
 
 const keys = createTestKeys();
 
-/** Carries out a call of a tool at `origin`; nothing else of its definition is changed. */
+/** Carries out a call of a tool at `origin`, which takes the place of its host and of its egress list. */
 export async function callTool(
   { http, inputSchema, credential, name }: HttpToolFile,
   args: Readonly<Record<string, unknown>>,

@@ -4,6 +4,7 @@ const JSON_BODY = { 'content-type': 'application/json' };
 
 export const github: Vendor = {
   folder: 'github',
+  origins: ['https://api.github.com'],
   service: 'github',
   seed: {
     users: [{ login: 'ada', name: 'Ada' }],

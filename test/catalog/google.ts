@@ -11,6 +11,7 @@ const COMMON = {
 export const gmail: Vendor = {
   ...COMMON,
   folder: 'gmail',
+  origins: ['https://gmail.googleapis.com'],
   seed: {
     users: [{ email: 'ada@example.com', name: 'Ada' }],
     messages: [
@@ -96,6 +97,7 @@ export const gmail: Vendor = {
 export const googleCalendar: Vendor = {
   ...COMMON,
   folder: 'google-calendar',
+  origins: ['https://www.googleapis.com'],
   seed: { users: [{ email: 'ada@example.com', name: 'Ada' }] },
   operations: [
     {
@@ -158,6 +160,7 @@ const BOUNDARY = 'interlock-BOUNDARY';
 export const googleDrive: Vendor = {
   ...COMMON,
   folder: 'google-drive',
+  origins: ['https://www.googleapis.com'],
   seed: { users: [{ email: 'ada@example.com', name: 'Ada' }] },
   operations: [
     {

@@ -15,6 +15,7 @@ function graphql(
 
 export const linear: Vendor = {
   folder: 'linear',
+  origins: ['https://api.linear.app'],
   service: 'linear',
   credentials: { 'linear-key': 'lin_test_admin' },
   // A key of a person stands there without a word before it.

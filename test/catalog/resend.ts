@@ -4,6 +4,7 @@ const JSON_BODY = { 'content-type': 'application/json' };
 
 export const resend: Vendor = {
   folder: 'resend',
+  origins: ['https://api.resend.com'],
   service: 'resend',
   seed: {
     domains: [{ name: 'example.com' }],

@@ -5,6 +5,7 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 export const slack: Vendor = {
   folder: 'slack',
+  origins: ['https://slack.com'],
   service: 'slack',
   seed: { users: [{ name: 'ada', real_name: 'Ada', email: 'ada@example.com' }] },
   credentials: { 'slack-bot-token': 'xoxb-1' },

@@ -6,6 +6,7 @@ const KEYED = { ...FORM, 'idempotency-key': '<call>' };
 
 export const stripe: Vendor = {
   folder: 'stripe',
+  origins: ['https://api.stripe.com'],
   service: 'stripe',
   seed: {
     products: [{ name: 'Pro' }],

@@ -7,6 +7,7 @@ const SERVICE = 'VA00000000000000000000000000000000';
 
 export const twilio: Vendor = {
   folder: 'twilio',
+  origins: ['https://api.twilio.com', 'https://verify.twilio.com'],
   service: 'twilio',
   credentials: { 'twilio-account-sid': ACCOUNT, 'twilio-auth-token': TOKEN },
   headers: { authorization: `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}` },

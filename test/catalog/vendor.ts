@@ -20,6 +20,8 @@ export interface Operation {
 export interface Vendor {
   /** Its folder in the catalogue. */
   folder: string;
+  /** Where its API is, by its documentation. */
+  origins: readonly string[];
   service: 'aws' | 'github' | 'google' | 'linear' | 'resend' | 'slack' | 'stripe' | 'twilio';
   seed?: Readonly<Record<string, unknown>>;
   /** Values of its credentials, by their names. */
