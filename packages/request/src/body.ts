@@ -19,6 +19,7 @@ export interface Body {
   mediaType: string;
 }
 
+type BodyTarget = Pick<HttpTarget, 'body' | 'method'>;
 type MultipartBody = Extract<RequestBody, { multipart: unknown }>['multipart'];
 type RelatedBody = Extract<RequestBody, { related: unknown }>['related'];
 type PartTemplate = Exclude<MultipartBody, 'all'>[string];
@@ -37,12 +38,9 @@ const MEDIA_TYPE = /^[!#$&^_.+a-zA-Z0-9-]+\/[!#$&^_.+a-zA-Z0-9-]+(?:;[\x20-\x7e]
  * Returns the body of a request, undefined for none. `named` are the arguments that the rest of the request has.
  * Throws `template_argument_refused`.
  */
-export function buildBody(
-  { body, method }: Pick<HttpTarget, 'body' | 'method'>,
-  args: Arguments,
-  named: ReadonlySet<string>,
-): Body | undefined {
-  if (body === 'none' || (body === 'all' && !TAKES_BODY.has(method))) return undefined;
+export function buildBody(target: BodyTarget, args: Arguments, named: ReadonlySet<string>): Body | undefined {
+  if (!hasBody(target)) return undefined;
+  const { body } = target;
   if (body === 'all') return jsonBody(others(args, named));
   if (Array.isArray(body)) return jsonBody(picked(args, body));
   if ('json' in body) {
@@ -66,8 +64,16 @@ export function buildBody(
   return bytes === undefined ? undefined : { bytes, mediaType: body.mediaType };
 }
 
+/** Whether a request may have a body at all. */
+export function hasBody(
+  target: BodyTarget,
+): target is BodyTarget & { body: Exclude<HttpTarget['body'], 'none'> } {
+  const { body, method } = target;
+  return body !== 'none' && (body !== 'all' || TAKES_BODY.has(method));
+}
+
 /** Whether a body takes every argument that the rest of the request does not name. */
-export function takesOthers({ body, method }: Pick<HttpTarget, 'body' | 'method'>): boolean {
+export function takesOthers({ body, method }: BodyTarget): boolean {
   if (body === 'all') return TAKES_BODY.has(method);
   if (typeof body === 'string' || Array.isArray(body)) return false;
   return (

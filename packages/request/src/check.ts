@@ -4,9 +4,9 @@
  */
 import { Fault, type HttpTarget, type Injection, type Tool } from '@interlock/contracts';
 import { isOwnedByConnection } from '@interlock/egress';
-import { takesOthers } from './body.ts';
+import { hasBody, takesOthers } from './body.ts';
 import { type Place, placesOf } from './places.ts';
-import { piecesOf } from './template.ts';
+import { isObject, piecesOf } from './template.ts';
 import { hostValues, namesInUrl } from './url.ts';
 
 /** A mistake and where it stands: a path below the tool's target. */
@@ -81,8 +81,7 @@ function headersTwice({
     if (isOwnedByConnection(lower)) return [{ path, text: 'this header is set by the gateway' }];
     if (lower === idempotencyHeader?.toLowerCase())
       return [{ path, text: 'idempotencyHeader sets this header' }];
-    const hasBody = body !== 'none' && (body !== 'all' || !['GET', 'HEAD', 'DELETE'].includes(method));
-    if (lower === 'content-type' && hasBody)
+    if (lower === 'content-type' && hasBody({ body, method }))
       return [
         {
           path,
@@ -202,8 +201,4 @@ function dropped(
 
 function argumentsOf({ properties }: Definition['inputSchema']): string[] {
   return isObject(properties) ? Object.keys(properties) : [];
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

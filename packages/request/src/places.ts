@@ -1,7 +1,7 @@
 /** Where the arguments of a call go in a request: for building it, for policy's facts and for checking a definition. */
 import type { HttpTarget, Json } from '@interlock/contracts';
 import { takesOthers } from './body.ts';
-import { argumentName, isRepeated, namesOf, textsOf } from './template.ts';
+import { argumentName, isRepeated, namesOf, textsOf, wholeArgument } from './template.ts';
 import { namesInUrl } from './url.ts';
 
 /** The use of an argument by name, and where it stands below the target. */
@@ -76,7 +76,6 @@ function placesOfJson(template: Json, path: readonly PropertyKey[]): Place[] {
 
 /** A text of several pieces takes scalars only, whatever stands where it goes. */
 function placesOfText(text: string, path: readonly PropertyKey[], takes: Place['takes']): Place[] {
-  const names = namesOf(text);
-  const isWhole = names.length === 1 && text === `{${names[0]}}`;
-  return names.map((name) => ({ name, path, takes: isWhole ? takes : 'text' }));
+  const isWhole = wholeArgument(text) !== undefined;
+  return namesOf(text).map((name) => ({ name, path, takes: isWhole ? takes : 'text' }));
 }

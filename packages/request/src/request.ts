@@ -7,7 +7,7 @@ import { assertHeaderValue } from '@interlock/egress';
 import { buildBody } from './body.ts';
 import { pairsOf, writeQuery } from './pairs.ts';
 import { placesBeforeBody } from './places.ts';
-import { type Arguments, argumentOf, fillText, namesOf, wholeArgument } from './template.ts';
+import { type Arguments, argumentOf, fillText, isObject, namesOf, wholeArgument } from './template.ts';
 import { buildUrl, originInUrl } from './url.ts';
 
 /** Everything of a request but its credential, its identity, its signature and its trace. */
@@ -100,8 +100,4 @@ function queryPairs(name: string, template: HttpTarget['query'][string], args: A
       pointer: pointerOf([whole ?? name]),
     });
   return pairsOf(name, filled, lists, whole ?? name);
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

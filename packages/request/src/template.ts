@@ -160,6 +160,10 @@ export function isScalar(value: unknown): value is Scalar {
   );
 }
 
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Returns the fault for an argument that does not fit into its place. */
 export function refused(name: string, detail: string): Fault {
   return new Fault('template_argument_refused', { detail, pointer: pointerOf([name]) });

@@ -14,7 +14,15 @@
 import { Fault, pointerOf } from '@interlock/contracts';
 import { escapePair } from './pairs.ts';
 import { isDots, partsOf } from './segments.ts';
-import { type Arguments, argumentOf, isScalar, percentEncode, refused, textOf } from './template.ts';
+import {
+  type Arguments,
+  argumentOf,
+  isObject,
+  isScalar,
+  percentEncode,
+  refused,
+  textOf,
+} from './template.ts';
 
 /** A tool's schema, of which the enums of arguments in the host are read. */
 export type InputSchema = Readonly<Record<string, unknown>>;
@@ -316,10 +324,6 @@ function escapeSegment(text: string, name: string): string {
 
 function isLabel(value: unknown): boolean {
   return typeof value === 'string' && DNS_LABEL.test(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function moved(detail: string): Fault {
