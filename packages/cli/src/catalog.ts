@@ -2,17 +2,16 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { httpToolFileSchema } from '@interlock/contracts';
+import { httpToolFileSchema, idSchema } from '@interlock/contracts';
 import { exists } from '@interlock/policy';
 import { Failure } from '@interlock/shell';
+import { configurationMissing } from './load-configuration.ts';
 import { pointingAtSchemas } from './schema-line.ts';
 import { readYaml } from './yaml-file.ts';
 
 const CATALOG = fileURLToPath(new URL('../../../examples/catalog', import.meta.url));
 const ENDING = '.yaml';
 const NAME_LINE = /^name: .*$/m;
-/** A name of a tool has at most this many characters. */
-const NAME_LENGTH = 64;
 
 /** One definition of the catalogue. */
 export interface CatalogTool {
@@ -53,22 +52,16 @@ export async function addFromCatalog(
   { vendor, only, prefix }: { vendor: string; only: readonly string[]; prefix: string },
 ): Promise<AddedTools> {
   const chosen = chosenOf(await readCatalog(vendor), { vendor, only });
-  if (!(await exists(path.join(config, 'people.yaml'))))
-    throw new Failure(
-      'configuration_missing',
-      `${config} is not a configuration folder: it has no people.yaml.`,
-      {
-        next: 'Name a configuration folder with --config, or make one with interlock init DIR.',
-      },
-    );
+  if (!(await exists(path.join(config, 'people.yaml')))) throw configurationMissing(config);
   const folder = path.join(config, 'tools');
   const copies = chosen.map((tool) => {
     const name = `${prefix}${tool.name}`;
     return { ...tool, name, file: path.join(folder, `${name}${ENDING}`) };
   });
   for (const { name, file } of copies) {
-    if (name.length > NAME_LENGTH)
-      throw new Failure('name_too_long', `A tool has at most ${NAME_LENGTH} characters: ${name}.`, {
+    // A prefix has the characters of a name, so only the length can be wrong.
+    if (!idSchema.safeParse(name).success)
+      throw new Failure('name_too_long', `A tool has at most 64 characters: ${name}.`, {
         next: 'Choose a shorter --prefix. Nothing was copied.',
       });
     if (await exists(file))

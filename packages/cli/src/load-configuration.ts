@@ -93,14 +93,7 @@ export async function loadConfiguration(
   env: Environment = processEnvironment(),
 ): Promise<LoadedConfiguration> {
   const names = await namesIn(folder);
-  if (names === undefined || !names.includes('people.yaml'))
-    throw new Failure(
-      'configuration_missing',
-      `${folder} is not a configuration folder: it has no people.yaml.`,
-      {
-        next: 'Name a configuration folder with --config, or make one with interlock init DIR.',
-      },
-    );
+  if (names === undefined || !names.includes('people.yaml')) throw configurationMissing(folder);
   const reader = new FolderReader(folder);
   const people = await reader.one('people.yaml', peopleFileSchema);
   const limits = await reader.one('limits.yaml', limitsFileSchema);
@@ -137,6 +130,17 @@ export async function loadConfiguration(
     checkWith,
     toolIssue: (index, where) => reader.issueOf({ file: tools[index]?.name ?? 'tools', ...where }),
   };
+}
+
+/** Returns the failure of a command whose folder is no configuration. */
+export function configurationMissing(folder: string): Failure {
+  return new Failure(
+    'configuration_missing',
+    `${folder} is not a configuration folder: it has no people.yaml.`,
+    {
+      next: 'Name a configuration folder with --config, or make one with interlock init DIR.',
+    },
+  );
 }
 
 /** Returns what is known of the rules whose settings are in the data; without data nobody needs to know. */

@@ -7,6 +7,7 @@ import {
   toolLabelSchema,
 } from '@interlock/contracts';
 import type { ReadTool } from '@interlock/facts';
+import type { RuleDescription } from '@interlock/policy';
 
 /** One tool of the folder, as far as its file knows it: the schema of an MCP tool comes from its server. */
 export interface FileTool extends ReadTool {
@@ -25,8 +26,9 @@ export interface FolderNames {
   of: Readonly<Record<NameKind, ReadonlySet<string>>>;
 }
 
-export const nameKinds = ['tool', 'label', 'agent', 'tenant', 'user', 'role', 'environment', 'zone'] as const;
-export type NameKind = (typeof nameKinds)[number];
+/** What rules name in their settings, but for the arguments of tools. */
+export type NameKind = Exclude<SettingKind, 'argument'>;
+export type SettingKind = RuleDescription['restricts'][string];
 
 /**
  * Kinds of which a folder need not know every name: `interlock agent create` makes agents that are in no file, and a

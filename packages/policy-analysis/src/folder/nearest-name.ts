@@ -2,7 +2,7 @@
 
 /** One mistake in a short name, one in three letters of a longer one. */
 const LETTERS_PER_MISTAKE = 3;
-/** No name is longer (`idSchema`); what is longer is compared with nothing. */
+/** More than an identifier has. A longer name, such as one of an argument, is compared with nothing: the work grows with both lengths. */
 const NAME_LENGTH_MAX = 128;
 
 /** Returns the known name that a name is most like, if it is like one at all. */

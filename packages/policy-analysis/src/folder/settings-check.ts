@@ -8,7 +8,7 @@
  */
 import { localTimes, type RuleDescription } from '@interlock/policy';
 import { type Finding, meantText } from './finding.ts';
-import { type FolderNames, type NameKind, nameKinds, openKinds } from './folder-names.ts';
+import { type FolderNames, type NameKind, openKinds, type SettingKind } from './folder-names.ts';
 import { isRecord } from './records.ts';
 import { lacksArgument } from './schema-arguments.ts';
 import { lackingText } from './tool-check.ts';
@@ -134,10 +134,8 @@ interface NameMistake {
   isUnknown: boolean;
 }
 
-function mistakeOf(found: FoundName, kind: string, names: FolderNames): NameMistake[] {
-  if (kind === 'argument') return lackingArgument(found, names);
-  const known = nameKinds.find((one) => one === kind);
-  return known === undefined ? [] : unknownName(found.name, known, names);
+function mistakeOf(found: FoundName, kind: SettingKind, names: FolderNames): NameMistake[] {
+  return kind === 'argument' ? lackingArgument(found, names) : unknownName(found.name, kind, names);
 }
 
 /** Returns what is wrong with a name of a kind, if nothing has it. */
